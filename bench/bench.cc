@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// Times the library on every instruction set that this CPU can use; README.md tells how to read it.
+#include "bench.h"
+
+#include <benchmark/benchmark.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "measure.h"
+
+extern "C" {
+#include "dispatch.h"
+}
+
+namespace {
+
+std::vector<mbconv_isa> usable_isas() {
+  std::vector<mbconv_isa> isas(mbconv_usable_isas(nullptr, 0));
+  mbconv_usable_isas(isas.data(), isas.size());
+  return isas;
+}
+
+const std::vector<mbconv_silu> silus = {MBCONV_SILU_SLEEF, MBCONV_SILU_INLINE};
+
+void register_all(const std::vector<bench::Block> &blocks, const std::vector<mbconv_isa> &isas) {
+  using Register = void (*)(const bench::Block &, mbconv_isa);
+  const Register by_block[] = {bench::register_pointwise, bench::register_depthwise, bench::register_block,
+                               bench::register_block_se};
+  for (const mbconv_silu silu : silus) {
+    for (const mbconv_isa isa : isas) bench::register_silu(silu, isa);
+  }
+  for (const Register add : by_block) {
+    for (const bench::Block &block : blocks) {
+      for (const mbconv_isa isa : isas) add(block, isa);
+    }
+  }
+}
+
+// What a reader of the figures must know, into the head of the report and the JSON's context.
+void add_context(const std::vector<mbconv_isa> &isas) {
+  mbconv_cpu cpu;
+  mbconv_cpu_detect(&cpu);
+  std::string isa_names;
+  for (const mbconv_isa isa : isas) isa_names += (isa_names.empty() ? "" : " ") + std::string(mbconv_isa_name(isa));
+  benchmark::AddCustomContext("mbconv", mbconv_version());
+  benchmark::AddCustomContext("compiler", MBCONV_BENCH_COMPILER);
+  benchmark::AddCustomContext("cpu", cpu.name);
+  benchmark::AddCustomContext("isas", isa_names);
+  for (const mbconv_isa isa : isas) {
+    std::string variants;
+    for (const mbconv_silu silu : silus) {
+      if (mbconv_silu_usable(isa, silu)) variants += mbconv_silu_name(silu) + std::string(" ");
+    }
+    const std::string fastest = mbconv_silu_name(mbconv_kernels_of(isa)->fastest_silu);
+    benchmark::AddCustomContext("silu_" + std::string(mbconv_isa_name(isa)), variants + "(auto: " + fastest + ")");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  const std::vector<mbconv_isa> isas = usable_isas();
+  try {
+    register_all(bench::read_blocks(), isas);
+  } catch (const std::exception &exception) {
+    std::fprintf(stderr, "%s\n", exception.what());
+    return 1;
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  add_context(isas);
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return bench::any_refused() ? 1 : 0;
+}

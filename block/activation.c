@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The activation over a buffer, and how the other operators apply theirs.
+ */
+#include <math.h>
+
+#include "dispatch.h"
+#include "epilogue.h"
+#include "memory.h"
+#include "status.h"
+
+struct mbconv_activation {
+  mbconv_allocator allocator;
+  mbconv_info info;
+  mbconv_activation_fn *run;
+};
+
+mbconv_status mbconv_activation_check(mbconv_activation_kind kind, const char *name, mbconv_error *error) {
+  if ((unsigned)kind <= MBCONV_HARD_SWISH) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is %d, which is no activation", name, (int)kind);
+}
+
+mbconv_activation_fn *mbconv_activation_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,
+                                           mbconv_silu silu) {
+  return kernels->activation[silu - MBCONV_SILU_SLEEF][kind];
+}
+
+struct mbconv_epilogue mbconv_epilogue_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,
+                                          mbconv_silu silu) {
+  struct mbconv_epilogue epilogue = {.lo = -INFINITY, .hi = INFINITY, .map = NULL};
+  if (kind == MBCONV_RELU || kind == MBCONV_RELU6) {
+    epilogue.lo = 0.0f;
+    if (kind == MBCONV_RELU6) epilogue.hi = 6.0f;
+  } else if (kind != MBCONV_NONE) {
+    epilogue.map = mbconv_activation_of(kind, kernels, silu);
+  }
+  return epilogue;
+}
+
+mbconv_status mbconv_activation_create(mbconv_activation_kind kind, const mbconv_options *options,
+                                       mbconv_activation **out, mbconv_error *error) {
+  if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
+  *out = NULL;
+  const struct mbconv_kernels *kernels;
+  mbconv_allocator allocator;
+  mbconv_silu silu;
+  void *memory;
+  mbconv_status status = mbconv_activation_check(kind, "kind", error);
+  if (status == MBCONV_OK) status = mbconv_choose(options, &kernels, &silu, error);
+  if (status == MBCONV_OK) status = mbconv_allocator_of(options, &allocator, error);
+  if (status == MBCONV_OK) status = mbconv_allocate(&allocator, sizeof(mbconv_activation), &memory, error);
+  if (status != MBCONV_OK) return status;
+  mbconv_activation *activation = memory;
+  activation->allocator = allocator;
+  activation->info = (mbconv_info){.isa = kernels->isa, .silu = silu, .weight_bytes = 0};
+  activation->run = mbconv_activation_of(kind, kernels, silu);
+  *out = activation;
+  return mbconv_succeed(error);
+}
+
+mbconv_status mbconv_activation_run(const mbconv_activation *activation, size_t n, const float *x, float *y,
+                                    mbconv_error *error) {
+  if (!activation) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "activation is NULL");
+  if (n == 0) return mbconv_succeed(error);
+  if (!x || !y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", x ? "y" : "x");
+  if (n > PTRDIFF_MAX / sizeof(float)) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "n is %zu", n);
+  if (x != y && mbconv_overlap(x, n * sizeof(float), y, n * sizeof(float)))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap without being the same");
+  activation->run(n, x, y);
+  return mbconv_succeed(error);
+}
+
+mbconv_info mbconv_activation_info(const mbconv_activation *activation) {
+  return activation->info;
+}
+
+void mbconv_activation_destroy(mbconv_activation *activation) {
+  if (activation) activation->allocator.release(activation->allocator.context, activation);
+}

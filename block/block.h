@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What block.c shares with the other operators.
+ */
+#ifndef MBCONV_BLOCK_H
+#define MBCONV_BLOCK_H
+
+#include <stdbool.h>
+
+#include "mbconv.h"
+#include "plan.h"
+
+/* Checks all of a block's description: pointers, sizes, enum values, products that overflow. Without `weights_needed`
+ * the weights' pointers may be NULL and nothing behind them is read. */
+mbconv_status mbconv_block_check(const mbconv_block_desc *desc, bool weights_needed, mbconv_error *error);
+
+/* Fills in the output size; checks the image, kernel, stride and padding of `shape`. */
+mbconv_status mbconv_shape_check(struct mbconv_shape *shape, const mbconv_pad *pad, mbconv_error *error);
+
+/* Checks the arguments that all image operators share, and the scratch. The sizes are of one image, in floats; *empty
+ * is set if there is nothing to do. */
+mbconv_status mbconv_run_check(size_t batch, const float *x, size_t x_size, const float *y, size_t y_size,
+                               const void *scratch, size_t scratch_size, size_t scratch_needed, bool *empty,
+                               mbconv_error *error);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "fold.h"
+
+#include <math.h>
+
+#include "status.h"
+
+mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_t channels, bool weights_needed,
+                                mbconv_error *error) {
+  if (!conv) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", name);
+  if (!weights_needed) return MBCONV_OK;
+  if (!conv->weight) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s has no weights", name);
+  const mbconv_batch_norm *norm = conv->batch_norm;
+  if (!norm) return MBCONV_OK;
+  if (!norm->mean || !norm->variance)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the BN's %s is NULL", name,
+                       norm->mean ? "variance" : "mean");
+  if (!(norm->epsilon >= 0.0f) || isinf(norm->epsilon))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the BN's epsilon is %g", name, (double)norm->epsilon);
+  for (size_t c = 0; c < channels; c++) {
+    const double below_root = (double)norm->variance[c] + (double)norm->epsilon;
+    if (!(norm->variance[c] >= 0.0f) || !(below_root > 0.0) || isinf(below_root))
+      return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the BN's variance of channel %zu is %g, epsilon %g", name,
+                         c, (double)norm->variance[c], (double)norm->epsilon);
+  }
+  return MBCONV_OK;
+}
+
+double mbconv_fold(const mbconv_conv *conv, size_t channel, float *bias) {
+  double start = conv->bias ? (double)conv->bias[channel] : 0.0;
+  double scale = 1.0;
+  const mbconv_batch_norm *norm = conv->batch_norm;
+  if (norm) {
+    scale = (norm->gamma ? (double)norm->gamma[channel] : 1.0) /
+            sqrt((double)norm->variance[channel] + (double)norm->epsilon);
+    start = (norm->beta ? (double)norm->beta[channel] : 0.0) + (start - (double)norm->mean[channel]) * scale;
+  }
+  *bias = (float)start;
+  return scale;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A convolution and its BN become one convolution with a bias: folded in double, rounded once.
+ */
+#ifndef MBCONV_FOLD_H
+#define MBCONV_FOLD_H
+
+#include <stdbool.h>
+
+#include "mbconv.h"
+
+/* Checks the pointers of `conv` (called `name` in messages) and, for `channels` outputs, the numbers of its BN. Without
+ * `weights_needed` nothing is read and only the struct itself must be there. */
+mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_t channels, bool weights_needed,
+                                mbconv_error *error);
+
+/* What output `channel` of `conv` is multiplied by; its folded bias goes to *bias. */
+double mbconv_fold(const mbconv_conv *conv, size_t channel, float *bias);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#include "memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "status.h"
+
+static void *default_allocate(void *context, size_t size, size_t alignment) {
+  (void)context;
+  return aligned_alloc(alignment, mbconv_round_up(size, alignment));
+}
+
+static void default_release(void *context, void *memory) {
+  (void)context;
+  free(memory);
+}
+
+mbconv_status mbconv_allocator_of(const mbconv_options *options, mbconv_allocator *allocator, mbconv_error *error) {
+  if (options && options->allocator) {
+    *allocator = *options->allocator;
+    if (!allocator->allocate || !allocator->release)
+      return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the allocator's %s function is NULL",
+                         allocator->allocate ? "release" : "allocate");
+  } else {
+    *allocator = (mbconv_allocator){default_allocate, default_release, NULL};
+  }
+  return MBCONV_OK;
+}
+
+mbconv_status mbconv_allocate(const mbconv_allocator *allocator, size_t size, void **memory, mbconv_error *error) {
+  if (size > PTRDIFF_MAX) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the object would take %zu bytes", size);
+  *memory = allocator->allocate(allocator->context, size, MBCONV_ALIGNMENT);
+  if (!*memory) return mbconv_fail(error, MBCONV_OUT_OF_MEMORY, "the allocator has no %zu bytes", size);
+  memset(*memory, 0, size);
+  return MBCONV_OK;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "panels.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "fold.h"
+
+/* The most pixels, and pixels times channels, of any set's tile. */
+enum { MAX_TILE_PIXELS = 32, MAX_TILE = 32 * 32 };
+
+void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
+                        struct mbconv_cursor *cursor) {
+  const struct mbconv_pointwise_tile *wide = &kernels->pointwise[0], *narrow = &kernels->pointwise[1];
+  const size_t rest = channels % wide->channels;
+  const bool ends_narrow = rest > 0 && narrow->run && rest <= narrow->channels;
+  panels->wide = wide;
+  panels->narrow = ends_narrow ? narrow : NULL;
+  panels->k = k;
+  panels->channels = channels;
+  panels->padded = channels - rest + (rest == 0 ? 0 : ends_narrow ? narrow->channels : wide->channels);
+  const size_t floats = mbconv_multiply(panels->padded, mbconv_add(k, 1, &cursor->overflow), &cursor->overflow);
+  panels->data = mbconv_take_floats(cursor, floats);
+}
+
+size_t mbconv_panels_bytes(const struct mbconv_panels *panels) {
+  return panels->padded * (panels->k + 1) * sizeof(float);
+}
+
+static size_t panel_width(const struct mbconv_panels *panels, size_t first_channel) {
+  return mbconv_min(panels->wide->channels, panels->padded - first_channel);
+}
+
+void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv) {
+  const size_t k = panels->k;
+  for (size_t channel = 0; channel < panels->channels; channel++) {
+    const size_t lane = channel % panels->wide->channels, first = channel - lane;
+    const size_t width = panel_width(panels, first);
+    float *panel = panels->data + first * (k + 1) + lane;
+    const float *weight = conv->weight + channel * k;
+    const double scale = mbconv_fold(conv, channel, panel);
+    for (size_t i = 0; i < k; i++) panel[(i + 1) * width] = (float)(weight[i] * scale);
+  }
+}
+
+/* A tile of fewer channels than the kernel stores, by way of a tile on the stack. */
+static void run_staged(const struct mbconv_pointwise_tile *tile, const struct mbconv_pointwise_panel *panel,
+                       size_t pixels, const float *x, float *const *y, size_t y_offset, const float *residual) {
+  float staged[MAX_TILE], staged_residual[MAX_TILE] = {0};
+  float *rows[MAX_TILE_PIXELS] = {0};
+  const size_t width = tile->channels, bytes = panel->channels * sizeof(float);
+  struct mbconv_pointwise_panel whole = *panel;
+  whole.channels = width;
+  whole.r_stride = width;
+  for (size_t p = 0; p < pixels; p++) {
+    rows[p] = staged + p * width;
+    for (size_t c = panel->channels; c < width; c++) rows[p][c] = 0.0f;
+    if (!panel->bias) memcpy(rows[p], y[p] + y_offset, bytes);
+    if (residual) memcpy(staged_residual + p * width, residual + p * panel->r_stride, bytes);
+  }
+  tile->run(&whole, pixels, x, rows, 0, residual ? staged_residual : NULL);
+  for (size_t p = 0; p < pixels; p++) memcpy(y[p] + y_offset, rows[p], bytes);
+}
+
+/* All tiles of one panel. Pixels are cut as evenly as the tile's step allows: a last tile of few pixels would have too
+ * few chains to hide the latency of FMA. */
+static void run_panel(const struct mbconv_pointwise_tile *tile, const struct mbconv_pointwise_panel *panel,
+                      const struct mbconv_pointwise_run *run, size_t y_offset, const float *residual) {
+  const bool staged = panel->channels < tile->channels && !tile->tails;
+  const size_t steps = (run->pixels + tile->step - 1) / tile->step;
+  const size_t tiles = (run->pixels + tile->pixels - 1) / tile->pixels;
+  const size_t short_steps = steps / tiles, longer = steps % tiles;
+  float *dense[MAX_TILE_PIXELS];
+  size_t done = 0;
+  for (size_t t = 0; t < tiles; t++) {
+    const size_t cut = (short_steps + (t < longer)) * tile->step;
+    const size_t pixels = mbconv_min(cut, run->pixels - done);
+    const float *x = run->x + done * run->x_stride;
+    const float *added = residual ? residual + done * run->r_stride : NULL;
+    float *const *y = run->y_pixels ? run->y_pixels + done : dense;
+    if (!run->y_pixels)
+      for (size_t p = 0; p < pixels; p++) dense[p] = run->y + (done + p) * run->y_stride;
+    if (staged)
+      run_staged(tile, panel, pixels, x, y, y_offset, added);
+    else
+      tile->run(panel, pixels, x, y, y_offset, added);
+    done += pixels;
+  }
+}
+
+void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {
+  const bool last = run->first_k + run->k == panels->k;
+  const size_t wide = panels->wide->channels;
+  for (size_t c = 0; c < run->channels; c += wide) {
+    const size_t channel = run->first_channel + c;
+    const size_t width = panel_width(panels, channel);
+    const struct mbconv_pointwise_tile *tile = width < wide ? panels->narrow : panels->wide;
+    const float *data = panels->data + channel * (panels->k + 1);
+    const struct mbconv_pointwise_panel panel = {
+        .k = run->k,
+        .bias = run->first_k == 0 ? data : NULL,
+        .weights = data + (1 + run->first_k) * width,
+        .channels = run->y_padded ? width : mbconv_min(width, run->channels - c),
+        .x_stride = run->x_stride,
+        .r_stride = run->r_stride,
+        .lo = last ? run->lo : -INFINITY,
+        .hi = last ? run->hi : INFINITY,
+    };
+    run_panel(tile, &panel, run, run->y_offset + c, last && run->residual ? run->residual + c : NULL);
+  }
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The packed weights of a 1x1 convolution and the loops over its tiles.
+ *
+ * Output channels are cut into panels as wide as the set's wide tile, each [bias | weights of k 0 | weights of k 1
+ * ...]; the last is as wide as the narrow tile if its channels fit into that.
+ */
+#ifndef MBCONV_PANELS_H
+#define MBCONV_PANELS_H
+
+#include "kernels.h"
+#include "memory.h"
+
+struct mbconv_panels {
+  const struct mbconv_pointwise_tile *wide, *narrow; /* narrow NULL: all panels are wide */
+  size_t k, channels;
+  size_t padded; /* the widths of all panels: what a pixel of scratch must hold */
+  float *data;
+};
+
+/* Sets everything but the weights; takes their memory from the cursor. */
+void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
+                        struct mbconv_cursor *cursor);
+
+/* Folds and packs `conv`, weight [channels][k]. */
+void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv);
+
+size_t mbconv_panels_bytes(const struct mbconv_panels *panels);
+
+/* A run of pixels through a range of channels and of k. */
+struct mbconv_pointwise_run {
+  size_t pixels;
+  size_t first_k, k;              /* the segment of the chain that x holds */
+  size_t first_channel, channels; /* first_channel is a multiple of the wide tile's channels */
+  const float *x;                 /* pixel p at x + p * x_stride */
+  size_t x_stride;
+  float *const *y_pixels;    /* NULL, or where pixel p is, for pixels that are not evenly spaced */
+  float *y;                  /* else pixel p at y + p * y_stride */
+  size_t y_stride, y_offset; /* the range's first channel at pixel + y_offset */
+  bool y_padded;             /* pixels of y have room for whole panels: full tiles are stored */
+  const float *residual;     /* pixel p at residual + p * r_stride, the range's first channel first; or NULL */
+  size_t r_stride;
+  float lo, hi;
+};
+
+/* Starts chains from the bias if first_k is 0, else from y; adds the residual and clamps with the last segment of k. */
+void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How a block is cut: a pure function of its shape.
+ *
+ * For each strip of `strip_rows` output rows, for each group of `group_channels` expanded channels: expand the input
+ * rows that are new into the group's ring of `ring_rows` padded rows, depthwise the strip from it, add the group's
+ * share of the project to the output strip. All channels and few rows is the classic row ring; all rows and few
+ * channels the channel split; all of both is the unfused block.
+ */
+#ifndef MBCONV_PLAN_H
+#define MBCONV_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct mbconv_shape {
+  size_t height, width, in_channels, expanded_channels, out_channels; /* of the input image */
+  size_t out_height, out_width;
+  size_t kernel, stride, pad_top, pad_left;
+  bool expand, project, squeeze_excite;
+};
+
+struct mbconv_plan {
+  size_t strip_rows;     /* output rows, 1 .. out_height */
+  size_t group_channels; /* a multiple of the wide tile's channels (a single group may exceed the expanded channels) */
+  size_t groups;
+  size_t ring_rows;  /* input rows that a strip needs: (strip_rows - 1) * stride + kernel */
+  size_t ring_width; /* padded pixels of a ring row */
+};
+
+/* The library's choice. `tile_channels` is the width of the set's wide tile. */
+struct mbconv_plan mbconv_plan_choose(const struct mbconv_shape *shape, size_t tile_channels);
+
+/* The plan for the strip and group named; 0 for the library's choice of it. */
+struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_channels, size_t strip_rows,
+                                  size_t group_channels);
+
+/* The same plan with strips low enough that each of `threads` has one. */
+struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const struct mbconv_shape *shape,
+                                           size_t threads);
+
+/* Whether one strip covers the image, so that groups can share one ring. */
+static inline bool mbconv_plan_one_strip(const struct mbconv_plan *plan, const struct mbconv_shape *shape) {
+  return plan->strip_rows == shape->out_height;
+}
+
+#endif

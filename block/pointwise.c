@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The pointwise operator: panels over a run of pixels, pixels shared out to the threads.
+ */
+#include "dispatch.h"
+#include "epilogue.h"
+#include "fold.h"
+#include "memory.h"
+#include "panels.h"
+#include "parallel.h"
+#include "status.h"
+
+struct mbconv_pointwise {
+  mbconv_allocator allocator;
+  mbconv_info info;
+  struct mbconv_panels panels;
+  struct mbconv_epilogue epilogue;
+};
+
+static mbconv_status check(const mbconv_pointwise_desc *desc, mbconv_error *error) {
+  if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
+  if (desc->in_channels == 0 || desc->out_channels == 0)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is 0", desc->in_channels ? "out_channels" : "in_channels");
+  const mbconv_status status = mbconv_activation_check(desc->activation, "activation", error);
+  if (status != MBCONV_OK) return status;
+  bool overflow = desc->in_channels > PTRDIFF_MAX / 8 || desc->out_channels > PTRDIFF_MAX / 8;
+  const size_t weights = mbconv_multiply(desc->in_channels, desc->out_channels, &overflow);
+  if (overflow || weights > PTRDIFF_MAX / sizeof(float))
+    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu x %zu weights do not fit into memory", desc->out_channels,
+                       desc->in_channels);
+  return mbconv_conv_check(&desc->conv, "conv", desc->out_channels, true, error);
+}
+
+mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const mbconv_options *options,
+                                      mbconv_pointwise **out, mbconv_error *error) {
+  if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
+  *out = NULL;
+  const struct mbconv_kernels *kernels;
+  mbconv_allocator allocator;
+  mbconv_silu silu;
+  mbconv_status status = check(desc, error);
+  if (status == MBCONV_OK) status = mbconv_choose(options, &kernels, &silu, error);
+  if (status == MBCONV_OK) status = mbconv_allocator_of(options, &allocator, error);
+  if (status != MBCONV_OK) return status;
+
+  struct mbconv_cursor cursor = {0};
+  struct mbconv_panels panels;
+  mbconv_take(&cursor, 1, sizeof(mbconv_pointwise));
+  mbconv_panels_plan(&panels, kernels, desc->in_channels, desc->out_channels, &cursor);
+  if (cursor.overflow) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the packed weights do not fit into memory");
+  void *memory;
+  status = mbconv_allocate(&allocator, cursor.used, &memory, error);
+  if (status != MBCONV_OK) return status;
+
+  cursor = (struct mbconv_cursor){.base = memory};
+  mbconv_pointwise *pointwise = mbconv_take(&cursor, 1, sizeof *pointwise);
+  mbconv_panels_plan(&pointwise->panels, kernels, desc->in_channels, desc->out_channels, &cursor);
+  mbconv_panels_pack(&pointwise->panels, &desc->conv);
+  pointwise->allocator = allocator;
+  pointwise->epilogue = mbconv_epilogue_of(desc->activation, kernels, silu);
+  pointwise->info = (mbconv_info){kernels->isa, silu, mbconv_panels_bytes(&pointwise->panels)};
+  *out = pointwise;
+  return mbconv_succeed(error);
+}
+
+struct job {
+  const mbconv_pointwise *pointwise;
+  size_t pixels, tasks;
+  struct mbconv_pointwise_run run;
+};
+
+/* Pixels are run in chunks that the activation finds in L1. */
+static void run_share(void *argument, size_t index) {
+  const struct job *job = argument;
+  const struct mbconv_panels *panels = &job->pointwise->panels;
+  mbconv_activation_fn *map = job->pointwise->epilogue.map;
+  const size_t step = panels->wide->pixels;
+  const size_t in_l1 = 4096 / panels->channels;
+  const size_t chunk = map ? mbconv_max(step, in_l1 - in_l1 % step) : job->pixels;
+  size_t begin, end;
+  mbconv_share(job->pixels, step, index, job->tasks, &begin, &end);
+  for (; begin < end; begin += chunk) {
+    struct mbconv_pointwise_run run = job->run;
+    run.pixels = mbconv_min(chunk, end - begin);
+    run.x += begin * run.x_stride;
+    run.y += begin * run.y_stride;
+    if (run.residual) run.residual += begin * run.r_stride;
+    mbconv_panels_run(panels, &run);
+    if (!map) continue;
+    if (run.y_stride == panels->channels) {
+      map(run.pixels * panels->channels, run.y, run.y);
+    } else {
+      for (size_t p = 0; p < run.pixels; p++) map(panels->channels, run.y + p * run.y_stride, run.y + p * run.y_stride);
+    }
+  }
+}
+
+/* The bytes that `pixels` pixels of `channels` floats span. *stride 0 becomes dense. */
+static mbconv_status span(size_t pixels, size_t channels, size_t *stride, const char *name, size_t *bytes,
+                          mbconv_error *error) {
+  if (*stride == 0) *stride = channels;
+  if (*stride < channels)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is %zu, less than the %zu channels", name, *stride,
+                       channels);
+  bool overflow = false;
+  *bytes = mbconv_multiply(pixels - 1, *stride, &overflow);
+  *bytes = mbconv_multiply(mbconv_add(*bytes, channels, &overflow), sizeof(float), &overflow);
+  if (overflow || *bytes > PTRDIFF_MAX)
+    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu pixels with %s %zu do not fit into memory", pixels, name,
+                       *stride);
+  return MBCONV_OK;
+}
+
+/* Whether two strided tensors share a float. Slices of the same rows (a concatenation) may interleave. */
+static bool tensors_overlap(const float *a, size_t a_channels, size_t a_bytes, const float *b, size_t b_channels,
+                            size_t b_bytes, size_t stride) {
+  if (!mbconv_overlap(a, a_bytes, b, b_bytes)) return false;
+  const size_t row = stride * sizeof(float);
+  if (row == 0) return true;
+  const size_t gap =
+      a < b ? (size_t)((uintptr_t)b - (uintptr_t)a) % row : (row - (size_t)((uintptr_t)a - (uintptr_t)b) % row) % row;
+  return gap < a_channels * sizeof(float) || gap + b_channels * sizeof(float) > row;
+}
+
+mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pixels, const float *x, size_t x_stride,
+                                   float *y, size_t y_stride, const float *residual, size_t r_stride,
+                                   const mbconv_threads *threads, mbconv_error *error) {
+  if (!pointwise) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pointwise is NULL");
+  size_t count;
+  mbconv_status status = mbconv_thread_count(threads, &count, error);
+  if (status != MBCONV_OK) return status;
+  if (pixels == 0) return mbconv_succeed(error);
+  if (!x || !y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", x ? "y" : "x");
+  const struct mbconv_panels *panels = &pointwise->panels;
+  size_t x_bytes = 0, y_bytes = 0, r_bytes = 0;
+  status = span(pixels, panels->k, &x_stride, "x_stride", &x_bytes, error);
+  if (status == MBCONV_OK) status = span(pixels, panels->channels, &y_stride, "y_stride", &y_bytes, error);
+  if (status == MBCONV_OK && residual) status = span(pixels, panels->channels, &r_stride, "r_stride", &r_bytes, error);
+  if (status != MBCONV_OK) return status;
+  if (tensors_overlap(x, panels->k, x_bytes, y, panels->channels, y_bytes, x_stride == y_stride ? x_stride : 0))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
+  if (residual && !(residual == y && r_stride == y_stride) &&
+      tensors_overlap(residual, panels->channels, r_bytes, y, panels->channels, y_bytes,
+                      r_stride == y_stride ? y_stride : 0))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "residual and y overlap without being the same");
+  struct job job = {
+      .pointwise = pointwise,
+      .pixels = pixels,
+      .tasks = mbconv_min(count, (pixels + panels->wide->pixels - 1) / panels->wide->pixels),
+      .run = {.k = panels->k,
+              .channels = panels->channels,
+              .x = x,
+              .x_stride = x_stride,
+              .y = y,
+              .y_stride = y_stride,
+              .residual = residual,
+              .r_stride = r_stride,
+              .lo = pointwise->epilogue.lo,
+              .hi = pointwise->epilogue.hi},
+  };
+  mbconv_parallel(threads, job.tasks, run_share, &job);
+  return mbconv_succeed(error);
+}
+
+mbconv_info mbconv_pointwise_info(const mbconv_pointwise *pointwise) {
+  return pointwise->info;
+}
+
+void mbconv_pointwise_destroy(mbconv_pointwise *pointwise) {
+  if (pointwise) pointwise->allocator.release(pointwise->allocator.context, pointwise);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How every function reports success and failure.
+ */
+#ifndef MBCONV_STATUS_H
+#define MBCONV_STATUS_H
+
+#include "mbconv.h"
+
+/* Fills *error, which may be NULL, with `status` and a message in printf's format, cut to fit; returns `status`. */
+__attribute__((format(printf, 3, 4))) mbconv_status mbconv_fail(mbconv_error *error, mbconv_status status,
+                                                                const char *format, ...);
+
+/* Clears *error, which may be NULL; returns MBCONV_OK. */
+mbconv_status mbconv_succeed(mbconv_error *error);
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#include "strip.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "fold.h"
+#include "transpose.h"
+
+enum { MAX_KERNEL = 7 };
+
+/* Floats that are run before the activation is mapped over them: they must still be in L1. Depthwise tiles are a
+ * divisor of DEPTHWISE_STEP pixels wide. */
+enum { MAP_FLOATS = 4096, DEPTHWISE_STEP = 14 };
+
+static size_t ring_floats(const struct mbconv_plan *plan) {
+  return plan->ring_rows * plan->ring_width * plan->group_channels;
+}
+
+static size_t ring_count(const struct mbconv_stages *stages, const struct mbconv_plan *plan) {
+  return mbconv_plan_one_strip(plan, &stages->shape) ? 1 : plan->groups;
+}
+
+void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
+                               struct mbconv_cursor *cursor, struct mbconv_strip_scratch *scratch) {
+  const struct mbconv_shape *shape = &stages->shape;
+  bool *overflow = &cursor->overflow;
+  const size_t row = mbconv_multiply(plan->ring_width, plan->group_channels, overflow);
+  const size_t rings = mbconv_multiply(ring_count(stages, plan), plan->ring_rows, overflow);
+  const size_t in_pixels = mbconv_multiply(mbconv_min(plan->ring_rows, shape->height), shape->width, overflow);
+  const size_t out_pixels = mbconv_multiply(plan->strip_rows, shape->out_width, overflow);
+  const bool transposed = stages->layout == MBCONV_NCHW;
+  const bool own_output = shape->project && !shape->squeeze_excite;
+  *scratch = (struct mbconv_strip_scratch){0};
+  scratch->rings = mbconv_take_floats(cursor, mbconv_multiply(rings, row, overflow));
+  scratch->zero_row = mbconv_take_floats(cursor, row);
+  if (own_output)
+    scratch->output = mbconv_take_floats(cursor, mbconv_multiply(out_pixels, plan->group_channels, overflow));
+  if (transposed && shape->expand)
+    scratch->x = mbconv_take_floats(cursor, mbconv_multiply(in_pixels, shape->in_channels, overflow));
+  if (transposed && shape->project) {
+    const size_t pixels = shape->squeeze_excite ? MBCONV_SCALED_PIXELS : out_pixels;
+    scratch->y = mbconv_take_floats(cursor, mbconv_multiply(pixels, stages->project.padded, overflow));
+  }
+  if (shape->expand) scratch->pixels = mbconv_take(cursor, in_pixels, sizeof(float *));
+}
+
+void mbconv_strip_scratch_clear(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
+                                const struct mbconv_strip_scratch *scratch) {
+  const struct mbconv_shape *shape = &stages->shape;
+  const size_t channels = plan->group_channels, row = plan->ring_width * channels;
+  const size_t left = shape->pad_left * channels, middle = shape->width * channels;
+  const size_t rows = ring_count(stages, plan) * plan->ring_rows;
+  memset(scratch->zero_row, 0, row * sizeof(float));
+  for (size_t r = 0; r < rows; r++) {
+    float *ring_row = scratch->rings + r * row;
+    memset(ring_row, 0, left * sizeof(float));
+    memset(ring_row + left + middle, 0, (row - left - middle) * sizeof(float));
+  }
+}
+
+/* What one strip is about. */
+struct strip {
+  const struct mbconv_stages *stages;
+  const struct mbconv_plan *plan;
+  const struct mbconv_strip_scratch *scratch;
+  const float *x;                 /* the image */
+  size_t first, rows;             /* output rows */
+  size_t fresh_first, fresh_rows; /* input rows that enter the ring */
+};
+
+/* One group of expanded channels in a strip. */
+struct group {
+  size_t first, channels;
+  float *ring;
+};
+
+/* Where input row r begins in the ring, the pixel at pad_left being its first. */
+static size_t ring_offset(const struct strip *strip, size_t r) {
+  const struct mbconv_plan *plan = strip->plan;
+  return (r % plan->ring_rows * plan->ring_width + strip->stages->shape.pad_left) * plan->group_channels;
+}
+
+static void find_pixels(const struct strip *strip) {
+  const size_t width = strip->stages->shape.width, channels = strip->plan->group_channels;
+  float **pixel = strip->scratch->pixels;
+  for (size_t r = 0; r < strip->fresh_rows; r++) {
+    float *first = strip->scratch->rings + ring_offset(strip, strip->fresh_first + r);
+    for (size_t p = 0; p < width; p++) *pixel++ = first + p * channels;
+  }
+}
+
+/* Pixels that are run before the activation is mapped over them: what L1 holds, in whole tiles if it can be. */
+static size_t map_chunk(size_t channels, size_t step) {
+  const size_t pixels = MAP_FLOATS / channels;
+  return pixels > step ? pixels - pixels % step : step;
+}
+
+/* Expands `pixels` pixels from pixel `first` of input row fresh_first + r on; they may run over several rows. */
+static void expand_pixels(const struct strip *strip, const struct group *group, size_t r, size_t first, size_t pixels) {
+  const struct mbconv_stages *stages = strip->stages;
+  const size_t in_channels = stages->shape.in_channels;
+  const size_t done = r * stages->shape.width + first;
+  const float *x =
+      strip->scratch->x ? strip->scratch->x : strip->x + strip->fresh_first * stages->shape.width * in_channels;
+  const struct mbconv_pointwise_run run = {
+      .pixels = pixels,
+      .k = in_channels,
+      .first_channel = group->first,
+      .channels = group->channels,
+      .x = x + done * in_channels,
+      .x_stride = in_channels,
+      .y_pixels = strip->scratch->pixels + done,
+      .y_offset = (size_t)(group->ring - strip->scratch->rings),
+      .y_padded = true,
+      .lo = stages->epilogue.lo,
+      .hi = stages->epilogue.hi,
+  };
+  mbconv_panels_run(&stages->expand, &run);
+}
+
+static void expand(const struct strip *strip, const struct group *group) {
+  const size_t width = strip->stages->shape.width, channels = strip->plan->group_channels;
+  mbconv_activation_fn *map = strip->stages->epilogue.map;
+  if (!map) {
+    expand_pixels(strip, group, 0, 0, strip->fresh_rows * width);
+    return;
+  }
+  const size_t chunk = map_chunk(channels, strip->stages->expand.wide->pixels);
+  const size_t batch = mbconv_max(1, chunk / width); /* rows at once, if they are short */
+  for (size_t r = 0; r < strip->fresh_rows; r += batch) {
+    const size_t rows = mbconv_min(batch, strip->fresh_rows - r);
+    for (size_t first = 0; first < width; first += chunk) {
+      const size_t pixels = mbconv_min(chunk, width - first);
+      expand_pixels(strip, group, r, first, rows > 1 ? rows * width : pixels);
+      for (size_t i = r; i < r + rows; i++) {
+        float *row = group->ring + ring_offset(strip, strip->fresh_first + i) + first * channels;
+        map(pixels * channels, row, row);
+      }
+    }
+  }
+}
+
+/* Without an expand, the input itself enters the ring. */
+static void copy(const struct strip *strip, const struct group *group) {
+  const struct mbconv_shape *shape = &strip->stages->shape;
+  const size_t width = shape->width, all = shape->in_channels, stride = strip->plan->group_channels;
+  for (size_t r = strip->fresh_first; r < strip->fresh_first + strip->fresh_rows; r++) {
+    float *to = group->ring + ring_offset(strip, r);
+    if (strip->stages->layout == MBCONV_NCHW) {
+      const size_t plane = shape->height * width;
+      mbconv_planes_to_pixels(width, group->channels, strip->x + group->first * plane + r * width, plane, to, stride);
+      continue;
+    }
+    const float *from = strip->x + r * width * all + group->first;
+    if (group->channels == all && stride == all) {
+      memcpy(to, from, width * all * sizeof(float));
+    } else {
+      for (size_t p = 0; p < width; p++) memcpy(to + p * stride, from + p * all, group->channels * sizeof(float));
+    }
+  }
+}
+
+/* The group's depthwise output of the strip, to `y` with `stride` between pixels. */
+static void depthwise(const struct strip *strip, const struct group *group, float *y, size_t y_stride) {
+  const struct mbconv_stages *stages = strip->stages;
+  const struct mbconv_shape *shape = &stages->shape;
+  const struct mbconv_plan *plan = strip->plan;
+  const size_t k = shape->kernel, lanes = stages->kernels->lanes, channels = plan->group_channels;
+  mbconv_activation_fn *map = stages->epilogue.map;
+  mbconv_depthwise_fn *run = stages->kernels->depthwise[(k - 3) / 2][shape->stride - 1];
+  const struct mbconv_depthwise_group arguments = {
+      .channels = shape->project ? mbconv_round_up(group->channels, lanes) : group->channels,
+      .x_stride = channels,
+      .y_stride = y_stride,
+      .weights = stages->depthwise + group->first * (k * k + 1),
+      .lo = stages->epilogue.lo,
+      .hi = stages->epilogue.hi,
+  };
+  const size_t chunk = map ? map_chunk(y_stride, DEPTHWISE_STEP) : shape->out_width;
+  for (size_t o = strip->first; o < strip->first + strip->rows; o++) {
+    const float *rows[MAX_KERNEL];
+    for (size_t i = 0; i < k; i++) {
+      const size_t below = o * shape->stride + i; /* the row, counted from the first row of padding */
+      const bool inside = below >= shape->pad_top && below - shape->pad_top < shape->height;
+      rows[i] = inside ? group->ring + ring_offset(strip, below - shape->pad_top) - shape->pad_left * channels
+                       : strip->scratch->zero_row;
+    }
+    for (size_t first = 0; first < shape->out_width; first += chunk) {
+      const size_t pixels = mbconv_min(chunk, shape->out_width - first);
+      run(&arguments, pixels, rows, y);
+      if (map) map(pixels * y_stride, y, y);
+      for (size_t i = 0; i < k; i++) rows[i] += pixels * shape->stride * channels;
+      y += pixels * y_stride;
+    }
+  }
+}
+
+static void sum_rows(const struct strip *strip, const struct group *group, const float *hidden,
+                     const struct mbconv_strip_target *target) {
+  const size_t width = strip->stages->shape.out_width, stride = strip->plan->group_channels;
+  for (size_t o = 0; o < strip->rows; o++)
+    strip->stages->kernels->channel_sum(width, group->channels, hidden + o * width * stride, stride,
+                                        target->sums + (strip->first + o) * target->sum_stride + group->first);
+}
+
+/* Adds the group's share to the output strip; the last group's brings the residual. */
+static void project(const struct strip *strip, const struct group *group, float *y) {
+  const struct mbconv_stages *stages = strip->stages;
+  const struct mbconv_shape *shape = &stages->shape;
+  const bool transposed = stages->layout == MBCONV_NCHW;
+  const size_t first_pixel = strip->first * shape->out_width;
+  const struct mbconv_pointwise_run run = {
+      .pixels = strip->rows * shape->out_width,
+      .first_k = group->first,
+      .k = group->channels,
+      .channels = shape->out_channels,
+      .x = strip->scratch->output,
+      .x_stride = strip->plan->group_channels,
+      .y = transposed ? strip->scratch->y : y + first_pixel * shape->out_channels,
+      .y_stride = transposed ? stages->project.padded : shape->out_channels,
+      .y_padded = transposed,
+      .residual = stages->residual && !transposed ? strip->x + first_pixel * shape->in_channels : NULL,
+      .r_stride = shape->in_channels,
+      .lo = -INFINITY,
+      .hi = INFINITY,
+  };
+  mbconv_panels_run(&stages->project, &run);
+}
+
+static void run_groups(const struct strip *strip, const struct mbconv_strip_target *target) {
+  const struct mbconv_stages *stages = strip->stages;
+  const struct mbconv_shape *shape = &stages->shape;
+  const struct mbconv_plan *plan = strip->plan;
+  const size_t channels = plan->group_channels, first_pixel = strip->first * shape->out_width;
+  const bool one_ring = ring_count(stages, plan) == 1;
+  for (size_t g = 0; g < plan->groups; g++) {
+    const size_t first = g * channels;
+    const struct group group = {
+        .first = first,
+        .channels = mbconv_min(channels, shape->expanded_channels - first),
+        .ring = strip->scratch->rings + (one_ring ? 0 : g * ring_floats(plan)),
+    };
+    if (shape->expand)
+      expand(strip, &group);
+    else
+      copy(strip, &group);
+    if (!shape->project) {
+      depthwise(strip, &group, target->y + first_pixel * shape->expanded_channels, shape->expanded_channels);
+    } else if (shape->squeeze_excite) {
+      float *hidden = target->hidden + (g * shape->out_height * shape->out_width + first_pixel) * channels;
+      depthwise(strip, &group, hidden, channels);
+      sum_rows(strip, &group, hidden, target);
+    } else {
+      depthwise(strip, &group, strip->scratch->output, channels);
+      project(strip, &group, target->y);
+    }
+  }
+}
+
+void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
+                       const struct mbconv_strip_scratch *scratch, const float *x,
+                       const struct mbconv_strip_target *target, size_t begin, size_t end) {
+  const struct mbconv_shape *shape = &stages->shape;
+  const size_t above = begin * shape->stride;
+  size_t next = above > shape->pad_top ? above - shape->pad_top : 0; /* the first input row not yet in the ring */
+  for (size_t first = begin; first < end; first += plan->strip_rows) {
+    const size_t rows = mbconv_min(plan->strip_rows, end - first);
+    const size_t below = (first + rows - 1) * shape->stride + shape->kernel - shape->pad_top;
+    const size_t last = mbconv_min(below, shape->height);
+    const struct strip strip = {
+        .stages = stages,
+        .plan = plan,
+        .scratch = scratch,
+        .x = x,
+        .first = first,
+        .rows = rows,
+        .fresh_first = next,
+        .fresh_rows = last > next ? last - next : 0,
+    };
+    next = mbconv_max(next, last);
+    const size_t in_plane = shape->height * shape->width;
+    if (scratch->x)
+      mbconv_planes_to_pixels(strip.fresh_rows * shape->width, shape->in_channels, x + strip.fresh_first * shape->width,
+                              in_plane, scratch->x, shape->in_channels);
+    if (shape->expand) find_pixels(&strip);
+    run_groups(&strip, target);
+    if (scratch->y && !shape->squeeze_excite) {
+      const size_t first_pixel = first * shape->out_width;
+      mbconv_pixels_to_planes(rows * shape->out_width, shape->out_channels, scratch->y, stages->project.padded,
+                              stages->residual ? x + first_pixel : NULL, target->y + first_pixel,
+                              shape->out_height * shape->out_width);
+    }
+  }
+}
+
+size_t mbconv_depthwise_packed(const struct mbconv_kernels *kernels, size_t channels, size_t kernel, bool *overflow) {
+  return mbconv_multiply(mbconv_round_up(channels, kernels->lanes), kernel * kernel + 1, overflow);
+}
+
+void mbconv_depthwise_pack(const struct mbconv_kernels *kernels, size_t channels, size_t kernel,
+                           const mbconv_conv *conv, float *packed) {
+  const size_t lanes = kernels->lanes, taps = kernel * kernel;
+  for (size_t c = 0; c < channels; c++) {
+    float *lane = packed + c / lanes * lanes * (taps + 1) + c % lanes;
+    const double scale = mbconv_fold(conv, c, lane);
+    for (size_t t = 0; t < taps; t++) lane[(t + 1) * lanes] = (float)(conv->weight[c * taps + t] * scale);
+  }
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The engine: walks strips and groups (see plan.h) of one image. Block and depthwise are both run by it, a depthwise
+ * being a block without expand and project.
+ */
+#ifndef MBCONV_STRIP_H
+#define MBCONV_STRIP_H
+
+#include "epilogue.h"
+#include "kernels.h"
+#include "memory.h"
+#include "panels.h"
+#include "plan.h"
+
+/* Squeeze-excite projects this many pixels at a time: two tiles of the highest, several of the others. */
+enum { MBCONV_SCALED_PIXELS = 56 };
+
+/* What is fixed at create. */
+struct mbconv_stages {
+  const struct mbconv_kernels *kernels;
+  struct mbconv_shape shape;
+  struct mbconv_plan plan;
+  mbconv_layout layout;
+  bool residual;
+  struct mbconv_epilogue epilogue;
+  struct mbconv_panels expand, project; /* data NULL if the shape says that there is none */
+  float *depthwise;                     /* packed: per lanes channels, bias and taps */
+};
+
+/* The scratch of one thread. */
+struct mbconv_strip_scratch {
+  float *rings;    /* [groups, or 1 if one strip covers the image][ring_rows][ring_width][group_channels] */
+  float *zero_row; /* [ring_width][group_channels] */
+  float *output;   /* [strip_rows * out_width][group_channels]: a group's depthwise output */
+  float *x, *y;    /* NCHW: the new input rows and the output strip as pixels */
+  float **pixels;  /* where the new input pixels go in the first group's ring */
+};
+
+/* Where a strip's results go. */
+struct mbconv_strip_target {
+  float *y;      /* the image's output in the object's layout */
+  float *hidden; /* squeeze-excite: [groups][out_height * out_width][group_channels]; y is not written then */
+  float *sums;   /* squeeze-excite: channel sums of each output row, `sum_stride` apart; 0 adds all rows into one */
+  size_t sum_stride;
+};
+
+/* Takes (or counts) the scratch that a thread needs under `plan`. */
+void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
+                               struct mbconv_cursor *cursor, struct mbconv_strip_scratch *scratch);
+
+/* Zeroes the padding, once per run: no strip writes it. */
+void mbconv_strip_scratch_clear(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
+                                const struct mbconv_strip_scratch *scratch);
+
+/* Runs output rows [begin, end) of the image x. */
+void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
+                       const struct mbconv_strip_scratch *scratch, const float *x,
+                       const struct mbconv_strip_target *target, size_t begin, size_t end);
+
+/* Floats of the packed depthwise weights. */
+size_t mbconv_depthwise_packed(const struct mbconv_kernels *kernels, size_t channels, size_t kernel, bool *overflow);
+
+/* Folds and packs `conv`, weight [channels][k][k]. */
+void mbconv_depthwise_pack(const struct mbconv_kernels *kernels, size_t channels, size_t kernel,
+                           const mbconv_conv *conv, float *packed);
+
+#endif

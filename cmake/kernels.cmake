@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# The kernel sets of the target architecture: MBCONV_KERNEL_SOURCES, each file with the flags of its set.
+# The flags of a set and the CPU test that admits it (dispatch/select.c) are the same list.
+
+set(MBCONV_KERNEL_SOURCES)
+set(MBCONV_SET_DEFINITIONS)
+
+# mbconv_add_set(name flags...): kernels/{pointwise,depthwise,activation,channel,set}_<name>.c, silu_sleef_<name>.c
+function(mbconv_add_set name)
+  set(files)
+  foreach(part pointwise depthwise activation channel set)
+    list(APPEND files kernels/${part}_${name}.c)
+  endforeach()
+  if(MBCONV_SLEEF_OFFERED)
+    list(APPEND files kernels/silu_sleef_${name}.c)
+  endif()
+  set_source_files_properties(${files} PROPERTIES COMPILE_OPTIONS "${ARGN}")
+  string(TOUPPER ${name} upper)
+  list(APPEND MBCONV_KERNEL_SOURCES ${files})
+  list(APPEND MBCONV_SET_DEFINITIONS MBCONV_SET_${upper})
+  set(MBCONV_KERNEL_SOURCES ${MBCONV_KERNEL_SOURCES} PARENT_SCOPE)
+  set(MBCONV_SET_DEFINITIONS ${MBCONV_SET_DEFINITIONS} PARENT_SCOPE)
+endfunction()
+
+mbconv_add_set(scalar)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+  mbconv_add_set(avx2 -mavx2 -mfma)
+  mbconv_add_set(avx512 -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
+  mbconv_add_set(neon)
+endif()
+if(MBCONV_SLEEF_OFFERED)
+  list(APPEND MBCONV_SET_DEFINITIONS MBCONV_SLEEF)
+endif()

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What this CPU and operating system offer. The only file that knows cpu_features.
+ */
+#include <cpu_features_macros.h>
+#include <stdio.h>
+
+#include "dispatch.h"
+
+#if defined(CPU_FEATURES_ARCH_X86)
+
+#include <cpuid.h>
+#include <cpuinfo_x86.h>
+#include <stdint.h>
+
+/* The register state that the operating system saves, one bit per component; 0 if it does not say. */
+static uint32_t saved_state(void) {
+  const uint32_t osxsave = 1u << 27;
+  uint32_t eax, ebx, ecx, edx;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & osxsave)) return 0; /* xgetbv would fault */
+  __asm__("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+  return eax;
+}
+
+/* Skylake, Cascade Lake and Cooper Lake servers share a model number; cpu_features tells from the name which of them
+ * have the second FMA unit. */
+static bool avx512_slow(const X86Info *info) {
+  const bool skylake_server = info->family == 6 && info->model == 0x55;
+  return skylake_server && info->features.avx512f && !info->features.avx512_second_fma;
+}
+
+void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
+  const uint32_t ymm = 1u << 1 | 1u << 2;                 /* xmm, and the upper halves of ymm */
+  const uint32_t zmm = ymm | 1u << 5 | 1u << 6 | 1u << 7; /* and masks, the upper halves of zmm, zmm16 to zmm31 */
+  const uint32_t saved = saved_state();
+  const X86Info info = GetX86Info();
+  *cpu = (struct mbconv_cpu){
+      .fma = info.features.fma3,
+      .avx2 = info.features.avx2,
+      .avx512f = info.features.avx512f,
+      .avx512vl = info.features.avx512vl,
+      .avx512bw = info.features.avx512bw,
+      .avx512dq = info.features.avx512dq,
+      .os_ymm = (saved & ymm) == ymm,
+      .os_zmm = (saved & zmm) == zmm,
+      .avx512_slow = avx512_slow(&info),
+  };
+  const char *name = info.brand_string[0] ? info.brand_string : "x86 CPU without a name";
+  snprintf(cpu->name, sizeof cpu->name, "%s", name);
+}
+
+#elif defined(CPU_FEATURES_ARCH_AARCH64)
+
+#include <cpuinfo_aarch64.h>
+
+#ifdef __linux__
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+/* Debian builds cpu_features 0.7 with its debugging output: GetAarch64Info prints a line to stdout where the kernel has
+ * nothing to report in AT_HWCAP2, as on Cortex-A53 and A72 (D() in google/cpu_features, src/hwcaps.c, without NDEBUG).
+ * There the flag is read from where cpu_features would have it. */
+static bool kernel_answers(struct mbconv_cpu *cpu) {
+  const bool asimd = getauxval(AT_HWCAP) & HWCAP_ASIMD;
+  if (!asimd || getauxval(AT_HWCAP2)) return false;
+  *cpu = (struct mbconv_cpu){.fma = true, .neon = true, .name = "ARM64"};
+  return true;
+}
+#else
+static bool kernel_answers(struct mbconv_cpu *cpu) {
+  (void)cpu;
+  return false;
+}
+#endif
+
+void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
+  if (kernel_answers(cpu)) return;
+  const Aarch64Info info = GetAarch64Info();
+  *cpu = (struct mbconv_cpu){.fma = info.features.asimd, .neon = info.features.asimd};
+  /* ARM64 has no name to read, only these numbers. */
+  snprintf(cpu->name, sizeof cpu->name, "ARM64, implementer 0x%x, part 0x%x", (unsigned)info.implementer,
+           (unsigned)info.part);
+}
+
+#else
+
+/* No set but scalar exists for other architectures. */
+void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
+  *cpu = (struct mbconv_cpu){.fma = false};
+  snprintf(cpu->name, sizeof cpu->name, "CPU of an architecture without vector kernels");
+}
+
+#endif

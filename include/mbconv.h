@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mbconv: the inverted bottleneck (MBConv) of MobileNetV2 and EfficientNet, in f32, on CPUs.
+ *
+ *     x - 1x1 expand - BN - act - kxk depthwise - BN - act - [squeeze-excite] - 1x1 project - BN - (+ x) - y
+ *
+ * This header is the manual. A complete program, the block of 16 channels expanded to 96:
+ *
+ *     #include <mbconv.h>
+ *     #include <stdio.h>
+ *
+ *     static float x[32 * 32 * 16], y[32 * 32 * 16], w1[96 * 16], w2[96 * 3 * 3], w3[16 * 96], scratch[1 << 20];
+ *
+ *     int main(void) {
+ *       mbconv_conv expand = {.weight = w1}, depthwise = {.weight = w2}, project = {.weight = w3};
+ *       mbconv_block_desc desc = {
+ *           .height = 32, .width = 32, .in_channels = 16, .expanded_channels = 96, .out_channels = 16,
+ *           .expand = &expand, .depthwise = &depthwise, .project = &project,
+ *           .kernel = 3, .stride = 1, .pad = {1, 1, 1, 1}, .activation = MBCONV_SILU};
+ *       mbconv_error error;
+ *       mbconv_block *block;
+ *       if (mbconv_block_create(&desc, NULL, &block, &error) == MBCONV_OK) {
+ *         mbconv_block_run(block, 1, x, y, scratch, sizeof scratch, NULL, &error);
+ *         printf("%s: %s\n", mbconv_isa_name(mbconv_block_info(block).isa), error.message);
+ *         mbconv_block_destroy(block);
+ *       }
+ *     }
+ *
+ * Conventions that hold everywhere
+ *   Objects     create -> (query scratch) -> run -> destroy. An object is immutable after create: any number of threads
+ *               may run it at once, each call with its own scratch. Only create and destroy touch the allocator.
+ *   Numbers     The result is the same (under ==, NaN where the other is NaN) on every instruction set, for any number
+ *               of threads, any plan and both layouts, given round-to-nearest and no flush-to-zero. Denormals are
+ *               computed as IEEE 754 says, at the speed the CPU does so; the caller's floating-point mode is never
+ *               changed: set flush-to-zero yourself around run if your data are full of denormals.
+ *   Tensors     f32. NHWC: [batch][height][width][channels], NCHW: [batch][channels][height][width], both dense unless
+ *               a stride is named. No alignment is asked of any tensor. Not a byte outside a tensor is read or written.
+ *               x and y must not overlap unless a function says that they may.
+ *   Weights     PyTorch's layouts: 1x1 [out][in][1][1], depthwise [channels][1][k][k], fully connected [out][in].
+ *               They are copied (packed) at create and may be freed after it.
+ *   Errors      Every function that can fail returns a status and, if the caller gives it an mbconv_error, says exactly
+ *               what was wrong. On failure nothing is written to outputs (a create leaves *out NULL) and nothing leaks.
+ *   Structs     A zeroed field means the default. Always initialise (`= {0}` or designated initialisers).
+ */
+#ifndef MBCONV_H
+#define MBCONV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MBCONV_VERSION_MAJOR 0
+#define MBCONV_VERSION_MINOR 1
+#define MBCONV_VERSION_PATCH 0
+#define MBCONV_VERSION_STRING "0.1.0"
+
+#if defined(_WIN32) || defined(__CYGWIN__)
+#define MBCONV_API
+#else
+#define MBCONV_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status ------------------------------------------------------------------------------------------------------ */
+
+typedef enum mbconv_status {
+  MBCONV_OK = 0,
+  MBCONV_INVALID_ARGUMENT, /* a null pointer, a zero size, an unknown enum value, a shape that makes no sense */
+  MBCONV_SIZE_OVERFLOW,    /* a tensor, the packed weights or the scratch would not fit into size_t */
+  MBCONV_UNSUPPORTED_ISA,  /* the instruction set or SiLU variant asked for is not usable on this CPU or in this build */
+  MBCONV_OUT_OF_MEMORY,    /* the allocator returned NULL */
+  MBCONV_SCRATCH_TOO_SMALL /* less scratch than the object's scratch query returned */
+} mbconv_status;
+
+/* What exactly was wrong, as one English sentence. On MBCONV_OK the message is empty. The caller owns it, so that no
+ * state is shared between threads; every `error` argument may be NULL. */
+typedef struct mbconv_error {
+  mbconv_status status;
+  char message[252];
+} mbconv_error;
+
+/* A static string such as "invalid argument"; "unknown status" for other values. */
+MBCONV_API const char *mbconv_status_string(mbconv_status status);
+
+/* The version of the library that is linked, such as "0.1.0" (MBCONV_VERSION_STRING is that of the header). */
+MBCONV_API const char *mbconv_version(void);
+
+/* ---- Instruction sets -------------------------------------------------------------------------------------------- */
+
+/* AVX2 means AVX2 and FMA; AVX512 means F, VL, BW and DQ; all with the operating system saving the registers. */
+typedef enum mbconv_isa {
+  MBCONV_ISA_AUTO = 0, /* what the environment variable MBCONV_ISA names, else the best for this CPU */
+  MBCONV_ISA_SCALAR,
+  MBCONV_ISA_AVX2,
+  MBCONV_ISA_AVX512,
+  MBCONV_ISA_NEON
+} mbconv_isa;
+
+/* Where the exponential of SiLU and sigmoid comes from. Both give the same floats. */
+typedef enum mbconv_silu {
+  MBCONV_SILU_AUTO = 0, /* what the environment variable MBCONV_SILU names, else the faster one, by a constant table */
+  MBCONV_SILU_SLEEF,    /* calls into libsleef; scalar needs a CPU with FMA for it */
+  MBCONV_SILU_INLINE    /* the same arithmetic written in place */
+} mbconv_silu;
+
+/* "scalar", "avx2", "avx512", "neon"; "auto" for MBCONV_ISA_AUTO; "unknown" for other values. */
+MBCONV_API const char *mbconv_isa_name(mbconv_isa isa);
+
+/* "sleef", "inline", "auto" or "unknown". */
+MBCONV_API const char *mbconv_silu_name(mbconv_silu silu);
+
+/* Lists the sets that are in this build and usable on this CPU, best first; scalar is always the last.
+ *   isas      receives up to `capacity` of them; may be NULL if capacity is 0
+ * Returns how many there are. */
+MBCONV_API size_t mbconv_usable_isas(mbconv_isa *isas, size_t capacity);
+
+/* 1 if `isa` can run with the SiLU variant `silu` here (AUTO: with any), else 0. */
+MBCONV_API int mbconv_silu_usable(mbconv_isa isa, mbconv_silu silu);
+
+/* ---- Memory, threads, options ------------------------------------------------------------------------------------ */
+
+/* `allocate` returns `size` bytes aligned to `alignment` (a power of two, 64 at most) or NULL; `release` takes back
+ * such a pointer. Called by create and destroy only, on their thread. */
+typedef struct mbconv_allocator {
+  void *(*allocate)(void *context, size_t size, size_t alignment);
+  void (*release)(void *context, void *memory);
+  void *context;
+} mbconv_allocator;
+
+/* How an object is made; NULL stands for all defaults. A set or variant that cannot be had is an error, never replaced
+ * by another. The parameter beats the environment. */
+typedef struct mbconv_options {
+  mbconv_isa isa;
+  mbconv_silu silu;
+  const mbconv_allocator *allocator; /* NULL: aligned_alloc and free; the struct is copied */
+} mbconv_options;
+
+/* Must call task(argument, i) exactly once for each i < count, in any order, on any threads, and return when all calls
+ * have. `context` is the caller's (a thread pool, say). */
+typedef void (*mbconv_parallel_for)(void *context, void (*task)(void *argument, size_t index), void *argument,
+                                    size_t count);
+
+/* The threads that a run may use; NULL, or count 1, for the calling thread alone. The work is cut into at most `count`
+ * tasks per phase; the library makes no threads of its own. */
+typedef struct mbconv_threads {
+  mbconv_parallel_for parallel_for;
+  void *context;
+  size_t count;
+} mbconv_threads;
+
+/* What an object is made of. */
+typedef struct mbconv_info {
+  mbconv_isa isa;      /* never AUTO */
+  mbconv_silu silu;    /* the variant that SiLU and sigmoid use or would use; never AUTO */
+  size_t weight_bytes; /* the packed weights: at most 1.1 times the floats they came from, plus one tile's padding */
+} mbconv_info;
+
+/* ---- Convolutions and activations -------------------------------------------------------------------------------- */
+
+/* Each operation is rounded once; NaN in gives NaN out. With c = max(x, -88), e = exp(-c) of 1.0 ULP (SLEEF u10):
+ * sigmoid 1/(1+e), silu c/(1+e) (Hendrycks and Gimpel 2016; "swish" in Ramachandran et al. 2017); relu6(x) =
+ * min(max(x,0),6) (Howard et al. 2017); hard-sigmoid relu6(x+3)/6, hard-swish x*relu6(x+3)/6 (Howard et al. 2019). */
+typedef enum mbconv_activation_kind {
+  MBCONV_NONE = 0,
+  MBCONV_RELU,
+  MBCONV_RELU6,
+  MBCONV_SILU,
+  MBCONV_SIGMOID,
+  MBCONV_HARD_SIGMOID,
+  MBCONV_HARD_SWISH
+} mbconv_activation_kind;
+
+typedef enum mbconv_layout { MBCONV_NHWC = 0, MBCONV_NCHW } mbconv_layout;
+
+/* y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, per output channel (Ioffe and Szegedy 2015). Folded into
+ * the convolution at create, in double, rounded once. gamma NULL: ones; beta NULL: zeros. epsilon >= 0, usually 1e-5
+ * (PyTorch) or 1e-3 (trained in TensorFlow). */
+typedef struct mbconv_batch_norm {
+  const float *gamma, *beta, *mean, *variance;
+  float epsilon;
+} mbconv_batch_norm;
+
+/* The parameters of one convolution, or fully connected layer. */
+typedef struct mbconv_conv {
+  const float *weight;                 /* in PyTorch's layout */
+  const float *bias;                   /* [out], or NULL */
+  const mbconv_batch_norm *batch_norm; /* NULL: none */
+} mbconv_conv;
+
+/* Zero padding of an image. PyTorch's padding=p is {p,p,p,p}; TensorFlow's SAME at stride 2 is {0,0,1,1} for k=3 and
+ * an even image. Each must be < kernel. */
+typedef struct mbconv_pad {
+  size_t top, left, bottom, right;
+} mbconv_pad;
+
+/* ---- Pointwise: 1x1 convolution ---------------------------------------------------------------------------------- */
+
+/* y[p][o] = act(bias[o] + sum over i of w[o][i] * x[p][i]  (+ residual[p][o])): one FMA chain, i ascending. */
+typedef struct mbconv_pointwise_desc {
+  size_t in_channels, out_channels; /* >= 1 */
+  mbconv_conv conv;                 /* weight [out][in] */
+  mbconv_activation_kind activation;
+} mbconv_pointwise_desc;
+
+typedef struct mbconv_pointwise mbconv_pointwise;
+
+MBCONV_API mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const mbconv_options *options,
+                                                 mbconv_pointwise **out, mbconv_error *error);
+
+/* Runs over `pixels` pixels (batch * height * width; 0 is allowed and does nothing). Needs no scratch.
+ *   x, x_stride           pixel p at x + p * x_stride, in_channels floats; x_stride >= in_channels, 0 for dense
+ *   y, y_stride           likewise, out_channels
+ *   residual, r_stride    added to the chain before the activation, or NULL; may be y itself with y's stride */
+MBCONV_API mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pixels, const float *x,
+                                              size_t x_stride, float *y, size_t y_stride, const float *residual,
+                                              size_t r_stride, const mbconv_threads *threads, mbconv_error *error);
+MBCONV_API mbconv_info mbconv_pointwise_info(const mbconv_pointwise *pointwise);
+MBCONV_API void mbconv_pointwise_destroy(mbconv_pointwise *pointwise); /* NULL is allowed, as in every destroy */
+
+/* ---- Depthwise: kxk convolution per channel ---------------------------------------------------------------------- */
+
+/* NHWC. One FMA chain per output from the bias, taps row by row; taps outside the image are multiplied as +0.
+ * The output has (height + top + bottom - kernel) / stride + 1 rows, and columns likewise. */
+typedef struct mbconv_depthwise_desc {
+  size_t height, width, channels; /* of the input, >= 1 */
+  size_t kernel;                  /* 3, 5 or 7 */
+  size_t stride;                  /* 1 or 2 */
+  mbconv_pad pad;
+  mbconv_conv conv; /* weight [channels][1][kernel][kernel] */
+  mbconv_activation_kind activation;
+} mbconv_depthwise_desc;
+
+typedef struct mbconv_depthwise mbconv_depthwise;
+
+MBCONV_API mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const mbconv_options *options,
+                                                 mbconv_depthwise **out, mbconv_error *error);
+MBCONV_API void mbconv_depthwise_output_size(const mbconv_depthwise *depthwise, size_t *height, size_t *width);
+
+/* Bytes of scratch for a run with `threads` threads. Scratch needs no alignment and no initialisation. */
+MBCONV_API size_t mbconv_depthwise_scratch_size(const mbconv_depthwise *depthwise, size_t threads);
+
+/* x [batch][height][width][channels] to y [batch][out height][out width][channels]; batch 0 does nothing. */
+MBCONV_API mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise, size_t batch, const float *x, float *y,
+                                              void *scratch, size_t scratch_size, const mbconv_threads *threads,
+                                              mbconv_error *error);
+MBCONV_API mbconv_info mbconv_depthwise_info(const mbconv_depthwise *depthwise);
+MBCONV_API void mbconv_depthwise_destroy(mbconv_depthwise *depthwise);
+
+/* ---- Activation over a buffer ------------------------------------------------------------------------------------ */
+
+typedef struct mbconv_activation mbconv_activation;
+
+MBCONV_API mbconv_status mbconv_activation_create(mbconv_activation_kind kind, const mbconv_options *options,
+                                                  mbconv_activation **out, mbconv_error *error);
+
+/* y[i] = act(x[i]) for i < n. y may be x itself; otherwise they must not overlap. Needs no scratch. */
+MBCONV_API mbconv_status mbconv_activation_run(const mbconv_activation *activation, size_t n, const float *x, float *y,
+                                               mbconv_error *error);
+MBCONV_API mbconv_info mbconv_activation_info(const mbconv_activation *activation);
+MBCONV_API void mbconv_activation_destroy(mbconv_activation *activation);
+
+/* ---- Block: the whole MBConv ------------------------------------------------------------------------------------- */
+
+/* Squeeze-excite (Hu et al. 2018) as EfficientNet places it, between depthwise and project:
+ * s = gate(w2 * inner(w1 * mean(h) + b1) + b2) per image, then h * s. EfficientNet: width max(1, in_channels / 4),
+ * inner SILU, gate SIGMOID; MobileNetV3: RELU and HARD_SIGMOID. */
+typedef struct mbconv_squeeze_excite {
+  size_t width;                       /* channels between the two layers, >= 1 */
+  mbconv_conv reduce;                 /* weight [width][expanded] */
+  mbconv_conv expand;                 /* weight [expanded][width] */
+  mbconv_activation_kind inner, gate; /* zero means none, not a default */
+} mbconv_squeeze_excite;
+
+typedef enum mbconv_residual {
+  MBCONV_RESIDUAL_AUTO = 0, /* on exactly if stride is 1 and input and output have the same shape */
+  MBCONV_RESIDUAL_OFF,
+  MBCONV_RESIDUAL_ON /* an error if the shapes differ */
+} mbconv_residual;
+
+/* The inverted bottleneck of Sandler et al. 2018 (MobileNetV2) and Tan and Le 2019 (EfficientNet). */
+typedef struct mbconv_block_desc {
+  size_t height, width; /* of the input image, >= 1 */
+  size_t in_channels, expanded_channels, out_channels;
+  const mbconv_conv *expand; /* [expanded][in]; NULL: no expand, then expanded_channels must equal in_channels */
+  const mbconv_conv *depthwise;                  /* [expanded][1][kernel][kernel] */
+  const mbconv_conv *project;                    /* [out][expanded]; linear */
+  const mbconv_squeeze_excite *squeeze_excite;   /* NULL: none */
+  size_t kernel;                                 /* 3, 5 or 7 */
+  size_t stride;                                 /* 1 or 2 */
+  mbconv_pad pad;                                /* of the depthwise */
+  mbconv_activation_kind activation;             /* after expand and after depthwise */
+  mbconv_residual residual;
+  mbconv_layout layout;  /* of x and y */
+  size_t strip_rows;     /* the plan, for experiments: output rows per strip, 0 for the library's choice */
+  size_t group_channels; /* and expanded channels per group, rounded up to a whole tile; results do not depend on them */
+} mbconv_block_desc;
+
+typedef struct mbconv_block mbconv_block;
+
+MBCONV_API mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_options *options,
+                                             mbconv_block **out, mbconv_error *error);
+MBCONV_API void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t *width);
+
+/* Bytes of scratch for a run with `threads` threads. Scratch needs no alignment and no initialisation. */
+MBCONV_API size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads);
+
+/* Runs `batch` images from x to y, both in the block's layout; batch 0 does nothing. */
+MBCONV_API mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const float *x, float *y,
+                                          void *scratch, size_t scratch_size, const mbconv_threads *threads,
+                                          mbconv_error *error);
+MBCONV_API mbconv_info mbconv_block_info(const mbconv_block *block);
+MBCONV_API void mbconv_block_destroy(mbconv_block *block);
+
+/* Writes how the block will run (strategy, strip, group, scratch and weight bytes) as a line of text, cut to `size`
+ * bytes and terminated; returns the length it would have, as snprintf does. */
+MBCONV_API size_t mbconv_block_describe(const mbconv_block *block, char *text, size_t size);
+
+/* ---- Counts ------------------------------------------------------------------------------------------------------ */
+
+typedef struct mbconv_counts {
+  uint64_t parameters;    /* trainable, as PyTorch counts them: weights, biases, and gamma and beta of each BN */
+  uint64_t multiply_adds; /* of all convolutions and fully connected layers, for one image */
+} mbconv_counts;
+
+/* Of a block; only sizes and whether pointers are NULL matter, weights are not read and may be NULL. A BN counts two
+ * parameters per channel, whether or not its pointers are set. */
+MBCONV_API mbconv_status mbconv_block_count(const mbconv_block_desc *desc, mbconv_counts *counts, mbconv_error *error);
+
+/* Of Conv3x3-BN-ReLU-Conv3x3-BN-ReLU, padding 1, no biases, for comparison. */
+MBCONV_API mbconv_status mbconv_plain_block_count(size_t height, size_t width, size_t in_channels, size_t out_channels,
+                                                  mbconv_counts *counts, mbconv_error *error);
+
+/* Of the classic bottleneck 1x1-BN-ReLU-3x3-BN-ReLU-1x1-BN (He et al. 2016), stride 1, no biases. */
+MBCONV_API mbconv_status mbconv_bottleneck_count(size_t height, size_t width, size_t in_channels,
+                                                 size_t bottleneck_channels, size_t out_channels,
+                                                 mbconv_counts *counts, mbconv_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

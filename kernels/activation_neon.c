@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ */
+#include "set_neon.h"
+#include "vec_neon.h"
+
+ALWAYS_INLINE float32x4_t none(float32x4_t x) {
+  return x;
+}
+
+ALWAYS_INLINE float32x4_t relu(float32x4_t x) {
+  return vmaxq_f32(x, vdupq_n_f32(0.0f));
+}
+
+ALWAYS_INLINE float32x4_t relu6(float32x4_t x) {
+  return clamp(x, vdupq_n_f32(0.0f), vdupq_n_f32(6.0f));
+}
+
+ALWAYS_INLINE float32x4_t hard_sigmoid(float32x4_t x) {
+  return vdivq_f32(relu6(vaddq_f32(x, vdupq_n_f32(3.0f))), vdupq_n_f32(6.0f));
+}
+
+ALWAYS_INLINE float32x4_t hard_swish(float32x4_t x) {
+  return vdivq_f32(vmulq_f32(x, relu6(vaddq_f32(x, vdupq_n_f32(3.0f)))), vdupq_n_f32(6.0f));
+}
+
+/* e^-c = u * 2^-q; the low 9 bits of `shifted` are those of q. */
+struct exponential {
+  float32x4_t u;
+  uint32x4_t shifted;
+};
+
+/* The steps of vec_scalar.h for d = -c, -87 <= d <= 88, with the signs of d, q and s turned: c itself is reduced, and
+ * FMLS subtracts where the scalar code adds. Rounding to nearest knows no sign, so the bits are the same, and the
+ * negation is saved. */
+ALWAYS_INLINE struct exponential exponential_minus(float32x4_t c) {
+  c = vminq_f32(c, vdupq_n_f32(87.0f));
+  const float32x4_t shifter = vdupq_n_f32(0x1.8p23f);
+  const float32x4_t log2e = vdupq_n_f32(1.442695040888963407359924681001892137426645954152985934135449406931f);
+  const float32x4_t shifted = vaddq_f32(vmulq_f32(c, log2e), shifter);
+  const float32x4_t q = vsubq_f32(shifted, shifter);
+  float32x4_t s = vfmaq_f32(c, q, vdupq_n_f32(-0.693145751953125f));
+  s = vfmaq_f32(s, q, vdupq_n_f32(-1.428606765330187045e-06f));
+  float32x4_t p = vdupq_n_f32(0.000198527617612853646278381f);
+  p = vfmaq_f32(vdupq_n_f32(-0.00139304355252534151077271f), p, s);
+  p = vfmaq_f32(vdupq_n_f32(0.00833336077630519866943359f), p, s);
+  p = vfmaq_f32(vdupq_n_f32(-0.0416664853692054748535156f), p, s);
+  p = vfmaq_f32(vdupq_n_f32(0.166666671633720397949219f), p, s);
+  p = vfmaq_f32(vdupq_n_f32(-0.5f), p, s);
+  const float32x4_t minus = vfmaq_f32(s, vmulq_f32(s, s), p);
+  const struct exponential result = {vsubq_f32(vdupq_n_f32(1.0f), minus), vreinterpretq_u32_f32(shifted)};
+  return result;
+}
+
+/* The denominator is 1 + u * 2^-q with the power taken off u's exponent, which is exact: u is about 1 and the product
+ * normal. A NaN may become a number there, but c, divided by it, is NaN still. */
+ALWAYS_INLINE float32x4_t silu(float32x4_t x) {
+  const float32x4_t c = floor88(x);
+  const struct exponential e = exponential_minus(c);
+  const uint32x4_t scaled = vsubq_u32(vreinterpretq_u32_f32(e.u), vshlq_n_u32(e.shifted, 23));
+  return vdivq_f32(c, vaddq_f32(vdupq_n_f32(1.0f), vreinterpretq_f32_u32(scaled)));
+}
+
+/* Here the denominator must keep the NaN: an FMA with the power of 2, one instruction more (FMLA overwrites the 1). */
+ALWAYS_INLINE float32x4_t sigmoid(float32x4_t x) {
+  const struct exponential e = exponential_minus(floor88(x));
+  const uint32x4_t power = vsubq_u32(vdupq_n_u32(0x3f800000u), vshlq_n_u32(e.shifted, 23));
+  const float32x4_t one = vdupq_n_f32(1.0f);
+  return vdivq_f32(one, vfmaq_f32(one, e.u, vreinterpretq_f32_u32(power)));
+}
+
+/* Like map(), but four vectors at a time. */
+ALWAYS_INLINE void map4(float32x4_t (*act)(float32x4_t), size_t n, const float *x, float *y) {
+  size_t i = 0;
+  for (; i + 4 * LANES <= n; i += 4 * LANES) {
+    float32x4_t a = act(vld1q_f32(x + i)), b = act(vld1q_f32(x + i + LANES));
+    keep_order(&a), keep_order(&b);
+    const float32x4_t c = act(vld1q_f32(x + i + 2 * LANES)), d = act(vld1q_f32(x + i + 3 * LANES));
+    vst1q_f32(y + i, a), vst1q_f32(y + i + LANES, b);
+    vst1q_f32(y + i + 2 * LANES, c), vst1q_f32(y + i + 3 * LANES, d);
+  }
+  map(act, n - i, x + i, y + i);
+}
+
+void mbconv_none_neon(size_t n, const float *x, float *y) {
+  map4(none, n, x, y);
+}
+
+void mbconv_relu_neon(size_t n, const float *x, float *y) {
+  map4(relu, n, x, y);
+}
+
+void mbconv_relu6_neon(size_t n, const float *x, float *y) {
+  map4(relu6, n, x, y);
+}
+
+void mbconv_hard_sigmoid_neon(size_t n, const float *x, float *y) {
+  map4(hard_sigmoid, n, x, y);
+}
+
+void mbconv_hard_swish_neon(size_t n, const float *x, float *y) {
+  map4(hard_swish, n, x, y);
+}
+
+void mbconv_silu_neon(size_t n, const float *x, float *y) {
+  map4(silu, n, x, y);
+}
+
+void mbconv_sigmoid_neon(size_t n, const float *x, float *y) {
+  map4(sigmoid, n, x, y);
+}

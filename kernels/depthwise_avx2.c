@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Depthwise on AVX2: tiles of 7 output pixels x 8 channels, for 3x3, 5x5 and 7x7 at stride 1 and 2.
+ *
+ * A tile walks the input pixels of one tap row from left to right: each is loaded once and goes into the up to k chains
+ * that it belongs to. 3x3 at stride 1 takes 9 + 3 loads for 21 FMAs a row (one load per FMA and more if each tap loads
+ * its own). 7 divides the widths 7, 14, 28, 56 and 112. A row of outputs is walked pixels first, then channels, so that
+ * both halves of a cache line are used while it is in L1.
+ *
+ *     registers     3x3   5x5   7x7
+ *     sums          7     7     3     (7x7 is not tuned)
+ *     weights       3     5     7     (of one tap row)
+ *     input pixel   1     1     1
+ *
+ * Rest pixels are done by a tile that overlaps the one before (it computes the same floats again), or by tiles of 3 and
+ * 1. Order: taps row by row, one FMA each, from the bias.
+ */
+#include "set_avx2.h"
+#include "vec_avx2.h"
+
+struct sums {
+  __m256 p0, p1, p2, p3, p4, p5, p6;
+};
+
+/* Adds input pixel q of a tap row to the sum of output p, if the window of p covers q. */
+ALWAYS_INLINE void tap(const size_t q, const size_t p, const size_t k, const size_t stride, __m256 x, const __m256 *w,
+                       __m256 *sum) {
+  if (q >= p * stride && q < p * stride + k) {
+    *sum = _mm256_fmadd_ps(x, w[q - p * stride], *sum);
+    keep_order(sum);
+  }
+}
+
+/* `n`, `k` and `stride` are constants at every call: the comparisons vanish and the sums live in registers. */
+ALWAYS_INLINE void column(const size_t q, const size_t n, const size_t k, const size_t stride, const float *x,
+                          size_t x_stride, const __m256 *w, struct sums *sum) {
+  if (q >= (n - 1) * stride + k) return;
+  const __m256 pixel = _mm256_loadu_ps(x + q * x_stride);
+  tap(q, 0, k, stride, pixel, w, &sum->p0);
+  if (n > 1) tap(q, 1, k, stride, pixel, w, &sum->p1);
+  if (n > 2) tap(q, 2, k, stride, pixel, w, &sum->p2);
+  if (n > 3) tap(q, 3, k, stride, pixel, w, &sum->p3);
+  if (n > 4) tap(q, 4, k, stride, pixel, w, &sum->p4);
+  if (n > 5) tap(q, 5, k, stride, pixel, w, &sum->p5);
+  if (n > 6) tap(q, 6, k, stride, pixel, w, &sum->p6);
+}
+
+ALWAYS_INLINE void finish(const struct mbconv_depthwise_group *group, float *y, size_t c, __m256 sum) {
+  const __m256 value = clamp(sum, _mm256_broadcast_ss(&group->lo), _mm256_broadcast_ss(&group->hi));
+  if (group->channels - c >= LANES)
+    _mm256_storeu_ps(y + c, value);
+  else
+    store_partial(y + c, value, group->channels - c);
+}
+
+/* Outputs `first` to first + n - 1, channels c to c + 7. */
+ALWAYS_INLINE void tile(const size_t n, const size_t k, const size_t stride, const struct mbconv_depthwise_group *group,
+                        const float *const *rows, float *y, size_t first, size_t c) {
+  const size_t x_stride = group->x_stride, y_stride = group->y_stride;
+  const float *weights = group->weights + c * (k * k + 1);
+  const __m256 bias = _mm256_load_ps(weights);
+  struct sums sum = {bias, bias, bias, bias, bias, bias, bias};
+  weights += LANES;
+  const size_t offset = first * stride * x_stride + c;
+  NO_UNROLL
+  for (size_t i = 0; i < k; i++) {
+    const float *x = rows[i] + offset;
+    __m256 w[7];
+    w[0] = _mm256_load_ps(weights), w[1] = _mm256_load_ps(weights + LANES), w[2] = _mm256_load_ps(weights + 2 * LANES);
+    if (k > 3) w[3] = _mm256_load_ps(weights + 3 * LANES), w[4] = _mm256_load_ps(weights + 4 * LANES);
+    if (k > 5) w[5] = _mm256_load_ps(weights + 5 * LANES), w[6] = _mm256_load_ps(weights + 6 * LANES);
+    column(0, n, k, stride, x, x_stride, w, &sum);
+    column(1, n, k, stride, x, x_stride, w, &sum);
+    column(2, n, k, stride, x, x_stride, w, &sum);
+    column(3, n, k, stride, x, x_stride, w, &sum);
+    column(4, n, k, stride, x, x_stride, w, &sum);
+    column(5, n, k, stride, x, x_stride, w, &sum);
+    column(6, n, k, stride, x, x_stride, w, &sum);
+    column(7, n, k, stride, x, x_stride, w, &sum);
+    column(8, n, k, stride, x, x_stride, w, &sum);
+    column(9, n, k, stride, x, x_stride, w, &sum);
+    column(10, n, k, stride, x, x_stride, w, &sum);
+    column(11, n, k, stride, x, x_stride, w, &sum);
+    column(12, n, k, stride, x, x_stride, w, &sum);
+    column(13, n, k, stride, x, x_stride, w, &sum);
+    column(14, n, k, stride, x, x_stride, w, &sum);
+    column(15, n, k, stride, x, x_stride, w, &sum);
+    column(16, n, k, stride, x, x_stride, w, &sum);
+    weights += k * LANES;
+  }
+  y += first * y_stride;
+  finish(group, y, c, sum.p0);
+  if (n > 1) finish(group, y + 1 * y_stride, c, sum.p1);
+  if (n > 2) finish(group, y + 2 * y_stride, c, sum.p2);
+  if (n > 3) finish(group, y + 3 * y_stride, c, sum.p3);
+  if (n > 4) finish(group, y + 4 * y_stride, c, sum.p4);
+  if (n > 5) finish(group, y + 5 * y_stride, c, sum.p5);
+  if (n > 6) finish(group, y + 6 * y_stride, c, sum.p6);
+}
+
+/* `most` is the widest tile that the registers allow. */
+ALWAYS_INLINE void row(const size_t most, const size_t k, const size_t stride,
+                       const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows, float *y) {
+  const size_t n = pixels >= most ? most : pixels >= 3 ? 3 : 1;
+  for (size_t done = 0; done < pixels; done += n) {
+    const size_t first = done + n <= pixels ? done : pixels - n;
+    for (size_t c = 0; c < group->channels; c += LANES) {
+      if (n == most)
+        tile(most, k, stride, group, rows, y, first, c);
+      else if (n == 3)
+        tile(3, k, stride, group, rows, y, first, c);
+      else
+        tile(1, k, stride, group, rows, y, first, c);
+    }
+  }
+}
+
+void mbconv_depthwise_avx2_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
+                                 float *y) {
+  row(7, 3, 1, group, pixels, rows, y);
+}
+
+void mbconv_depthwise_avx2_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
+                                 float *y) {
+  row(7, 3, 2, group, pixels, rows, y);
+}
+
+void mbconv_depthwise_avx2_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
+                                 float *y) {
+  row(7, 5, 1, group, pixels, rows, y);
+}
+
+void mbconv_depthwise_avx2_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
+                                 float *y) {
+  row(7, 5, 2, group, pixels, rows, y);
+}
+
+void mbconv_depthwise_avx2_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
+                                 float *y) {
+  row(3, 7, 1, group, pixels, rows, y);
+}
+
+void mbconv_depthwise_avx2_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
+                                 float *y) {
+  row(3, 7, 2, group, pixels, rows, y);
+}

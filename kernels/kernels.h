@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The contract between the micro-kernels and everything that calls them.
+ *
+ * A kernel set is one const table per instruction set. Beside each function stands the tile shape that packing and the
+ * plain C loops around it are driven by. Kernels know nothing of blocks, threads, images or the environment.
+ *
+ * What holds for every kernel
+ *   Numbers    Results equal those of the scalar set (== or both NaN). Each chain is fused multiply-adds in the order
+ *              stated; nothing is reassociated.
+ *   Memory     Only the floats named are read or written: not one past the end of a row, masked or not. Pointers to
+ *              tensors and scratch need the alignment of a float only. Packed weights are aligned to 64 bytes.
+ *   Strides    In floats. `lanes` is the set's vector length; scratch rounds channels up to it, users' tensors do not.
+ */
+#ifndef MBCONV_KERNELS_H
+#define MBCONV_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mbconv.h"
+
+/* The widest vector of any set, in floats: scratch and packed weights are aligned to it. */
+enum { MBCONV_MAX_LANES = 16, MBCONV_ALIGNMENT = 64 };
+
+/* ---- Pointwise --------------------------------------------------------------------------------------------------- */
+
+/* What all tiles of one panel have in common. A panel is one tile width of output channels, of which `channels` are
+ * real; its packed weights are [k][tile width] with the bias [tile width] apart, zeros beyond `channels`. */
+struct mbconv_pointwise_panel {
+  size_t k;              /* input channels, >= 1 */
+  const float *weights;  /* [k][tile width] */
+  const float *bias;     /* [tile width]; NULL: chains continue from the unrounded partial sums found in y */
+  size_t channels;       /* stored per pixel: the tile width, or 1 .. tile width if the tile takes tails */
+  size_t x_stride;       /* between pixels of x */
+  size_t r_stride;       /* between pixels of the residual */
+  float lo, hi;          /* the clamp applied last; -inf and +inf for none. NaN passes through */
+};
+
+/* One tile: y[p][c] = clamp(start[c] + sum over k ascending of w[k][c] * x[p][k] (+ residual[p][c])).
+ *   pixels    1 .. tile height
+ *   x         pixel p at x + p * x_stride; k floats are read
+ *   y         pixel p at y[p] + y_offset; `channels` floats are written (and read, if bias is NULL). The y[p] are
+ *             distinct.
+ *   residual  pixel p at residual + p * r_stride, or NULL; may be the same memory as y */
+typedef void mbconv_pointwise_fn(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x,
+                                 float *const *y, size_t y_offset, const float *residual);
+
+struct mbconv_pointwise_tile {
+  size_t pixels;   /* tile height: the most pixels of one call */
+  size_t step;     /* pixel counts that are multiples of it waste no work */
+  size_t channels; /* tile width: a multiple of the lanes */
+  bool tails;      /* whether `run` can store fewer channels than the tile width; if not, callers stage the tile */
+  mbconv_pointwise_fn *run;
+};
+
+/* ---- Depthwise --------------------------------------------------------------------------------------------------- */
+
+/* What all rows of one channel group have in common. */
+struct mbconv_depthwise_group {
+  size_t channels;      /* >= 1 */
+  size_t x_stride;      /* between input pixels */
+  size_t y_stride;      /* between output pixels */
+  const float *weights; /* per lanes channels: bias [lanes], then taps [k * k][lanes]; zeros beyond `channels` */
+  float lo, hi;         /* the clamp applied last, as above */
+};
+
+/* One row of outputs: y[p][c] = clamp(b[c] + sum over taps row by row of w[tap][c] * row[i][p * stride + j][c]).
+ *   pixels    outputs, >= 1
+ *   rows      k pointers to the first tap of output 0; input pixel q at rows[i] + q * x_stride. Channels up to
+ *             `channels` rounded up to lanes are read: x is scratch.
+ *   y         pixel p at y + p * y_stride; exactly `channels` floats are written. Does not overlap x */
+typedef void mbconv_depthwise_fn(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
+                                 float *y);
+
+/* ---- Activation and squeeze-excite ------------------------------------------------------------------------------- */
+
+/* y[i] = act(x[i]), i < n; y may be x. */
+typedef void mbconv_activation_fn(size_t n, const float *x, float *y);
+
+/* sum[c] += the sum over pixels p ascending of x[p * x_stride + c], added up from +0 first; c < channels. */
+typedef void mbconv_channel_sum_fn(size_t pixels, size_t channels, const float *x, size_t x_stride, float *sum);
+
+/* y[p * y_stride + c] = x[p * x_stride + c] * scale[c], c < channels. */
+typedef void mbconv_channel_scale_fn(size_t pixels, size_t channels, const float *x, size_t x_stride,
+                                     const float *scale, float *y, size_t y_stride);
+
+/* ---- The set ----------------------------------------------------------------------------------------------------- */
+
+struct mbconv_kernels {
+  mbconv_isa isa;
+  size_t lanes;
+  /* [0] wide; [1] narrow, for the last panel when no more channels are left than its width (run NULL: none). */
+  struct mbconv_pointwise_tile pointwise[2];
+  /* [kernel 3, 5, 7][stride 1, 2] */
+  mbconv_depthwise_fn *depthwise[3][2];
+  /* NONE, RELU, RELU6, HARD_SIGMOID and HARD_SWISH are the same function for both variants, indexed by
+   * mbconv_silu - MBCONV_SILU_SLEEF; the SILU and SIGMOID of [0] are NULL in builds without SLEEF. */
+  mbconv_activation_fn *activation[2][MBCONV_HARD_SWISH + 1];
+  mbconv_channel_sum_fn *channel_sum;
+  mbconv_channel_scale_fn *channel_scale;
+  mbconv_silu fastest_silu; /* what AUTO means, backed by bench/RESULTS.md */
+};
+
+extern const struct mbconv_kernels mbconv_kernels_scalar;
+extern const struct mbconv_kernels mbconv_kernels_avx2;
+extern const struct mbconv_kernels mbconv_kernels_avx512;
+extern const struct mbconv_kernels mbconv_kernels_neon;
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ */
+#include <assert.h>
+
+#include "set_neon.h"
+#include "vec_neon.h"
+
+/* The chain's start: the bias, or the partial sum that y holds. */
+ALWAYS_INLINE float32x4_t start(const struct mbconv_pointwise_panel *panel, const float *y, size_t v) {
+  return vld1q_f32((panel->bias ? panel->bias : y) + v * LANES);
+}
+
+/* Constants are loaded here, after the k loop, and so occupy no registers in it. */
+ALWAYS_INLINE void finish(const size_t vectors, const struct mbconv_pointwise_panel *panel, float *y,
+                          const float *residual, size_t row, float32x4_t sum0, float32x4_t sum1) {
+  if (residual) {
+    residual += row * panel->r_stride;
+    sum0 = vaddq_f32(sum0, vld1q_f32(residual));
+    if (vectors > 1) sum1 = vaddq_f32(sum1, vld1q_f32(residual + LANES));
+  }
+  const float32x4_t lo = vld1q_dup_f32(&panel->lo), hi = vld1q_dup_f32(&panel->hi);
+  vst1q_f32(y, clamp(sum0, lo, hi));
+  if (vectors > 1) vst1q_f32(y + LANES, clamp(sum1, lo, hi));
+}
+
+ALWAYS_INLINE void step4(const size_t vectors, const float **x, const float32x4_t *w, float32x4_t *sum0,
+                         float32x4_t *sum1) {
+  const float32x4_t pixel = vld1q_f32(*x);
+  *x += 4;
+  *sum0 = vfmaq_laneq_f32(*sum0, w[0], pixel, 0);
+  if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[1], pixel, 0);
+  *sum0 = vfmaq_laneq_f32(*sum0, w[2], pixel, 1);
+  if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[3], pixel, 1);
+  *sum0 = vfmaq_laneq_f32(*sum0, w[4], pixel, 2);
+  if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[5], pixel, 2);
+  *sum0 = vfmaq_laneq_f32(*sum0, w[6], pixel, 3);
+  if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[7], pixel, 3);
+}
+
+/* Two rows have 4 chains, which the compiler interleaves: enough for a CPU that executes in order. */
+ALWAYS_INLINE void pair4(const bool both, const size_t vectors, const float **xa, const float **xb,
+                         const float32x4_t *w, float32x4_t *a0, float32x4_t *a1, float32x4_t *b0, float32x4_t *b1) {
+  step4(vectors, xa, w, a0, a1);
+  if (both) step4(vectors, xb, w, b0, b1);
+  keep_order(a0);
+  if (vectors > 1) keep_order(a1);
+  if (both) keep_order(b0);
+  if (both && vectors > 1) keep_order(b1);
+}
+
+ALWAYS_INLINE void step1(const size_t vectors, const float **x, float32x4_t w0, float32x4_t w1, float32x4_t *sum0,
+                         float32x4_t *sum1) {
+  const float pixel = *(*x)++;
+  *sum0 = vfmaq_n_f32(*sum0, w0, pixel);
+  if (vectors > 1) *sum1 = vfmaq_n_f32(*sum1, w1, pixel);
+}
+
+ALWAYS_INLINE void tile(const size_t rows, const size_t vectors, const struct mbconv_pointwise_panel *panel,
+                        const float *x, float *const *y, size_t offset, const float *residual) {
+  const size_t second = vectors - 1;
+  float32x4_t a0 = start(panel, y[0] + offset, 0), a1 = start(panel, y[0] + offset, second);
+  float32x4_t b0 = a0, b1 = a1, c0 = a0, c1 = a1, d0 = a0, d1 = a1, e0 = a0, e1 = a1, f0 = a0, f1 = a1, g0 = a0,
+              g1 = a1, h0 = a0, h1 = a1, i0 = a0, i1 = a1, j0 = a0, j1 = a1;
+  if (!panel->bias) {
+    if (rows > 1) b0 = start(panel, y[1] + offset, 0), b1 = start(panel, y[1] + offset, second);
+    if (rows > 2) c0 = start(panel, y[2] + offset, 0), c1 = start(panel, y[2] + offset, second);
+    if (rows > 3) d0 = start(panel, y[3] + offset, 0), d1 = start(panel, y[3] + offset, second);
+    if (rows > 4) e0 = start(panel, y[4] + offset, 0), e1 = start(panel, y[4] + offset, second);
+    if (rows > 5) f0 = start(panel, y[5] + offset, 0), f1 = start(panel, y[5] + offset, second);
+    if (rows > 6) g0 = start(panel, y[6] + offset, 0), g1 = start(panel, y[6] + offset, second);
+    if (rows > 7) h0 = start(panel, y[7] + offset, 0), h1 = start(panel, y[7] + offset, second);
+    if (rows > 8) i0 = start(panel, y[8] + offset, 0), i1 = start(panel, y[8] + offset, second);
+    if (rows > 9) j0 = start(panel, y[9] + offset, 0), j1 = start(panel, y[9] + offset, second);
+  }
+  const size_t stride = panel->x_stride;
+  const float *xa = x, *xb = opaque_pointer(xa + stride), *xc = opaque_pointer(xb + stride),
+              *xd = opaque_pointer(xc + stride), *xe = opaque_pointer(xd + stride), *xf = opaque_pointer(xe + stride),
+              *xg = opaque_pointer(xf + stride), *xh = opaque_pointer(xg + stride), *xi = opaque_pointer(xh + stride),
+              *xj = opaque_pointer(xi + stride);
+  const float *weights = panel->weights;
+  for (size_t left = panel->k / 4; left > 0; left--) {
+    float32x4_t w[8];
+    w[0] = vld1q_f32(weights), w[1] = vld1q_f32(weights + second * LANES);
+    weights += vectors * LANES;
+    w[2] = vld1q_f32(weights), w[3] = vld1q_f32(weights + second * LANES);
+    weights += vectors * LANES;
+    w[4] = vld1q_f32(weights), w[5] = vld1q_f32(weights + second * LANES);
+    weights += vectors * LANES;
+    w[6] = vld1q_f32(weights), w[7] = vld1q_f32(weights + second * LANES);
+    weights += vectors * LANES;
+    pair4(rows > 1, vectors, &xa, &xb, w, &a0, &a1, &b0, &b1);
+    if (rows > 2) pair4(rows > 3, vectors, &xc, &xd, w, &c0, &c1, &d0, &d1);
+    if (rows > 4) pair4(rows > 5, vectors, &xe, &xf, w, &e0, &e1, &f0, &f1);
+    if (rows > 6) pair4(rows > 7, vectors, &xg, &xh, w, &g0, &g1, &h0, &h1);
+    if (rows > 8) pair4(rows > 9, vectors, &xi, &xj, w, &i0, &i1, &j0, &j1);
+  }
+  for (size_t left = panel->k % 4; left > 0; left--) {
+    const float32x4_t w0 = vld1q_f32(weights), w1 = vld1q_f32(weights + second * LANES);
+    weights += vectors * LANES;
+    step1(vectors, &xa, w0, w1, &a0, &a1);
+    if (rows > 1) step1(vectors, &xb, w0, w1, &b0, &b1);
+    if (rows > 2) step1(vectors, &xc, w0, w1, &c0, &c1);
+    if (rows > 3) step1(vectors, &xd, w0, w1, &d0, &d1);
+    if (rows > 4) step1(vectors, &xe, w0, w1, &e0, &e1);
+    if (rows > 5) step1(vectors, &xf, w0, w1, &f0, &f1);
+    if (rows > 6) step1(vectors, &xg, w0, w1, &g0, &g1);
+    if (rows > 7) step1(vectors, &xh, w0, w1, &h0, &h1);
+    if (rows > 8) step1(vectors, &xi, w0, w1, &i0, &i1);
+    if (rows > 9) step1(vectors, &xj, w0, w1, &j0, &j1);
+  }
+  finish(vectors, panel, y[0] + offset, residual, 0, a0, a1);
+  if (rows > 1) finish(vectors, panel, y[1] + offset, residual, 1, b0, b1);
+  if (rows > 2) finish(vectors, panel, y[2] + offset, residual, 2, c0, c1);
+  if (rows > 3) finish(vectors, panel, y[3] + offset, residual, 3, d0, d1);
+  if (rows > 4) finish(vectors, panel, y[4] + offset, residual, 4, e0, e1);
+  if (rows > 5) finish(vectors, panel, y[5] + offset, residual, 5, f0, f1);
+  if (rows > 6) finish(vectors, panel, y[6] + offset, residual, 6, g0, g1);
+  if (rows > 7) finish(vectors, panel, y[7] + offset, residual, 7, h0, h1);
+  if (rows > 8) finish(vectors, panel, y[8] + offset, residual, 8, i0, i1);
+  if (rows > 9) finish(vectors, panel, y[9] + offset, residual, 9, j0, j1);
+}
+
+void mbconv_pointwise_neon_10x8(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x,
+                                float *const *y, size_t y_offset, const float *residual) {
+  assert(panel->channels == 2 * LANES);
+  switch (pixels) {
+    case 1:
+      tile(1, 2, panel, x, y, y_offset, residual);
+      break;
+    case 2:
+      tile(2, 2, panel, x, y, y_offset, residual);
+      break;
+    case 3:
+      tile(3, 2, panel, x, y, y_offset, residual);
+      break;
+    case 4:
+      tile(4, 2, panel, x, y, y_offset, residual);
+      break;
+    case 5:
+      tile(5, 2, panel, x, y, y_offset, residual);
+      break;
+    case 6:
+      tile(6, 2, panel, x, y, y_offset, residual);
+      break;
+    case 7:
+      tile(7, 2, panel, x, y, y_offset, residual);
+      break;
+    case 8:
+      tile(8, 2, panel, x, y, y_offset, residual);
+      break;
+    case 9:
+      tile(9, 2, panel, x, y, y_offset, residual);
+      break;
+    default:
+      tile(10, 2, panel, x, y, y_offset, residual);
+      break;
+  }
+}
+
+void mbconv_pointwise_neon_10x4(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x,
+                                float *const *y, size_t y_offset, const float *residual) {
+  assert(panel->channels == LANES);
+  switch (pixels) {
+    case 1:
+      tile(1, 1, panel, x, y, y_offset, residual);
+      break;
+    case 2:
+      tile(2, 1, panel, x, y, y_offset, residual);
+      break;
+    case 3:
+      tile(3, 1, panel, x, y, y_offset, residual);
+      break;
+    case 4:
+      tile(4, 1, panel, x, y, y_offset, residual);
+      break;
+    case 5:
+      tile(5, 1, panel, x, y, y_offset, residual);
+      break;
+    case 6:
+      tile(6, 1, panel, x, y, y_offset, residual);
+      break;
+    case 7:
+      tile(7, 1, panel, x, y, y_offset, residual);
+      break;
+    case 8:
+      tile(8, 1, panel, x, y, y_offset, residual);
+      break;
+    case 9:
+      tile(9, 1, panel, x, y, y_offset, residual);
+      break;
+    default:
+      tile(10, 1, panel, x, y, y_offset, residual);
+      break;
+  }
+}

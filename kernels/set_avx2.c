@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The AVX2 set: 16 registers of 8 floats, two FMAs a cycle on every CPU that has them but the oldest.
+ */
+#include "set_avx2.h"
+
+#ifdef MBCONV_SLEEF
+#define SILU_SLEEF mbconv_silu_sleef_avx2
+#define SIGMOID_SLEEF mbconv_sigmoid_sleef_avx2
+#else
+#define SILU_SLEEF NULL
+#define SIGMOID_SLEEF NULL
+#endif
+
+const struct mbconv_kernels mbconv_kernels_avx2 = {
+    .isa = MBCONV_ISA_AVX2,
+    .lanes = 8,
+    .pointwise = {{.pixels = 6, .step = 1, .channels = 16, .run = mbconv_pointwise_avx2_6x16},
+                  {.pixels = 12, .step = 1, .channels = 8, .run = mbconv_pointwise_avx2_12x8}},
+    .depthwise = {{mbconv_depthwise_avx2_3x3s1, mbconv_depthwise_avx2_3x3s2},
+                  {mbconv_depthwise_avx2_5x5s1, mbconv_depthwise_avx2_5x5s2},
+                  {mbconv_depthwise_avx2_7x7s1, mbconv_depthwise_avx2_7x7s2}},
+    .activation = {{mbconv_none_avx2, mbconv_relu_avx2, mbconv_relu6_avx2, SILU_SLEEF, SIGMOID_SLEEF,
+                    mbconv_hard_sigmoid_avx2, mbconv_hard_swish_avx2},
+                   {mbconv_none_avx2, mbconv_relu_avx2, mbconv_relu6_avx2, mbconv_silu_avx2, mbconv_sigmoid_avx2,
+                    mbconv_hard_sigmoid_avx2, mbconv_hard_swish_avx2}},
+    .channel_sum = mbconv_channel_sum_avx2,
+    .channel_scale = mbconv_channel_scale_avx2,
+    .fastest_silu = MBCONV_SILU_INLINE,
+};

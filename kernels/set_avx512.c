@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The AVX-512 set: 32 registers of 16 floats, masked loads and stores, and FMAs that broadcast a float from memory. One
+ * or two FMAs a cycle.
+ */
+#include "set_avx512.h"
+
+#ifdef MBCONV_SLEEF
+#define SILU_SLEEF mbconv_silu_sleef_avx512
+#define SIGMOID_SLEEF mbconv_sigmoid_sleef_avx512
+#else
+#define SILU_SLEEF NULL
+#define SIGMOID_SLEEF NULL
+#endif
+
+const struct mbconv_kernels mbconv_kernels_avx512 = {
+    .isa = MBCONV_ISA_AVX512,
+    .lanes = 16,
+    .pointwise = {{.pixels = 28, .step = 7, .channels = 16, .tails = true, .run = mbconv_pointwise_avx512_28x16}},
+    .depthwise = {{mbconv_depthwise_avx512_3x3s1, mbconv_depthwise_avx512_3x3s2},
+                  {mbconv_depthwise_avx512_5x5s1, mbconv_depthwise_avx512_5x5s2},
+                  {mbconv_depthwise_avx512_7x7s1, mbconv_depthwise_avx512_7x7s2}},
+    .activation = {{mbconv_none_avx512, mbconv_relu_avx512, mbconv_relu6_avx512, SILU_SLEEF, SIGMOID_SLEEF,
+                    mbconv_hard_sigmoid_avx512, mbconv_hard_swish_avx512},
+                   {mbconv_none_avx512, mbconv_relu_avx512, mbconv_relu6_avx512, mbconv_silu_avx512,
+                    mbconv_sigmoid_avx512, mbconv_hard_sigmoid_avx512, mbconv_hard_swish_avx512}},
+    .channel_sum = mbconv_channel_sum_avx512,
+    .channel_scale = mbconv_channel_scale_avx512,
+    .fastest_silu = MBCONV_SILU_INLINE,
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The NEON set: 16 registers of 8 floats, two FMAs a cycle on every CPU that has them but the oldest.
+ */
+#include "set_neon.h"
+
+#ifdef MBCONV_SLEEF
+#define SILU_SLEEF mbconv_silu_sleef_neon
+#define SIGMOID_SLEEF mbconv_sigmoid_sleef_neon
+#else
+#define SILU_SLEEF NULL
+#define SIGMOID_SLEEF NULL
+#endif
+
+const struct mbconv_kernels mbconv_kernels_neon = {
+    .isa = MBCONV_ISA_NEON,
+    .lanes = 4,
+    .pointwise = {{.pixels = 10, .step = 1, .channels = 8, .run = mbconv_pointwise_neon_10x8},
+                  {.pixels = 10, .step = 1, .channels = 4, .run = mbconv_pointwise_neon_10x4}},
+    .depthwise = {{mbconv_depthwise_neon_3x3s1, mbconv_depthwise_neon_3x3s2},
+                  {mbconv_depthwise_neon_5x5s1, mbconv_depthwise_neon_5x5s2},
+                  {mbconv_depthwise_neon_7x7s1, mbconv_depthwise_neon_7x7s2}},
+    .activation = {{mbconv_none_neon, mbconv_relu_neon, mbconv_relu6_neon, SILU_SLEEF, SIGMOID_SLEEF,
+                    mbconv_hard_sigmoid_neon, mbconv_hard_swish_neon},
+                   {mbconv_none_neon, mbconv_relu_neon, mbconv_relu6_neon, mbconv_silu_neon, mbconv_sigmoid_neon,
+                    mbconv_hard_sigmoid_neon, mbconv_hard_swish_neon}},
+    .channel_sum = mbconv_channel_sum_neon,
+    .channel_scale = mbconv_channel_scale_neon,
+    .fastest_silu = MBCONV_SILU_INLINE,
+};

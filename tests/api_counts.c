@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Counts of parameters and multiply-adds, against known values and for bad arguments.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "api.h"
+
+static void check_counts(struct test *t, const char *what, mbconv_status status, const mbconv_counts *counts,
+                         uint64_t parameters, uint64_t multiply_adds, const mbconv_error *error) {
+  api_check_error(t, what, status, MBCONV_OK, error);
+  test_check(t, counts->parameters == parameters && counts->multiply_adds == multiply_adds,
+             "%s: %llu parameters, %llu multiply-adds; %llu and %llu are right", what,
+             (unsigned long long)counts->parameters, (unsigned long long)counts->multiply_adds,
+             (unsigned long long)parameters, (unsigned long long)multiply_adds);
+}
+
+static void check_no_counts(struct test *t, const char *what, mbconv_status status, mbconv_status expected,
+                            mbconv_counts *counts, mbconv_error *error) {
+  api_check_error(t, what, status, expected, error);
+  test_check(t, counts->parameters == 5 && counts->multiply_adds == 6, "%s: counts were written", what);
+  *error = api_stale_error();
+}
+
+void api_counts(struct test *t, const struct api_fixture *f) {
+  test_at(t, "counts");
+  mbconv_error e = api_stale_error();
+  mbconv_counts n = {0};
+  check_counts(t, "plain 16", mbconv_plain_block_count(32, 32, 16, 16, &n, &e), &n, 4672, 1024 * 4608, &e);
+  check_counts(t, "plain 3 to 8", mbconv_plain_block_count(2, 5, 3, 8, &n, &e), &n, 216 + 576 + 32, 10 * 792, &e);
+  check_counts(t, "bottleneck", mbconv_bottleneck_count(7, 7, 256, 64, 256, &n, &e), &n, 16384 * 2 + 36864 + 768,
+               49 * (16384 * 2 + 36864), &e);
+  static const mbconv_batch_norm norm; /* its pointers do not matter, */
+  static const float bias;             /* nor what biases are */
+  const mbconv_conv bare = {.batch_norm = &norm}, biased = {.bias = &bias};
+  for (size_t i = 0; i < BLOCK_LAYERS; i++) {
+    mbconv_block_desc desc = block_layer_shape(&block_layers[i]);
+    const bool expand = desc.in_channels != desc.expanded_channels;
+    const uint64_t wide = desc.expanded_channels, taps = desc.kernel * desc.kernel;
+    uint64_t parameters = wide * (taps + 2) + desc.out_channels * (wide + 2);
+    if (expand) parameters += wide * (desc.in_channels + 2);
+    desc.expand = expand ? &bare : NULL;
+    desc.depthwise = desc.project = &bare;
+    mbconv_counts with = {0};
+    api_check_error(t, block_layers[i].name, mbconv_block_count(&desc, &n, &e), MBCONV_OK, &e);
+    test_check(t,
+               n.parameters == parameters &&
+                   fabs((double)n.multiply_adds * 1e-6 - block_layers[i].million_multiply_adds) <= 0.005001,
+               "%s: %llu parameters, %llu multiply-adds", block_layers[i].name, (unsigned long long)n.parameters,
+               (unsigned long long)n.multiply_adds);
+    const mbconv_squeeze_excite squeeze = {.width = 4, .reduce = biased, .expand = biased};
+    desc.squeeze_excite = &squeeze;
+    check_counts(t, "squeeze-excite", mbconv_block_count(&desc, &with, &e), &with, n.parameters + 8 * wide + 4 + wide,
+                 n.multiply_adds + 8 * wide, &e);
+    if (strcmp(block_layers[i].name, "s0") == 0) test_check(t, n.parameters == 4352, "the block of 16 channels");
+  }
+
+  const mbconv_status bad = MBCONV_INVALID_ARGUMENT, over = MBCONV_SIZE_OVERFLOW;
+  const size_t huge = SIZE_MAX / 64;
+  n = (mbconv_counts){5, 6};
+  e = api_stale_error();
+  check_no_counts(t, "plain NULL", mbconv_plain_block_count(1, 1, 1, 1, NULL, &e), bad, &n, &e);
+  check_no_counts(t, "bottleneck NULL", mbconv_bottleneck_count(1, 1, 1, 1, 1, NULL, &e), bad, &n, &e);
+  check_no_counts(t, "block NULL", mbconv_block_count(&f->c.desc, NULL, &e), bad, &n, &e);
+  check_no_counts(t, "desc NULL", mbconv_block_count(NULL, &n, &e), bad, &n, &e);
+  for (size_t zero = 0; zero < 5; zero++) {
+    size_t s[5] = {3, 3, 3, 3, 3};
+    s[zero] = 0;
+    check_no_counts(t, "bottleneck 0", mbconv_bottleneck_count(s[0], s[1], s[2], s[3], s[4], &n, &e), bad, &n, &e);
+    if (zero < 4) check_no_counts(t, "plain 0", mbconv_plain_block_count(s[0], s[1], s[2], s[3], &n, &e), bad, &n, &e);
+    s[zero] = SIZE_MAX;
+    check_no_counts(t, "bottleneck huge", mbconv_bottleneck_count(s[0], s[1], s[2], s[3], s[4], &n, &e), over, &n, &e);
+    if (zero < 4)
+      check_no_counts(t, "plain huge", mbconv_plain_block_count(s[0], s[1], s[2], s[3], &n, &e), over, &n, &e);
+  }
+  /* Each tensor fits, their product does not. */
+  mbconv_block_desc desc = f->c.desc;
+  desc.height = huge / 8;
+  check_no_counts(t, "multiply-adds", mbconv_block_count(&desc, &n, &e), over, &n, &e);
+  desc = f->c.desc;
+  desc.kernel = 4;
+  check_no_counts(t, "kernel 4", mbconv_block_count(&desc, &n, &e), bad, &n, &e);
+  test_check(t, mbconv_block_count(&desc, &n, NULL) == bad, "without an error struct");
+  desc.kernel = 3;
+  test_check(t, mbconv_block_count(&desc, &n, NULL) == MBCONV_OK, "without an error struct");
+}

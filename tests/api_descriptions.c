@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bad descriptions: one field of a valid one is changed at a time, and create must fail with the right status.
+ */
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "api.h"
+
+static const float zeros[64], minus_ones[64] = {-1}, nans[64] = {NAN}, infinities[64] = {INFINITY};
+
+/* One field of the fixture, set to one value that makes create of `kind` fail. */
+struct change {
+  enum api_kind kind;
+  const char *what;
+  size_t offset;
+  enum { SIZE, ENUM, POINTER, FLOAT } type;
+  mbconv_status expected;
+  size_t size; /* also the enum's value */
+  const void *pointer;
+  float number;
+};
+
+/* Kind, field and value in one line of the table below; undefined after it. */
+#define FIELD(kind, field) kind, #field, offsetof(struct api_fixture, field)
+static const struct change changes[] = {
+    {FIELD(POINTWISE, pointwise.in_channels), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(POINTWISE, pointwise.in_channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX},
+    {FIELD(POINTWISE, pointwise.in_channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX / 18},
+    {FIELD(POINTWISE, pointwise.out_channels), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(POINTWISE, pointwise.out_channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX},
+    {FIELD(POINTWISE, pointwise.out_channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX / 4 - 1},
+    {FIELD(POINTWISE, pointwise.activation), ENUM, MBCONV_INVALID_ARGUMENT, .size = MBCONV_HARD_SWISH + 1},
+    {FIELD(POINTWISE, pointwise.activation), ENUM, MBCONV_INVALID_ARGUMENT, .size = UINT32_MAX},
+    {FIELD(POINTWISE, pointwise.conv.weight), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(POINTWISE, c.norms[0].mean), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(POINTWISE, c.norms[0].variance), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(POINTWISE, c.norms[0].variance), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = minus_ones},
+    {FIELD(POINTWISE, c.norms[0].variance), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = nans},
+    {FIELD(POINTWISE, c.norms[0].variance), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = infinities},
+    {FIELD(POINTWISE, c.norms[0].epsilon), FLOAT, MBCONV_INVALID_ARGUMENT, .number = -1e-3f},
+    {FIELD(POINTWISE, c.norms[0].epsilon), FLOAT, MBCONV_INVALID_ARGUMENT, .number = NAN},
+    {FIELD(POINTWISE, c.norms[0].epsilon), FLOAT, MBCONV_INVALID_ARGUMENT, .number = INFINITY},
+
+    {FIELD(DEPTHWISE, depthwise.height), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(DEPTHWISE, depthwise.height), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX},
+    {FIELD(DEPTHWISE, depthwise.height), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX / 4 - 8},
+    {FIELD(DEPTHWISE, depthwise.width), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(DEPTHWISE, depthwise.width), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX},
+    {FIELD(DEPTHWISE, depthwise.width), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX / 18},
+    {FIELD(DEPTHWISE, depthwise.channels), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(DEPTHWISE, depthwise.channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX},
+    {FIELD(DEPTHWISE, depthwise.channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX / 9},
+    {FIELD(DEPTHWISE, depthwise.kernel), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(DEPTHWISE, depthwise.kernel), SIZE, MBCONV_INVALID_ARGUMENT, .size = 1},
+    {FIELD(DEPTHWISE, depthwise.kernel), SIZE, MBCONV_INVALID_ARGUMENT, .size = 2},
+    {FIELD(DEPTHWISE, depthwise.kernel), SIZE, MBCONV_INVALID_ARGUMENT, .size = 4},
+    {FIELD(DEPTHWISE, depthwise.kernel), SIZE, MBCONV_INVALID_ARGUMENT, .size = 7}, /* the image has 6 padded rows */
+    {FIELD(DEPTHWISE, depthwise.kernel), SIZE, MBCONV_INVALID_ARGUMENT, .size = 9},
+    {FIELD(DEPTHWISE, depthwise.kernel), SIZE, MBCONV_INVALID_ARGUMENT, .size = SIZE_MAX},
+    {FIELD(DEPTHWISE, depthwise.stride), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(DEPTHWISE, depthwise.stride), SIZE, MBCONV_INVALID_ARGUMENT, .size = 3},
+    {FIELD(DEPTHWISE, depthwise.stride), SIZE, MBCONV_INVALID_ARGUMENT, .size = SIZE_MAX},
+    {FIELD(DEPTHWISE, depthwise.pad.top), SIZE, MBCONV_INVALID_ARGUMENT, .size = 3},
+    {FIELD(DEPTHWISE, depthwise.pad.left), SIZE, MBCONV_INVALID_ARGUMENT, .size = 3},
+    {FIELD(DEPTHWISE, depthwise.pad.bottom), SIZE, MBCONV_INVALID_ARGUMENT, .size = SIZE_MAX},
+    {FIELD(DEPTHWISE, depthwise.pad.right), SIZE, MBCONV_INVALID_ARGUMENT, .size = SIZE_MAX - 4},
+    {FIELD(DEPTHWISE, depthwise.activation), ENUM, MBCONV_INVALID_ARGUMENT, .size = MBCONV_HARD_SWISH + 1},
+    {FIELD(DEPTHWISE, depthwise.conv.weight), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(DEPTHWISE, c.norms[1].mean), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(DEPTHWISE, c.norms[1].variance), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(DEPTHWISE, c.norms[1].variance), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = minus_ones},
+    {FIELD(DEPTHWISE, c.norms[1].epsilon), FLOAT, MBCONV_INVALID_ARGUMENT, .number = -1},
+
+    {FIELD(ACTIVATION, activation), ENUM, MBCONV_INVALID_ARGUMENT, .size = MBCONV_HARD_SWISH + 1},
+    {FIELD(ACTIVATION, activation), ENUM, MBCONV_INVALID_ARGUMENT, .size = UINT32_MAX},
+
+    {FIELD(BLOCK, c.desc.height), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(BLOCK, c.desc.height), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX},
+    {FIELD(BLOCK, c.desc.height), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX / 64},
+    {FIELD(BLOCK, c.desc.width), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(BLOCK, c.desc.width), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX},
+    {FIELD(BLOCK, c.desc.width), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX / 64},
+    {FIELD(BLOCK, c.desc.in_channels), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(BLOCK, c.desc.in_channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX},
+    {FIELD(BLOCK, c.desc.in_channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX / 20},
+    {FIELD(BLOCK, c.desc.expanded_channels), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(BLOCK, c.desc.expanded_channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX},
+    {FIELD(BLOCK, c.desc.expanded_channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX / 9},
+    {FIELD(BLOCK, c.desc.out_channels), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(BLOCK, c.desc.out_channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX},
+    {FIELD(BLOCK, c.desc.out_channels), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX / 20},
+    {FIELD(BLOCK, c.desc.expand), POINTER, MBCONV_INVALID_ARGUMENT,
+     .pointer = NULL}, /* none, but 6 channels in and 18 expanded */
+    {FIELD(BLOCK, c.desc.depthwise), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(BLOCK, c.desc.project), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(BLOCK, c.desc.kernel), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(BLOCK, c.desc.kernel), SIZE, MBCONV_INVALID_ARGUMENT, .size = 4},
+    {FIELD(BLOCK, c.desc.kernel), SIZE, MBCONV_INVALID_ARGUMENT, .size = 7},
+    {FIELD(BLOCK, c.desc.kernel), SIZE, MBCONV_INVALID_ARGUMENT, .size = 9},
+    {FIELD(BLOCK, c.desc.stride), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(BLOCK, c.desc.stride), SIZE, MBCONV_INVALID_ARGUMENT, .size = 3},
+    {FIELD(BLOCK, c.desc.pad.top), SIZE, MBCONV_INVALID_ARGUMENT, .size = SIZE_MAX},
+    {FIELD(BLOCK, c.desc.pad.left), SIZE, MBCONV_INVALID_ARGUMENT, .size = SIZE_MAX - 3},
+    {FIELD(BLOCK, c.desc.pad.bottom), SIZE, MBCONV_INVALID_ARGUMENT, .size = 3},
+    {FIELD(BLOCK, c.desc.pad.right), SIZE, MBCONV_INVALID_ARGUMENT, .size = 3},
+    {FIELD(BLOCK, c.desc.activation), ENUM, MBCONV_INVALID_ARGUMENT, .size = MBCONV_HARD_SWISH + 1},
+    {FIELD(BLOCK, c.desc.residual), ENUM, MBCONV_INVALID_ARGUMENT, .size = MBCONV_RESIDUAL_ON + 1},
+    {FIELD(BLOCK, c.desc.residual), ENUM, MBCONV_INVALID_ARGUMENT, .size = MBCONV_RESIDUAL_ON}, /* 6 in, 7 out */
+    {FIELD(BLOCK, c.desc.layout), ENUM, MBCONV_INVALID_ARGUMENT, .size = MBCONV_NCHW + 1},
+    {FIELD(BLOCK, c.squeeze_excite.width), SIZE, MBCONV_INVALID_ARGUMENT, .size = 0},
+    {FIELD(BLOCK, c.squeeze_excite.width), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX},
+    {FIELD(BLOCK, c.squeeze_excite.width), SIZE, MBCONV_SIZE_OVERFLOW, .size = SIZE_MAX / 18},
+    {FIELD(BLOCK, c.squeeze_excite.inner), ENUM, MBCONV_INVALID_ARGUMENT, .size = MBCONV_HARD_SWISH + 1},
+    {FIELD(BLOCK, c.squeeze_excite.gate), ENUM, MBCONV_INVALID_ARGUMENT, .size = UINT32_MAX},
+    {FIELD(BLOCK, c.expand.weight), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(BLOCK, c.depthwise.weight), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(BLOCK, c.project.weight), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(BLOCK, c.squeeze_excite.reduce.weight), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(BLOCK, c.squeeze_excite.expand.weight), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(BLOCK, c.norms[0].mean), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(BLOCK, c.norms[1].variance), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+    {FIELD(BLOCK, c.norms[2].variance), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = minus_ones},
+    {FIELD(BLOCK, c.norms[3].epsilon), FLOAT, MBCONV_INVALID_ARGUMENT, .number = NAN},
+    {FIELD(BLOCK, c.norms[4].mean), POINTER, MBCONV_INVALID_ARGUMENT, .pointer = NULL},
+};
+#undef FIELD
+
+static size_t change_size(const struct change *change) {
+  static const size_t sizes[] = {
+      [SIZE] = sizeof(size_t), [ENUM] = sizeof(mbconv_layout), [POINTER] = sizeof(void *), [FLOAT] = sizeof(float)};
+  return sizes[change->type];
+}
+
+static void apply(struct api_fixture *f, const struct change *change) {
+  char *field = (char *)f + change->offset;
+  const uint32_t enumeration = (uint32_t)change->size;
+  if (change->type == SIZE) memcpy(field, &change->size, sizeof change->size);
+  if (change->type == ENUM) memcpy(field, &enumeration, sizeof enumeration);
+  if (change->type == POINTER) memcpy(field, &change->pointer, sizeof change->pointer);
+  if (change->type == FLOAT) memcpy(field, &change->number, sizeof change->number);
+}
+
+void api_bad_descriptions(struct test *t, struct api_fixture *f) {
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    const struct change *change = &changes[i];
+    char saved[sizeof(void *) + sizeof(size_t)];
+    memcpy(saved, (char *)f + change->offset, change_size(change));
+    apply(f, change);
+    test_at(t, "%s, bad description %zu", api_kind_names[change->kind], i);
+    api_expect_no_object(t, f, change->kind, &f->options, change->expected, change->what);
+    memcpy((char *)f + change->offset, saved, change_size(change));
+  }
+
+  test_at(t, "a BN that would divide by zero");
+  const mbconv_batch_norm saved = f->c.norms[0];
+  f->c.norms[0].variance = zeros;
+  f->c.norms[0].epsilon = 0;
+  api_expect_no_object(t, f, POINTWISE, &f->options, MBCONV_INVALID_ARGUMENT, "variance and epsilon 0");
+  f->c.norms[0] = saved;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The API suite's fixture: see api.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+
+/* ---- The ledger --------------------------------------------------------------- */
+
+static void *ledger_allocate(void *context, size_t size, size_t alignment) {
+  struct api_ledger *ledger = context;
+  if (size == 0 || alignment == 0 || alignment > 64 || (alignment & (alignment - 1)) != 0) ledger->bad_request = true;
+  if (++ledger->calls == ledger->fail_at) return NULL;
+  void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
+  if (!memory) return NULL;
+  memset(memory, 0xff, size);
+  ledger->live++;
+  return memory;
+}
+
+static void ledger_release(void *context, void *memory) {
+  struct api_ledger *ledger = context;
+  if (!memory || ledger->live == 0) ledger->bad_request = true;
+  ledger->live--;
+  free(memory);
+}
+
+/* ---- Objects of all kinds ---------------------------------------------------------------------------------------- */
+
+const char *const api_kind_names[KINDS] = {"pointwise", "depthwise", "activation", "block"};
+
+void api_fixture_new(struct test *t, struct api_fixture *f) {
+  mbconv_block_desc shape = {.height = 4,
+                             .width = 5,
+                             .in_channels = 6,
+                             .expanded_channels = 18,
+                             .out_channels = 7,
+                             .kernel = 3,
+                             .stride = 1,
+                             .pad = {1, 1, 1, 1}};
+  shape.activation = MBCONV_SILU;
+  const struct block_parts parts = {.expand = true,
+                                    .bias = true,
+                                    .batch_norm = true,
+                                    .squeeze_excite = 2,
+                                    .inner = MBCONV_SILU,
+                                    .gate = MBCONV_SIGMOID};
+  uint64_t state = t->seed;
+  *f = (struct api_fixture){.activation = MBCONV_SILU};
+  block_case_new(&f->c, &shape, &parts, &state);
+  f->pointwise =
+      (mbconv_pointwise_desc){.in_channels = 6, .out_channels = 18, .conv = f->c.expand, .activation = MBCONV_SILU};
+  f->depthwise = (mbconv_depthwise_desc){.height = 4,
+                                         .width = 5,
+                                         .channels = 18,
+                                         .kernel = 3,
+                                         .stride = 1,
+                                         .pad = {1, 1, 1, 1},
+                                         .conv = f->c.depthwise,
+                                         .activation = MBCONV_SILU};
+  f->allocator = (mbconv_allocator){ledger_allocate, ledger_release, &f->ledger};
+  f->options = (mbconv_options){.isa = t->isa, .allocator = &f->allocator};
+}
+
+void api_fixture_free(struct api_fixture *f) {
+  block_case_free(&f->c);
+}
+
+mbconv_status api_create(const struct api_fixture *f, enum api_kind kind, const mbconv_options *options, void **out,
+                         mbconv_error *error) {
+  mbconv_pointwise *pointwise = *out;
+  mbconv_depthwise *depthwise = *out;
+  mbconv_activation *activation = *out;
+  mbconv_block *block = *out;
+  mbconv_status status = MBCONV_OK;
+  switch (kind) {
+    case POINTWISE:
+      status = mbconv_pointwise_create(&f->pointwise, options, &pointwise, error);
+      *out = pointwise;
+      break;
+    case DEPTHWISE:
+      status = mbconv_depthwise_create(&f->depthwise, options, &depthwise, error);
+      *out = depthwise;
+      break;
+    case ACTIVATION:
+      status = mbconv_activation_create(f->activation, options, &activation, error);
+      *out = activation;
+      break;
+    case BLOCK:
+      status = mbconv_block_create(&f->c.desc, options, &block, error);
+      *out = block;
+      break;
+    case KINDS:
+      break;
+  }
+  return status;
+}
+
+void api_destroy(enum api_kind kind, void *object) {
+  if (kind == POINTWISE) mbconv_pointwise_destroy(object);
+  if (kind == DEPTHWISE) mbconv_depthwise_destroy(object);
+  if (kind == ACTIVATION) mbconv_activation_destroy(object);
+  if (kind == BLOCK) mbconv_block_destroy(object);
+}
+
+mbconv_info api_info(enum api_kind kind, const void *object) {
+  if (kind == POINTWISE) return mbconv_pointwise_info(object);
+  if (kind == DEPTHWISE) return mbconv_depthwise_info(object);
+  if (kind == ACTIVATION) return mbconv_activation_info(object);
+  return mbconv_block_info(object);
+}
+
+/* ---- What a failure looks like ----------------------------------------------------------------------------------- */
+
+mbconv_error api_stale_error(void) {
+  mbconv_error error = {.status = (mbconv_status)77};
+  memset(error.message, 'x', sizeof error.message);
+  return error;
+}
+
+bool api_check_error(struct test *t, const char *what, mbconv_status status, mbconv_status expected,
+                     const mbconv_error *error) {
+  const bool terminated = memchr(error->message, '\0', sizeof error->message) != NULL;
+  return test_check(t,
+                    status == expected && error->status == status && terminated &&
+                        (error->message[0] == '\0') == (expected == MBCONV_OK),
+                    "%s: status \"%s\" instead of \"%s\", message \"%s\"", what, mbconv_status_string(status),
+                    mbconv_status_string(expected), terminated ? error->message : "not terminated");
+}
+
+void api_expect_no_object(struct test *t, struct api_fixture *f, enum api_kind kind, const mbconv_options *options,
+                          mbconv_status expected, const char *what) {
+  static int somewhere;
+  mbconv_error error = api_stale_error();
+  void *object = &somewhere;
+  const mbconv_status status = api_create(f, kind, options, &object, &error);
+  api_check_error(t, what, status, expected, &error);
+  test_check(t, object == NULL, "%s: *out is not NULL", what);
+  test_check(t, f->ledger.live == 0 && !f->ledger.bad_request, "%s: %zu allocations were left", what, f->ledger.live);
+  object = &somewhere;
+  test_check(t, api_create(f, kind, options, &object, NULL) == expected && object == NULL && f->ledger.live == 0,
+             "%s: without an error struct", what);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The size of packed weights, under the bound that the header promises.
+ */
+#include <stdlib.h>
+
+#include "api.h"
+
+/* The bound of mbconv_info: 1.1 times the weights and biases, plus for each convolution one tile: a panel of the tile's
+ * width and depth, or a vector of channels with its taps. */
+struct bound {
+  double floats;
+};
+
+static void bound_pointwise(const struct test *t, struct bound *bound, size_t in, size_t out) {
+  bound->floats += 1.1 * (double)(out * (in + 1)) + (double)(t->kernels->pointwise[0].channels * (in + 1));
+}
+
+static void bound_depthwise(const struct test *t, struct bound *bound, size_t channels, size_t kernel) {
+  const size_t taps = kernel * kernel + 1;
+  bound->floats += 1.1 * (double)(channels * taps) + (double)(t->kernels->lanes * taps);
+}
+
+static void check_bound(struct test *t, const struct bound *bound, size_t least, size_t bytes, const char *what) {
+  test_check(t, bytes >= least * sizeof(float) && (double)bytes <= bound->floats * (double)sizeof(float),
+             "%s: %zu bytes of weights, %zu floats came in, at most %.0f bytes are allowed", what, bytes, least,
+             bound->floats * (double)sizeof(float));
+}
+
+static void packed_pointwise(struct test *t, const mbconv_options *chosen, const float *weights, size_t in,
+                             size_t out) {
+  test_at(t, "packed pointwise of %zu to %zu", in, out);
+  const mbconv_pointwise_desc desc = {.in_channels = in, .out_channels = out, .conv = {.weight = weights}};
+  mbconv_pointwise *object = NULL;
+  if (!test_check(t, mbconv_pointwise_create(&desc, chosen, &object, NULL) == MBCONV_OK, "create")) return;
+  struct bound bound = {0};
+  bound_pointwise(t, &bound, in, out);
+  check_bound(t, &bound, in * out, mbconv_pointwise_info(object).weight_bytes, "pointwise");
+  mbconv_pointwise_destroy(object);
+}
+
+static void packed_depthwise(struct test *t, const mbconv_options *chosen, const float *weights, size_t channels,
+                             size_t kernel) {
+  test_at(t, "packed depthwise of %zu channels, kernel %zu", channels, kernel);
+  const mbconv_depthwise_desc desc = {.height = kernel,
+                                      .width = kernel,
+                                      .channels = channels,
+                                      .kernel = kernel,
+                                      .stride = 1,
+                                      .conv = {.weight = weights}};
+  mbconv_depthwise *object = NULL;
+  if (!test_check(t, mbconv_depthwise_create(&desc, chosen, &object, NULL) == MBCONV_OK, "create")) return;
+  struct bound bound = {0};
+  bound_depthwise(t, &bound, channels, kernel);
+  check_bound(t, &bound, channels * kernel * kernel, mbconv_depthwise_info(object).weight_bytes, "depthwise");
+  mbconv_depthwise_destroy(object);
+}
+
+static void packed_block(struct test *t, const mbconv_options *chosen, const float *weights,
+                         const struct block_layer *layer) {
+  test_at(t, "packed block %s", layer->name);
+  const mbconv_conv conv = {.weight = weights};
+  const size_t in = layer->in_channels, wide = layer->expanded_channels, out = layer->out_channels;
+  const mbconv_squeeze_excite squeeze = {.width = in / 4, .reduce = conv, .expand = conv};
+  mbconv_block_desc desc = block_layer_shape(layer);
+  desc.height = desc.width = 7;
+  desc.expand = in != wide ? &conv : NULL;
+  desc.depthwise = desc.project = &conv;
+  desc.squeeze_excite = layer->activation == MBCONV_SILU ? &squeeze : NULL;
+  mbconv_block *object = NULL;
+  if (!test_check(t, mbconv_block_create(&desc, chosen, &object, NULL) == MBCONV_OK, "create")) return;
+  struct bound bound = {0};
+  size_t least = wide * (layer->kernel * layer->kernel + out);
+  bound_depthwise(t, &bound, wide, layer->kernel);
+  bound_pointwise(t, &bound, wide, out);
+  if (desc.expand) {
+    bound_pointwise(t, &bound, in, wide);
+    least += in * wide;
+  }
+  if (desc.squeeze_excite) {
+    bound_pointwise(t, &bound, wide, in / 4);
+    bound_pointwise(t, &bound, in / 4, wide);
+    least += 2 * wide * (in / 4);
+  }
+  check_bound(t, &bound, least, mbconv_block_info(object).weight_bytes, "block");
+  mbconv_block_destroy(object);
+}
+
+void api_weight_bytes(struct test *t, const struct api_fixture *f) {
+  enum { MOST_WEIGHTS = 1152 * 320 };
+  static const size_t pairs[][2] = {{1, 1},    {3, 5},     {17, 33},   {16, 96},   {96, 24},    {24, 144},
+                                    {40, 240}, {320, 100}, {112, 672}, {672, 192}, {1152, 320}, {1, 500}};
+  static const size_t channels[] = {1, 5, 16, 24, 33, 40, 144, 672, 1152};
+  float *weights = calloc(MOST_WEIGHTS, sizeof *weights);
+  if (!weights) abort();
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    if (t->small && pairs[i][0] * pairs[i][1] > 10000) continue;
+    packed_pointwise(t, &f->options, weights, pairs[i][0], pairs[i][1]);
+  }
+  for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+    for (size_t kernel = 3; kernel <= 7; kernel += 2) packed_depthwise(t, &f->options, weights, channels[i], kernel);
+  }
+  for (size_t i = 0; i < BLOCK_LAYERS; i++) {
+    if (t->small && block_layers[i].expanded_channels > 144) continue;
+    packed_block(t, &f->options, weights, &block_layers[i]);
+  }
+  free(weights);
+}

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2046,SC2154 # words are split on purpose; `run` sets what is not set here
+# The parts of `./run test`, which sources this. A part is a command whose output goes to build/test-logs/NAME.log; parts
+# run beside each other, as many as there are CPUs. Every line `set <isa>: <n> cases, ...` in the logs is summed up.
+
+logs=build/test-logs
+machine=$(uname -m)
+
+# ---- Running parts -------------------------------------------------------------------------------------------------
+
+elapsed() { printf '%2d:%02d' $((SECONDS / 60)) $((SECONDS % 60)); }
+
+begin_parts() {
+  rm -rf "$logs"
+  mkdir -p "$logs"
+  set -m # every part is a process group of its own, which goes with us
+  trap stop_parts EXIT
+}
+
+stop_parts() {
+  local group
+  for group in $(jobs -p); do kill -- "-$group" 2>/dev/null || true; done
+}
+
+# part NAME COMMAND...
+part() {
+  local name=$1
+  shift
+  while (($(jobs -pr | wc -l) >= cpus)); do wait -n || true; done
+  echo "[$(elapsed)] $name ..."
+  run_part "$name" "$@" &
+}
+
+run_part() {
+  local name=$1 start=$SECONDS status
+  shift
+  set +e
+  (set -euo pipefail && "$@") > "$logs/$name.log" 2>&1 < /dev/null
+  status=$?
+  echo "$status" > "$logs/$name.status"
+  if ((status == 0)); then
+    echo "[$(elapsed)] $name passed in $((SECONDS - start)) s"
+  else
+    echo "[$(elapsed)] $name FAILED with status $status after $((SECONDS - start)) s; the end of $logs/$name.log:"
+    tail -n 40 "$logs/$name.log"
+  fi
+}
+
+# finish_parts SET...: waits, sums up and exits; each of the sets must have been tested.
+finish_parts() {
+  wait
+  local name broken=0
+  for name in "$logs"/*.status; do
+    # A part that failed without a failed case counts as one.
+    if [[ $(< "$name") != 0 ]] && ! grep -qE '^set .*, [1-9][0-9]* failed' "${name%.status}.log"; then
+      broken=$((broken + 1))
+    fi
+  done
+  awk -v required="${*:-$(required_sets)}" -v broken="$broken" '
+    /^set [a-z0-9]+: [0-9]+ cases, [0-9]+ failed, [0-9]+ skipped$/ {
+      isa = substr($2, 1, length($2) - 1)
+      cases[isa] += $3; failed[isa] += $5; skipped[isa] += $7
+    }
+    END {
+      count = split(required, sets, " ")
+      for (i = 1; i <= count; i++) {
+        isa = sets[i]
+        printf "set %s: %d cases, %d failed, %d skipped\n", isa, cases[isa], failed[isa], skipped[isa]
+        if (!cases[isa]) broken++
+        passes += cases[isa] - failed[isa]; failures += failed[isa]; skips += skipped[isa]
+      }
+      printf "%d passed, %d failed, %d skipped\n", passes, failures + broken, skips
+      exit (failures + broken > 0)
+    }' "$logs"/*.log
+}
+
+# ---- What this CPU can run, and what the others are emulated by ----------------------------------------------------
+
+cpu_has() {
+  local flag
+  for flag in "$@"; do grep -qw "$flag" /proc/cpuinfo || return 1; done
+}
+
+native_sets() {
+  echo scalar
+  if [[ $machine == aarch64 ]]; then echo neon; fi
+  if cpu_has avx2 fma; then echo avx2; fi
+  if cpu_has avx512f avx512vl avx512bw avx512dq; then echo avx512; fi
+}
+
+required_sets() { if [[ $machine == x86_64 ]]; then echo scalar avx2 avx512 neon; else echo scalar neon; fi; }
+
+# The sets of this architecture that this very CPU lacks.
+emulated_sets() {
+  local isa here
+  here=" $(native_sets | tr '\n' ' ')"
+  if [[ $machine == x86_64 ]]; then
+    for isa in avx2 avx512; do [[ $here == *" $isa "* ]] || echo "$isa"; done
+  fi
+}
+
+packages_of_other_cpus() {
+  if [[ $machine == x86_64 ]]; then echo "${arm64_packages[@]}"; fi
+  if [[ -n $(emulated_sets) ]]; then echo "${emulator_packages[@]}"; fi
+}
+
+# ---- The parts -----------------------------------------------------------------------------------------------------
+
+all_parts() {
+  local isa preset
+  build default
+  if [[ -n $(emulated_sets) ]]; then part emulator emulated $(emulated_sets); fi
+  for isa in $(native_sets); do part "native-$isa" tests_of default --isa "$isa" --require "$isa"; done
+  for preset in clang asan tsan shared no-sleef; do build "$preset"; done
+  if [[ $machine == x86_64 ]]; then build arm64; fi
+  part asan but_small_silu asan
+  part clang but_small_silu clang
+  if [[ $machine == x86_64 ]]; then
+    arm64_parts
+    part no-fma without_fma
+  fi
+  part tsan thread_sanitized
+  part no-sleef tests_of no-sleef --budget small
+  part pytorch live_pytorch
+  part headers headers
+  part binaries binaries default clang
+}
+
+arm64_parts() {
+  local cpu
+  for cpu in cortex-a53 max; do
+    part "arm64-$cpu" qemu-aarch64 -cpu "$cpu" build/arm64/tests/mbconv_tests --budget small --require scalar --require neon
+  done
+  part arm64-binaries python3 tests/check_binary.py build/arm64
+}
+
+tests_of() { "build/$1/tests/mbconv_tests" "${@:2}"; }
+
+# The sweep over every float is run once, by the default build.
+but_small_silu() {
+  tests_of "$1" $(tests_of "$1" --list | sed -n 's/^suites: //p' | tr ' ' '\n' | grep -vx silu)
+  tests_of "$1" --budget small silu
+}
+
+# GCC's thread sanitizer does not start where addresses are randomised by more bits than it knows of.
+thread_sanitized() {
+  local fixed=()
+  if setarch -R true; then fixed=(setarch -R); fi
+  "${fixed[@]}" build/tsan/tests/mbconv_tests threads
+}
+
+# emulated SET...: all suites in one boot of a PC that has AVX-512.
+emulated() {
+  local isa arguments=()
+  for isa in "$@"; do arguments+=(--isa "$isa" --require "$isa"); done
+  FILES=$PWD/tests/golden LIMIT=360 tests/emulator/run.sh build/default/tests/mbconv_tests --budget small "${arguments[@]}"
+}
+
+without_fma() {
+  qemu-x86_64 -cpu Nehalem build/default/tests/mbconv_tests --isa scalar --require scalar --budget small
+  refused Nehalem avx2
+  refused Haswell avx512
+}
+
+# refused CPU SET: a program that asks for a set which the CPU lacks is told so, and not killed by SIGILL.
+refused() {
+  local message status=0
+  message=$(MBCONV_ISA=$2 qemu-x86_64 -cpu "$1" build/default/examples/mbconv_demo 2>&1) || status=$?
+  echo "$2 on $1: status $status: $message"
+  ((status > 0 && status < 126)) && [[ $message == *"$2"* ]]
+}
+
+# PyTorch computes new cases, with a seed that nobody has seen.
+live_pytorch() {
+  local seed=$RANDOM$RANDOM
+  echo "seed $seed"
+  rm -rf build/golden-live
+  /usr/bin/python3 tests/golden/generate.py --seed "$seed" --out build/golden-live
+  MBCONV_GOLDEN_DIR=$PWD/build/golden-live tests_of default golden
+}
+
+binaries() {
+  local shared=(build/shared/libmbconv.*)
+  python3 tests/check_binary.py --shared "${shared[0]}" "${@/#/build/}"
+}
+
+headers() {
+  local strict=(-pedantic -Wall -Wextra -Werror) compiler example
+  for compiler in gcc clang; do "$compiler" -std=c99 "${strict[@]}" -fsyntax-only -x c include/mbconv.h; done
+  for compiler in g++ clang++; do "$compiler" -std=c++17 "${strict[@]}" -fsyntax-only -x c++ include/mbconv.h; done
+  awk '/^```c$/ {inside = 1; next} /^```$/ && inside {exit} inside' README.md > "$logs/readme.c"
+  sed -n '/^ \*     #include <mbconv.h>/,/^ \*     }$/s/^ \*     \?//p' include/mbconv.h > "$logs/manual.c"
+  for example in readme manual; do
+    cc -std=c11 "${strict[@]}" -Iinclude -o "$logs/$example" "$logs/$example.c" \
+      -Lbuild/shared -lmbconv -Wl,-rpath,"$PWD/build/shared"
+    "$logs/$example"
+  done
+}

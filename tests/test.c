@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The harness: see test.h.
+ */
+#include "test.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A set that is wrong fails everywhere; more messages than this per suite and set tell nothing new. */
+enum { MESSAGES = 20, CRASH_STATUS = 3 };
+
+/* What a crash report needs, kept ready because a signal handler may not format. */
+static char description[256];
+static size_t size[2]; /* of test_at_size; 0 before it is called */
+static char crash_prefix[128];
+
+/* ---- Checks ------------------------------------------------------------------------------------------------------ */
+
+void test_begin(struct test *t, const char *suite) {
+  t->suite = suite;
+  t->printed = 0;
+  description[0] = '\0';
+  size[0] = size[1] = 0;
+  snprintf(crash_prefix, sizeof crash_prefix, "CRASH %s/%s seed %llu: ", suite, mbconv_isa_name(t->isa),
+           (unsigned long long)t->seed);
+}
+
+void test_at(struct test *t, const char *format, ...) {
+  (void)t;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(description, sizeof description, format, arguments);
+  va_end(arguments);
+  size[0] = size[1] = 0;
+}
+
+void test_at_size(struct test *t, size_t rows, size_t columns) {
+  (void)t;
+  size[0] = rows;
+  size[1] = columns;
+}
+
+bool test_check(struct test *t, bool ok, const char *format, ...) {
+  t->cases++;
+  if (ok) return true;
+  t->failed++;
+  if (++t->printed > MESSAGES) return false;
+  va_list arguments;
+  va_start(arguments, format);
+  printf("FAIL %s/%s seed %llu: %s: ", t->suite, mbconv_isa_name(t->isa), (unsigned long long)t->seed, description);
+  if (size[0] > 0) printf("%zux%zu: ", size[0], size[1]);
+  vprintf(format, arguments);
+  printf(t->printed == MESSAGES ? "\n  (further failures are only counted)\n" : "\n");
+  fflush(stdout);
+  va_end(arguments);
+  return false;
+}
+
+void test_skip(struct test *t, const char *format, ...) {
+  t->skipped++;
+  va_list arguments;
+  va_start(arguments, format);
+  printf("SKIP %s/%s: ", t->suite, mbconv_isa_name(t->isa));
+  vprintf(format, arguments);
+  printf("\n");
+  fflush(stdout);
+  va_end(arguments);
+}
+
+void test_progress(const struct test *t, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  printf("  %s/%s: ", t->suite, mbconv_isa_name(t->isa));
+  vprintf(format, arguments);
+  printf("\n");
+  fflush(stdout);
+  va_end(arguments);
+}
+
+double test_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- Crashes ----------------------------------------------------------------------------------------------------- */
+
+static void write_text(const char *text) {
+  const ssize_t written = write(STDERR_FILENO, text, strlen(text));
+  (void)written; /* nobody is left to tell */
+}
+
+/* Decimal, by hand: printf is not for signal handlers. */
+static void write_number(size_t number) {
+  char text[24] = {0};
+  size_t at = sizeof text - 1;
+  do {
+    text[--at] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  write_text(text + at);
+}
+
+static void report_crash(int signal_number) {
+  const char *name = "abort";
+  if (signal_number == SIGSEGV) name = "segmentation fault";
+  if (signal_number == SIGBUS) name = "bus error";
+  if (signal_number == SIGILL) name = "illegal instruction";
+  if (signal_number == SIGFPE) name = "arithmetic exception";
+  write_text("\n");
+  write_text(crash_prefix);
+  write_text(description);
+  write_text(": ");
+  if (size[0] > 0) {
+    write_number(size[0]);
+    write_text("x");
+    write_number(size[1]);
+    write_text(": ");
+  }
+  write_text(name);
+  write_text("\n");
+  _exit(CRASH_STATUS);
+}
+
+void test_catch_crashes(void) {
+  static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+  struct sigaction action = {0};
+  action.sa_handler = report_crash;
+  sigemptyset(&action.sa_mask);
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
+}
+
+/* ---- Floats ------------------------------------------------------------------------------------------------------ */
+
+bool test_equal(const float *a, const float *b, size_t n, size_t *where) {
+  for (size_t i = 0; i < n; i++) {
+    if (a[i] == b[i] || (a[i] != a[i] && b[i] != b[i])) continue;
+    if (where) *where = i;
+    return false;
+  }
+  return true;
+}
+
+bool test_check_equal(struct test *t, const float *got, const float *want, size_t n, const char *what) {
+  size_t i = 0;
+  const bool equal = test_equal(got, want, n, &i);
+  if (equal) return test_check(t, true, "%s", what);
+  return test_check(t, false, "%s: float %zu of %zu is %.9g, not %.9g", what, i, n, (double)got[i], (double)want[i]);
+}
+
+/* Steele, Lea and Flood's SplitMix64 (2014): one 64-bit state, any seed is good. */
+uint64_t test_random(uint64_t *state) {
+  uint64_t z = *state += 0x9e3779b97f4a7c15;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+size_t test_random_size(uint64_t *state, size_t low, size_t high) {
+  return low + (size_t)(test_random(state) % (high - low + 1));
+}
+
+float test_random_float(uint64_t *state) {
+  return (float)(int32_t)(test_random(state) >> 40) * 0x1p-23f - 1.0f;
+}
+
+void test_fill(uint64_t *state, float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = test_random_float(state);
+}
+
+static void out_of_memory(size_t n) {
+  fprintf(stderr, "no memory for %zu floats\n", n);
+  exit(EXIT_FAILURE);
+}
+
+float *test_new_floats(uint64_t *state, size_t n) {
+  float *x = malloc(n * sizeof *x);
+  if (x == NULL) out_of_memory(n);
+  test_fill(state, x, n);
+  return x;
+}
+
+/* ---- Guarded buffers --------------------------------------------------------------------------------------------- */
+
+/* A quiet NaN with a payload that no arithmetic makes. */
+static const uint32_t poison_bits = 0x7fc5a5a5;
+
+float test_poison(void) {
+  return test_float(poison_bits);
+}
+
+bool test_is_poison(float x) {
+  return test_bits(x) == poison_bits;
+}
+
+void test_buffer_new(struct test_buffer *b, size_t n, enum test_guard guard) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  const size_t size = (n * sizeof(float) + page - 1) / page * page + (n == 0 ? page : 0);
+  b->map_size = size + 2 * page;
+  b->map = mmap(NULL, b->map_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (b->map == MAP_FAILED) out_of_memory(n);
+  b->first = (float *)((char *)b->map + page);
+  if (mprotect(b->first, size, PROT_READ | PROT_WRITE) != 0) out_of_memory(n);
+  b->capacity = size / sizeof(float);
+  b->guard = guard;
+  test_buffer_reuse(b, n);
+}
+
+void test_buffer_new_rows(uint64_t *state, struct test_buffer *b, size_t rows, size_t row, size_t stride,
+                          enum test_guard guard) {
+  test_buffer_new(b, (rows - 1) * stride + row, guard);
+  for (size_t i = 0; i < rows; i++) test_fill(state, b->data + i * stride, row);
+}
+
+void test_buffer_free(struct test_buffer *b) {
+  munmap(b->map, b->map_size);
+  *b = (struct test_buffer){0};
+}
+
+void test_buffer_protect(struct test_buffer *b) {
+  if (mprotect(b->first, b->capacity * sizeof(float), PROT_READ) != 0) out_of_memory(b->n);
+}
+
+void test_buffer_reuse(struct test_buffer *b, size_t n) {
+  if (n > b->capacity) out_of_memory(n);
+  const float poison = test_poison();
+  for (size_t i = 0; i < b->capacity; i++) b->first[i] = poison;
+  b->n = n;
+  b->data = b->guard == TEST_GUARD_AFTER ? b->first + (b->capacity - n) : b->first;
+}
+
+const float *test_buffer_part(const struct test_buffer *b, size_t n) {
+  if (n > b->n) out_of_memory(n);
+  return b->guard == TEST_GUARD_AFTER ? b->data + (b->n - n) : b->data;
+}
+
+static bool all_poison(const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if (!test_is_poison(x[i])) return false;
+  }
+  return true;
+}
+
+bool test_buffer_intact(const struct test_buffer *b) {
+  const size_t before = (size_t)(b->data - b->first);
+  return all_poison(b->first, before) && all_poison(b->data + b->n, b->capacity - before - b->n);
+}
+
+bool test_gaps_intact(const float *y, size_t rows, size_t row, size_t stride) {
+  for (size_t i = 0; i + 1 < rows; i++) {
+    if (!all_poison(y + i * stride + row, stride - row)) return false;
+  }
+  return true;
+}

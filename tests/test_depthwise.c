@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Depthwise: every kernel of the set alone, then the operator through the public header.
+ *
+ * The kernels see every pixel count and channel count up to 17 and 33. As in pointwise_tile.c all of them are
+ * parts of one problem, which the scalar set computes, held to the oracle.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "oracle.h"
+#include "test.h"
+
+/* CHANNELS is a multiple of all lanes. GAP widens y's rows; x's are widened by a whole vector, as in scratch. */
+enum { PIXELS = 17, CHANNELS = 48, MOST_CHANNELS = 33, MAX_KERNEL = 7, GAP = 3 };
+
+/* ---- Kernels ----------------------------------------------------------------------------------------------------- */
+
+struct problem {
+  size_t kernel, stride, x_stride;
+  bool wide;
+  float lo, hi;
+  struct test_buffer rows[MAX_KERNEL];                               /* each with the pixels that PIXELS outputs need */
+  float weights[CHANNELS * MAX_KERNEL * MAX_KERNEL], bias[CHANNELS]; /* [channels][k][k] */
+  float want[PIXELS * CHANNELS];
+};
+
+/* The part of a problem that a case computes, cut so that it is flush against the guard pages, before or after. */
+struct part {
+  size_t pixel, pixels, channel, channels;
+};
+
+static mbconv_depthwise_fn *kernel_of(const struct mbconv_kernels *kernels, const struct problem *p) {
+  return kernels->depthwise[(p->kernel - 3) / 2][p->stride - 1];
+}
+
+/* Per `lanes` channels: bias, then taps, zeros beyond the channels. Read-only; the end is up to 64 bytes off the guard
+ * page, as packed weights are aligned to that. */
+static void pack(const struct problem *p, const struct part *part, size_t lanes, struct test_buffer *packed) {
+  const size_t align = MBCONV_ALIGNMENT / sizeof(float), taps = p->kernel * p->kernel;
+  const size_t groups = (part->channels + lanes - 1) / lanes;
+  test_buffer_new(packed, (groups * (1 + taps) * lanes + align - 1) / align * align, TEST_GUARD_AFTER);
+  for (size_t c = 0; c < groups * lanes; c++) {
+    const bool inside = c < part->channels;
+    float *to = packed->data + c / lanes * (1 + taps) * lanes + c % lanes;
+    to[0] = inside ? p->bias[part->channel + c] : 0.0f;
+    for (size_t i = 0; i < taps; i++) {
+      to[(1 + i) * lanes] = inside ? p->weights[(part->channel + c) * taps + i] : 0.0f;
+    }
+  }
+  test_buffer_protect(packed);
+}
+
+static void rows_of(const struct problem *p, const struct part *part, const float **rows) {
+  for (size_t i = 0; i < p->kernel; i++) {
+    rows[i] = p->rows[i].data + part->pixel * p->stride * p->x_stride + part->channel;
+  }
+}
+
+static void compute_by_scalar(struct problem *p) {
+  const struct part all = {.pixels = PIXELS, .channels = CHANNELS};
+  const float *rows[MAX_KERNEL];
+  struct test_buffer packed;
+  pack(p, &all, mbconv_kernels_scalar.lanes, &packed);
+  rows_of(p, &all, rows);
+  const struct mbconv_depthwise_group group = {CHANNELS, p->x_stride, CHANNELS, packed.data, p->lo, p->hi};
+  kernel_of(&mbconv_kernels_scalar, p)(&group, PIXELS, rows, p->want);
+  test_buffer_free(&packed);
+}
+
+/* The scalar results are the promised chain, and near the exact sum. */
+static void check_scalar(struct test *t, const struct problem *p) {
+  float chains[PIXELS * CHANNELS];
+  bool near = true;
+  for (size_t at = 0; at < PIXELS * CHANNELS; at++) {
+    const size_t pixel = at / CHANNELS, c = at % CHANNELS;
+    struct oracle_chain chain = oracle_start(p->bias[c]);
+    for (size_t tap = 0; tap < p->kernel * p->kernel; tap++) {
+      const size_t column = pixel * p->stride + tap % p->kernel;
+      oracle_term(&chain, p->weights[c * p->kernel * p->kernel + tap],
+                  p->rows[tap / p->kernel].data[column * p->x_stride + c]);
+    }
+    const struct oracle o = oracle_end(&chain, p->lo, p->hi);
+    chains[at] = o.chain;
+    near = near && oracle_allows(&o, MBCONV_NONE, p->want[at]);
+  }
+  test_check_equal(t, p->want, chains, PIXELS * CHANNELS, "scalar against the chain");
+  test_check(t, near, "scalar is farther from the exact sum than the bound");
+}
+
+static void problem_new(struct problem *p, uint64_t *state, bool wide, size_t lanes, enum test_guard guard) {
+  const size_t columns = (PIXELS - 1) * p->stride + p->kernel;
+  p->wide = wide;
+  p->x_stride = CHANNELS + (wide ? lanes : 0);
+  p->lo = wide ? -0.5f : -INFINITY;
+  p->hi = wide ? 0.75f : INFINITY;
+  for (size_t i = 0; i < p->kernel; i++) {
+    test_buffer_new_rows(state, &p->rows[i], columns, CHANNELS, p->x_stride, guard);
+  }
+  /* A NaN passes, an infinity is clamped. */
+  if (wide) p->rows[0].data[2 * p->x_stride + CHANNELS - 2] = NAN;
+  if (wide) p->rows[1].data[3 * p->x_stride + CHANNELS - 1] = -INFINITY;
+  for (size_t i = 0; i < p->kernel; i++) test_buffer_protect(&p->rows[i]);
+  test_fill(state, p->weights, CHANNELS * p->kernel * p->kernel);
+  test_fill(state, p->bias, CHANNELS);
+}
+
+static void check_part(struct test *t, const struct problem *p, const struct part *part, const float *packed,
+                       struct test_buffer *y) {
+  test_at_size(t, part->pixels, part->channels);
+  const size_t y_stride = part->channels + (p->wide ? GAP : 0);
+  const float *rows[MAX_KERNEL];
+  rows_of(p, part, rows);
+  test_buffer_reuse(y, (part->pixels - 1) * y_stride + part->channels);
+  const struct mbconv_depthwise_group group = {part->channels, p->x_stride, y_stride, packed, p->lo, p->hi};
+  kernel_of(t->kernels, p)(&group, part->pixels, rows, y->data);
+  const bool intact = test_buffer_intact(y) && test_gaps_intact(y->data, part->pixels, part->channels, y_stride);
+  test_check(t, intact, "wrote outside its outputs");
+  bool equal = true;
+  for (size_t i = 0; i < part->pixels && equal; i++) {
+    const float *want = p->want + (part->pixel + i) * CHANNELS + part->channel;
+    equal = test_equal(y->data + i * y_stride, want, part->channels, NULL);
+  }
+  test_check(t, equal, "differs from the scalar set");
+}
+
+/* Emulated: of the channel counts those around whole vectors, and every other pixel count. */
+static void check_parts(struct test *t, const struct problem *p) {
+  const size_t lanes = t->kernels->lanes;
+  const enum test_guard guard = p->rows[0].guard;
+  struct test_buffer y, packed;
+  test_buffer_new(&y, PIXELS * (MOST_CHANNELS + GAP), guard);
+  for (size_t channels = 1; channels <= MOST_CHANNELS; channels++) {
+    if (t->small && channels > 1 && ((channels + 1) % lanes > 2 || (lanes == 1 && channels > 3))) continue;
+    /* x is read up to a whole vector, so that is what must be flush. */
+    const size_t read = (channels + lanes - 1) / lanes * lanes;
+    struct part part = {.channels = channels};
+    part.channel = guard == TEST_GUARD_AFTER ? CHANNELS - read : 0;
+    pack(p, &part, lanes, &packed);
+    for (part.pixels = 1; part.pixels <= PIXELS; part.pixels++) {
+      if (t->small && (part.pixels + channels) % 2 == 0) continue;
+      part.pixel = guard == TEST_GUARD_AFTER ? PIXELS - part.pixels : 0;
+      check_part(t, p, &part, packed.data, &y);
+    }
+    test_buffer_free(&packed);
+  }
+  test_buffer_free(&y);
+}
+
+static void check_kernels(struct test *t, uint64_t *state) {
+  for (size_t i = 0; i < 3 * 2 * 2 * 2; i++) {
+    const enum test_guard guard = i & 1 ? TEST_GUARD_BEFORE : TEST_GUARD_AFTER;
+    struct problem p = {.kernel = 3 + 2 * (i >> 3), .stride = 1 + (i >> 2 & 1)};
+    problem_new(&p, state, i & 2, t->kernels->lanes, guard);
+    test_at(t, "kernel %zu, stride %zu, %s, guard %s", p.kernel, p.stride, p.wide ? "wide rows, clamped" : "dense",
+            guard == TEST_GUARD_AFTER ? "after" : "before");
+    compute_by_scalar(&p);
+    check_scalar(t, &p);
+    check_parts(t, &p);
+    for (size_t row = 0; row < p.kernel; row++) test_buffer_free(&p.rows[row]);
+  }
+}
+
+/* ---- The operator ------------------------------------------------------------------------------------------------ */
+
+struct shape {
+  size_t batch;
+  bool bias;
+  mbconv_depthwise_desc desc; /* weights and bias are set by check_shape */
+  enum test_guard guard;
+};
+
+static void decorate(uint64_t *state, struct shape *s) {
+  s->bias = test_random_size(state, 0, 3) > 0;
+  s->desc.activation = (mbconv_activation_kind)test_random_size(state, MBCONV_NONE, MBCONV_HARD_SWISH);
+  s->guard = (enum test_guard)test_random_size(state, TEST_GUARD_AFTER, TEST_GUARD_BEFORE);
+}
+
+/* Creates the operator from parameters that are read-only, and gone afterwards: it must have its own. */
+static mbconv_depthwise *create(struct test *t, const struct shape *s, const float *weights, const float *bias) {
+  mbconv_depthwise_desc desc = s->desc;
+  struct test_buffer w, b;
+  test_buffer_new(&w, desc.channels * desc.kernel * desc.kernel, s->guard);
+  test_buffer_new(&b, desc.channels, s->guard);
+  memcpy(w.data, weights, w.n * sizeof *weights);
+  memcpy(b.data, bias, b.n * sizeof *bias);
+  test_buffer_protect(&w);
+  test_buffer_protect(&b);
+  desc.conv = (mbconv_conv){.weight = w.data, .bias = s->bias ? b.data : NULL};
+  const mbconv_options options = {.isa = t->isa};
+  mbconv_depthwise *depthwise = NULL;
+  mbconv_error error = {.message = ""};
+  const mbconv_status status = mbconv_depthwise_create(&desc, &options, &depthwise, &error);
+  test_buffer_free(&w);
+  test_buffer_free(&b);
+  if (!test_check(t, status == MBCONV_OK && depthwise, "create: %s", error.message)) return NULL;
+  test_check(t, mbconv_depthwise_info(depthwise).isa == t->isa, "made for another set");
+  return depthwise;
+}
+
+/* The promised chains, then the scalar set's activation, image by image. */
+static void check_output(struct test *t, const struct shape *s, const float *weights, const float *bias,
+                         const struct test_buffer *x, const struct test_buffer *y, size_t height, size_t width) {
+  const mbconv_depthwise_desc *d = &s->desc;
+  float *want = malloc(y->n * sizeof *want);
+  bool near = true;
+  for (size_t i = 0; i < y->n; i++) {
+    const size_t c = i % d->channels, pixel = i / d->channels;
+    const size_t image_index = pixel / (height * width);
+    const struct oracle_image image = {x->data + image_index * d->height * d->width * d->channels,
+                                       d->height,
+                                       d->width,
+                                       d->channels,
+                                       d->kernel,
+                                       d->stride,
+                                       d->pad};
+    const struct oracle o =
+        oracle_depthwise(&image, weights, s->bias ? bias[c] : 0.0f, pixel / width % height, pixel % width, c);
+    want[i] = o.chain;
+    near = near && oracle_allows(&o, d->activation, y->data[i]);
+  }
+  mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][d->activation](y->n, want, want);
+  test_check_equal(t, y->data, want, y->n, "against the chain");
+  test_check(t, near, "farther from the exact sum than the bound");
+  test_check(t, test_buffer_intact(y), "wrote outside its outputs");
+  free(want);
+}
+
+/* Scratch is as large as asked for, guarded and full of NaN. */
+static void run(struct test *t, const struct shape *s, const mbconv_depthwise *depthwise, const float *weights,
+                const float *bias, const struct test_buffer *x) {
+  const mbconv_depthwise_desc *d = &s->desc;
+  const size_t rows = (d->height + d->pad.top + d->pad.bottom - d->kernel) / d->stride + 1;
+  const size_t columns = (d->width + d->pad.left + d->pad.right - d->kernel) / d->stride + 1;
+  size_t height = 0, width = 0;
+  mbconv_depthwise_output_size(depthwise, &height, &width);
+  if (!test_check(t, height == rows && width == columns, "output %zux%zu, not %zux%zu", height, width, rows, columns)) {
+    return;
+  }
+  const size_t bytes = mbconv_depthwise_scratch_size(depthwise, 1);
+  struct test_buffer y, scratch;
+  test_buffer_new(&y, s->batch * rows * columns * d->channels, s->guard);
+  test_buffer_new(&scratch, (bytes + sizeof(float) - 1) / sizeof(float), s->guard);
+  mbconv_error error = {.message = ""};
+  const mbconv_status status =
+      mbconv_depthwise_run(depthwise, s->batch, x->data, y.data, scratch.data, bytes, NULL, &error);
+  test_check(t, status == MBCONV_OK, "run: %s", error.message);
+  test_check(t, test_buffer_intact(&scratch), "wrote outside the scratch");
+  check_output(t, s, weights, bias, x, &y, rows, columns);
+  test_buffer_free(&y);
+  test_buffer_free(&scratch);
+}
+
+static void check_shape(struct test *t, uint64_t *state, const struct shape *s) {
+  const mbconv_depthwise_desc *d = &s->desc;
+  const size_t taps = d->kernel * d->kernel;
+  if (d->height + d->pad.top + d->pad.bottom < d->kernel) return; /* no output */
+  if (d->width + d->pad.left + d->pad.right < d->kernel) return;
+  test_at(t, "batch %zu, %zux%zux%zu, kernel %zu, stride %zu, pads %zu %zu %zu %zu, bias %d, activation %d, guard %d",
+          s->batch, d->height, d->width, d->channels, d->kernel, d->stride, d->pad.top, d->pad.left, d->pad.bottom,
+          d->pad.right, s->bias, d->activation, s->guard);
+  struct test_buffer x;
+  test_buffer_new(&x, s->batch * d->height * d->width * d->channels, s->guard);
+  test_fill(state, x.data, x.n);
+  test_buffer_protect(&x);
+  float *weights = test_new_floats(state, taps * d->channels), *bias = test_new_floats(state, d->channels);
+  mbconv_depthwise *depthwise = create(t, s, weights, bias);
+  if (depthwise) run(t, s, depthwise, weights, bias, &x);
+  mbconv_depthwise_destroy(depthwise);
+  test_buffer_free(&x);
+  free(weights);
+  free(bias);
+}
+
+/* All combinations of pads on images down to 1x1; emulated, some. */
+static void check_pads(struct test *t, uint64_t *state) {
+  static const size_t few[] = {1, 13, 101}; /* every so many for kernel 3, 5, 7 where emulated */
+  for (size_t kernel = 3; kernel <= 7; kernel += 2) {
+    const size_t step = t->small ? few[(kernel - 3) / 2] : 1;
+    for (size_t pads = 0; pads < kernel * kernel * kernel * kernel; pads += step) {
+      struct shape s = {.batch = 1 + pads % 2};
+      s.desc = (mbconv_depthwise_desc){.height = test_random_size(state, 1, 4),
+                                       .width = test_random_size(state, 1, 4),
+                                       .channels = test_random_size(state, 1, 3),
+                                       .kernel = kernel,
+                                       .stride = test_random_size(state, 1, 2),
+                                       .pad = {pads % kernel, pads / kernel % kernel, pads / (kernel * kernel) % kernel,
+                                               pads / (kernel * kernel * kernel)}};
+      decorate(state, &s);
+      check_shape(t, state, &s);
+    }
+  }
+}
+
+static void check_random_shapes(struct test *t, uint64_t *state) {
+  const size_t size = t->small ? 9 : 23, channels = 2 * MBCONV_MAX_LANES + 1;
+  for (size_t i = 0; i < (t->small ? 60 : 500); i++) {
+    struct shape s = {.batch = test_random_size(state, 1, 2)};
+    s.desc = (mbconv_depthwise_desc){.height = test_random_size(state, 1, size),
+                                     .width = test_random_size(state, 1, size),
+                                     .channels = test_random_size(state, 1, channels),
+                                     .kernel = 3 + 2 * test_random_size(state, 0, 2),
+                                     .stride = test_random_size(state, 1, 2)};
+    const size_t most = s.desc.kernel - 1;
+    s.desc.pad = (mbconv_pad){test_random_size(state, 0, most), test_random_size(state, 0, most),
+                              test_random_size(state, 0, most), test_random_size(state, 0, most)};
+    decorate(state, &s);
+    check_shape(t, state, &s);
+  }
+}
+
+void test_depthwise(struct test *t) {
+  uint64_t state = t->seed;
+  check_kernels(t, &state);
+  check_pads(t, &state);
+  check_random_shapes(t, &state);
+}
