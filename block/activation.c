@@ -70,9 +70,7 @@ mbconv_status mbconv_activation_run(const mbconv_activation *activation, size_t 
   return mbconv_succeed(error);
 }
 
-mbconv_info mbconv_activation_info(const mbconv_activation *activation) {
-  return activation->info;
-}
+mbconv_info mbconv_activation_info(const mbconv_activation *activation) { return activation->info; }
 
 void mbconv_activation_destroy(mbconv_activation *activation) {
   if (activation) activation->allocator.release(activation->allocator.context, activation);

@@ -78,12 +78,13 @@ static void describe_stages(struct mbconv_stages *stages, const mbconv_block_des
   };
   mbconv_shape_check(shape, &desc->pad, NULL); /* cannot fail: the description has been checked */
   stages->kernels = kernels;
+  stages->epilogue = mbconv_epilogue_of(desc->activation, kernels, silu);
+  shape->mapped = stages->epilogue.map != NULL;
   stages->plan = mbconv_plan_of(shape, kernels->pointwise[0].channels, desc->strip_rows, desc->group_channels);
   stages->layout = desc->layout;
   stages->residual = desc->residual != MBCONV_RESIDUAL_OFF && desc->stride == 1 &&
                      desc->in_channels == desc->out_channels && shape->out_height == desc->height &&
                      shape->out_width == desc->width;
-  stages->epilogue = mbconv_epilogue_of(desc->activation, kernels, silu);
 }
 
 mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_options *options, mbconv_block **out,
@@ -155,11 +156,18 @@ static size_t lay_out_scratch(const mbconv_block *block, const struct mbconv_pla
   return overflow ? SIZE_MAX : bytes;
 }
 
+/* Fewer threads may need more, because their strips are higher: the query allows for any number up to `threads`. */
 size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads) {
-  const size_t count = mbconv_max(threads, 1);
-  const struct mbconv_plan plan = mbconv_plan_for_threads(&block->stages.plan, &block->stages.shape, count);
-  struct scratch scratch;
-  return lay_out_scratch(block, &plan, count, NULL, &scratch);
+  const struct mbconv_shape *shape = &block->stages.shape;
+  size_t most = 0;
+  for (size_t count = 1; count <= mbconv_max(threads, 1); count++) {
+    if (count > shape->out_height) count = threads; /* from here on every strip is one row, more threads need more */
+    const struct mbconv_plan plan = mbconv_plan_for_threads(&block->stages.plan, shape, count);
+    struct scratch scratch;
+    most = mbconv_max(most, lay_out_scratch(block, &plan, count, NULL, &scratch));
+    if (count == threads) break;
+  }
+  return most;
 }
 
 /* ---- Run --------------------------------------------------------------------------------------------------------- */
@@ -311,9 +319,7 @@ void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t 
   *width = block->stages.shape.out_width;
 }
 
-mbconv_info mbconv_block_info(const mbconv_block *block) {
-  return block->info;
-}
+mbconv_info mbconv_block_info(const mbconv_block *block) { return block->info; }
 
 size_t mbconv_block_describe(const mbconv_block *block, char *text, size_t size) {
   const struct mbconv_stages *stages = &block->stages;

@@ -153,9 +153,7 @@ void mbconv_depthwise_output_size(const mbconv_depthwise *depthwise, size_t *hei
   *width = depthwise->stages.shape.out_width;
 }
 
-mbconv_info mbconv_depthwise_info(const mbconv_depthwise *depthwise) {
-  return depthwise->info;
-}
+mbconv_info mbconv_depthwise_info(const mbconv_depthwise *depthwise) { return depthwise->info; }
 
 void mbconv_depthwise_destroy(mbconv_depthwise *depthwise) {
   if (depthwise) depthwise->allocator.release(depthwise->allocator.context, depthwise);

@@ -89,6 +89,7 @@ static void run_panel(const struct mbconv_pointwise_tile *tile, const struct mbc
 }
 
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {
+  if (run->pixels == 0) return;
   const bool last = run->first_k + run->k == panels->k;
   const size_t wide = panels->wide->channels;
   for (size_t c = 0; c < run->channels; c += wide) {

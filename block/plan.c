@@ -3,8 +3,12 @@
 
 #include "size.h"
 
-/* Floats of L1 (32 KB) that a group's ring and its strip of depthwise output may take: the rest is for weights. */
-enum { L1_FLOATS = 6144 };
+/* Floats of L2 that rings and a group's depthwise output may take, of the 512 KB that the least of today's cores have;
+ * the rest is for weights, input and output. */
+enum { L2_FLOATS = 80 * 1024 };
+
+/* Channels of a group when an activation is mapped over it: a chunk of pixels that L1 holds should be several tiles. */
+enum { MAPPED_CHANNELS = 96 };
 
 static struct mbconv_plan complete(const struct mbconv_shape *shape, size_t tile_channels, size_t strip_rows,
                                    size_t group_channels) {
@@ -19,20 +23,24 @@ static struct mbconv_plan complete(const struct mbconv_shape *shape, size_t tile
   return plan;
 }
 
-static size_t l1_floats(const struct mbconv_shape *shape, const struct mbconv_plan *plan) {
-  return plan->group_channels * (plan->ring_rows * plan->ring_width + plan->strip_rows * shape->out_width);
+static size_t scratch_floats(const struct mbconv_shape *shape, const struct mbconv_plan *plan) {
+  const size_t rings = mbconv_plan_one_strip(plan, shape) ? 1 : plan->groups;
+  return plan->group_channels * (rings * plan->ring_rows * plan->ring_width + plan->strip_rows * shape->out_width);
 }
 
+/* As few groups as the activation allows: each group more is a read and a write of the project's partial sums. Then as
+ * few strips as L2 allows, of even height. */
 struct mbconv_plan mbconv_plan_choose(const struct mbconv_shape *shape, size_t tile_channels) {
-  /* Rows first: a strip as high as one tile's width of channels allows in L1, then as many channels as fit. */
-  size_t rows = shape->out_height;
-  struct mbconv_plan plan = complete(shape, tile_channels, rows, tile_channels);
-  while (rows > 1 && l1_floats(shape, &plan) > L1_FLOATS) {
-    rows = (rows + 1) / 2;
-    plan = complete(shape, tile_channels, rows, tile_channels);
+  const size_t most = shape->mapped ? MAPPED_CHANNELS : shape->expanded_channels;
+  const size_t groups = (shape->expanded_channels + most - 1) / most;
+  const size_t channels = (shape->expanded_channels + groups - 1) / groups;
+  struct mbconv_plan plan = complete(shape, tile_channels, shape->out_height, channels);
+  while (plan.strip_rows > 1 && scratch_floats(shape, &plan) > L2_FLOATS) {
+    const size_t lower = plan.strip_rows - 1;
+    const size_t strips = (shape->out_height + lower - 1) / lower;
+    plan = complete(shape, tile_channels, (shape->out_height + strips - 1) / strips, channels);
   }
-  const size_t fit = mbconv_max(1, L1_FLOATS / l1_floats(shape, &plan)) * plan.group_channels;
-  return complete(shape, tile_channels, rows, fit);
+  return plan;
 }
 
 struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_channels, size_t strip_rows,
@@ -44,7 +52,7 @@ struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_
 
 struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const struct mbconv_shape *shape,
                                            size_t threads) {
-  const size_t rows = (shape->out_height + threads - 1) / threads;
+  const size_t rows = (shape->out_height - 1) / threads + 1;
   struct mbconv_plan fit = *plan;
   fit.strip_rows = mbconv_min(plan->strip_rows, rows);
   fit.ring_rows = (fit.strip_rows - 1) * shape->stride + shape->kernel;

@@ -18,6 +18,7 @@ struct mbconv_shape {
   size_t out_height, out_width;
   size_t kernel, stride, pad_top, pad_left;
   bool expand, project, squeeze_excite;
+  bool mapped; /* the activation is more than a clamp: a function is mapped over stored floats */
 };
 
 struct mbconv_plan {

@@ -162,9 +162,7 @@ mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pix
   return mbconv_succeed(error);
 }
 
-mbconv_info mbconv_pointwise_info(const mbconv_pointwise *pointwise) {
-  return pointwise->info;
-}
+mbconv_info mbconv_pointwise_info(const mbconv_pointwise *pointwise) { return pointwise->info; }
 
 void mbconv_pointwise_destroy(mbconv_pointwise *pointwise) {
   if (pointwise) pointwise->allocator.release(pointwise->allocator.context, pointwise);

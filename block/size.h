@@ -22,17 +22,11 @@ static inline size_t mbconv_add(size_t a, size_t b, bool *overflow) {
 }
 
 /* a rounded up to a multiple of b. Sizes that are rounded are at most half of size_t. */
-static inline size_t mbconv_round_up(size_t a, size_t b) {
-  return (a + b - 1) / b * b;
-}
+static inline size_t mbconv_round_up(size_t a, size_t b) { return (a + b - 1) / b * b; }
 
-static inline size_t mbconv_min(size_t a, size_t b) {
-  return a < b ? a : b;
-}
+static inline size_t mbconv_min(size_t a, size_t b) { return a < b ? a : b; }
 
-static inline size_t mbconv_max(size_t a, size_t b) {
-  return a > b ? a : b;
-}
+static inline size_t mbconv_max(size_t a, size_t b) { return a > b ? a : b; }
 
 /* Whether [a, a + a_size) and [b, b + b_size) share a byte. */
 static inline bool mbconv_overlap(const void *a, size_t a_size, const void *b, size_t b_size) {

@@ -6,25 +6,17 @@
 
 const char *mbconv_status_string(mbconv_status status) {
   switch (status) {
-    case MBCONV_OK:
-      return "ok";
-    case MBCONV_INVALID_ARGUMENT:
-      return "invalid argument";
-    case MBCONV_SIZE_OVERFLOW:
-      return "size overflow";
-    case MBCONV_UNSUPPORTED_ISA:
-      return "unsupported instruction set";
-    case MBCONV_OUT_OF_MEMORY:
-      return "out of memory";
-    case MBCONV_SCRATCH_TOO_SMALL:
-      return "scratch too small";
+    case MBCONV_OK: return "ok";
+    case MBCONV_INVALID_ARGUMENT: return "invalid argument";
+    case MBCONV_SIZE_OVERFLOW: return "size overflow";
+    case MBCONV_UNSUPPORTED_ISA: return "unsupported instruction set";
+    case MBCONV_OUT_OF_MEMORY: return "out of memory";
+    case MBCONV_SCRATCH_TOO_SMALL: return "scratch too small";
   }
   return "unknown status";
 }
 
-const char *mbconv_version(void) {
-  return MBCONV_VERSION_STRING;
-}
+const char *mbconv_version(void) { return MBCONV_VERSION_STRING; }
 
 mbconv_status mbconv_fail(mbconv_error *error, mbconv_status status, const char *format, ...) {
   if (error) {

@@ -116,7 +116,7 @@ MBCONV_API const char *mbconv_silu_name(mbconv_silu silu);
  * Returns how many there are. */
 MBCONV_API size_t mbconv_usable_isas(mbconv_isa *isas, size_t capacity);
 
-/* 1 if `isa` can run with the SiLU variant `silu` here (AUTO: with any), else 0. */
+/* 1 if `isa` can run with the SiLU variant `silu` here (AUTO: with any), else 0; also for `isa` AUTO. */
 MBCONV_API int mbconv_silu_usable(mbconv_isa isa, mbconv_silu silu);
 
 /* ---- Memory, threads, options ------------------------------------------------------------------------------------ */
@@ -142,7 +142,7 @@ typedef struct mbconv_options {
 typedef void (*mbconv_parallel_for)(void *context, void (*task)(void *argument, size_t index), void *argument,
                                     size_t count);
 
-/* The threads that a run may use; NULL, or count 1, for the calling thread alone. The work is cut into at most `count`
+/* The threads that a run may use; NULL, or count 0 or 1, for the calling thread alone. The work is cut into at most `count`
  * tasks per phase; the library makes no threads of its own. */
 typedef struct mbconv_threads {
   mbconv_parallel_for parallel_for;
@@ -154,7 +154,8 @@ typedef struct mbconv_threads {
 typedef struct mbconv_info {
   mbconv_isa isa;      /* never AUTO */
   mbconv_silu silu;    /* the variant that SiLU and sigmoid use or would use; never AUTO */
-  size_t weight_bytes; /* the packed weights: at most 1.1 times the floats they came from, plus one tile's padding */
+  size_t weight_bytes; /* the packed weights and biases: at most 1.1 times the floats they came from (a bias per output
+                          channel included), plus one tile's padding for each convolution */
 } mbconv_info;
 
 /* ---- Convolutions and activations -------------------------------------------------------------------------------- */
@@ -176,7 +177,7 @@ typedef enum mbconv_layout { MBCONV_NHWC = 0, MBCONV_NCHW } mbconv_layout;
 
 /* y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, per output channel (Ioffe and Szegedy 2015). Folded into
  * the convolution at create, in double, rounded once. gamma NULL: ones; beta NULL: zeros. epsilon >= 0, usually 1e-5
- * (PyTorch) or 1e-3 (trained in TensorFlow). */
+ * (PyTorch) or 1e-3 (trained in TensorFlow); variance >= 0, and their sum > 0. */
 typedef struct mbconv_batch_norm {
   const float *gamma, *beta, *mean, *variance;
   float epsilon;
@@ -238,7 +239,7 @@ MBCONV_API mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *de
                                                  mbconv_depthwise **out, mbconv_error *error);
 MBCONV_API void mbconv_depthwise_output_size(const mbconv_depthwise *depthwise, size_t *height, size_t *width);
 
-/* Bytes of scratch for a run with `threads` threads. Scratch needs no alignment and no initialisation. */
+/* Bytes of scratch for a run with up to `threads` threads. Scratch needs no alignment and no initialisation. */
 MBCONV_API size_t mbconv_depthwise_scratch_size(const mbconv_depthwise *depthwise, size_t threads);
 
 /* x [batch][height][width][channels] to y [batch][out height][out width][channels]; batch 0 does nothing. */
@@ -294,7 +295,8 @@ typedef struct mbconv_block_desc {
   mbconv_residual residual;
   mbconv_layout layout;  /* of x and y */
   size_t strip_rows;     /* the plan, for experiments: output rows per strip, 0 for the library's choice */
-  size_t group_channels; /* and expanded channels per group, rounded up to a whole tile; results do not depend on them */
+  size_t group_channels; /* and expanded channels per group. Both are cut to what there is, the latter rounded up to a
+                            whole tile; results do not depend on them */
 } mbconv_block_desc;
 
 typedef struct mbconv_block mbconv_block;
@@ -303,7 +305,7 @@ MBCONV_API mbconv_status mbconv_block_create(const mbconv_block_desc *desc, cons
                                              mbconv_block **out, mbconv_error *error);
 MBCONV_API void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t *width);
 
-/* Bytes of scratch for a run with `threads` threads. Scratch needs no alignment and no initialisation. */
+/* Bytes of scratch for a run with up to `threads` threads. Scratch needs no alignment and no initialisation. */
 MBCONV_API size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads);
 
 /* Runs `batch` images from x to y, both in the block's layout; batch 0 does nothing. */

@@ -10,17 +10,11 @@
 #include "set_avx2.h"
 #include "vec_avx2.h"
 
-ALWAYS_INLINE __m256 none(__m256 x) {
-  return x;
-}
+ALWAYS_INLINE __m256 none(__m256 x) { return x; }
 
-ALWAYS_INLINE __m256 relu(__m256 x) {
-  return _mm256_max_ps(_mm256_setzero_ps(), x);
-}
+ALWAYS_INLINE __m256 relu(__m256 x) { return _mm256_max_ps(_mm256_setzero_ps(), x); }
 
-ALWAYS_INLINE __m256 relu6(__m256 x) {
-  return clamp(x, _mm256_setzero_ps(), _mm256_set1_ps(6.0f));
-}
+ALWAYS_INLINE __m256 relu6(__m256 x) { return clamp(x, _mm256_setzero_ps(), _mm256_set1_ps(6.0f)); }
 
 ALWAYS_INLINE __m256 hard_sigmoid(__m256 x) {
   return _mm256_div_ps(relu6(_mm256_add_ps(x, _mm256_set1_ps(3.0f))), _mm256_set1_ps(6.0f));
@@ -58,34 +52,18 @@ ALWAYS_INLINE __m256 silu(__m256 x) {
   return _mm256_div_ps(c, one_plus_exp_minus(c));
 }
 
-ALWAYS_INLINE __m256 sigmoid(__m256 x) {
-  return _mm256_div_ps(_mm256_set1_ps(1.0f), one_plus_exp_minus(floor88(x)));
-}
+ALWAYS_INLINE __m256 sigmoid(__m256 x) { return _mm256_div_ps(_mm256_set1_ps(1.0f), one_plus_exp_minus(floor88(x))); }
 
-void mbconv_none_avx2(size_t n, const float *x, float *y) {
-  map(none, n, x, y);
-}
+void mbconv_none_avx2(size_t n, const float *x, float *y) { map(none, n, x, y); }
 
-void mbconv_relu_avx2(size_t n, const float *x, float *y) {
-  map(relu, n, x, y);
-}
+void mbconv_relu_avx2(size_t n, const float *x, float *y) { map(relu, n, x, y); }
 
-void mbconv_relu6_avx2(size_t n, const float *x, float *y) {
-  map(relu6, n, x, y);
-}
+void mbconv_relu6_avx2(size_t n, const float *x, float *y) { map(relu6, n, x, y); }
 
-void mbconv_hard_sigmoid_avx2(size_t n, const float *x, float *y) {
-  map(hard_sigmoid, n, x, y);
-}
+void mbconv_hard_sigmoid_avx2(size_t n, const float *x, float *y) { map(hard_sigmoid, n, x, y); }
 
-void mbconv_hard_swish_avx2(size_t n, const float *x, float *y) {
-  map(hard_swish, n, x, y);
-}
+void mbconv_hard_swish_avx2(size_t n, const float *x, float *y) { map(hard_swish, n, x, y); }
 
-void mbconv_silu_avx2(size_t n, const float *x, float *y) {
-  map(silu, n, x, y);
-}
+void mbconv_silu_avx2(size_t n, const float *x, float *y) { map(silu, n, x, y); }
 
-void mbconv_sigmoid_avx2(size_t n, const float *x, float *y) {
-  map(sigmoid, n, x, y);
-}
+void mbconv_sigmoid_avx2(size_t n, const float *x, float *y) { map(sigmoid, n, x, y); }

@@ -10,17 +10,11 @@
 #include "set_avx512.h"
 #include "vec_avx512.h"
 
-ALWAYS_INLINE __m512 none(__m512 x) {
-  return x;
-}
+ALWAYS_INLINE __m512 none(__m512 x) { return x; }
 
-ALWAYS_INLINE __m512 relu(__m512 x) {
-  return _mm512_max_ps(_mm512_setzero_ps(), x);
-}
+ALWAYS_INLINE __m512 relu(__m512 x) { return _mm512_max_ps(_mm512_setzero_ps(), x); }
 
-ALWAYS_INLINE __m512 relu6(__m512 x) {
-  return clamp(x, _mm512_setzero_ps(), _mm512_set1_ps(6.0f));
-}
+ALWAYS_INLINE __m512 relu6(__m512 x) { return clamp(x, _mm512_setzero_ps(), _mm512_set1_ps(6.0f)); }
 
 ALWAYS_INLINE __m512 hard_sigmoid(__m512 x) {
   return _mm512_div_ps(relu6(_mm512_add_ps(x, _mm512_set1_ps(3.0f))), _mm512_set1_ps(6.0f));
@@ -58,34 +52,18 @@ ALWAYS_INLINE __m512 silu(__m512 x) {
   return _mm512_div_ps(c, one_plus_exp_minus(c));
 }
 
-ALWAYS_INLINE __m512 sigmoid(__m512 x) {
-  return _mm512_div_ps(_mm512_set1_ps(1.0f), one_plus_exp_minus(floor88(x)));
-}
+ALWAYS_INLINE __m512 sigmoid(__m512 x) { return _mm512_div_ps(_mm512_set1_ps(1.0f), one_plus_exp_minus(floor88(x))); }
 
-void mbconv_none_avx512(size_t n, const float *x, float *y) {
-  map(none, n, x, y);
-}
+void mbconv_none_avx512(size_t n, const float *x, float *y) { map(none, n, x, y); }
 
-void mbconv_relu_avx512(size_t n, const float *x, float *y) {
-  map(relu, n, x, y);
-}
+void mbconv_relu_avx512(size_t n, const float *x, float *y) { map(relu, n, x, y); }
 
-void mbconv_relu6_avx512(size_t n, const float *x, float *y) {
-  map(relu6, n, x, y);
-}
+void mbconv_relu6_avx512(size_t n, const float *x, float *y) { map(relu6, n, x, y); }
 
-void mbconv_hard_sigmoid_avx512(size_t n, const float *x, float *y) {
-  map(hard_sigmoid, n, x, y);
-}
+void mbconv_hard_sigmoid_avx512(size_t n, const float *x, float *y) { map(hard_sigmoid, n, x, y); }
 
-void mbconv_hard_swish_avx512(size_t n, const float *x, float *y) {
-  map(hard_swish, n, x, y);
-}
+void mbconv_hard_swish_avx512(size_t n, const float *x, float *y) { map(hard_swish, n, x, y); }
 
-void mbconv_silu_avx512(size_t n, const float *x, float *y) {
-  map(silu, n, x, y);
-}
+void mbconv_silu_avx512(size_t n, const float *x, float *y) { map(silu, n, x, y); }
 
-void mbconv_sigmoid_avx512(size_t n, const float *x, float *y) {
-  map(sigmoid, n, x, y);
-}
+void mbconv_sigmoid_avx512(size_t n, const float *x, float *y) { map(sigmoid, n, x, y); }

@@ -28,13 +28,13 @@ enum { MBCONV_MAX_LANES = 16, MBCONV_ALIGNMENT = 64 };
 /* What all tiles of one panel have in common. A panel is one tile width of output channels, of which `channels` are
  * real; its packed weights are [k][tile width] with the bias [tile width] apart, zeros beyond `channels`. */
 struct mbconv_pointwise_panel {
-  size_t k;              /* input channels, >= 1 */
-  const float *weights;  /* [k][tile width] */
-  const float *bias;     /* [tile width]; NULL: chains continue from the unrounded partial sums found in y */
-  size_t channels;       /* stored per pixel: the tile width, or 1 .. tile width if the tile takes tails */
-  size_t x_stride;       /* between pixels of x */
-  size_t r_stride;       /* between pixels of the residual */
-  float lo, hi;          /* the clamp applied last; -inf and +inf for none. NaN passes through */
+  size_t k;             /* input channels, >= 1 */
+  const float *weights; /* [k][tile width] */
+  const float *bias;    /* [tile width]; NULL: chains continue from the unrounded partial sums found in y */
+  size_t channels;      /* stored per pixel: the tile width, or 1 .. tile width if the tile takes tails */
+  size_t x_stride;      /* between pixels of x */
+  size_t r_stride;      /* between pixels of the residual */
+  float lo, hi;         /* the clamp applied last; -inf and +inf for none. NaN passes through */
 };
 
 /* One tile: y[p][c] = clamp(start[c] + sum over k ascending of w[k][c] * x[p][k] (+ residual[p][c])).

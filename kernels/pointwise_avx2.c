@@ -76,24 +76,12 @@ void mbconv_pointwise_avx2_6x16(const struct mbconv_pointwise_panel *panel, size
                                 float *const *y, size_t y_offset, const float *residual) {
   assert(panel->channels == 2 * LANES);
   switch (pixels) {
-    case 1:
-      tile_6x16(1, panel, x, y, y_offset, residual);
-      break;
-    case 2:
-      tile_6x16(2, panel, x, y, y_offset, residual);
-      break;
-    case 3:
-      tile_6x16(3, panel, x, y, y_offset, residual);
-      break;
-    case 4:
-      tile_6x16(4, panel, x, y, y_offset, residual);
-      break;
-    case 5:
-      tile_6x16(5, panel, x, y, y_offset, residual);
-      break;
-    default:
-      tile_6x16(6, panel, x, y, y_offset, residual);
-      break;
+    case 1: tile_6x16(1, panel, x, y, y_offset, residual); break;
+    case 2: tile_6x16(2, panel, x, y, y_offset, residual); break;
+    case 3: tile_6x16(3, panel, x, y, y_offset, residual); break;
+    case 4: tile_6x16(4, panel, x, y, y_offset, residual); break;
+    case 5: tile_6x16(5, panel, x, y, y_offset, residual); break;
+    default: tile_6x16(6, panel, x, y, y_offset, residual); break;
   }
 }
 
@@ -156,41 +144,17 @@ void mbconv_pointwise_avx2_12x8(const struct mbconv_pointwise_panel *panel, size
                                 float *const *y, size_t y_offset, const float *residual) {
   assert(panel->channels == LANES);
   switch (pixels) {
-    case 1:
-      tile_12x8(1, panel, x, y, y_offset, residual);
-      break;
-    case 2:
-      tile_12x8(2, panel, x, y, y_offset, residual);
-      break;
-    case 3:
-      tile_12x8(3, panel, x, y, y_offset, residual);
-      break;
-    case 4:
-      tile_12x8(4, panel, x, y, y_offset, residual);
-      break;
-    case 5:
-      tile_12x8(5, panel, x, y, y_offset, residual);
-      break;
-    case 6:
-      tile_12x8(6, panel, x, y, y_offset, residual);
-      break;
-    case 7:
-      tile_12x8(7, panel, x, y, y_offset, residual);
-      break;
-    case 8:
-      tile_12x8(8, panel, x, y, y_offset, residual);
-      break;
-    case 9:
-      tile_12x8(9, panel, x, y, y_offset, residual);
-      break;
-    case 10:
-      tile_12x8(10, panel, x, y, y_offset, residual);
-      break;
-    case 11:
-      tile_12x8(11, panel, x, y, y_offset, residual);
-      break;
-    default:
-      tile_12x8(12, panel, x, y, y_offset, residual);
-      break;
+    case 1: tile_12x8(1, panel, x, y, y_offset, residual); break;
+    case 2: tile_12x8(2, panel, x, y, y_offset, residual); break;
+    case 3: tile_12x8(3, panel, x, y, y_offset, residual); break;
+    case 4: tile_12x8(4, panel, x, y, y_offset, residual); break;
+    case 5: tile_12x8(5, panel, x, y, y_offset, residual); break;
+    case 6: tile_12x8(6, panel, x, y, y_offset, residual); break;
+    case 7: tile_12x8(7, panel, x, y, y_offset, residual); break;
+    case 8: tile_12x8(8, panel, x, y, y_offset, residual); break;
+    case 9: tile_12x8(9, panel, x, y, y_offset, residual); break;
+    case 10: tile_12x8(10, panel, x, y, y_offset, residual); break;
+    case 11: tile_12x8(11, panel, x, y, y_offset, residual); break;
+    default: tile_12x8(12, panel, x, y, y_offset, residual); break;
   }
 }

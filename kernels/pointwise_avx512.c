@@ -143,35 +143,15 @@ void mbconv_pointwise_avx512_28x16(const struct mbconv_pointwise_panel *panel, s
                                    float *const *y, size_t y_offset, const float *residual) {
   assert(pixels >= 1 && pixels <= 4 * GROUP && panel->channels >= 1 && panel->channels <= LANES);
   switch (pixels > GROUP ? GROUP + (pixels - 1) / GROUP : pixels) {
-    case 1:
-      tile(1, 1, panel, pixels, x, y, y_offset, residual);
-      break;
-    case 2:
-      tile(1, 2, panel, pixels, x, y, y_offset, residual);
-      break;
-    case 3:
-      tile(1, 3, panel, pixels, x, y, y_offset, residual);
-      break;
-    case 4:
-      tile(1, 4, panel, pixels, x, y, y_offset, residual);
-      break;
-    case 5:
-      tile(1, 5, panel, pixels, x, y, y_offset, residual);
-      break;
-    case 6:
-      tile(1, 6, panel, pixels, x, y, y_offset, residual);
-      break;
-    case 7:
-      tile(1, 7, panel, pixels, x, y, y_offset, residual);
-      break;
-    case 8:
-      tile(2, 7, panel, pixels, x, y, y_offset, residual);
-      break;
-    case 9:
-      tile(3, 7, panel, pixels, x, y, y_offset, residual);
-      break;
-    default:
-      tile(4, 7, panel, pixels, x, y, y_offset, residual);
-      break;
+    case 1: tile(1, 1, panel, pixels, x, y, y_offset, residual); break;
+    case 2: tile(1, 2, panel, pixels, x, y, y_offset, residual); break;
+    case 3: tile(1, 3, panel, pixels, x, y, y_offset, residual); break;
+    case 4: tile(1, 4, panel, pixels, x, y, y_offset, residual); break;
+    case 5: tile(1, 5, panel, pixels, x, y, y_offset, residual); break;
+    case 6: tile(1, 6, panel, pixels, x, y, y_offset, residual); break;
+    case 7: tile(1, 7, panel, pixels, x, y, y_offset, residual); break;
+    case 8: tile(2, 7, panel, pixels, x, y, y_offset, residual); break;
+    case 9: tile(3, 7, panel, pixels, x, y, y_offset, residual); break;
+    default: tile(4, 7, panel, pixels, x, y, y_offset, residual); break;
   }
 }

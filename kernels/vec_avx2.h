@@ -23,14 +23,10 @@ enum { LANES = 8 };
  * such help and would only add moves. */
 #if defined(__clang__)
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
-ALWAYS_INLINE void keep_order(__m256 *v) {
-  __asm__ volatile("" : "+x"(*v)::"memory");
-}
+ALWAYS_INLINE void keep_order(__m256 *v) { __asm__ volatile("" : "+x"(*v)::"memory"); }
 #else
 #define NO_UNROLL _Pragma("GCC unroll 1")
-ALWAYS_INLINE void keep_order(__m256 *v) {
-  (void)v;
-}
+ALWAYS_INLINE void keep_order(__m256 *v) { (void)v; }
 #endif
 
 /* n < 8 floats; lanes beyond n are zero. */
@@ -42,7 +38,7 @@ ALWAYS_INLINE __m256 load_partial(const float *x, size_t n) {
     low = &part[1];
     x += 4;
   }
-  if (n & 2) *low = _mm_castpd_ps(_mm_load_sd((const double *)(const void *)x));
+  if (n & 2) *low = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i_u *)x));
   if (n & 1) {
     __m128 one = _mm_load_ss(x + (n & 2));
     *low = n & 2 ? _mm_movelh_ps(*low, one) : one;
@@ -59,16 +55,14 @@ ALWAYS_INLINE void store_partial(float *y, __m256 v, size_t n) {
     y += 4;
   }
   if (n & 2) {
-    _mm_storel_pi((__m64 *)(void *)y, rest);
+    _mm_storel_epi64((__m128i_u *)y, _mm_castps_si128(rest));
     rest = _mm_movehl_ps(rest, rest);
     y += 2;
   }
   if (n & 1) _mm_store_ss(y, rest);
 }
 
-ALWAYS_INLINE __m256 clamp(__m256 v, __m256 lo, __m256 hi) {
-  return _mm256_min_ps(hi, _mm256_max_ps(lo, v));
-}
+ALWAYS_INLINE __m256 clamp(__m256 v, __m256 lo, __m256 hi) { return _mm256_min_ps(hi, _mm256_max_ps(lo, v)); }
 
 /* y[i] = act(x[i]), i < n, for a function of one vector. */
 ALWAYS_INLINE void map(__m256 (*act)(__m256), size_t n, const float *x, float *y) {
@@ -78,8 +72,6 @@ ALWAYS_INLINE void map(__m256 (*act)(__m256), size_t n, const float *x, float *y
 }
 
 /* c of SiLU and sigmoid: max(x, -88). */
-ALWAYS_INLINE __m256 floor88(__m256 x) {
-  return _mm256_max_ps(_mm256_set1_ps(-88.0f), x);
-}
+ALWAYS_INLINE __m256 floor88(__m256 x) { return _mm256_max_ps(_mm256_set1_ps(-88.0f), x); }
 
 #endif

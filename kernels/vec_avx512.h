@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the AVX-512 kernels share: partial loads and stores, and the activations on one vector of 16 floats.
+ * What the AVX-512 kernels share: masks, partial loads and stores, the clamp, and a map over a buffer.
  *
  * x86 min and max return their second operand if either is NaN: so the value always comes second.
  */
@@ -26,27 +26,17 @@ enum { LANES = 16 };
 #endif
 
 /* Has v in a register, once loaded: gcc 12 would repeat the load as an operand of every FMA that uses v. */
-ALWAYS_INLINE void load_once(__m512 *v) {
-  __asm__("" : "+v"(*v));
-}
+ALWAYS_INLINE void load_once(__m512 *v) { __asm__("" : "+v"(*v)); }
 
 /* The first n lanes; all of them from n = 16. */
-ALWAYS_INLINE __mmask16 first_lanes(size_t n) {
-  return (__mmask16)(n < LANES ? (1u << n) - 1 : 0xffff);
-}
+ALWAYS_INLINE __mmask16 first_lanes(size_t n) { return (__mmask16)(n < LANES ? (1u << n) - 1 : 0xffff); }
 
 /* 1 <= n <= 16 floats; lanes beyond n are zero. */
-ALWAYS_INLINE __m512 load_partial(const float *x, size_t n) {
-  return _mm512_maskz_loadu_ps(first_lanes(n), x);
-}
+ALWAYS_INLINE __m512 load_partial(const float *x, size_t n) { return _mm512_maskz_loadu_ps(first_lanes(n), x); }
 
-ALWAYS_INLINE void store_partial(float *y, __m512 v, size_t n) {
-  _mm512_mask_storeu_ps(y, first_lanes(n), v);
-}
+ALWAYS_INLINE void store_partial(float *y, __m512 v, size_t n) { _mm512_mask_storeu_ps(y, first_lanes(n), v); }
 
-ALWAYS_INLINE __m512 clamp(__m512 v, __m512 lo, __m512 hi) {
-  return _mm512_min_ps(hi, _mm512_max_ps(lo, v));
-}
+ALWAYS_INLINE __m512 clamp(__m512 v, __m512 lo, __m512 hi) { return _mm512_min_ps(hi, _mm512_max_ps(lo, v)); }
 
 /* y[i] = act(x[i]), i < n, for a function of one vector. */
 ALWAYS_INLINE void map(__m512 (*act)(__m512), size_t n, const float *x, float *y) {
@@ -56,8 +46,6 @@ ALWAYS_INLINE void map(__m512 (*act)(__m512), size_t n, const float *x, float *y
 }
 
 /* c of SiLU and sigmoid: max(x, -88). */
-ALWAYS_INLINE __m512 floor88(__m512 x) {
-  return _mm512_max_ps(_mm512_set1_ps(-88.0f), x);
-}
+ALWAYS_INLINE __m512 floor88(__m512 x) { return _mm512_max_ps(_mm512_set1_ps(-88.0f), x); }
 
 #endif

@@ -26,9 +26,7 @@ enum { LANES = 4 };
 #define NO_UNROLL _Pragma("GCC unroll 1")
 #endif
 
-ALWAYS_INLINE void keep_order(float32x4_t *v) {
-  __asm__ volatile("" : "+w"(*v)::"memory");
-}
+ALWAYS_INLINE void keep_order(float32x4_t *v) { __asm__ volatile("" : "+w"(*v)::"memory"); }
 
 /* n or p, but where it comes from is hidden: compilers would compute addresses anew, step after step, from fewer
  * registers. */
@@ -70,8 +68,6 @@ ALWAYS_INLINE void map(float32x4_t (*act)(float32x4_t), size_t n, const float *x
 }
 
 /* c of SiLU and sigmoid: max(x, -88). */
-ALWAYS_INLINE float32x4_t floor88(float32x4_t x) {
-  return vmaxq_f32(x, vdupq_n_f32(-88.0f));
-}
+ALWAYS_INLINE float32x4_t floor88(float32x4_t x) { return vmaxq_f32(x, vdupq_n_f32(-88.0f)); }
 
 #endif

@@ -18,22 +18,14 @@ static inline float clamp(float x, float lo, float hi) {
   return x;
 }
 
-static inline float relu6(float x) {
-  return clamp(x, 0.0f, 6.0f);
-}
+static inline float relu6(float x) { return clamp(x, 0.0f, 6.0f); }
 
-static inline float hard_sigmoid(float x) {
-  return relu6(x + 3.0f) / 6.0f;
-}
+static inline float hard_sigmoid(float x) { return relu6(x + 3.0f) / 6.0f; }
 
-static inline float hard_swish(float x) {
-  return x * relu6(x + 3.0f) / 6.0f;
-}
+static inline float hard_swish(float x) { return x * relu6(x + 3.0f) / 6.0f; }
 
 /* The exponential is e^-c with c = max(x, -88): it does not overflow, and silu(-inf) is -88 e^-88, not NaN. */
-static inline float floor88(float x) {
-  return x < -88.0f ? -88.0f : x;
-}
+static inline float floor88(float x) { return x < -88.0f ? -88.0f : x; }
 
 static inline float float_from_bits(uint32_t bits) {
   float x;
@@ -86,8 +78,6 @@ static inline float silu(float x) {
   return c / one_plus_exp_minus(c);
 }
 
-static inline float sigmoid(float x) {
-  return 1.0f / one_plus_exp_minus(floor88(x));
-}
+static inline float sigmoid(float x) { return 1.0f / one_plus_exp_minus(floor88(x)); }
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "block.h"
 
 static void check_counts(struct test *t, const char *what, mbconv_status status, const mbconv_counts *counts,
                          uint64_t parameters, uint64_t multiply_adds, const mbconv_error *error) {
@@ -58,7 +59,6 @@ void api_counts(struct test *t, const struct api_fixture *f) {
   }
 
   const mbconv_status bad = MBCONV_INVALID_ARGUMENT, over = MBCONV_SIZE_OVERFLOW;
-  const size_t huge = SIZE_MAX / 64;
   n = (mbconv_counts){5, 6};
   e = api_stale_error();
   check_no_counts(t, "plain NULL", mbconv_plain_block_count(1, 1, 1, 1, NULL, &e), bad, &n, &e);
@@ -75,9 +75,18 @@ void api_counts(struct test *t, const struct api_fixture *f) {
     if (zero < 4)
       check_no_counts(t, "plain huge", mbconv_plain_block_count(s[0], s[1], s[2], s[3], &n, &e), over, &n, &e);
   }
-  /* Each tensor fits, their product does not. */
+  /* Products that wrap around to 0. */
+  const size_t half = (size_t)1 << 32;
+  check_no_counts(t, "plain", mbconv_plain_block_count(half, half, 16, 16, &n, &e), over, &n, &e);
+  check_no_counts(t, "plain", mbconv_plain_block_count(1, 1, half, half, &n, &e), over, &n, &e);
+  check_no_counts(t, "bottleneck", mbconv_bottleneck_count(half, half, 4, 4, 4, &n, &e), over, &n, &e);
+  check_no_counts(t, "bottleneck", mbconv_bottleneck_count(1, 1, half, half, 4, &n, &e), over, &n, &e);
+  check_no_counts(t, "bottleneck", mbconv_bottleneck_count(half, 1, 4, half, 4, &n, &e), over, &n, &e);
+  /* Each tensor of the block fits, the multiply-adds do not. */
   mbconv_block_desc desc = f->c.desc;
-  desc.height = huge / 8;
+  desc.height = desc.width = (size_t)1 << 20;
+  desc.in_channels = desc.expanded_channels = desc.out_channels = (size_t)1 << 15;
+  test_check(t, mbconv_block_check(&desc, false, NULL) == MBCONV_OK, "the large block itself is refused");
   check_no_counts(t, "multiply-adds", mbconv_block_count(&desc, &n, &e), over, &n, &e);
   desc = f->c.desc;
   desc.kernel = 4;

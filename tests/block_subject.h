@@ -53,7 +53,8 @@ void block_subject_run(struct test *t, struct block_subject *s, const struct blo
 /* The same, and compares with `expected`. */
 void block_subject_check(struct test *t, struct block_subject *s, const struct block_run *run);
 
-/* Compares the output of the last run with the double reference. */
-void block_subject_check_oracle(struct test *t, const struct block_subject *s);
+/* Compares the output of the last run with the reference: equal to its f32 form and, if check_bound, within the bound
+ * of its double form; f32 must not overflow on the way then. */
+void block_subject_check_oracle(struct test *t, const struct block_subject *s, bool check_bound);
 
 #endif

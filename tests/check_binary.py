@@ -191,10 +191,14 @@ def check_spills(path):
             f"  {loop.function}+{loop.header:#x}: {len(loop.instructions)} instructions, {fused(loop)} multiply-adds,"
             f" {len(memory)} vector operands in memory"
         )
-        for i in memory:
-            spilled = STACK.search(i.operands) or has_frame and FRAME.search(i.operands)
-            if spilled or pointwise and is_store(i):
-                yield f"{path}: {loop.function}: inner loop at {loop.header:#x} spills: {i.mnemonic} {i.operands}"
+        spills = [
+            i
+            for i in memory
+            if STACK.search(i.operands) or has_frame and FRAME.search(i.operands) or pointwise and is_store(i)
+        ]
+        if spills:
+            first = f"{spills[0].mnemonic} {spills[0].operands}"
+            yield f"{path}: the loop at {loop.function}+{loop.header:#x} spills {len(spills)} times, first: {first}"
     if not found:
         yield f"{path}: no loop with fused multiply-adds"
 

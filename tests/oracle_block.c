@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kernels.h"
 #include "oracle.h"
 
 #define EPSILON ((double)FLT_EPSILON)
@@ -28,11 +29,43 @@ static void *allocate(size_t n, size_t size) {
 
 /* ---- Parts ------------------------------------------------------------------------------------------------------- */
 
+/* A clamp that lets NaN pass. */
+static float clamp(float x, float low, float high) {
+  if (x < low) return low;
+  return x > high ? high : x;
+}
+
+static float activate_float(mbconv_activation_kind kind, float x) {
+  float y = x;
+  switch (kind) {
+    case MBCONV_NONE:
+      break;
+    case MBCONV_RELU:
+      y = clamp(x, 0, INFINITY);
+      break;
+    case MBCONV_RELU6:
+      y = clamp(x, 0, 6);
+      break;
+    case MBCONV_HARD_SIGMOID:
+      y = clamp(x + 3, 0, 6) / 6;
+      break;
+    case MBCONV_HARD_SWISH:
+      y = x * clamp(x + 3, 0, 6) / 6;
+      break;
+    case MBCONV_SILU:
+    case MBCONV_SIGMOID:
+      mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][kind](1, &x, &y);
+      break;
+  }
+  return y;
+}
+
 static number activate(mbconv_activation_kind kind, number x) {
   const double value = oracle_activation(kind, x.value);
-  if (kind == MBCONV_NONE || kind == MBCONV_RELU || kind == MBCONV_RELU6) return (number){value, x.error};
+  const float exact = activate_float(kind, x.exact);
+  if (kind == MBCONV_NONE || kind == MBCONV_RELU || kind == MBCONV_RELU6) return (number){value, x.error, exact};
   /* No activation is steeper than hard-swish at 3. */
-  return (number){value, 1.5 * x.error + 4 * EPSILON * fabs(value) + UNDERFLOW_BOUND};
+  return (number){value, 1.5 * x.error + 4 * EPSILON * fabs(value) + UNDERFLOW_BOUND, exact};
 }
 
 /* A convolution with its BN folded, in double: weight [out][terms], bias [out]. */
@@ -61,23 +94,26 @@ static void layer_free(struct layer *layer) {
   free(layer->bias);
 }
 
-/* A running chain: its value, the sum of |w| e, and the sum of the magnitudes. */
+/* A running chain: its value, the sum of |w| e, the sum of the magnitudes, and the f32 chain. */
 struct chain {
   double value, error, magnitude;
+  float exact;
 };
 
 static struct chain chain_start(double bias) {
-  return (struct chain){bias, 0, fabs(bias)};
+  return (struct chain){bias, 0, fabs(bias), (float)bias};
 }
 
 static void chain_step(struct chain *chain, double weight, number x) {
   chain->value += weight * x.value;
   chain->error += fabs(weight) * x.error;
   chain->magnitude += fabs(weight) * (fabs(x.value) + x.error);
+  chain->exact = fmaf((float)weight, x.exact, chain->exact);
 }
 
 static number chain_end(const struct chain *chain, size_t terms) {
-  return (number){chain->value, chain->error + (double)(terms + 2) * EPSILON * chain->magnitude + UNDERFLOW_BOUND};
+  const double error = chain->error + (double)(terms + 2) * EPSILON * chain->magnitude + UNDERFLOW_BOUND;
+  return (number){chain->value, error, chain->exact};
 }
 
 static void pointwise(const struct layer *layer, mbconv_activation_kind kind, size_t pixels, const number *x,
@@ -92,12 +128,7 @@ static void pointwise(const struct layer *layer, mbconv_activation_kind kind, si
   }
 }
 
-/* The input coordinate of a tap, or SIZE_MAX if it is outside the image. */
-static size_t input_coordinate(size_t output, size_t stride, size_t tap, size_t pad, size_t extent) {
-  const size_t padded = output * stride + tap;
-  return padded >= pad && padded - pad < extent ? padded - pad : (size_t)-1;
-}
-
+/* Taps outside the image are multiplied as +0. Unsigned: what lies above or left of it wraps to huge. */
 static void depthwise(const struct layer *layer, const mbconv_block_desc *desc, size_t out_height, size_t out_width,
                       const number *x, number *y) {
   const size_t channels = layer->out, k = desc->kernel;
@@ -105,33 +136,47 @@ static void depthwise(const struct layer *layer, const mbconv_block_desc *desc, 
     const size_t c = i % channels, column = i / channels % out_width, row = i / channels / out_width;
     struct chain chain = chain_start(layer->bias[c]);
     for (size_t tap = 0; tap < k * k; tap++) {
-      const size_t h = input_coordinate(row, desc->stride, tap / k, desc->pad.top, desc->height);
-      const size_t w = input_coordinate(column, desc->stride, tap % k, desc->pad.left, desc->width);
-      if (h == (size_t)-1 || w == (size_t)-1) continue;
-      chain_step(&chain, layer->weight[c * k * k + tap], x[(h * desc->width + w) * channels + c]);
+      const size_t h = row * desc->stride + tap / k - desc->pad.top;
+      const size_t w = column * desc->stride + tap % k - desc->pad.left;
+      const bool inside = h < desc->height && w < desc->width;
+      chain_step(&chain, layer->weight[c * k * k + tap],
+                 inside ? x[(h * desc->width + w) * channels + c] : (number){0});
     }
     y[i] = activate(desc->activation, chain_end(&chain, k * k));
   }
 }
 
-/* Replaces x [pixels][channels] by x * gate(w2 * inner(w1 * mean(x))). */
+/* The mean of channel c: rows are summed left to right, the row sums top to bottom. */
+static number channel_mean(size_t rows, size_t columns, size_t channels, size_t c, const number *x) {
+  struct chain chain = chain_start(0);
+  const double reciprocal = 1 / (double)(rows * columns);
+  float sum = 0;
+  for (size_t r = 0; r < rows; r++) {
+    float row_sum = 0;
+    for (size_t p = r * columns; p < (r + 1) * columns; p++) {
+      chain_step(&chain, reciprocal, x[p * channels + c]);
+      row_sum += x[p * channels + c].exact;
+    }
+    sum += row_sum;
+  }
+  chain.exact = sum * (float)reciprocal;
+  return chain_end(&chain, rows + columns);
+}
+
+/* Replaces x [rows][columns][channels] by x * gate(w2 * inner(w1 * mean(x))). */
 static void squeeze_excite(const mbconv_squeeze_excite *desc, size_t rows, size_t columns, size_t channels, number *x) {
   struct layer reduce = layer_new(&desc->reduce, desc->width, channels);
   struct layer expand = layer_new(&desc->expand, channels, desc->width);
   number *mean = allocate(channels, sizeof *mean), *inner = allocate(desc->width, sizeof *inner);
   number *scale = allocate(channels, sizeof *scale);
-  const size_t pixels = rows * columns;
-  for (size_t c = 0; c < channels; c++) {
-    struct chain chain = chain_start(0);
-    for (size_t p = 0; p < pixels; p++) chain_step(&chain, 1 / (double)pixels, x[p * channels + c]);
-    mean[c] = chain_end(&chain, rows + columns);
-  }
+  for (size_t c = 0; c < channels; c++) mean[c] = channel_mean(rows, columns, channels, c, x);
   pointwise(&reduce, desc->inner, 1, mean, inner);
   pointwise(&expand, desc->gate, 1, inner, scale);
-  for (size_t i = 0; i < pixels * channels; i++) {
+  for (size_t i = 0; i < rows * columns * channels; i++) {
     const number a = x[i], s = scale[i % channels];
+    const double value = a.value * s.value;
     const double error = fabs(a.value) * s.error + fabs(s.value) * a.error + a.error * s.error;
-    x[i] = (number){a.value * s.value, error + EPSILON * fabs(a.value * s.value) + UNDERFLOW_BOUND};
+    x[i] = (number){value, error + EPSILON * fabs(value) + UNDERFLOW_BOUND, a.exact * s.exact};
   }
   layer_free(&reduce);
   layer_free(&expand);
@@ -158,6 +203,7 @@ static void one_image(const mbconv_block_desc *desc, const struct layer layers[3
     for (size_t i = 0; i < out_pixels * desc->out_channels; i++) {
       y[i].value += x[i].value;
       y[i].error += EPSILON * fabs(y[i].value);
+      y[i].exact += x[i].exact;
     }
   }
   free(expanded);
@@ -175,7 +221,7 @@ void oracle_block(const mbconv_block_desc *desc, size_t batch, const float *x, s
   if (desc->expand) layers[0] = layer_new(desc->expand, expanded, desc->in_channels);
   number *image = allocate(x_size, sizeof *image);
   for (size_t b = 0; b < batch; b++) {
-    for (size_t i = 0; i < x_size; i++) image[i] = (number){(double)x[b * x_size + i], 0};
+    for (size_t i = 0; i < x_size; i++) image[i] = (number){(double)x[b * x_size + i], 0, x[b * x_size + i]};
     one_image(desc, layers, out_height, out_width, image, y + b * out_height * out_width * desc->out_channels);
   }
   free(image);

@@ -17,7 +17,7 @@ enum { MESSAGES = 20, CRASH_STATUS = 3 };
 
 /* What a crash report needs, kept ready because a signal handler may not format. */
 static char description[256];
-static size_t size[2]; /* of test_at_size; 0 before it is called */
+static size_t part[2]; /* of test_at_size; 0 before it is called */
 static char crash_prefix[128];
 
 /* ---- Checks ------------------------------------------------------------------------------------------------------ */
@@ -26,7 +26,7 @@ void test_begin(struct test *t, const char *suite) {
   t->suite = suite;
   t->printed = 0;
   description[0] = '\0';
-  size[0] = size[1] = 0;
+  part[0] = part[1] = 0;
   snprintf(crash_prefix, sizeof crash_prefix, "CRASH %s/%s seed %llu: ", suite, mbconv_isa_name(t->isa),
            (unsigned long long)t->seed);
 }
@@ -37,13 +37,13 @@ void test_at(struct test *t, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(description, sizeof description, format, arguments);
   va_end(arguments);
-  size[0] = size[1] = 0;
+  part[0] = part[1] = 0;
 }
 
 void test_at_size(struct test *t, size_t rows, size_t columns) {
   (void)t;
-  size[0] = rows;
-  size[1] = columns;
+  part[0] = rows;
+  part[1] = columns;
 }
 
 bool test_check(struct test *t, bool ok, const char *format, ...) {
@@ -54,7 +54,7 @@ bool test_check(struct test *t, bool ok, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   printf("FAIL %s/%s seed %llu: %s: ", t->suite, mbconv_isa_name(t->isa), (unsigned long long)t->seed, description);
-  if (size[0] > 0) printf("%zux%zu: ", size[0], size[1]);
+  if (part[0] > 0) printf("%zux%zu: ", part[0], part[1]);
   vprintf(format, arguments);
   printf(t->printed == MESSAGES ? "\n  (further failures are only counted)\n" : "\n");
   fflush(stdout);
@@ -117,10 +117,10 @@ static void report_crash(int signal_number) {
   write_text(crash_prefix);
   write_text(description);
   write_text(": ");
-  if (size[0] > 0) {
-    write_number(size[0]);
+  if (part[0] > 0) {
+    write_number(part[0]);
     write_text("x");
-    write_number(size[1]);
+    write_number(part[1]);
     write_text(": ");
   }
   write_text(name);

@@ -78,8 +78,8 @@ static void check_special(struct test *t, mbconv_activation_fn *run, mbconv_acti
   run(n, in, out);
   size_t wrong = 0;
   while (wrong < n && is_result(kind, out[wrong], want)) wrong++;
-  if (test_check(t, wrong == n, "%s(%g = %08x)", kind_names[kind], (double)x, test_bits(x))) return;
-  test_progress(t, "  float %zu of %zu is %g, not %g", wrong, n, (double)out[wrong], want);
+  test_check(t, wrong == n, "%s(%g = %08x), float %zu of %zu: %g, not %g", kind_names[kind], (double)x, test_bits(x),
+             wrong, n, (double)out[wrong % n], want);
 }
 
 static void check_specials(struct test *t, mbconv_activation_fn *run, mbconv_activation_kind kind) {

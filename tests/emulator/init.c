@@ -20,8 +20,7 @@
 enum { MAX_STRINGS = 256, BOCHS_SHUTDOWN_PORT = 0x8900 };
 
 static void mount_file_systems(void) {
-  static const char *const mounts[][2] = {
-      {"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}};
+  static const char *const mounts[][2] = {{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}};
   for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++) {
     mkdir(mounts[i][1], 0755);
     mount(mounts[i][0], mounts[i][1], mounts[i][0], 0, NULL);
