@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// The C interface of the driver, which peers/native.py calls through ctypes. Structs change there and here together.
+#ifndef MBCONV_COMPARE_DRIVER_H
+#define MBCONV_COMPARE_DRIVER_H
+
+#include <stddef.h>
+
+#define COMPARE_API __attribute__((visibility("default")))
+
+extern "C" {
+
+// One block, its parameters (PyTorch's layouts, all with biases) and one input image (NHWC), and how to run it. Only
+// what is pointed to by `x` and the weights is copied before compare_create returns.
+struct compare_request {
+  size_t height, width, in, expanded, out, kernel, stride;
+  size_t silu;      // 1: SiLU, 0: ReLU6
+  size_t residual;  // 1: y += x
+  size_t se_width;  // 0: no squeeze-excite
+  const float *x;
+  const float *expand, *expand_bias;  // NULL: no expand
+  const float *depthwise, *depthwise_bias;
+  const float *project, *project_bias;
+  const float *reduce, *reduce_bias, *gate, *gate_bias;
+  size_t threads;
+  size_t copies;  // of weights, input and output, used in turn: 1 keeps them warm, many make them cold
+  int isa;        // mbconv_isa, for mbconv only
+};
+
+struct compare_contender;  // one block, ready to run
+
+// `name`: mbconv, onednn or xnnpack. NULL if it refuses, with the reason in `message`.
+COMPARE_API compare_contender *compare_create(const char *name, const compare_request *request, char *message,
+                                              size_t message_size);
+COMPARE_API void compare_destroy(compare_contender *contender);
+
+// Runs every copy once; y [out height][out width][out] of the last one. 0 if all copies gave the same, else 1.
+COMPARE_API int compare_output(compare_contender *contender, float *y);
+
+// Seconds that `calls` runs took by `clock` (of <time.h>).
+COMPARE_API double compare_time(compare_contender *contender, size_t calls, int clock);
+
+COMPARE_API size_t compare_scratch_bytes(const compare_contender *contender);
+COMPARE_API void compare_describe(const compare_contender *contender, char *text, size_t size);
+
+// One probe of the FMA peak of one core, FLOP/s; 0 if the set is not in this build. Repeat it and take the largest.
+COMPARE_API double compare_peak(int isa);
+
+// The compiler, and the version of a contender ("" if it does not say).
+COMPARE_API const char *compare_compiler(void);
+COMPARE_API void compare_version(const char *name, char *text, size_t size);
+
+// The set that `name` stands for ("auto": the best one usable), or 0 if it is not usable here.
+COMPARE_API int compare_isa(const char *name);
+COMPARE_API const char *compare_isa_name(int isa);
+}
+
+#endif

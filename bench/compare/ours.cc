@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// mbconv through its public API.
+#include <array>
+#include <stdexcept>
+#include <vector>
+
+#include "contender.h"
+#include "mbconv.h"
+
+namespace compare {
+namespace {
+
+void require_ok(mbconv_status status, const mbconv_error &error) {
+  if (status != MBCONV_OK) throw std::runtime_error(error.message);
+}
+
+void parallel_for(void *context, void (*task)(void *argument, size_t index), void *argument, size_t count) {
+  pthreadpool_parallelize_1d(static_cast<pthreadpool *>(context), task, argument, count, 0);
+}
+
+struct DestroyBlock {
+  void operator()(mbconv_block *block) const { mbconv_block_destroy(block); }
+};
+using Block = std::unique_ptr<mbconv_block, DestroyBlock>;
+
+mbconv_conv conv(const float *weight, const float *bias) {
+  mbconv_conv conv = {};
+  conv.weight = weight;
+  conv.bias = bias;
+  return conv;
+}
+
+Block make_block(const compare_request &request) {
+  const mbconv_conv expand = conv(request.expand, request.expand_bias);
+  const mbconv_conv depthwise = conv(request.depthwise, request.depthwise_bias);
+  const mbconv_conv project = conv(request.project, request.project_bias);
+  mbconv_squeeze_excite squeeze_excite = {};
+  squeeze_excite.width = request.se_width;
+  squeeze_excite.reduce = conv(request.reduce, request.reduce_bias);
+  squeeze_excite.expand = conv(request.gate, request.gate_bias);
+  squeeze_excite.inner = MBCONV_SILU;
+  squeeze_excite.gate = MBCONV_SIGMOID;
+
+  const size_t pad = request.kernel / 2;
+  mbconv_block_desc desc = {};
+  desc.height = request.height;
+  desc.width = request.width;
+  desc.in_channels = request.in;
+  desc.expanded_channels = request.expanded;
+  desc.out_channels = request.out;
+  desc.expand = request.expand ? &expand : nullptr;
+  desc.depthwise = &depthwise;
+  desc.project = &project;
+  desc.squeeze_excite = request.se_width ? &squeeze_excite : nullptr;
+  desc.kernel = request.kernel;
+  desc.stride = request.stride;
+  desc.pad = {pad, pad, pad, pad};
+  desc.activation = request.silu ? MBCONV_SILU : MBCONV_RELU6;
+  desc.residual = request.residual ? MBCONV_RESIDUAL_ON : MBCONV_RESIDUAL_OFF;
+  mbconv_options options = {};
+  options.isa = static_cast<mbconv_isa>(request.isa);
+  mbconv_block *block;
+  mbconv_error error;
+  require_ok(mbconv_block_create(&desc, &options, &block, &error), error);
+  return Block(block);
+}
+
+class Ours : public compare_contender {
+ public:
+  explicit Ours(const compare_request &request) : pool_(make_pool(request.threads)), threads_() {
+    threads_.parallel_for = parallel_for;
+    threads_.context = pool_.get();
+    threads_.count = request.threads;
+    for (size_t i = 0; i < request.copies; ++i) {
+      copies_.push_back({make_block(request), padded_copy(request.x, input_shape(request).floats()),
+                         bench::Floats(output_shape(request).floats())});
+    }
+    scratch_ = bench::Floats(scratch_bytes() / sizeof(float) + 1);
+  }
+
+  size_t copies() const override { return copies_.size(); }
+
+  void run(size_t index) override {
+    Copy &copy = copies_[index];
+    mbconv_error error;
+    require_ok(mbconv_block_run(copy.block.get(), 1, copy.x.data(), copy.y.data(), scratch_.data(), scratch_bytes(),
+                                pool_ ? &threads_ : nullptr, &error),
+               error);
+  }
+
+  void output(size_t index, float *y) override {
+    const bench::Floats &from = copies_[index].y;
+    std::copy_n(from.data(), from.size(), y);
+  }
+
+  size_t scratch_bytes() const override {
+    return mbconv_block_scratch_size(copies_[0].block.get(), threads_.count);
+  }
+
+  std::string describe() const override {
+    std::array<char, 256> text;
+    mbconv_block_describe(copies_[0].block.get(), text.data(), text.size());
+    return text.data();
+  }
+
+ private:
+  struct Copy {
+    Block block;
+    bench::Floats x, y;
+  };
+  Pool pool_;
+  mbconv_threads threads_;
+  std::vector<Copy> copies_;
+  bench::Floats scratch_;
+};
+
+}  // namespace
+
+std::unique_ptr<compare_contender> make_ours(const compare_request &request) {
+  return std::make_unique<Ours>(request);
+}
+
+}  // namespace compare
