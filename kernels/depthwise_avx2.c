@@ -15,6 +15,8 @@
  * Rest pixels are done by a tile that overlaps the one before (it computes the same floats again), or by tiles of 3 and
  * 1. Order: taps row by row, one FMA each, from the bias.
  */
+#include <string.h>
+
 #include "set_avx2.h"
 #include "vec_avx2.h"
 
@@ -31,11 +33,30 @@ ALWAYS_INLINE void tap(const size_t q, const size_t p, const size_t k, const siz
   }
 }
 
+/* Multiples of a stride in bytes. x86 scales an index by 1, 2, 4 or 8, so that these reach pixels 0 to 8 from one
+ * pointer. They are opaque, or compilers would compute them anew for every tile. */
+struct steps {
+  size_t one, three, five, seven;
+};
+
+ALWAYS_INLINE struct steps steps_of(size_t stride) {
+  const size_t one = stride * sizeof(float);
+  const struct steps step = {opaque(one), opaque(3 * one), opaque(5 * one), opaque(7 * one)};
+  return step;
+}
+
+/* The offset of pixel q. */
+ALWAYS_INLINE size_t offset_of(const size_t q, const struct steps *step) {
+  const size_t near[8] = {0,          step->one,       step->one * 2, step->three, step->one * 4,
+                          step->five, step->three * 2, step->seven};
+  return q / 8 * 8 * step->one + near[q % 8];
+}
+
 /* `n`, `k` and `stride` are constants at every call: the comparisons vanish and the sums live in registers. */
-ALWAYS_INLINE void column(const size_t q, const size_t n, const size_t k, const size_t stride, const float *x,
-                          size_t x_stride, const __m256 *w, struct sums *sum) {
+ALWAYS_INLINE void column(const size_t q, const size_t n, const size_t k, const size_t stride, const char *x,
+                          const struct steps *step, const __m256 *w, struct sums *sum) {
   if (q >= (n - 1) * stride + k) return;
-  const __m256 pixel = _mm256_loadu_ps(x + q * x_stride);
+  const __m256 pixel = _mm256_loadu_ps((const float *)(const void *)(x + offset_of(q, step)));
   tap(q, 0, k, stride, pixel, w, &sum->p0);
   if (n > 1) tap(q, 1, k, stride, pixel, w, &sum->p1);
   if (n > 2) tap(q, 2, k, stride, pixel, w, &sum->p2);
@@ -45,57 +66,78 @@ ALWAYS_INLINE void column(const size_t q, const size_t n, const size_t k, const 
   if (n > 6) tap(q, 6, k, stride, pixel, w, &sum->p6);
 }
 
-ALWAYS_INLINE void finish(const struct mbconv_depthwise_group *group, float *y, size_t c, __m256 sum) {
-  const __m256 value = clamp(sum, _mm256_broadcast_ss(&group->lo), _mm256_broadcast_ss(&group->hi));
-  if (group->channels - c >= LANES)
-    _mm256_storeu_ps(y + c, value);
-  else
-    store_partial(y + c, value, group->channels - c);
+ALWAYS_INLINE void store(char *y, __m256 sum, __m256 lo, __m256 hi) {
+  _mm256_storeu_ps((float *)(void *)y, clamp(sum, lo, hi));
 }
 
-/* Outputs `first` to first + n - 1, channels c to c + 7. */
+/* n outputs x 8 channels, whole vectors to y. */
 ALWAYS_INLINE void tile(const size_t n, const size_t k, const size_t stride, const struct mbconv_depthwise_group *group,
-                        const float *const *rows, float *y, size_t first, size_t c) {
-  const size_t x_stride = group->x_stride, y_stride = group->y_stride;
-  const float *weights = group->weights + c * (k * k + 1);
+                        const float *const *rows, size_t x_offset, const struct steps *step, const float *weights,
+                        char *y, const struct steps *y_step) {
   const __m256 bias = _mm256_load_ps(weights);
   struct sums sum = {bias, bias, bias, bias, bias, bias, bias};
   weights += LANES;
-  const size_t offset = first * stride * x_stride + c;
   NO_UNROLL
   for (size_t i = 0; i < k; i++) {
-    const float *x = rows[i] + offset;
+    const char *x = (const char *)rows[i] + x_offset;
     __m256 w[7];
     w[0] = _mm256_load_ps(weights), w[1] = _mm256_load_ps(weights + LANES), w[2] = _mm256_load_ps(weights + 2 * LANES);
     if (k > 3) w[3] = _mm256_load_ps(weights + 3 * LANES), w[4] = _mm256_load_ps(weights + 4 * LANES);
     if (k > 5) w[5] = _mm256_load_ps(weights + 5 * LANES), w[6] = _mm256_load_ps(weights + 6 * LANES);
-    column(0, n, k, stride, x, x_stride, w, &sum);
-    column(1, n, k, stride, x, x_stride, w, &sum);
-    column(2, n, k, stride, x, x_stride, w, &sum);
-    column(3, n, k, stride, x, x_stride, w, &sum);
-    column(4, n, k, stride, x, x_stride, w, &sum);
-    column(5, n, k, stride, x, x_stride, w, &sum);
-    column(6, n, k, stride, x, x_stride, w, &sum);
-    column(7, n, k, stride, x, x_stride, w, &sum);
-    column(8, n, k, stride, x, x_stride, w, &sum);
-    column(9, n, k, stride, x, x_stride, w, &sum);
-    column(10, n, k, stride, x, x_stride, w, &sum);
-    column(11, n, k, stride, x, x_stride, w, &sum);
-    column(12, n, k, stride, x, x_stride, w, &sum);
-    column(13, n, k, stride, x, x_stride, w, &sum);
-    column(14, n, k, stride, x, x_stride, w, &sum);
-    column(15, n, k, stride, x, x_stride, w, &sum);
-    column(16, n, k, stride, x, x_stride, w, &sum);
+    column(0, n, k, stride, x, step, w, &sum);
+    column(1, n, k, stride, x, step, w, &sum);
+    column(2, n, k, stride, x, step, w, &sum);
+    column(3, n, k, stride, x, step, w, &sum);
+    column(4, n, k, stride, x, step, w, &sum);
+    column(5, n, k, stride, x, step, w, &sum);
+    column(6, n, k, stride, x, step, w, &sum);
+    column(7, n, k, stride, x, step, w, &sum);
+    column(8, n, k, stride, x, step, w, &sum);
+    column(9, n, k, stride, x, step, w, &sum);
+    column(10, n, k, stride, x, step, w, &sum);
+    column(11, n, k, stride, x, step, w, &sum);
+    column(12, n, k, stride, x, step, w, &sum);
+    column(13, n, k, stride, x, step, w, &sum);
+    column(14, n, k, stride, x, step, w, &sum);
+    column(15, n, k, stride, x, step, w, &sum);
+    column(16, n, k, stride, x, step, w, &sum);
     weights += k * LANES;
   }
-  y += first * y_stride;
-  finish(group, y, c, sum.p0);
-  if (n > 1) finish(group, y + 1 * y_stride, c, sum.p1);
-  if (n > 2) finish(group, y + 2 * y_stride, c, sum.p2);
-  if (n > 3) finish(group, y + 3 * y_stride, c, sum.p3);
-  if (n > 4) finish(group, y + 4 * y_stride, c, sum.p4);
-  if (n > 5) finish(group, y + 5 * y_stride, c, sum.p5);
-  if (n > 6) finish(group, y + 6 * y_stride, c, sum.p6);
+  const __m256 lo = _mm256_broadcast_ss(&group->lo), hi = _mm256_broadcast_ss(&group->hi);
+  store(y, sum.p0, lo, hi);
+  if (n > 1) store(y + offset_of(1, y_step), sum.p1, lo, hi);
+  if (n > 2) store(y + offset_of(2, y_step), sum.p2, lo, hi);
+  if (n > 3) store(y + offset_of(3, y_step), sum.p3, lo, hi);
+  if (n > 4) store(y + offset_of(4, y_step), sum.p4, lo, hi);
+  if (n > 5) store(y + offset_of(5, y_step), sum.p5, lo, hi);
+  if (n > 6) store(y + offset_of(6, y_step), sum.p6, lo, hi);
+}
+
+/* Outputs first to first + n - 1, all whole vectors of channels. */
+ALWAYS_INLINE void tiles(const size_t n, const size_t k, const size_t stride,
+                         const struct mbconv_depthwise_group *group, const float *const *rows, float *y, size_t first) {
+  const struct steps step = steps_of(group->x_stride), y_step = steps_of(group->y_stride);
+  const float *weights = group->weights;
+  size_t x_offset = first * stride * step.one;
+  y += first * group->y_stride;
+  for (float *end = y + group->channels / LANES * LANES; y < end; y += LANES) {
+    tile(n, k, stride, group, rows, x_offset, &step, weights, (char *)y, &y_step);
+    x_offset += LANES * sizeof(float);
+    weights += (k * k + 1) * LANES;
+  }
+}
+
+/* Last channels that are no whole vector: one output at a time, by way of the stack. Scratch has none. */
+ALWAYS_INLINE void tail(const size_t k, const size_t stride, const struct mbconv_depthwise_group *group, size_t pixels,
+                        const float *const *rows, float *y) {
+  const struct steps step = steps_of(group->x_stride);
+  const size_t rest = group->channels % LANES, c = group->channels - rest;
+  for (size_t p = 0; p < pixels; p++) {
+    float staged[LANES];
+    tile(1, k, stride, group, rows, p * stride * step.one + c * sizeof(float), &step, group->weights + c * (k * k + 1),
+         (char *)staged, &step);
+    memcpy(y + p * group->y_stride + c, staged, rest * sizeof(float));
+  }
 }
 
 /* `most` is the widest tile that the registers allow. */
@@ -104,15 +146,14 @@ ALWAYS_INLINE void row(const size_t most, const size_t k, const size_t stride,
   const size_t n = pixels >= most ? most : pixels >= 3 ? 3 : 1;
   for (size_t done = 0; done < pixels; done += n) {
     const size_t first = done + n <= pixels ? done : pixels - n;
-    for (size_t c = 0; c < group->channels; c += LANES) {
-      if (n == most)
-        tile(most, k, stride, group, rows, y, first, c);
-      else if (n == 3)
-        tile(3, k, stride, group, rows, y, first, c);
-      else
-        tile(1, k, stride, group, rows, y, first, c);
-    }
+    if (n == most)
+      tiles(most, k, stride, group, rows, y, first);
+    else if (n == 3)
+      tiles(3, k, stride, group, rows, y, first);
+    else
+      tiles(1, k, stride, group, rows, y, first);
   }
+  if (group->channels % LANES) tail(k, stride, group, pixels, rows, y);
 }
 
 void mbconv_depthwise_avx2_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,

@@ -29,6 +29,12 @@ ALWAYS_INLINE void keep_order(__m256 *v) { __asm__ volatile("" : "+x"(*v)::"memo
 ALWAYS_INLINE void keep_order(__m256 *v) { (void)v; }
 #endif
 
+/* A value whose origin the compiler forgets, so that it keeps it in a register and does not compute it again. */
+ALWAYS_INLINE size_t opaque(size_t v) {
+  __asm__("" : "+r"(v));
+  return v;
+}
+
 /* n < 8 floats; lanes beyond n are zero. */
 ALWAYS_INLINE __m256 load_partial(const float *x, size_t n) {
   __m128 part[2] = {_mm_setzero_ps(), _mm_setzero_ps()};
