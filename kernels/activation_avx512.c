@@ -3,9 +3,9 @@
  * The activations on AVX-512, 16 floats at a time.
  *
  * SiLU and sigmoid write the arithmetic of SLEEF's expf in place, for e^-c with -88 <= c: no overflow to guard against,
- * and the scaling by 2^q is exact, so that one FMA gives 1 + e^-c rounded as the separate operations would. One vector
- * at a time: the CPU's reordering hides the latency, two at once are no faster (16 cycles a vector of SiLU on Zen 4,
- * either way).
+ * and the scaling by 2^-q is exact. SiLU runs in two loops, the first up to the range reduction: one loop's chain of 60
+ * cycles a vector fills the FPU's schedulers before the next vectors get in. Zen 4, gcc 12: 15.2 cycles per vector,
+ * against 16.4 for one loop with the clamp as float and the scaling by the last FMA.
  */
 #include "set_avx512.h"
 #include "vec_avx512.h"
@@ -25,34 +25,61 @@ ALWAYS_INLINE __m512 hard_swish(__m512 x) {
   return _mm512_div_ps(product, _mm512_set1_ps(6.0f));
 }
 
-/* 1 + e^-c for c >= -88; see vec_scalar.h for the steps. */
-ALWAYS_INLINE __m512 one_plus_exp_minus(__m512 c) {
-  const __m512 d = _mm512_max_ps(_mm512_set1_ps(-87.0f), _mm512_xor_ps(c, _mm512_set1_ps(-0.0f)));
+/* c = q ln 2 + s with |s| <= ln(2) / 2, for -88 <= c <= 87; *shifted_q holds q in the low bits of its mantissa. See
+ * vec_scalar.h for the steps; these reduce c instead of -c, so that signs alternate instead. */
+ALWAYS_INLINE __m512 reduce(__m512 c, __m512 *shifted_q) {
   const __m512 shifter = _mm512_set1_ps(0x1.8p23f);
   const __m512 log2_e = _mm512_set1_ps(1.442695040888963407359924681001892137426645954152985934135449406931f);
-  const __m512 shifted = _mm512_add_ps(_mm512_mul_ps(d, log2_e), shifter);
-  const __m512 q = _mm512_sub_ps(shifted, shifter);
-  __m512 s = _mm512_fnmadd_ps(q, _mm512_set1_ps(0.693145751953125f), d);
-  s = _mm512_fnmadd_ps(q, _mm512_set1_ps(1.428606765330187045e-06f), s);
+  *shifted_q = _mm512_add_ps(_mm512_mul_ps(c, log2_e), shifter);
+  const __m512 q = _mm512_sub_ps(*shifted_q, shifter);
+  const __m512 s = _mm512_fnmadd_ps(q, _mm512_set1_ps(0.693145751953125f), c);
+  return _mm512_fnmadd_ps(q, _mm512_set1_ps(1.428606765330187045e-06f), s);
+}
+
+/* e^-s */
+ALWAYS_INLINE __m512 exp_minus(__m512 s) {
   __m512 p = _mm512_set1_ps(0.000198527617612853646278381f);
-  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.00139304355252534151077271f));
-  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.00833336077630519866943359f));
-  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.0416664853692054748535156f));
-  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.166666671633720397949219f));
-  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.5f));
-  const __m512 one = _mm512_set1_ps(1.0f);
-  const __m512 u = _mm512_add_ps(one, _mm512_fmadd_ps(_mm512_mul_ps(s, s), p, s));
-  const __m512i power =
-      _mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(shifted), 23), _mm512_castps_si512(one)); /* 2^q */
-  return _mm512_fmadd_ps(u, _mm512_castsi512_ps(power), one);
+  p = _mm512_fnmadd_ps(p, s, _mm512_set1_ps(0.00139304355252534151077271f));
+  p = _mm512_fnmadd_ps(p, s, _mm512_set1_ps(0.00833336077630519866943359f));
+  p = _mm512_fnmadd_ps(p, s, _mm512_set1_ps(0.0416664853692054748535156f));
+  p = _mm512_fnmadd_ps(p, s, _mm512_set1_ps(0.166666671633720397949219f));
+  p = _mm512_fnmadd_ps(p, s, _mm512_set1_ps(0.5f));
+  return _mm512_add_ps(_mm512_set1_ps(1.0f), _mm512_fmsub_ps(_mm512_mul_ps(s, s), p, s));
+}
+
+ALWAYS_INLINE __m512i exponent_of(__m512 shifted_q) { return _mm512_slli_epi32(_mm512_castps_si512(shifted_q), 23); }
+
+/* The clamp from above compares as integers, which is right for all but NaN and spares an FMA unit; a NaN comes back
+ * with the dividend, finish_silu's x. */
+ALWAYS_INLINE __m512 start_silu(__m512 x, __m512i *exponent) {
+  const __m512i top = _mm512_castps_si512(_mm512_set1_ps(87.0f));
+  __m512 shifted_q;
+  const __m512 s = reduce(_mm512_castsi512_ps(_mm512_min_epi32(_mm512_castps_si512(floor88(x)), top)), &shifted_q);
+  *exponent = exponent_of(shifted_q);
+  return s;
+}
+
+/* e^-s 2^-q by subtracting q from the exponent: exact, or (q = 126) so small that it vanishes against 1. */
+ALWAYS_INLINE __m512 finish_silu(__m512 x, __m512 s, __m512i exponent) {
+  const __m512 e = _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_castps_si512(exp_minus(s)), exponent));
+  return _mm512_div_ps(floor88(x), _mm512_add_ps(_mm512_set1_ps(1.0f), e));
 }
 
 ALWAYS_INLINE __m512 silu(__m512 x) {
-  const __m512 c = floor88(x);
-  return _mm512_div_ps(c, one_plus_exp_minus(c));
+  __m512i exponent;
+  const __m512 s = start_silu(x, &exponent);
+  return finish_silu(x, s, exponent);
 }
 
-ALWAYS_INLINE __m512 sigmoid(__m512 x) { return _mm512_div_ps(_mm512_set1_ps(1.0f), one_plus_exp_minus(floor88(x))); }
+/* 1 has no NaN to bring back: so floats are compared, and 2^-q is a factor. */
+ALWAYS_INLINE __m512 sigmoid(__m512 x) {
+  const __m512 one = _mm512_set1_ps(1.0f);
+  __m512 shifted_q;
+  const __m512 s = reduce(_mm512_min_ps(_mm512_set1_ps(87.0f), floor88(x)), &shifted_q);
+  const __m512 power =
+      _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_castps_si512(one), exponent_of(shifted_q))); /* 2^-q */
+  return _mm512_div_ps(one, _mm512_fmadd_ps(exp_minus(s), power, one));
+}
 
 void mbconv_none_avx512(size_t n, const float *x, float *y) { map(none, n, x, y); }
 
@@ -64,6 +91,28 @@ void mbconv_hard_sigmoid_avx512(size_t n, const float *x, float *y) { map(hard_s
 
 void mbconv_hard_swish_avx512(size_t n, const float *x, float *y) { map(hard_swish, n, x, y); }
 
-void mbconv_silu_avx512(size_t n, const float *x, float *y) { map(silu, n, x, y); }
+/* Two loops over what the stack holds of a chunk. */
+void mbconv_silu_avx512(size_t n, const float *x, float *y) {
+  enum { CHUNK = 256 };
+  float reduced[CHUNK] __attribute__((aligned(64)));
+  int exponents[CHUNK] __attribute__((aligned(64)));
+  size_t i = 0;
+  while (n - i >= LANES) {
+    const size_t rest = n - i - (n - i) % LANES, chunk = rest < CHUNK ? rest : CHUNK;
+    NO_UNROLL
+    for (size_t j = 0; j < chunk; j += LANES) {
+      __m512i exponent;
+      _mm512_store_ps(reduced + j, start_silu(_mm512_loadu_ps(x + i + j), &exponent));
+      _mm512_store_si512((__m512i *)(void *)(exponents + j), exponent);
+    }
+    NO_UNROLL
+    for (size_t j = 0; j < chunk; j += LANES) {
+      const __m512i exponent = _mm512_load_si512((const __m512i *)(const void *)(exponents + j));
+      _mm512_storeu_ps(y + i + j, finish_silu(_mm512_loadu_ps(x + i + j), _mm512_load_ps(reduced + j), exponent));
+    }
+    i += chunk;
+  }
+  if (i < n) map(silu, n - i, x + i, y + i);
+}
 
 void mbconv_sigmoid_avx512(size_t n, const float *x, float *y) { map(sigmoid, n, x, y); }
