@@ -47,13 +47,6 @@ void prepare(const std::string &name, const std::function<std::unique_ptr<Case>(
   current.name = name;
 }
 
-// The smallest of `values` but for 2% of them, at least one if there are ten.
-double fastest(std::vector<double> values) {
-  const size_t left_out = values.size() / 50 + (values.size() < 10 ? 0 : 1);
-  std::nth_element(values.begin(), values.begin() + left_out, values.end());
-  return values[left_out];
-}
-
 Best measure(benchmark::State &state, Case &work, benchmark::IterationCount batch) {
   const Probe probe = work.probe();
   std::vector<double> seconds, inverse_rates;
@@ -86,12 +79,8 @@ void run_case(benchmark::State &state, const std::string &name, const std::funct
   current.work->count(state, best);
 }
 
-double smallest(const std::vector<double> &values) {
-  return *std::min_element(values.begin(), values.end());
-}
-double largest(const std::vector<double> &values) {
-  return *std::max_element(values.begin(), values.end());
-}
+double smallest(const std::vector<double> &values) { return *std::min_element(values.begin(), values.end()); }
+double largest(const std::vector<double> &values) { return *std::max_element(values.begin(), values.end()); }
 
 }  // namespace
 
@@ -103,6 +92,12 @@ void FmaCase::count(benchmark::State &state, const Best &best) const {
   state.counters["bytes"] = bytes_;
 }
 
+double fastest(std::vector<double> values) {
+  const size_t left_out = values.size() / 50 + (values.size() < 10 ? 0 : 1);
+  std::nth_element(values.begin(), values.begin() + left_out, values.end());
+  return values[left_out];
+}
+
 void register_case(const std::string &name, benchmark::TimeUnit unit, std::function<std::unique_ptr<Case>()> make) {
   const auto run = [name, make = std::move(make)](benchmark::State &state) { run_case(state, name, make); };
   benchmark::RegisterBenchmark(name.c_str(), run)
@@ -111,9 +106,7 @@ void register_case(const std::string &name, benchmark::TimeUnit unit, std::funct
       ->ComputeStatistics("max", largest);
 }
 
-bool any_refused() {
-  return refused;
-}
+bool any_refused() { return refused; }
 
 void require_ok(mbconv_status status, const mbconv_error &error) {
   if (status != MBCONV_OK) throw std::runtime_error(error.message);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "mbconv.h"
 #include "peak.h"
@@ -21,6 +22,9 @@ struct Best {
   double seconds;  // of one call, thread CPU time
   double rate;     // what the probe returned
 };
+
+// The smallest of the values but for the 2% that are left out (at least one of ten). Values must not be empty.
+double fastest(std::vector<double> values);
 
 // One benchmark with its weights and buffers. Constructors throw std::runtime_error if the library refuses.
 class Case {

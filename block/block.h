@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What block.c shares with the other operators.
+ * The block, and the checks it shares with the other operators.
  */
 #ifndef MBCONV_BLOCK_H
 #define MBCONV_BLOCK_H
@@ -9,6 +9,16 @@
 
 #include "mbconv.h"
 #include "plan.h"
+#include "squeeze_excite.h"
+#include "strip.h"
+
+/* Immutable after create. */
+struct mbconv_block {
+  mbconv_allocator allocator;
+  mbconv_info info;
+  struct mbconv_stages stages;
+  struct mbconv_excite excite;
+};
 
 /* Checks all of a block's description: pointers, sizes, enum values, products that overflow. Without `weights_needed`
  * the weights' pointers may be NULL and nothing behind them is read. */

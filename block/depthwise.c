@@ -116,7 +116,7 @@ static void run_rows(void *argument, size_t index) {
   mbconv_share(run->batch * height, 1, index, run->tasks, &begin, &end);
   while (begin < end) {
     const size_t image = begin / height, first = begin % height, last = mbconv_min(height, first + end - begin);
-    const struct mbconv_strip_target target = {.y = run->y + image * run->y_size};
+    const struct mbconv_strip_target target = {.last_group = 1, .y = run->y + image * run->y_size};
     mbconv_strips_run(stages, &stages->plan, &scratch, run->x + image * run->x_size, &target, first, last);
     begin += last - first;
   }

@@ -9,6 +9,9 @@
 /* The most pixels, and pixels times channels, of any set's tile. */
 enum { MAX_TILE_PIXELS = 32, MAX_TILE = 32 * 32 };
 
+/* Pixels that are listed at a time where y is evenly spaced. */
+enum { MAX_DENSE = 120 };
+
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
                         struct mbconv_cursor *cursor) {
   const struct mbconv_pointwise_tile *wide = &kernels->pointwise[0], *narrow = &kernels->pointwise[1];
@@ -58,34 +61,46 @@ static void run_staged(const struct mbconv_pointwise_tile *tile, const struct mb
     if (!panel->bias) memcpy(rows[p], y[p] + y_offset, bytes);
     if (residual) memcpy(staged_residual + p * width, residual + p * panel->r_stride, bytes);
   }
-  tile->run(&whole, pixels, x, rows, 0, residual ? staged_residual : NULL);
+  tile->run(&whole, pixels, 1, x, rows, 0, residual ? staged_residual : NULL);
   for (size_t p = 0; p < pixels; p++) memcpy(y[p] + y_offset, rows[p], bytes);
+}
+
+/* Tiles of equal height, of pixels `done` on. */
+static void run_tiles(const struct mbconv_pointwise_tile *tile, const struct mbconv_pointwise_panel *panel,
+                      const struct mbconv_pointwise_run *run, size_t y_offset, const float *residual, size_t done,
+                      size_t pixels, size_t tiles) {
+  const bool staged = panel->channels < tile->channels && !tile->tails;
+  const size_t most = staged ? 1 : MAX_DENSE / pixels; /* tiles of one call, if their pixels must be listed */
+  float *dense[MAX_DENSE];
+  while (tiles > 0) {
+    const size_t count = run->y_pixels && !staged ? tiles : mbconv_min(tiles, most);
+    const float *x = run->x + done * run->x_stride;
+    const float *added = residual ? residual + done * run->r_stride : NULL;
+    float *const *y = run->y_pixels ? run->y_pixels + done : dense;
+    if (!run->y_pixels)
+      for (size_t p = 0; p < pixels * count; p++) dense[p] = run->y + (done + p) * run->y_stride;
+    if (staged)
+      run_staged(tile, panel, pixels, x, y, y_offset, added);
+    else
+      tile->run(panel, pixels, count, x, y, y_offset, added);
+    done += pixels * count;
+    tiles -= count;
+  }
 }
 
 /* All tiles of one panel. Pixels are cut as evenly as the tile's step allows: a last tile of few pixels would have too
  * few chains to hide the latency of FMA. */
 static void run_panel(const struct mbconv_pointwise_tile *tile, const struct mbconv_pointwise_panel *panel,
                       const struct mbconv_pointwise_run *run, size_t y_offset, const float *residual) {
-  const bool staged = panel->channels < tile->channels && !tile->tails;
   const size_t steps = (run->pixels + tile->step - 1) / tile->step;
   const size_t tiles = (run->pixels + tile->pixels - 1) / tile->pixels;
-  const size_t short_steps = steps / tiles, longer = steps % tiles;
-  float *dense[MAX_TILE_PIXELS];
-  size_t done = 0;
-  for (size_t t = 0; t < tiles; t++) {
-    const size_t cut = (short_steps + (t < longer)) * tile->step;
-    const size_t pixels = mbconv_min(cut, run->pixels - done);
-    const float *x = run->x + done * run->x_stride;
-    const float *added = residual ? residual + done * run->r_stride : NULL;
-    float *const *y = run->y_pixels ? run->y_pixels + done : dense;
-    if (!run->y_pixels)
-      for (size_t p = 0; p < pixels; p++) dense[p] = run->y + (done + p) * run->y_stride;
-    if (staged)
-      run_staged(tile, panel, pixels, x, y, y_offset, added);
-    else
-      tile->run(panel, pixels, x, y, y_offset, added);
-    done += pixels;
-  }
+  const size_t height = steps / tiles * tile->step, higher = steps % tiles; /* so many are a step higher */
+  const size_t missing = steps * tile->step - run->pixels;                  /* from the last tile */
+  const size_t same = tiles - higher - (missing > 0);
+  if (higher > 0) run_tiles(tile, panel, run, y_offset, residual, 0, height + tile->step, higher);
+  const size_t done = higher * (height + tile->step);
+  if (same > 0) run_tiles(tile, panel, run, y_offset, residual, done, height, same);
+  if (missing > 0) run_tiles(tile, panel, run, y_offset, residual, done + same * height, height - missing, 1);
 }
 
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {

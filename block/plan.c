@@ -10,6 +10,9 @@ enum { L2_FLOATS = 80 * 1024 };
 /* Channels of a group when an activation is mapped over it: a chunk of pixels that L1 holds should be several tiles. */
 enum { MAPPED_CHANNELS = 96 };
 
+/* Images of no more output rows are shared out by groups. */
+enum { GROUP_ROWS = 14 };
+
 static struct mbconv_plan complete(const struct mbconv_shape *shape, size_t tile_channels, size_t strip_rows,
                                    size_t group_channels) {
   struct mbconv_plan plan = {0};
@@ -18,6 +21,7 @@ static struct mbconv_plan complete(const struct mbconv_shape *shape, size_t tile
   plan.group_channels =
       shape->project ? mbconv_min(mbconv_round_up(group_channels, tile_channels), all_channels) : all_channels;
   plan.groups = (shape->expanded_channels + plan.group_channels - 1) / plan.group_channels;
+  plan.hidden = shape->squeeze_excite;
   plan.ring_rows = (plan.strip_rows - 1) * shape->stride + shape->kernel;
   plan.ring_width = mbconv_max(shape->pad_left + shape->width, (shape->out_width - 1) * shape->stride + shape->kernel);
   return plan;
@@ -50,11 +54,32 @@ struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_
                   group_channels ? mbconv_min(group_channels, shape->expanded_channels) : choice.group_channels);
 }
 
+/* The group size that leaves the busiest thread the fewest channels; the largest of those that `most` allows. */
+static size_t balanced_group(size_t channels, size_t tile_channels, size_t threads, size_t most) {
+  const size_t tiles = (channels + tile_channels - 1) / tile_channels;
+  const size_t largest = mbconv_max(1, mbconv_min(most / tile_channels, (tiles - 1) / threads + 1));
+  size_t best = 1, best_load = SIZE_MAX;
+  for (size_t size = 1; size <= largest; size++) {
+    const size_t groups = (tiles + size - 1) / size;
+    const size_t load = ((groups - 1) / threads + 1) * size;
+    if (load <= best_load) best = size, best_load = load;
+  }
+  return best * tile_channels;
+}
+
 struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const struct mbconv_shape *shape,
-                                           size_t threads) {
-  const size_t rows = (shape->out_height - 1) / threads + 1;
-  struct mbconv_plan fit = *plan;
-  fit.strip_rows = mbconv_min(plan->strip_rows, rows);
-  fit.ring_rows = (fit.strip_rows - 1) * shape->stride + shape->kernel;
-  return fit;
+                                           size_t tile_channels, size_t threads) {
+  if (threads <= 1) return *plan;
+  const bool by_groups = shape->project && shape->expand && shape->out_height <= GROUP_ROWS &&
+                         shape->expanded_channels / tile_channels >= threads;
+  if (by_groups) {
+    const size_t most = shape->mapped ? MAPPED_CHANNELS + MAPPED_CHANNELS / 2 : shape->expanded_channels;
+    const size_t channels = balanced_group(shape->expanded_channels, tile_channels, threads, most);
+    struct mbconv_plan fit = complete(shape, tile_channels, shape->out_height, channels);
+    fit.hidden = fit.by_groups = true;
+    return fit;
+  }
+  const size_t share = (shape->out_height - 1) / threads + 1;
+  const size_t strips = (share - 1) / plan->strip_rows + 1;
+  return complete(shape, tile_channels, (share - 1) / strips + 1, plan->group_channels);
 }

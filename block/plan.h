@@ -27,6 +27,8 @@ struct mbconv_plan {
   size_t groups;
   size_t ring_rows;  /* input rows that a strip needs: (strip_rows - 1) * stride + kernel */
   size_t ring_width; /* padded pixels of a ring row */
+  bool hidden;       /* the depthwise output is stored whole, then projected: two phases */
+  bool by_groups;    /* threads share out the groups of the first phase, not the rows */
 };
 
 /* The library's choice. `tile_channels` is the width of the set's wide tile. */
@@ -36,9 +38,10 @@ struct mbconv_plan mbconv_plan_choose(const struct mbconv_shape *shape, size_t t
 struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_channels, size_t strip_rows,
                                   size_t group_channels);
 
-/* The same plan with strips low enough that each of `threads` has one. */
+/* The plan for `threads` threads. Large images: strips no higher than a thread's share of the rows; each thread expands
+ * the halo rows of its share again. Images of few rows, where the halo would cost too much: threads take groups. */
 struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const struct mbconv_shape *shape,
-                                           size_t threads);
+                                           size_t tile_channels, size_t threads);
 
 /* Whether one strip covers the image, so that groups can share one ring. */
 static inline bool mbconv_plan_one_strip(const struct mbconv_plan *plan, const struct mbconv_shape *shape) {

@@ -30,7 +30,7 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
   const size_t in_pixels = mbconv_multiply(mbconv_min(plan->ring_rows, shape->height), shape->width, overflow);
   const size_t out_pixels = mbconv_multiply(plan->strip_rows, shape->out_width, overflow);
   const bool transposed = stages->layout == MBCONV_NCHW;
-  const bool own_output = shape->project && !shape->squeeze_excite;
+  const bool own_output = shape->project && !plan->hidden;
   *scratch = (struct mbconv_strip_scratch){0};
   scratch->rings = mbconv_take_floats(cursor, mbconv_multiply(rings, row, overflow));
   scratch->zero_row = mbconv_take_floats(cursor, row);
@@ -39,7 +39,7 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
   if (transposed && shape->expand)
     scratch->x = mbconv_take_floats(cursor, mbconv_multiply(in_pixels, shape->in_channels, overflow));
   if (transposed && shape->project) {
-    const size_t pixels = shape->squeeze_excite ? MBCONV_SCALED_PIXELS : out_pixels;
+    const size_t pixels = plan->hidden ? MBCONV_PROJECTED_PIXELS : out_pixels;
     scratch->y = mbconv_take_floats(cursor, mbconv_multiply(pixels, stages->project.padded, overflow));
   }
   if (shape->expand) scratch->pixels = mbconv_take(cursor, in_pixels, sizeof(float *));
@@ -234,7 +234,7 @@ static void run_groups(const struct strip *strip, const struct mbconv_strip_targ
   const struct mbconv_plan *plan = strip->plan;
   const size_t channels = plan->group_channels, first_pixel = strip->first * shape->out_width;
   const bool one_ring = ring_count(stages, plan) == 1;
-  for (size_t g = 0; g < plan->groups; g++) {
+  for (size_t g = target->first_group; g < target->last_group; g++) {
     const size_t first = g * channels;
     const struct group group = {
         .first = first,
@@ -247,10 +247,10 @@ static void run_groups(const struct strip *strip, const struct mbconv_strip_targ
       copy(strip, &group);
     if (!shape->project) {
       depthwise(strip, &group, target->y + first_pixel * shape->expanded_channels, shape->expanded_channels);
-    } else if (shape->squeeze_excite) {
+    } else if (plan->hidden) {
       float *hidden = target->hidden + (g * shape->out_height * shape->out_width + first_pixel) * channels;
       depthwise(strip, &group, hidden, channels);
-      sum_rows(strip, &group, hidden, target);
+      if (shape->squeeze_excite) sum_rows(strip, &group, hidden, target);
     } else {
       depthwise(strip, &group, strip->scratch->output, channels);
       project(strip, &group, target->y);
@@ -285,7 +285,7 @@ void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_p
                               in_plane, scratch->x, shape->in_channels);
     if (shape->expand) find_pixels(&strip);
     run_groups(&strip, target);
-    if (scratch->y && !shape->squeeze_excite) {
+    if (scratch->y && !plan->hidden) {
       const size_t first_pixel = first * shape->out_width;
       mbconv_pixels_to_planes(rows * shape->out_width, shape->out_channels, scratch->y, stages->project.padded,
                               stages->residual ? x + first_pixel : NULL, target->y + first_pixel,

@@ -12,8 +12,9 @@
 #include "panels.h"
 #include "plan.h"
 
-/* Squeeze-excite projects this many pixels at a time: two tiles of the highest, several of the others. */
-enum { MBCONV_SCALED_PIXELS = 56 };
+/* A stored depthwise output is projected this many pixels at a time: two tiles of the highest, several of the others.
+ */
+enum { MBCONV_PROJECTED_PIXELS = 56 };
 
 /* What is fixed at create. */
 struct mbconv_stages {
@@ -36,10 +37,11 @@ struct mbconv_strip_scratch {
   float **pixels;  /* where the new input pixels go in the first group's ring */
 };
 
-/* Where a strip's results go. */
+/* Which groups to run and where results go. */
 struct mbconv_strip_target {
-  float *y;      /* the image's output in the object's layout */
-  float *hidden; /* squeeze-excite: [groups][out_height * out_width][group_channels]; y is not written then */
+  size_t first_group, last_group; /* groups [first_group, last_group) of the plan */
+  float *y;                       /* the image's output in the object's layout */
+  float *hidden; /* if the plan says so: [groups][out_height * out_width][group_channels]; y is not written then */
   float *sums;   /* squeeze-excite: channel sums of each output row, `sum_stride` apart; 0 adds all rows into one */
   size_t sum_stride;
 };

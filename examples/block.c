@@ -100,7 +100,7 @@ int main(void) {
     return EXIT_FAILURE;
   }
   char plan[256];
-  mbconv_block_describe(block, plan, sizeof plan);
+  mbconv_block_describe(block, 1, plan, sizeof plan);
   printf("%s\n", plan);
 
   const int status = run(block);

@@ -114,7 +114,7 @@ static double run_layout(const struct golden *g, mbconv_isa isa, mbconv_layout l
   }
   const double microseconds = measure(&job);
   result->info = mbconv_block_info(job.block);
-  mbconv_block_describe(job.block, result->plan, sizeof result->plan);
+  mbconv_block_describe(job.block, 1, result->plan, sizeof result->plan);
   mbconv_block_destroy(job.block);
   free(job.scratch);
   free(job.y);

@@ -142,7 +142,8 @@ typedef struct mbconv_options {
 typedef void (*mbconv_parallel_for)(void *context, void (*task)(void *argument, size_t index), void *argument,
                                     size_t count);
 
-/* The threads that a run may use; NULL, or count 0 or 1, for the calling thread alone. The work is cut into at most `count`
+/* The threads that a run may use; NULL, or count 0 or 1, for the calling thread alone. mbconv_pthreadpool.h and
+ * mbconv_openmp.h make one from a pthreadpool and from OpenMP. The work is cut into at most `count`
  * tasks per phase; the library makes no threads of its own. */
 typedef struct mbconv_threads {
   mbconv_parallel_for parallel_for;
@@ -315,9 +316,9 @@ MBCONV_API mbconv_status mbconv_block_run(const mbconv_block *block, size_t batc
 MBCONV_API mbconv_info mbconv_block_info(const mbconv_block *block);
 MBCONV_API void mbconv_block_destroy(mbconv_block *block);
 
-/* Writes how the block will run (strategy, strip, group, scratch and weight bytes) as a line of text, cut to `size`
- * bytes and terminated; returns the length it would have, as snprintf does. */
-MBCONV_API size_t mbconv_block_describe(const mbconv_block *block, char *text, size_t size);
+/* Writes how the block runs with `threads` threads (strategy, strip, group, scratch and weight bytes) as a line of text,
+ * cut to `size` bytes and terminated; returns the length it would have, as snprintf does. */
+MBCONV_API size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *text, size_t size);
 
 /* ---- Counts ------------------------------------------------------------------------------------------------------ */
 

@@ -37,17 +37,18 @@ struct mbconv_pointwise_panel {
   float lo, hi;         /* the clamp applied last; -inf and +inf for none. NaN passes through */
 };
 
-/* One tile: y[p][c] = clamp(start[c] + sum over k ascending of w[k][c] * x[p][k] (+ residual[p][c])).
- *   pixels    1 .. tile height
+/* Some tiles, one after the other: y[p][c] = clamp(start[c] + sum over k ascending of w[k][c] * x[p][k] (+ residual[p][c])).
+ *   pixels    of each tile, 1 .. tile height
+ *   tiles     >= 1; p runs to pixels * tiles
  *   x         pixel p at x + p * x_stride; k floats are read
  *   y         pixel p at y[p] + y_offset; `channels` floats are written (and read, if bias is NULL). The y[p] are
  *             distinct.
  *   residual  pixel p at residual + p * r_stride, or NULL; may be the same memory as y */
-typedef void mbconv_pointwise_fn(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x,
-                                 float *const *y, size_t y_offset, const float *residual);
+typedef void mbconv_pointwise_fn(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
+                                 const float *x, float *const *y, size_t y_offset, const float *residual);
 
 struct mbconv_pointwise_tile {
-  size_t pixels;   /* tile height: the most pixels of one call */
+  size_t pixels;   /* tile height */
   size_t step;     /* pixel counts that are multiples of it waste no work */
   size_t channels; /* tile width: a multiple of the lanes */
   bool tails;      /* whether `run` can store fewer channels than the tile width; if not, callers stage the tile */

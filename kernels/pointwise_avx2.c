@@ -13,6 +13,8 @@
  * The sums are named: gcc 12 keeps an array of them in memory, even when every loop over it is unrolled. `rows` is a
  * constant at every call of a tile, so the comparisons with it vanish.
  *
+ * The loop over tiles is in here because a call costs 5 cycles more than an iteration: 5% at k = 16, 1% at k = 64.
+ *
  * Order: k ascending, one FMA a step, from the bias or from the partial sum in y.
  */
 #include <assert.h>
@@ -104,16 +106,26 @@ ALWAYS_INLINE void tile_6x16(const size_t rows, const struct mbconv_pointwise_pa
   }
 }
 
-void mbconv_pointwise_avx2_6x16(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x,
+ALWAYS_INLINE void tiles_6x16(const size_t rows, size_t tiles, const struct mbconv_pointwise_panel *panel,
+                              const float *x, float *const *y, size_t offset, const float *residual) {
+  for (; tiles > 0; tiles--) {
+    tile_6x16(rows, panel, x, y, offset, residual);
+    x += rows * panel->x_stride;
+    y += rows;
+    if (residual) residual += rows * panel->r_stride;
+  }
+}
+
+void mbconv_pointwise_avx2_6x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
                                 float *const *y, size_t y_offset, const float *residual) {
   assert(panel->channels == 2 * LANES);
   switch (pixels) {
-    case 1: tile_6x16(1, panel, x, y, y_offset, residual); break;
-    case 2: tile_6x16(2, panel, x, y, y_offset, residual); break;
-    case 3: tile_6x16(3, panel, x, y, y_offset, residual); break;
-    case 4: tile_6x16(4, panel, x, y, y_offset, residual); break;
-    case 5: tile_6x16(5, panel, x, y, y_offset, residual); break;
-    default: tile_6x16(6, panel, x, y, y_offset, residual); break;
+    case 1: tiles_6x16(1, tiles, panel, x, y, y_offset, residual); break;
+    case 2: tiles_6x16(2, tiles, panel, x, y, y_offset, residual); break;
+    case 3: tiles_6x16(3, tiles, panel, x, y, y_offset, residual); break;
+    case 4: tiles_6x16(4, tiles, panel, x, y, y_offset, residual); break;
+    case 5: tiles_6x16(5, tiles, panel, x, y, y_offset, residual); break;
+    default: tiles_6x16(6, tiles, panel, x, y, y_offset, residual); break;
   }
 }
 
@@ -192,21 +204,31 @@ ALWAYS_INLINE void tile_12x8(const size_t rows, const struct mbconv_pointwise_pa
   }
 }
 
-void mbconv_pointwise_avx2_12x8(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x,
+ALWAYS_INLINE void tiles_12x8(const size_t rows, size_t tiles, const struct mbconv_pointwise_panel *panel,
+                              const float *x, float *const *y, size_t offset, const float *residual) {
+  for (; tiles > 0; tiles--) {
+    tile_12x8(rows, panel, x, y, offset, residual);
+    x += rows * panel->x_stride;
+    y += rows;
+    if (residual) residual += rows * panel->r_stride;
+  }
+}
+
+void mbconv_pointwise_avx2_12x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
                                 float *const *y, size_t y_offset, const float *residual) {
   assert(panel->channels == LANES);
   switch (pixels) {
-    case 1: tile_12x8(1, panel, x, y, y_offset, residual); break;
-    case 2: tile_12x8(2, panel, x, y, y_offset, residual); break;
-    case 3: tile_12x8(3, panel, x, y, y_offset, residual); break;
-    case 4: tile_12x8(4, panel, x, y, y_offset, residual); break;
-    case 5: tile_12x8(5, panel, x, y, y_offset, residual); break;
-    case 6: tile_12x8(6, panel, x, y, y_offset, residual); break;
-    case 7: tile_12x8(7, panel, x, y, y_offset, residual); break;
-    case 8: tile_12x8(8, panel, x, y, y_offset, residual); break;
-    case 9: tile_12x8(9, panel, x, y, y_offset, residual); break;
-    case 10: tile_12x8(10, panel, x, y, y_offset, residual); break;
-    case 11: tile_12x8(11, panel, x, y, y_offset, residual); break;
-    default: tile_12x8(12, panel, x, y, y_offset, residual); break;
+    case 1: tiles_12x8(1, tiles, panel, x, y, y_offset, residual); break;
+    case 2: tiles_12x8(2, tiles, panel, x, y, y_offset, residual); break;
+    case 3: tiles_12x8(3, tiles, panel, x, y, y_offset, residual); break;
+    case 4: tiles_12x8(4, tiles, panel, x, y, y_offset, residual); break;
+    case 5: tiles_12x8(5, tiles, panel, x, y, y_offset, residual); break;
+    case 6: tiles_12x8(6, tiles, panel, x, y, y_offset, residual); break;
+    case 7: tiles_12x8(7, tiles, panel, x, y, y_offset, residual); break;
+    case 8: tiles_12x8(8, tiles, panel, x, y, y_offset, residual); break;
+    case 9: tiles_12x8(9, tiles, panel, x, y, y_offset, residual); break;
+    case 10: tiles_12x8(10, tiles, panel, x, y, y_offset, residual); break;
+    case 11: tiles_12x8(11, tiles, panel, x, y, y_offset, residual); break;
+    default: tiles_12x8(12, tiles, panel, x, y, y_offset, residual); break;
   }
 }

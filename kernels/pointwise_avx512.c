@@ -139,8 +139,8 @@ ALWAYS_INLINE void tile(const size_t groups, const size_t rows, const struct mbc
   if (groups > 3) finish(rows, panel, y + row3, offset, lanes, d);
 }
 
-void mbconv_pointwise_avx512_28x16(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x,
-                                   float *const *y, size_t y_offset, const float *residual) {
+ALWAYS_INLINE void any_tile(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x, float *const *y,
+                            size_t y_offset, const float *residual) {
   assert(pixels >= 1 && pixels <= 4 * GROUP && panel->channels >= 1 && panel->channels <= LANES);
   switch (pixels > GROUP ? GROUP + (pixels - 1) / GROUP : pixels) {
     case 1: tile(1, 1, panel, pixels, x, y, y_offset, residual); break;
@@ -153,5 +153,15 @@ void mbconv_pointwise_avx512_28x16(const struct mbconv_pointwise_panel *panel, s
     case 8: tile(2, 7, panel, pixels, x, y, y_offset, residual); break;
     case 9: tile(3, 7, panel, pixels, x, y, y_offset, residual); break;
     default: tile(4, 7, panel, pixels, x, y, y_offset, residual); break;
+  }
+}
+
+void mbconv_pointwise_avx512_28x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
+                                   const float *x, float *const *y, size_t y_offset, const float *residual) {
+  for (; tiles > 0; tiles--) {
+    any_tile(panel, pixels, x, y, y_offset, residual);
+    x += pixels * panel->x_stride;
+    y += pixels;
+    if (residual) residual += pixels * panel->r_stride;
   }
 }

@@ -144,8 +144,8 @@ ALWAYS_INLINE void tile(const size_t rows, const size_t vectors, const struct mb
   if (rows > 9) finish(vectors, panel, y[9] + offset, residual, 9, j0, j1);
 }
 
-ALWAYS_INLINE void run(const size_t vectors, const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x,
-                       float *const *y, size_t y_offset, const float *residual) {
+ALWAYS_INLINE void any_tile(const size_t vectors, const struct mbconv_pointwise_panel *panel, size_t pixels,
+                            const float *x, float *const *y, size_t y_offset, const float *residual) {
   assert(panel->channels == vectors * LANES);
   switch (pixels) {
     case 1: tile(1, vectors, panel, x, y, y_offset, residual); break;
@@ -161,12 +161,22 @@ ALWAYS_INLINE void run(const size_t vectors, const struct mbconv_pointwise_panel
   }
 }
 
-void mbconv_pointwise_neon_10x8(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x,
-                                float *const *y, size_t y_offset, const float *residual) {
-  run(2, panel, pixels, x, y, y_offset, residual);
+ALWAYS_INLINE void run(const size_t vectors, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
+                       const float *x, float *const *y, size_t y_offset, const float *residual) {
+  for (; tiles > 0; tiles--) {
+    any_tile(vectors, panel, pixels, x, y, y_offset, residual);
+    x += pixels * panel->x_stride;
+    y += pixels;
+    if (residual) residual += pixels * panel->r_stride;
+  }
 }
 
-void mbconv_pointwise_neon_10x4(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x,
+void mbconv_pointwise_neon_10x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
                                 float *const *y, size_t y_offset, const float *residual) {
-  run(1, panel, pixels, x, y, y_offset, residual);
+  run(2, panel, pixels, tiles, x, y, y_offset, residual);
+}
+
+void mbconv_pointwise_neon_10x4(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
+                                float *const *y, size_t y_offset, const float *residual) {
+  run(1, panel, pixels, tiles, x, y, y_offset, residual);
 }

@@ -27,9 +27,9 @@ static inline void row(const struct mbconv_pointwise_panel *panel, const size_t 
   }
 }
 
-void mbconv_pointwise_scalar_4x4(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x,
-                                 float *const *y, size_t y_offset, const float *residual) {
-  for (size_t p = 0; p < pixels; p++) {
+void mbconv_pointwise_scalar_4x4(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
+                                 const float *x, float *const *y, size_t y_offset, const float *residual) {
+  for (size_t p = 0; p < pixels * tiles; p++) {
     const float *r = residual ? residual + p * panel->r_stride : NULL;
     if (panel->channels == WIDTH) {
       row(panel, WIDTH, x + p * panel->x_stride, y[p] + y_offset, r);

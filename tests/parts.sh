@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2046,SC2154 # words are split on purpose; `run` sets what is not set here
-# The parts of `./run test`, which sources this. A part is a command whose output goes to build/test-logs/NAME.log; parts
-# run beside each other, as many as there are CPUs. Every line `set <isa>: <n> cases, ...` in the logs is summed up.
+# The parts of `./run test`, which sources this. A part is a command whose output goes to build/test-logs/NAME.log;
+# parts run beside each other, as many as there are CPUs. Every line `set <isa>: <n> cases, ...` in the logs is summed up.
 
 logs=build/test-logs
 machine=$(uname -m)
@@ -129,7 +129,8 @@ all_parts() {
 arm64_parts() {
   local cpu
   for cpu in cortex-a53 max; do
-    part "arm64-$cpu" qemu-aarch64 -cpu "$cpu" build/arm64/tests/mbconv_tests --budget small --require scalar --require neon
+    part "arm64-$cpu" qemu-aarch64 -cpu "$cpu" build/arm64/tests/mbconv_tests --budget small \
+      --require scalar --require neon
   done
   part arm64-binaries python3 tests/check_binary.py build/arm64
 }
@@ -153,7 +154,8 @@ thread_sanitized() {
 emulated() {
   local isa arguments=()
   for isa in "$@"; do arguments+=(--isa "$isa" --require "$isa"); done
-  FILES=$PWD/tests/golden LIMIT=360 tests/emulator/run.sh build/default/tests/mbconv_tests --budget small "${arguments[@]}"
+  FILES=$PWD/tests/golden LIMIT=360 \
+    tests/emulator/run.sh build/default/tests/mbconv_tests --budget small "${arguments[@]}"
 }
 
 without_fma() {
@@ -185,9 +187,17 @@ binaries() {
 }
 
 headers() {
-  local strict=(-pedantic -Wall -Wextra -Werror) compiler example
+  local strict=(-pedantic -Wall -Wextra -Werror) compiler header example
   for compiler in gcc clang; do "$compiler" -std=c99 "${strict[@]}" -fsyntax-only -x c include/mbconv.h; done
   for compiler in g++ clang++; do "$compiler" -std=c++17 "${strict[@]}" -fsyntax-only -x c++ include/mbconv.h; done
+  for header in pthreadpool openmp; do
+    for compiler in gcc clang; do
+      "$compiler" -std=c99 "${strict[@]}" -fopenmp -Iinclude -fsyntax-only -x c - <<< "#include <mbconv_$header.h>"
+    done
+    for compiler in g++ clang++; do
+      "$compiler" -std=c++17 "${strict[@]}" -fopenmp -Iinclude -fsyntax-only -x c++ - <<< "#include <mbconv_$header.h>"
+    done
+  done
   awk '/^```c$/ {inside = 1; next} /^```$/ && inside {exit} inside' README.md > "$logs/readme.c"
   sed -n '/^ \*     #include <mbconv.h>/,/^ \*     }$/s/^ \*     \?//p' include/mbconv.h > "$logs/manual.c"
   for example in readme manual; do

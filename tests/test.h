@@ -141,7 +141,9 @@ void test_silu(struct test *t);
 void test_api(struct test *t);
 void test_block(struct test *t);
 void test_golden(struct test *t);
+void test_strategies(struct test *t);
 void test_threads(struct test *t);
+void test_adapters(struct test *t);
 
 void test_pointwise_tiles(struct test *t); /* the first part of pointwise, a file of its own */
 

@@ -339,15 +339,15 @@ static void describe(struct test *t) {
     block_case_free(&c);
     if (!block) continue;
     char whole[TEXT], cut[TEXT];
-    const size_t length = mbconv_block_describe(block, NULL, 0);
+    const size_t length = mbconv_block_describe(block, 1, NULL, 0);
     test_check(t,
-               length > 0 && length < TEXT && mbconv_block_describe(block, whole, TEXT) == length &&
+               length > 0 && length < TEXT && mbconv_block_describe(block, 1, whole, TEXT) == length &&
                    strlen(whole) == length && strchr(whole, '\n') == NULL,
                "description of %zu bytes", length);
     for (size_t size = 1; size <= length && length < TEXT; size++) {
       memset(cut, 'x', sizeof cut);
       test_check(t,
-                 mbconv_block_describe(block, cut, size) == length && strlen(cut) == size - 1 &&
+                 mbconv_block_describe(block, 1, cut, size) == length && strlen(cut) == size - 1 &&
                      memcmp(cut, whole, size - 1) == 0 && cut[size] == 'x',
                  "description cut to %zu bytes", size);
     }

@@ -9,13 +9,9 @@ namespace {
 constexpr size_t floats_behind = 16;
 }
 
-Shape input_shape(const compare_request &request) {
-  return {request.height, request.width, request.in};
-}
+Shape input_shape(const compare_request &request) { return {request.height, request.width, request.in}; }
 
-Shape expanded_shape(const compare_request &request) {
-  return {request.height, request.width, request.expanded};
-}
+Shape expanded_shape(const compare_request &request) { return {request.height, request.width, request.expanded}; }
 
 // Padding kernel / 2 on each side, kernel odd: one output pixel for each input pixel, or for every second one.
 Shape depthwise_shape(const compare_request &request) {
@@ -34,9 +30,7 @@ Pool make_pool(size_t threads) {
   return pool;
 }
 
-bench::Floats padded_floats(size_t size) {
-  return bench::Floats(size + floats_behind);
-}
+bench::Floats padded_floats(size_t size) { return bench::Floats(size + floats_behind); }
 
 bench::Floats padded_copy(const float *data, size_t size) {
   bench::Floats floats = padded_floats(size);

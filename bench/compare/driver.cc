@@ -22,9 +22,7 @@ double now(int clock) {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-void put(char *text, size_t size, const std::string &from) {
-  std::snprintf(text, size, "%s", from.c_str());
-}
+void put(char *text, size_t size, const std::string &from) { std::snprintf(text, size, "%s", from.c_str()); }
 
 std::unique_ptr<compare_contender> make(const std::string &name, const compare_request &request) {
   if (name == "mbconv") return compare::make_ours(request);
@@ -52,9 +50,7 @@ compare_contender *compare_create(const char *name, const compare_request *reque
   }
 }
 
-void compare_destroy(compare_contender *contender) {
-  delete contender;
-}
+void compare_destroy(compare_contender *contender) { delete contender; }
 
 int compare_output(compare_contender *contender, float *y) {
   std::vector<float> first(contender->output_floats);
@@ -74,9 +70,7 @@ double compare_time(compare_contender *contender, size_t calls, int clock) {
   return now(clock) - start;
 }
 
-size_t compare_scratch_bytes(const compare_contender *contender) {
-  return contender->scratch_bytes();
-}
+size_t compare_scratch_bytes(const compare_contender *contender) { return contender->scratch_bytes(); }
 
 void compare_describe(const compare_contender *contender, char *text, size_t size) {
   put(text, size, contender->describe());
@@ -87,9 +81,7 @@ double compare_peak(int isa) {
   return probe ? probe() : 0;
 }
 
-const char *compare_compiler(void) {
-  return COMPARE_COMPILER;
-}
+const char *compare_compiler(void) { return COMPARE_COMPILER; }
 
 void compare_version(const char *name, char *text, size_t size) {
   std::string version;
@@ -107,6 +99,4 @@ int compare_isa(const char *name) {
   return 0;
 }
 
-const char *compare_isa_name(int isa) {
-  return mbconv_isa_name(static_cast<mbconv_isa>(isa));
-}
+const char *compare_isa_name(int isa) { return mbconv_isa_name(static_cast<mbconv_isa>(isa)); }

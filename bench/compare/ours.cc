@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // mbconv through its public API.
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 #include <vector>
@@ -93,13 +94,11 @@ class Ours : public compare_contender {
     std::copy_n(from.data(), from.size(), y);
   }
 
-  size_t scratch_bytes() const override {
-    return mbconv_block_scratch_size(copies_[0].block.get(), threads_.count);
-  }
+  size_t scratch_bytes() const override { return mbconv_block_scratch_size(copies_[0].block.get(), threads_.count); }
 
   std::string describe() const override {
     std::array<char, 256> text;
-    mbconv_block_describe(copies_[0].block.get(), text.data(), text.size());
+    mbconv_block_describe(copies_[0].block.get(), 1, text.data(), text.size());
     return text.data();
   }
 
@@ -116,8 +115,6 @@ class Ours : public compare_contender {
 
 }  // namespace
 
-std::unique_ptr<compare_contender> make_ours(const compare_request &request) {
-  return std::make_unique<Ours>(request);
-}
+std::unique_ptr<compare_contender> make_ours(const compare_request &request) { return std::make_unique<Ours>(request); }
 
 }  // namespace compare

@@ -50,11 +50,11 @@ class Chain {
     const size_t groups = conv.depthwise ? in.channels : 1;
     const float low = conv.relu6 ? 0.0f : -infinity, high = conv.relu6 ? 6.0f : infinity;
     xnn_operator_t op;
-    require(xnn_create_convolution2d_nhwc_f32(pad, pad, pad, pad, kernel, kernel, stride, stride, 1, 1,
-                                              static_cast<uint32_t>(groups), in.channels / groups,
-                                              out_channels / groups, in.channels, out_channels, conv.weight, conv.bias,
-                                              low, high, 0, &op),
-            "convolution");
+    require(
+        xnn_create_convolution2d_nhwc_f32(pad, pad, pad, pad, kernel, kernel, stride, stride, 1, 1,
+                                          static_cast<uint32_t>(groups), in.channels / groups, out_channels / groups,
+                                          in.channels, out_channels, conv.weight, conv.bias, low, high, 0, &op),
+        "convolution");
     operators_.emplace_back(op);
     require(xnn_setup_convolution2d_nhwc_f32(op, 1, in.height, in.width, x, y, pool_), "convolution");
   }
@@ -103,8 +103,7 @@ class Chain {
   std::vector<Operator> operators_;
 };
 
-// The depthwise weights as [kernel][kernel][channels][1], which XNNPACK wants without a flag to transpose: per group
-// [1][kernel][kernel][1], PyTorch's own order.
+// XNNPACK's weights are [group][out][kernel][kernel][in]: for both kinds of convolution here, PyTorch's order.
 class Xnnpack : public compare_contender {
  public:
   explicit Xnnpack(const compare_request &request) : pool_(make_pool(request.threads)) {

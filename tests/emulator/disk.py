@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """disk.py VMLINUX INITRD OUT MEGABYTES COMMAND_LINE: the disk that rom.S boots.
 
-It plays the boot loader in advance: everything that the kernel expects in memory (boot_params, command line, page tables,
-its own segments, the initial RAM disk) lies on the disk, listed in sector 0 with the addresses where it belongs.
+It plays the boot loader in advance: everything that the kernel expects in memory (boot_params, command line, page
+tables, its own segments, the initial RAM disk) lies on the disk, listed in sector 0 with the addresses where it belongs.
 """
 import struct
 import sys

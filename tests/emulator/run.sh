@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# run.sh BINARY [ARGUMENT...]: runs a program on an emulated PC whose CPU has AVX-512 (F, CD, BW, DQ, VL); README.md tells how.
+# run.sh BINARY [ARGUMENT...]: runs a program on an emulated PC whose CPU has AVX-512 (README.md tells how).
 # Prints what the program prints, exits with its status (125: none came back).
 #   FILES="A B"       files and directories copied into the guest's root under their absolute names
 #   ENVIRONMENT="A=b" set for the program       LIMIT=360  seconds       MEMORY=256  megabytes

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""vmlinux.py VMLINUZ OUT: unpacks the kernel (an ELF file) from a bzImage, so that it need not unpack itself emulated."""
+"""vmlinux.py VMLINUZ OUT: unpacks the kernel, an ELF file, from a bzImage: it would take long to unpack itself."""
 import lzma
 import struct
 import subprocess

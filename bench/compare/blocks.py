@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""The blocks of ../blocks.csv, their random parameters, and what they must compute, in double precision."""
+
+import csv
+import dataclasses
+import pathlib
+
+import numpy as np
+
+CSV = pathlib.Path(__file__).parent.parent / "blocks.csv"
+FIGURES_PEAK = 103.8  # GFLOP/s of the core that the figures of blocks.csv come from
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """One block in one variant: relu6, silu or silu-se."""
+
+    name: str
+    height: int
+    width: int
+    channels: int  # of the input
+    expanded: int
+    out: int
+    kernel: int
+    stride: int
+    silu: bool
+    has_expand: bool
+    se_width: int  # 0: no squeeze-excite
+    figures: dict  # kept figures of the peers that fit this variant: {(peer, threads): us}
+
+    @property
+    def variant(self):
+        return ("silu-se" if self.se_width else "silu") if self.silu else "relu6"
+
+    @property
+    def pad(self):
+        return self.kernel // 2
+
+    @property
+    def out_height(self):
+        return (self.height - 1) // self.stride + 1
+
+    @property
+    def out_width(self):
+        return (self.width - 1) // self.stride + 1
+
+    @property
+    def residual(self):
+        return self.stride == 1 and self.channels == self.out
+
+    @property
+    def multiply_adds(self):
+        """As mbconv_block_count counts them: padding taps included."""
+        pixels = self.out_height * self.out_width
+        expand = self.height * self.width * self.channels * self.expanded if self.has_expand else 0
+        squeeze_excite = 2 * self.expanded * self.se_width
+        return expand + pixels * self.expanded * (self.kernel**2 + self.out) + squeeze_excite
+
+    @property
+    def bytes(self):
+        """Input, output and weights."""
+        weights = self.expanded * ((self.channels if self.has_expand else 0) + self.kernel**2 + self.out)
+        weights += 2 * self.expanded * self.se_width
+        x = self.height * self.width * self.channels
+        return 4 * (x + self.out_height * self.out_width * self.out + weights)
+
+
+def read_blocks():
+    """Every block in every variant it has, in the file's order, squeeze-excite last."""
+    with open(CSV, encoding="utf-8") as lines:
+        rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    return [_block(row, 0) for row in rows] + [_block(row, int(row["se_width"])) for row in rows if row["se_width"] != "0"]
+
+
+def _block(row, se_width):
+    columns = {("xnnpack", 1): "xnnpack_se_us"}
+    if not se_width:
+        columns = {(peer, 1): peer + "_us" for peer in ("xnnpack", "onednn", "ort", "ncnn", "torch")}
+        columns["xnnpack", 2] = "xnnpack_2_threads_us"
+    return Block(
+        name=row["block"],
+        height=int(row["height"]),
+        width=int(row["width"]),
+        channels=int(row["in"]),
+        expanded=int(row["expanded"]),
+        out=int(row["out"]),
+        kernel=int(row["kernel"]),
+        stride=int(row["stride"]),
+        silu=row["activation"] == "silu",
+        has_expand=row["expand"] == "yes",
+        se_width=se_width,
+        figures={key: float(row[column]) for key, column in columns.items() if row[column]},
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Conv:
+    weight: np.ndarray  # PyTorch's layout: [out][in][k][k], depthwise [channels][1][k][k]
+    bias: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A block with parameters, an image x and the result y; both images NHWC [1][height][width][channels]."""
+
+    block: Block
+    expand: Conv  # None: no expand
+    depthwise: Conv
+    project: Conv
+    reduce: Conv  # None, as gate: no squeeze-excite
+    gate: Conv
+    x: np.ndarray
+    y: np.ndarray  # double
+
+
+def make_case(block, seed):
+    random = np.random.default_rng(seed)
+
+    def uniform(shape, scale):
+        return (scale * (2 * random.random(shape) - 1)).astype(np.float32)
+
+    def conv(out, channels, kernel=1):
+        """Such that outputs are as large as inputs."""
+        shape = (out, channels, kernel, kernel)
+        return Conv(uniform(shape, np.sqrt(3 / (channels * kernel**2))), uniform(out, 1))
+
+    case = Case(
+        block=block,
+        expand=conv(block.expanded, block.channels) if block.has_expand else None,
+        depthwise=conv(block.expanded, 1, block.kernel),
+        project=conv(block.out, block.expanded),
+        reduce=conv(block.se_width, block.expanded) if block.se_width else None,
+        gate=conv(block.expanded, block.se_width) if block.se_width else None,
+        x=uniform((1, block.height, block.width, block.channels), 2),
+        y=None,
+    )
+    return dataclasses.replace(case, y=_compute(case))
+
+
+def _compute(case):
+    block = case.block
+    activation = (lambda h: h * _sigmoid(h)) if block.silu else (lambda h: np.clip(h, 0, 6))
+    x = case.x.astype(np.float64)
+    h = activation(_pointwise(case.expand, x)) if block.has_expand else x
+    h = activation(_depthwise(case.depthwise, h, block))
+    if block.se_width:
+        inner = _pointwise(case.reduce, h.mean(axis=(1, 2), keepdims=True))
+        h *= _sigmoid(_pointwise(case.gate, inner * _sigmoid(inner)))
+    y = _pointwise(case.project, h)
+    return y + x if block.residual else y
+
+
+def _sigmoid(h):
+    return 1 / (1 + np.exp(-h))
+
+
+def _pointwise(conv, h):
+    return h @ conv.weight[:, :, 0, 0].T.astype(np.float64) + conv.bias
+
+
+def _depthwise(conv, h, block):
+    padded = np.pad(h, ((0, 0), (block.pad, block.pad), (block.pad, block.pad), (0, 0)))
+    rows, columns = block.stride * (block.out_height - 1) + 1, block.stride * (block.out_width - 1) + 1
+    y = np.zeros((1, block.out_height, block.out_width, block.expanded)) + conv.bias
+    for i in range(block.kernel):
+        for j in range(block.kernel):
+            taps = padded[:, i : i + rows : block.stride, j : j + columns : block.stride]
+            y += taps * conv.weight[:, 0, i, j]
+    return y

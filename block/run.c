@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How a block runs: in one phase, in which threads take strips; or, if the depthwise output is stored (squeeze-excite,
+ * and threads that share out groups of channels), in two: strips write it, with squeeze-excite the scales are computed
+ * from its sums, then threads take pixels, scale and project them.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "block.h"
+#include "parallel.h"
+#include "status.h"
+#include "transpose.h"
+
+/* ---- Scratch ----------------------------------------------------------------------------------------------------- */
+
+static struct mbconv_plan plan_of(const mbconv_block *block, size_t threads) {
+  const struct mbconv_stages *stages = &block->stages;
+  return mbconv_plan_for_threads(&stages->plan, &stages->shape, stages->kernels->pointwise[0].channels, threads);
+}
+
+/* The scratch of a run: `threads` strip scratches one after the other, then what they share. */
+struct scratch {
+  struct mbconv_cursor threads;
+  size_t thread_bytes;
+  float *hidden, *sums, *narrow, *scale;
+  size_t sum_stride;
+};
+
+static size_t lay_out_scratch(const mbconv_block *block, const struct mbconv_plan *plan, size_t threads, void *memory,
+                              struct scratch *scratch) {
+  const struct mbconv_stages *stages = &block->stages;
+  const struct mbconv_shape *shape = &stages->shape;
+  struct mbconv_cursor one = {0};
+  struct mbconv_strip_scratch unused;
+  mbconv_strip_scratch_take(stages, plan, &one, &unused);
+  *scratch = (struct scratch){.thread_bytes = one.used};
+  struct mbconv_cursor cursor = {.base = memory ? mbconv_align(memory) : NULL};
+  scratch->threads.base = mbconv_take(&cursor, threads, one.used);
+  const size_t padded = plan->groups * plan->group_channels, pixels = shape->out_height * shape->out_width;
+  if (plan->hidden) scratch->hidden = mbconv_take_floats(&cursor, pixels * padded);
+  if (shape->squeeze_excite) {
+    /* Threads that share out rows must not add up one channel's rows in an order of their own. */
+    const bool by_rows = threads > 1 && !plan->by_groups;
+    scratch->sum_stride = by_rows ? padded : 0;
+    scratch->sums = mbconv_take_floats(&cursor, by_rows ? shape->out_height * padded : padded);
+    scratch->narrow = mbconv_take_floats(&cursor, block->excite.reduce.padded);
+    scratch->scale = mbconv_take_floats(&cursor, mbconv_max(padded, block->excite.expand.padded));
+  }
+  bool overflow = cursor.overflow;
+  const size_t bytes = mbconv_add(cursor.used, MBCONV_ALIGNMENT, &overflow);
+  return overflow ? SIZE_MAX : bytes;
+}
+
+/* Fewer threads may need more, because their strips are higher: the query allows for any number up to `threads`. */
+size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads) {
+  const struct mbconv_shape *shape = &block->stages.shape;
+  size_t most = 0;
+  for (size_t count = 1; count <= mbconv_max(threads, 1); count++) {
+    if (count > shape->out_height) count = threads; /* from here on every strip is one row, more threads need more */
+    const struct mbconv_plan plan = plan_of(block, count);
+    struct scratch scratch;
+    most = mbconv_max(most, lay_out_scratch(block, &plan, count, NULL, &scratch));
+    if (count == threads) break;
+  }
+  return most;
+}
+
+/* ---- Run --------------------------------------------------------------------------------------------------------- */
+
+struct run {
+  const mbconv_block *block;
+  struct mbconv_plan plan;
+  struct scratch scratch;
+  size_t batch, tasks;
+  const float *x;
+  float *y;
+  size_t x_size, y_size; /* of one image */
+};
+
+static struct mbconv_strip_scratch scratch_of(const struct run *run, size_t index) {
+  struct mbconv_cursor cursor = {.base = run->scratch.threads.base + index * run->scratch.thread_bytes};
+  struct mbconv_strip_scratch scratch;
+  mbconv_strip_scratch_take(&run->block->stages, &run->plan, &cursor, &scratch);
+  return scratch;
+}
+
+static struct mbconv_strip_target target_of(const struct run *run, size_t image) {
+  const struct mbconv_strip_target target = {
+      .last_group = run->plan.groups,
+      .y = run->y + image * run->y_size,
+      .hidden = run->scratch.hidden,
+      .sums = run->scratch.sums,
+      .sum_stride = run->scratch.sum_stride,
+  };
+  return target;
+}
+
+/* A task's share of the output rows of all images. */
+static void run_rows(void *argument, size_t index) {
+  const struct run *run = argument;
+  const struct mbconv_stages *stages = &run->block->stages;
+  const size_t height = stages->shape.out_height;
+  const struct mbconv_strip_scratch scratch = scratch_of(run, index);
+  mbconv_strip_scratch_clear(stages, &run->plan, &scratch);
+  size_t begin, end;
+  mbconv_share(run->batch * height, 1, index, run->tasks, &begin, &end);
+  while (begin < end) {
+    const size_t image = begin / height, first = begin % height, last = mbconv_min(height, first + end - begin);
+    const struct mbconv_strip_target target = target_of(run, image);
+    mbconv_strips_run(stages, &run->plan, &scratch, run->x + image * run->x_size, &target, first, last);
+    begin += last - first;
+  }
+}
+
+/* A task's share of the groups of one image. */
+static void run_groups(void *argument, size_t index) {
+  const struct run *run = argument;
+  const struct mbconv_stages *stages = &run->block->stages;
+  const struct mbconv_strip_scratch scratch = scratch_of(run, index);
+  struct mbconv_strip_target target = target_of(run, 0);
+  mbconv_share(run->plan.groups, 1, index, run->tasks, &target.first_group, &target.last_group);
+  if (target.first_group == target.last_group) return;
+  mbconv_strip_scratch_clear(stages, &run->plan, &scratch);
+  mbconv_strips_run(stages, &run->plan, &scratch, run->x, &target, 0, stages->shape.out_height);
+}
+
+/* Projects some pixels of the stored depthwise output, group by group; with squeeze-excite they are scaled in place. */
+static void project_pixels(const struct run *run, size_t begin, size_t count, float *y, size_t y_stride,
+                           bool transposed) {
+  const struct mbconv_stages *stages = &run->block->stages;
+  const struct mbconv_shape *shape = &stages->shape;
+  const size_t channels = run->plan.group_channels, pixels = shape->out_height * shape->out_width;
+  for (size_t g = 0; g < run->plan.groups; g++) {
+    float *hidden = run->scratch.hidden + (g * pixels + begin) * channels;
+    const size_t first = g * channels, real = mbconv_min(channels, shape->expanded_channels - first);
+    if (shape->squeeze_excite)
+      stages->kernels->channel_scale(count, real, hidden, channels, run->scratch.scale + first, hidden, channels);
+    const struct mbconv_pointwise_run part = {
+        .pixels = count,
+        .first_k = first,
+        .k = real,
+        .channels = shape->out_channels,
+        .x = hidden,
+        .x_stride = channels,
+        .y = y,
+        .y_stride = y_stride,
+        .y_padded = transposed,
+        .residual = stages->residual && !transposed ? run->x + begin * shape->in_channels : NULL,
+        .r_stride = shape->in_channels,
+        .lo = -INFINITY,
+        .hi = INFINITY,
+    };
+    mbconv_panels_run(&stages->project, &part);
+  }
+}
+
+/* A task's share of the pixels of one image. */
+static void run_project(void *argument, size_t index) {
+  const struct run *run = argument;
+  const struct mbconv_stages *stages = &run->block->stages;
+  const struct mbconv_shape *shape = &stages->shape;
+  const size_t pixels = shape->out_height * shape->out_width, out = shape->out_channels;
+  const bool transposed = stages->layout == MBCONV_NCHW;
+  float *strip = transposed ? scratch_of(run, index).y : NULL;
+  size_t begin, end;
+  mbconv_share(pixels, stages->project.wide->step, index, run->tasks, &begin, &end);
+  for (; begin < end; begin += MBCONV_PROJECTED_PIXELS) {
+    const size_t count = mbconv_min(MBCONV_PROJECTED_PIXELS, end - begin);
+    if (transposed) {
+      project_pixels(run, begin, count, strip, stages->project.padded, true);
+      mbconv_pixels_to_planes(count, out, strip, stages->project.padded, stages->residual ? run->x + begin : NULL,
+                              run->y + begin, pixels);
+    } else {
+      project_pixels(run, begin, count, run->y + begin * out, out, false);
+    }
+  }
+}
+
+static void compute_scales(const struct run *run) {
+  const struct mbconv_shape *shape = &run->block->stages.shape;
+  const struct scratch *scratch = &run->scratch;
+  for (size_t r = 1; scratch->sum_stride && r < shape->out_height; r++)
+    for (size_t c = 0; c < shape->expanded_channels; c++)
+      scratch->sums[c] += scratch->sums[r * scratch->sum_stride + c];
+  mbconv_excite_run(&run->block->excite, shape->out_height * shape->out_width, scratch->sums, scratch->narrow,
+                    scratch->scale);
+}
+
+/* Image by image, for the scratch holds the depthwise output of one. */
+static void run_two_phases(struct run *run, const mbconv_threads *threads) {
+  const struct mbconv_shape *shape = &run->block->stages.shape;
+  const struct scratch *scratch = &run->scratch;
+  const size_t padded = run->plan.groups * run->plan.group_channels;
+  const size_t rows = scratch->sum_stride ? shape->out_height : 1;
+  const size_t images = run->batch;
+  run->batch = 1;
+  for (size_t image = 0; image < images; image++) {
+    if (shape->squeeze_excite) memset(scratch->sums, 0, rows * padded * sizeof(float));
+    mbconv_parallel(threads, run->tasks, run->plan.by_groups ? run_groups : run_rows, run);
+    if (shape->squeeze_excite) compute_scales(run);
+    mbconv_parallel(threads, run->tasks, run_project, run);
+    run->x += run->x_size;
+    run->y += run->y_size;
+  }
+}
+
+mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const float *x, float *y, void *scratch,
+                               size_t scratch_size, const mbconv_threads *threads, mbconv_error *error) {
+  if (!block) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "block is NULL");
+  const struct mbconv_shape *shape = &block->stages.shape;
+  struct run run = {
+      .block = block,
+      .batch = batch,
+      .x = x,
+      .y = y,
+      .x_size = shape->height * shape->width * shape->in_channels,
+      .y_size = shape->out_height * shape->out_width * shape->out_channels,
+  };
+  mbconv_status status = mbconv_thread_count(threads, &run.tasks, error);
+  if (status != MBCONV_OK) return status;
+  bool empty;
+  run.plan = plan_of(block, run.tasks);
+  const size_t needed = lay_out_scratch(block, &run.plan, run.tasks, NULL, &run.scratch);
+  status = mbconv_run_check(batch, x, run.x_size, y, run.y_size, scratch, scratch_size, needed, &empty, error);
+  if (status != MBCONV_OK || empty) return status == MBCONV_OK ? mbconv_succeed(error) : status;
+  lay_out_scratch(block, &run.plan, run.tasks, scratch, &run.scratch);
+  if (run.plan.hidden)
+    run_two_phases(&run, threads);
+  else
+    mbconv_parallel(threads, run.tasks, run_rows, &run);
+  return mbconv_succeed(error);
+}
+
+/* ---- Description ------------------------------------------------------------------------------------------------- */
+
+static const char *strategy_of(const struct mbconv_plan *plan, const struct mbconv_shape *shape) {
+  if (plan->by_groups) return "groups shared out, then pixels";
+  if (mbconv_plan_one_strip(plan, shape)) return plan->groups == 1 ? "unfused" : "channel split";
+  return plan->groups == 1 ? "row ring" : "row ring of channel groups";
+}
+
+size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *text, size_t size) {
+  const struct mbconv_stages *stages = &block->stages;
+  const struct mbconv_plan plan = plan_of(block, mbconv_max(threads, 1));
+  const int length = snprintf(
+      text, size,
+      "%s, %s SiLU, %s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
+      "scratch %zu bytes, weights %zu bytes",
+      mbconv_isa_name(block->info.isa), mbconv_silu_name(block->info.silu), strategy_of(&plan, &stages->shape),
+      stages->shape.squeeze_excite ? " in two passes" : "", plan.strip_rows, stages->shape.out_height, plan.groups,
+      plan.group_channels, plan.ring_rows, plan.ring_width, mbconv_block_scratch_size(block, threads),
+      block->info.weight_bytes);
+  return (size_t)length;
+}

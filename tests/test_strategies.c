@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every strategy of the plan, for 1, 2, 3 and 7 threads: equal to the scalar set, and the strategy that was meant is
+ * the one that runs, by the block's description.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "block_subject.h"
+#include "test.h"
+
+enum { ALL = 1 << 20 }; /* more rows or channels than any image here: cut to what there is */
+
+struct strategy {
+  const char *name, *alone, *shared; /* what the description says with one thread and with several */
+  size_t height, width, in, expanded, out, kernel, stride;
+  bool expand, squeeze_excite;
+  size_t strip_rows, group_channels;
+};
+
+static const struct strategy strategies[] = {
+    {"row ring", "row ring:", "row ring:", 28, 11, 5, 70, 5, 3, 1, true, false, 2, ALL},
+    {"groups", "row ring of channel groups:", "row ring of channel groups:", 28, 9, 5, 70, 7, 5, 1, true, false, 3, 32},
+    {"stride 2", "row ring of channel groups:", "row ring of channel groups:", 31, 9, 5, 70, 7, 3, 2, true, false, 2,
+     32},
+    {"split", "channel split:", "groups shared out, then pixels:", 14, 9, 8, 150, 8, 3, 1, true, false, ALL, 32},
+    {"few rows", "row ring:", "groups shared out, then pixels:", 13, 7, 8, 150, 9, 5, 2, true, false, 2, ALL},
+    {"unfused", "unfused:", "row ring:", 20, 6, 8, 40, 8, 3, 1, true, false, ALL, ALL},
+    {"no expand", "row ring:", "row ring:", 12, 9, 40, 40, 9, 3, 1, false, false, 2, ALL},
+    {"excite", "row ring in two passes:", "row ring in two passes:", 20, 6, 8, 70, 8, 3, 1, true, true, 3, ALL},
+    {"excite split", "channel split in two passes:", "groups shared out, then pixels in two passes:", 9, 6, 8, 150, 8,
+     5, 1, true, true, ALL, 32},
+};
+
+static mbconv_block_desc shape_of(const struct strategy *s, mbconv_activation_kind activation) {
+  const size_t pad = s->kernel / 2;
+  return (mbconv_block_desc){
+      .height = s->height,
+      .width = s->width,
+      .in_channels = s->in,
+      .expanded_channels = s->expanded,
+      .out_channels = s->out,
+      .kernel = s->kernel,
+      .stride = s->stride,
+      .pad = {pad, pad, pad, pad},
+      .activation = activation,
+  };
+}
+
+static void check_description(struct test *t, const struct block_subject *subject, const struct block_run *run,
+                              const char *expected) {
+  mbconv_block *block = block_create(t, &subject->block, run);
+  if (!block) return;
+  char text[512];
+  mbconv_block_describe(block, run->threads, text, sizeof text);
+  char wanted[80];
+  snprintf(wanted, sizeof wanted, ", %s", expected);
+  test_check(t, strstr(text, wanted) != NULL, "runs as \"%s\", not as \"%s\"", text, expected);
+  mbconv_block_destroy(block);
+}
+
+static void check_strategy(struct test *t, const struct strategy *s, mbconv_activation_kind activation) {
+  const size_t counts[] = {1, 2, 3, 7};
+  const struct block_parts parts = {.expand = s->expand,
+                                    .bias = true,
+                                    .batch_norm = true,
+                                    .squeeze_excite = s->squeeze_excite ? 4 : 0,
+                                    .inner = MBCONV_SILU,
+                                    .gate = MBCONV_SIGMOID};
+  const mbconv_block_desc shape = shape_of(s, activation);
+  uint64_t state = t->seed;
+  struct block_subject subject;
+  block_subject_new(t, &subject, &shape, &parts, 2, &state);
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    struct block_run run = block_run_on(t->isa);
+    run.strip_rows = s->strip_rows;
+    run.group_channels = s->group_channels;
+    run.threads = counts[i];
+    run.parallel_for = counts[i] == 3 ? parallel_reversed : parallel_pthreads;
+    check_description(t, &subject, &run, counts[i] == 1 ? s->alone : s->shared);
+    for (int layout = MBCONV_NHWC; layout <= MBCONV_NCHW; layout++) {
+      run.layout = (mbconv_layout)layout;
+      block_subject_check(t, &subject, &run);
+    }
+  }
+  block_subject_free(&subject);
+}
+
+void test_strategies(struct test *t) {
+  for (size_t i = 0; i < sizeof strategies / sizeof *strategies; i++) {
+    test_at(t, "strategy %s", strategies[i].name);
+    check_strategy(t, &strategies[i], MBCONV_RELU6);
+    if (!t->small) check_strategy(t, &strategies[i], MBCONV_SILU);
+  }
+}
