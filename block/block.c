@@ -65,7 +65,8 @@ static void describe_stages(struct mbconv_stages *stages, const mbconv_block_des
   stages->kernels = kernels;
   stages->epilogue = mbconv_epilogue_of(desc->activation, kernels, silu);
   shape->mapped = stages->epilogue.map != NULL;
-  stages->plan = mbconv_plan_of(shape, kernels->pointwise[0].channels, desc->strip_rows, desc->group_channels);
+  stages->plan =
+      mbconv_plan_of(shape, kernels->pointwise[0].channels, mbconv_l2_bytes(), desc->strip_rows, desc->group_channels);
   stages->layout = desc->layout;
   stages->residual = desc->residual != MBCONV_RESIDUAL_OFF && desc->stride == 1 &&
                      desc->in_channels == desc->out_channels && shape->out_height == desc->height &&

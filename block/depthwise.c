@@ -71,7 +71,7 @@ mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const m
   depthwise->stages = (struct mbconv_stages){
       .kernels = kernels,
       .shape = shape,
-      .plan = mbconv_plan_of(&shape, kernels->pointwise[0].channels, 1, 0),
+      .plan = mbconv_plan_of(&shape, kernels->pointwise[0].channels, mbconv_l2_bytes(), 1, 0),
       .layout = MBCONV_NHWC,
       .epilogue = mbconv_epilogue_of(desc->activation, kernels, silu),
       .depthwise = mbconv_take_floats(&cursor, floats),

@@ -3,9 +3,9 @@
 
 #include "size.h"
 
-/* Floats of L2 that rings and a group's depthwise output may take, of the 512 KB that the least of today's cores have;
- * the rest is for weights, input and output. */
-enum { L2_FLOATS = 80 * 1024 };
+/* What rings and a group's depthwise output may take of L2: the rest is for weights, input and output. More than this
+ * did not pay on a core with 1 MB. */
+enum { MOST_BYTES = 320 * 1024, LEAST_BYTES = 32 * 1024, ASSUMED_L2_BYTES = 512 * 1024 };
 
 /* Channels of a group when an activation is mapped over it: a chunk of pixels that L1 holds should be several tiles. */
 enum { MAPPED_CHANNELS = 96 };
@@ -27,29 +27,42 @@ static struct mbconv_plan complete(const struct mbconv_shape *shape, size_t tile
   return plan;
 }
 
-static size_t scratch_floats(const struct mbconv_shape *shape, const struct mbconv_plan *plan) {
-  const size_t rings = mbconv_plan_one_strip(plan, shape) ? 1 : plan->groups;
+static size_t budget_of(size_t l2_bytes) {
+  const size_t share = (l2_bytes ? l2_bytes : ASSUMED_L2_BYTES) / 8 * 5;
+  return mbconv_max(LEAST_BYTES, mbconv_min(share, MOST_BYTES)) / sizeof(float);
+}
+
+static size_t group_floats(const struct mbconv_shape *shape, const struct mbconv_plan *plan, size_t rings) {
   return plan->group_channels * (rings * plan->ring_rows * plan->ring_width + plan->strip_rows * shape->out_width);
 }
 
+static struct mbconv_plan with_groups(const struct mbconv_shape *shape, size_t tile_channels, size_t rows,
+                                      size_t groups) {
+  return complete(shape, tile_channels, rows, (shape->expanded_channels + groups - 1) / groups);
+}
+
 /* As few groups as the activation allows: each group more is a read and a write of the project's partial sums. Then as
- * few strips as L2 allows, of even height. */
-struct mbconv_plan mbconv_plan_choose(const struct mbconv_shape *shape, size_t tile_channels) {
+ * few strips as L2 allows, of even height. If not even one row of all groups fits, as many groups as let one fit. */
+struct mbconv_plan mbconv_plan_choose(const struct mbconv_shape *shape, size_t tile_channels, size_t l2_bytes) {
+  const size_t budget = budget_of(l2_bytes);
   const size_t most = shape->mapped ? MAPPED_CHANNELS : shape->expanded_channels;
-  const size_t groups = (shape->expanded_channels + most - 1) / most;
-  const size_t channels = (shape->expanded_channels + groups - 1) / groups;
-  struct mbconv_plan plan = complete(shape, tile_channels, shape->out_height, channels);
-  while (plan.strip_rows > 1 && scratch_floats(shape, &plan) > L2_FLOATS) {
+  size_t groups = (shape->expanded_channels + most - 1) / most;
+  struct mbconv_plan plan = with_groups(shape, tile_channels, shape->out_height, groups);
+  while (plan.strip_rows > 1) {
+    const size_t rings = mbconv_plan_one_strip(&plan, shape) ? 1 : plan.groups;
+    if (group_floats(shape, &plan, rings) <= budget) return plan;
     const size_t lower = plan.strip_rows - 1;
     const size_t strips = (shape->out_height + lower - 1) / lower;
-    plan = complete(shape, tile_channels, (shape->out_height + strips - 1) / strips, channels);
+    plan = with_groups(shape, tile_channels, (shape->out_height + strips - 1) / strips, groups);
   }
+  while (group_floats(shape, &plan, 1) > budget && plan.group_channels > tile_channels && shape->project)
+    plan = with_groups(shape, tile_channels, 1, ++groups);
   return plan;
 }
 
-struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_channels, size_t strip_rows,
-                                  size_t group_channels) {
-  const struct mbconv_plan choice = mbconv_plan_choose(shape, tile_channels);
+struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_channels, size_t l2_bytes,
+                                  size_t strip_rows, size_t group_channels) {
+  const struct mbconv_plan choice = mbconv_plan_choose(shape, tile_channels, l2_bytes);
   return complete(shape, tile_channels, strip_rows ? strip_rows : choice.strip_rows,
                   group_channels ? mbconv_min(group_channels, shape->expanded_channels) : choice.group_channels);
 }

@@ -31,12 +31,13 @@ struct mbconv_plan {
   bool by_groups;    /* threads share out the groups of the first phase, not the rows */
 };
 
-/* The library's choice. `tile_channels` is the width of the set's wide tile. */
-struct mbconv_plan mbconv_plan_choose(const struct mbconv_shape *shape, size_t tile_channels);
+/* The library's choice. `tile_channels` is the width of the set's wide tile; `l2_bytes` the size of a core's L2 cache,
+ * 0 if unknown. */
+struct mbconv_plan mbconv_plan_choose(const struct mbconv_shape *shape, size_t tile_channels, size_t l2_bytes);
 
 /* The plan for the strip and group named; 0 for the library's choice of it. */
-struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_channels, size_t strip_rows,
-                                  size_t group_channels);
+struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_channels, size_t l2_bytes,
+                                  size_t strip_rows, size_t group_channels);
 
 /* The plan for `threads` threads. Large images: strips no higher than a thread's share of the rows; each thread expands
  * the halo rows of its share again. Images of few rows, where the halo would cost too much: threads take groups. */

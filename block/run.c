@@ -11,7 +11,6 @@
 #include "block.h"
 #include "parallel.h"
 #include "status.h"
-#include "transpose.h"
 
 /* ---- Scratch ----------------------------------------------------------------------------------------------------- */
 
@@ -170,8 +169,8 @@ static void run_project(void *argument, size_t index) {
     const size_t count = mbconv_min(MBCONV_PROJECTED_PIXELS, end - begin);
     if (transposed) {
       project_pixels(run, begin, count, strip, stages->project.padded, true);
-      mbconv_pixels_to_planes(count, out, strip, stages->project.padded, stages->residual ? run->x + begin : NULL,
-                              run->y + begin, pixels);
+      stages->kernels->transpose(count, out, strip, stages->project.padded, run->y + begin, pixels,
+                                 stages->residual ? run->x + begin : NULL);
     } else {
       project_pixels(run, begin, count, run->y + begin * out, out, false);
     }

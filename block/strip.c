@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "fold.h"
-#include "transpose.h"
 
 enum { MAX_KERNEL = 7 };
 
@@ -149,7 +148,8 @@ static void copy(const struct strip *strip, const struct group *group) {
     float *to = group->ring + ring_offset(strip, r);
     if (strip->stages->layout == MBCONV_NCHW) {
       const size_t plane = shape->height * width;
-      mbconv_planes_to_pixels(width, group->channels, strip->x + group->first * plane + r * width, plane, to, stride);
+      strip->stages->kernels->transpose(group->channels, width, strip->x + group->first * plane + r * width, plane, to,
+                                        stride, NULL);
       continue;
     }
     const float *from = strip->x + r * width * all + group->first;
@@ -281,15 +281,15 @@ void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_p
     next = mbconv_max(next, last);
     const size_t in_plane = shape->height * shape->width;
     if (scratch->x)
-      mbconv_planes_to_pixels(strip.fresh_rows * shape->width, shape->in_channels, x + strip.fresh_first * shape->width,
-                              in_plane, scratch->x, shape->in_channels);
+      stages->kernels->transpose(shape->in_channels, strip.fresh_rows * shape->width,
+                                 x + strip.fresh_first * shape->width, in_plane, scratch->x, shape->in_channels, NULL);
     if (shape->expand) find_pixels(&strip);
     run_groups(&strip, target);
     if (scratch->y && !plan->hidden) {
       const size_t first_pixel = first * shape->out_width;
-      mbconv_pixels_to_planes(rows * shape->out_width, shape->out_channels, scratch->y, stages->project.padded,
-                              stages->residual ? x + first_pixel : NULL, target->y + first_pixel,
-                              shape->out_height * shape->out_width);
+      stages->kernels->transpose(rows * shape->out_width, shape->out_channels, scratch->y, stages->project.padded,
+                                 target->y + first_pixel, shape->out_height * shape->out_width,
+                                 stages->residual ? x + first_pixel : NULL);
     }
   }
 }

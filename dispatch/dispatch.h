@@ -23,6 +23,9 @@ struct mbconv_cpu {
 /* Fills *cpu with the machine this runs on. Keeps no state; takes up to 0.1 ms. */
 void mbconv_cpu_detect(struct mbconv_cpu *cpu);
 
+/* Bytes of a core's L2 cache as the operating system tells; 0 if it does not. */
+size_t mbconv_l2_bytes(void);
+
 /* The kernels of `isa`; NULL if they are not in this build, for AUTO and for unknown values. */
 const struct mbconv_kernels *mbconv_kernels_of(mbconv_isa isa);
 

@@ -78,8 +78,7 @@ bool mbconv_silu_variant_usable(mbconv_isa isa, mbconv_silu silu, const struct m
   if (!mbconv_isa_usable(isa, cpu)) return false;
   switch (silu) {
     case MBCONV_SILU_AUTO:
-    case MBCONV_SILU_INLINE:
-      return true;
+    case MBCONV_SILU_INLINE: return true;
     case MBCONV_SILU_SLEEF: {
       /* The sets with FMA satisfy this. Scalar calls a function that is compiled with FMA: on x86 its instructions are
        * of the kind that faults unless the operating system saves ymm, on ARM64 they are always there. */
@@ -120,13 +119,9 @@ static const char *const silu_names[] = {"auto", "sleef", "inline"};
 
 enum { ISA_NAMES = sizeof isa_names / sizeof isa_names[0], SILU_NAMES = sizeof silu_names / sizeof silu_names[0] };
 
-const char *mbconv_isa_name(mbconv_isa isa) {
-  return (size_t)isa < ISA_NAMES ? isa_names[isa] : "unknown";
-}
+const char *mbconv_isa_name(mbconv_isa isa) { return (size_t)isa < ISA_NAMES ? isa_names[isa] : "unknown"; }
 
-const char *mbconv_silu_name(mbconv_silu silu) {
-  return (size_t)silu < SILU_NAMES ? silu_names[silu] : "unknown";
-}
+const char *mbconv_silu_name(mbconv_silu silu) { return (size_t)silu < SILU_NAMES ? silu_names[silu] : "unknown"; }
 
 /* The index of `name`, or `count` if it is not there. NULL and "" stand for "auto", the first. */
 static size_t find_name(const char *const *names, size_t count, const char *name) {

@@ -141,6 +141,7 @@ void test_silu(struct test *t);
 void test_api(struct test *t);
 void test_block(struct test *t);
 void test_golden(struct test *t);
+void test_plan(struct test *t);
 void test_strategies(struct test *t);
 void test_threads(struct test *t);
 void test_adapters(struct test *t);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The plan as a pure function: what it promises for any shape, cache and number of threads.
+ */
+#include "block_case.h"
+#include "plan.h"
+#include "test.h"
+
+static struct mbconv_shape shape_of(const struct block_layer *layer, bool squeeze_excite) {
+  return (struct mbconv_shape){
+      .height = layer->side,
+      .width = layer->side,
+      .in_channels = layer->in_channels,
+      .expanded_channels = layer->expanded_channels,
+      .out_channels = layer->out_channels,
+      .out_height = (layer->side - 1) / layer->stride + 1,
+      .out_width = (layer->side - 1) / layer->stride + 1,
+      .kernel = layer->kernel,
+      .stride = layer->stride,
+      .pad_top = layer->kernel / 2,
+      .pad_left = layer->kernel / 2,
+      .expand = layer->expanded_channels != layer->in_channels,
+      .project = true,
+      .squeeze_excite = squeeze_excite,
+      .mapped = layer->activation == MBCONV_SILU,
+  };
+}
+
+static size_t group_bytes(const struct mbconv_shape *shape, const struct mbconv_plan *plan, size_t rings) {
+  return plan->group_channels * (rings * plan->ring_rows * plan->ring_width + plan->strip_rows * shape->out_width) *
+         sizeof(float);
+}
+
+static void check_sound(struct test *t, const char *name, const struct mbconv_shape *shape,
+                        const struct mbconv_plan *plan, size_t tile) {
+  test_check(t, plan->strip_rows >= 1 && plan->strip_rows <= shape->out_height, "%s: strips of %zu rows", name,
+             plan->strip_rows);
+  test_check(t,
+             plan->group_channels % tile == 0 && plan->group_channels * plan->groups >= shape->expanded_channels &&
+                 plan->group_channels * (plan->groups - 1) < shape->expanded_channels,
+             "%s: %zu groups of %zu channels", name, plan->groups, plan->group_channels);
+  test_check(t, plan->ring_rows == (plan->strip_rows - 1) * shape->stride + shape->kernel, "%s: ring of %zu rows", name,
+             plan->ring_rows);
+  test_check(t, plan->hidden == (shape->squeeze_excite || plan->by_groups), "%s: hidden", name);
+}
+
+/* Rings stay in L2, unless a single row of one tile's width of channels does not. */
+static void check_choice(struct test *t, const char *name, const struct mbconv_shape *shape, size_t l2_bytes) {
+  const size_t tile = t->kernels->pointwise[0].channels;
+  const struct mbconv_plan plan = mbconv_plan_choose(shape, tile, l2_bytes);
+  check_sound(t, name, shape, &plan, tile);
+  const size_t known = l2_bytes ? l2_bytes : 512 * 1024;
+  const size_t rings = mbconv_plan_one_strip(&plan, shape) || plan.strip_rows == 1 ? 1 : plan.groups;
+  test_check(t, group_bytes(shape, &plan, rings) <= known || (plan.strip_rows == 1 && plan.group_channels == tile),
+             "%s: %zu bytes at L2 of %zu", name, group_bytes(shape, &plan, rings), l2_bytes);
+  for (size_t threads = 1; threads <= 9; threads++) {
+    const struct mbconv_plan shared = mbconv_plan_for_threads(&plan, shape, tile, threads);
+    check_sound(t, name, shape, &shared, tile);
+    const size_t rows = (shape->out_height - 1) / threads + 1;
+    test_check(t, threads == 1 || shared.by_groups || shared.strip_rows <= rows,
+               "%s: strips of %zu rows for %zu threads", name, shared.strip_rows, threads);
+    const size_t tiles = (shape->expanded_channels + tile - 1) / tile;
+    const size_t busiest = ((shared.groups - 1) / threads + 1) * shared.group_channels;
+    test_check(t, !shared.by_groups || busiest == ((tiles - 1) / threads + 1) * tile,
+               "%s: %zu channels for the busiest of %zu threads", name, busiest, threads);
+  }
+}
+
+/* A large cache never makes strips lower or groups more numerous. */
+static void check_monotonic(struct test *t, const char *name, const struct mbconv_shape *shape) {
+  const size_t tile = t->kernels->pointwise[0].channels;
+  struct mbconv_plan smaller = mbconv_plan_choose(shape, tile, 64 * 1024);
+  for (size_t l2 = 128 * 1024; l2 <= 4096 * 1024; l2 *= 2) {
+    const struct mbconv_plan plan = mbconv_plan_choose(shape, tile, l2);
+    test_check(t, plan.strip_rows >= smaller.strip_rows && plan.groups <= smaller.groups,
+               "%s: L2 of %zu bytes makes strips of %zu rows and %zu groups", name, l2, plan.strip_rows, plan.groups);
+    smaller = plan;
+  }
+}
+
+void test_plan(struct test *t) {
+  const size_t caches[] = {0, 64 * 1024, 128 * 1024, 256 * 1024, 512 * 1024, 1024 * 1024, 2048 * 1024};
+  for (size_t i = 0; i < BLOCK_LAYERS; i++) {
+    test_at(t, "plan of %s", block_layers[i].name);
+    for (int squeeze_excite = 0; squeeze_excite < 2; squeeze_excite++) {
+      const struct mbconv_shape shape = shape_of(&block_layers[i], squeeze_excite);
+      for (size_t c = 0; c < sizeof caches / sizeof *caches; c++)
+        check_choice(t, block_layers[i].name, &shape, caches[c]);
+      check_monotonic(t, block_layers[i].name, &shape);
+    }
+  }
+  struct mbconv_shape wide = shape_of(&block_layers[1], false);
+  wide.width = 20000;
+  wide.out_width = 10000;
+  test_at(t, "plan of a wide image");
+  for (size_t c = 0; c < sizeof caches / sizeof *caches; c++) check_choice(t, "wide", &wide, caches[c]);
+}
