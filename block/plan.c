@@ -10,6 +10,10 @@ enum { MOST_BYTES = 320 * 1024, LEAST_BYTES = 32 * 1024, ASSUMED_L2_BYTES = 512 
 /* Channels of a group when an activation is mapped over it: a chunk of pixels that L1 holds should be several tiles. */
 enum { MAPPED_CHANNELS = 96 };
 
+/* With squeeze-excite: 1/12 of the stored output for rings, which leaves something of the tenth for odds and ends; and
+ * pixels of an expand run that make several tiles of every set. */
+enum { HIDDEN_SHARE = 12, RUN_PIXELS = 48 };
+
 /* Images of no more output rows are shared out by groups. */
 enum { GROUP_ROWS = 14 };
 
@@ -43,14 +47,12 @@ static struct mbconv_plan with_groups(const struct mbconv_shape *shape, size_t t
 
 /* As few groups as the activation allows: each group more is a read and a write of the project's partial sums. Then as
  * few strips as L2 allows, of even height. If not even one row of all groups fits, as many groups as let one fit. */
-struct mbconv_plan mbconv_plan_choose(const struct mbconv_shape *shape, size_t tile_channels, size_t l2_bytes) {
-  const size_t budget = budget_of(l2_bytes);
+static struct mbconv_plan choose_fused(const struct mbconv_shape *shape, size_t tile_channels, size_t budget) {
   const size_t most = shape->mapped ? MAPPED_CHANNELS : shape->expanded_channels;
   size_t groups = (shape->expanded_channels + most - 1) / most;
   struct mbconv_plan plan = with_groups(shape, tile_channels, shape->out_height, groups);
   while (plan.strip_rows > 1) {
-    const size_t rings = mbconv_plan_one_strip(&plan, shape) ? 1 : plan.groups;
-    if (group_floats(shape, &plan, rings) <= budget) return plan;
+    if (group_floats(shape, &plan, mbconv_plan_rings(&plan, shape)) <= budget) return plan;
     const size_t lower = plan.strip_rows - 1;
     const size_t strips = (shape->out_height + lower - 1) / lower;
     plan = with_groups(shape, tile_channels, (shape->out_height + strips - 1) / strips, groups);
@@ -58,6 +60,33 @@ struct mbconv_plan mbconv_plan_choose(const struct mbconv_shape *shape, size_t t
   while (group_floats(shape, &plan, 1) > budget && plan.group_channels > tile_channels && shape->project)
     plan = with_groups(shape, tile_channels, 1, ++groups);
   return plan;
+}
+
+/* The depthwise output is stored, all else may add a tenth to it: so the budget is small, and spent on runs of enough
+ * pixels for several tiles first, on channels second, on rows last. */
+static struct mbconv_plan choose_hidden(const struct mbconv_shape *shape, size_t tile_channels, size_t budget) {
+  const size_t stored = shape->out_height * shape->out_width * shape->expanded_channels;
+  const size_t tenth = stored / HIDDEN_SHARE, sums = shape->expanded_channels;
+  const size_t limit = mbconv_min(budget, tenth > sums ? tenth - sums : 0);
+  struct mbconv_plan best = complete(shape, tile_channels, 1, tile_channels);
+  size_t best_run = 0;
+  for (size_t channels = tile_channels; channels < shape->expanded_channels + tile_channels;
+       channels += tile_channels) {
+    for (size_t rows = 1; rows <= shape->out_height; rows++) {
+      const struct mbconv_plan plan = complete(shape, tile_channels, rows, channels);
+      const size_t zero_row = plan.ring_width * plan.group_channels, pointers = 2 * plan.ring_rows * shape->width;
+      if (group_floats(shape, &plan, 1) + zero_row + pointers > limit) break;
+      const size_t run = mbconv_min(RUN_PIXELS, rows * shape->stride * shape->width);
+      if (run >= best_run) best = plan, best_run = run;
+    }
+  }
+  return best;
+}
+
+struct mbconv_plan mbconv_plan_choose(const struct mbconv_shape *shape, size_t tile_channels, size_t l2_bytes) {
+  const size_t budget = budget_of(l2_bytes);
+  return shape->squeeze_excite ? choose_hidden(shape, tile_channels, budget)
+                               : choose_fused(shape, tile_channels, budget);
 }
 
 struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_channels, size_t l2_bytes,

@@ -44,9 +44,14 @@ struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_
 struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const struct mbconv_shape *shape,
                                            size_t tile_channels, size_t threads);
 
-/* Whether one strip covers the image, so that groups can share one ring. */
+/* Whether one strip covers the image. */
 static inline bool mbconv_plan_one_strip(const struct mbconv_plan *plan, const struct mbconv_shape *shape) {
   return plan->strip_rows == shape->out_height;
+}
+
+/* Rings in scratch: one for each group, unless a group is done with before the next begins. */
+static inline size_t mbconv_plan_rings(const struct mbconv_plan *plan, const struct mbconv_shape *shape) {
+  return plan->hidden || mbconv_plan_one_strip(plan, shape) ? 1 : plan->groups;
 }
 
 #endif

@@ -23,7 +23,8 @@ static struct mbconv_plan plan_of(const mbconv_block *block, size_t threads) {
 struct scratch {
   struct mbconv_cursor threads;
   size_t thread_bytes;
-  float *hidden, *sums, *narrow, *scale;
+  float *hidden, *narrow;
+  float *sums; /* channel sums, then means, then scales */
   size_t sum_stride;
 };
 
@@ -37,15 +38,18 @@ static size_t lay_out_scratch(const mbconv_block *block, const struct mbconv_pla
   *scratch = (struct scratch){.thread_bytes = one.used};
   struct mbconv_cursor cursor = {.base = memory ? mbconv_align(memory) : NULL};
   scratch->threads.base = mbconv_take(&cursor, threads, one.used);
-  const size_t padded = plan->groups * plan->group_channels, pixels = shape->out_height * shape->out_width;
-  if (plan->hidden) scratch->hidden = mbconv_take_floats(&cursor, pixels * padded);
+  const size_t expanded = shape->expanded_channels;
+  if (plan->hidden) {
+    const size_t pixels = mbconv_multiply(shape->out_height, shape->out_width, &cursor.overflow);
+    scratch->hidden = mbconv_take_floats(&cursor, mbconv_multiply(pixels, expanded, &cursor.overflow));
+  }
   if (shape->squeeze_excite) {
     /* Threads that share out rows must not add up one channel's rows in an order of their own. */
     const bool by_rows = threads > 1 && !plan->by_groups;
-    scratch->sum_stride = by_rows ? padded : 0;
-    scratch->sums = mbconv_take_floats(&cursor, by_rows ? shape->out_height * padded : padded);
+    const size_t padded = mbconv_max(expanded, block->excite.expand.padded);
+    scratch->sum_stride = by_rows ? expanded : 0;
+    scratch->sums = mbconv_take_floats(&cursor, by_rows ? mbconv_max(padded, shape->out_height * expanded) : padded);
     scratch->narrow = mbconv_take_floats(&cursor, block->excite.reduce.padded);
-    scratch->scale = mbconv_take_floats(&cursor, mbconv_max(padded, block->excite.expand.padded));
   }
   bool overflow = cursor.overflow;
   const size_t bytes = mbconv_add(cursor.used, MBCONV_ALIGNMENT, &overflow);
@@ -85,15 +89,22 @@ static struct mbconv_strip_scratch scratch_of(const struct run *run, size_t inde
   return scratch;
 }
 
-static struct mbconv_strip_target target_of(const struct run *run, size_t image) {
-  const struct mbconv_strip_target target = {
-      .last_group = run->plan.groups,
+/* Groups [first_group, last_group) of some rows of one image. */
+static void run_image(const struct run *run, const struct mbconv_strip_scratch *scratch, size_t image,
+                      size_t first_group, size_t last_group, size_t first_row, size_t last_row) {
+  const size_t step = run->plan.hidden ? 1 : last_group - first_group;
+  const float *x = run->x + image * run->x_size;
+  struct mbconv_strip_target target = {
       .y = run->y + image * run->y_size,
       .hidden = run->scratch.hidden,
       .sums = run->scratch.sums,
       .sum_stride = run->scratch.sum_stride,
   };
-  return target;
+  for (size_t g = first_group; g < last_group; g += step) {
+    target.first_group = g;
+    target.last_group = g + step;
+    mbconv_strips_run(&run->block->stages, &run->plan, scratch, x, &target, first_row, last_row);
+  }
 }
 
 /* A task's share of the output rows of all images. */
@@ -107,8 +118,7 @@ static void run_rows(void *argument, size_t index) {
   mbconv_share(run->batch * height, 1, index, run->tasks, &begin, &end);
   while (begin < end) {
     const size_t image = begin / height, first = begin % height, last = mbconv_min(height, first + end - begin);
-    const struct mbconv_strip_target target = target_of(run, image);
-    mbconv_strips_run(stages, &run->plan, &scratch, run->x + image * run->x_size, &target, first, last);
+    run_image(run, &scratch, image, 0, run->plan.groups, first, last);
     begin += last - first;
   }
 }
@@ -118,41 +128,36 @@ static void run_groups(void *argument, size_t index) {
   const struct run *run = argument;
   const struct mbconv_stages *stages = &run->block->stages;
   const struct mbconv_strip_scratch scratch = scratch_of(run, index);
-  struct mbconv_strip_target target = target_of(run, 0);
-  mbconv_share(run->plan.groups, 1, index, run->tasks, &target.first_group, &target.last_group);
-  if (target.first_group == target.last_group) return;
+  size_t begin, end;
+  mbconv_share(run->plan.groups, 1, index, run->tasks, &begin, &end);
   mbconv_strip_scratch_clear(stages, &run->plan, &scratch);
-  mbconv_strips_run(stages, &run->plan, &scratch, run->x, &target, 0, stages->shape.out_height);
+  run_image(run, &scratch, 0, begin, end, 0, stages->shape.out_height);
 }
 
-/* Projects some pixels of the stored depthwise output, group by group; with squeeze-excite they are scaled in place. */
+/* Projects some pixels of the stored depthwise output; with squeeze-excite they are scaled in place first. */
 static void project_pixels(const struct run *run, size_t begin, size_t count, float *y, size_t y_stride,
                            bool transposed) {
   const struct mbconv_stages *stages = &run->block->stages;
   const struct mbconv_shape *shape = &stages->shape;
-  const size_t channels = run->plan.group_channels, pixels = shape->out_height * shape->out_width;
-  for (size_t g = 0; g < run->plan.groups; g++) {
-    float *hidden = run->scratch.hidden + (g * pixels + begin) * channels;
-    const size_t first = g * channels, real = mbconv_min(channels, shape->expanded_channels - first);
-    if (shape->squeeze_excite)
-      stages->kernels->channel_scale(count, real, hidden, channels, run->scratch.scale + first, hidden, channels);
-    const struct mbconv_pointwise_run part = {
-        .pixels = count,
-        .first_k = first,
-        .k = real,
-        .channels = shape->out_channels,
-        .x = hidden,
-        .x_stride = channels,
-        .y = y,
-        .y_stride = y_stride,
-        .y_padded = transposed,
-        .residual = stages->residual && !transposed ? run->x + begin * shape->in_channels : NULL,
-        .r_stride = shape->in_channels,
-        .lo = -INFINITY,
-        .hi = INFINITY,
-    };
-    mbconv_panels_run(&stages->project, &part);
-  }
+  const size_t channels = shape->expanded_channels;
+  float *hidden = run->scratch.hidden + begin * channels;
+  if (shape->squeeze_excite)
+    stages->kernels->channel_scale(count, channels, hidden, channels, run->scratch.sums, hidden, channels);
+  const struct mbconv_pointwise_run part = {
+      .pixels = count,
+      .k = channels,
+      .channels = shape->out_channels,
+      .x = hidden,
+      .x_stride = channels,
+      .y = y,
+      .y_stride = y_stride,
+      .y_padded = transposed,
+      .residual = stages->residual && !transposed ? run->x + begin * shape->in_channels : NULL,
+      .r_stride = shape->in_channels,
+      .lo = -INFINITY,
+      .hi = INFINITY,
+  };
+  mbconv_panels_run(&stages->project, &part);
 }
 
 /* A task's share of the pixels of one image. */
@@ -183,20 +188,18 @@ static void compute_scales(const struct run *run) {
   for (size_t r = 1; scratch->sum_stride && r < shape->out_height; r++)
     for (size_t c = 0; c < shape->expanded_channels; c++)
       scratch->sums[c] += scratch->sums[r * scratch->sum_stride + c];
-  mbconv_excite_run(&run->block->excite, shape->out_height * shape->out_width, scratch->sums, scratch->narrow,
-                    scratch->scale);
+  mbconv_excite_run(&run->block->excite, shape->out_height * shape->out_width, scratch->sums, scratch->narrow);
 }
 
 /* Image by image, for the scratch holds the depthwise output of one. */
 static void run_two_phases(struct run *run, const mbconv_threads *threads) {
   const struct mbconv_shape *shape = &run->block->stages.shape;
   const struct scratch *scratch = &run->scratch;
-  const size_t padded = run->plan.groups * run->plan.group_channels;
   const size_t rows = scratch->sum_stride ? shape->out_height : 1;
   const size_t images = run->batch;
   run->batch = 1;
   for (size_t image = 0; image < images; image++) {
-    if (shape->squeeze_excite) memset(scratch->sums, 0, rows * padded * sizeof(float));
+    if (shape->squeeze_excite) memset(scratch->sums, 0, rows * shape->expanded_channels * sizeof(float));
     mbconv_parallel(threads, run->tasks, run->plan.by_groups ? run_groups : run_rows, run);
     if (shape->squeeze_excite) compute_scales(run);
     mbconv_parallel(threads, run->tasks, run_project, run);

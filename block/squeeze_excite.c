@@ -19,9 +19,9 @@ static void fully_connected(const struct mbconv_panels *panels, const struct mbc
   if (epilogue->map) epilogue->map(panels->channels, y, y);
 }
 
-void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, float *sums, float *narrow, float *scale) {
+void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, float *sums, float *narrow) {
   const float reciprocal = (float)(1.0 / (double)pixels);
   for (size_t c = 0; c < excite->reduce.k; c++) sums[c] *= reciprocal;
   fully_connected(&excite->reduce, &excite->inner, sums, narrow);
-  fully_connected(&excite->expand, &excite->gate, narrow, scale);
+  fully_connected(&excite->expand, &excite->gate, narrow, sums);
 }

@@ -13,8 +13,8 @@ struct mbconv_excite {
   struct mbconv_epilogue inner, gate;
 };
 
-/* `sums` [expanded padded] holds the channel sums over `pixels` pixels and becomes the means; `narrow` [width padded]
- * is scratch; the scales go to `scale` [expanded padded]. */
-void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, float *sums, float *narrow, float *scale);
+/* `sums` holds the channel sums over `pixels` pixels and becomes the scales; it must have room for the panels of
+ * `expand`. `narrow` is scratch with room for those of `reduce`. */
+void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, float *sums, float *narrow);
 
 #endif

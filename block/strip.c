@@ -16,24 +16,19 @@ static size_t ring_floats(const struct mbconv_plan *plan) {
   return plan->ring_rows * plan->ring_width * plan->group_channels;
 }
 
-static size_t ring_count(const struct mbconv_stages *stages, const struct mbconv_plan *plan) {
-  return mbconv_plan_one_strip(plan, &stages->shape) ? 1 : plan->groups;
-}
-
 void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
                                struct mbconv_cursor *cursor, struct mbconv_strip_scratch *scratch) {
   const struct mbconv_shape *shape = &stages->shape;
   bool *overflow = &cursor->overflow;
   const size_t row = mbconv_multiply(plan->ring_width, plan->group_channels, overflow);
-  const size_t rings = mbconv_multiply(ring_count(stages, plan), plan->ring_rows, overflow);
+  const size_t rings = mbconv_multiply(mbconv_plan_rings(plan, &stages->shape), plan->ring_rows, overflow);
   const size_t in_pixels = mbconv_multiply(mbconv_min(plan->ring_rows, shape->height), shape->width, overflow);
   const size_t out_pixels = mbconv_multiply(plan->strip_rows, shape->out_width, overflow);
   const bool transposed = stages->layout == MBCONV_NCHW;
-  const bool own_output = shape->project && !plan->hidden;
   *scratch = (struct mbconv_strip_scratch){0};
   scratch->rings = mbconv_take_floats(cursor, mbconv_multiply(rings, row, overflow));
   scratch->zero_row = mbconv_take_floats(cursor, row);
-  if (own_output)
+  if (shape->project)
     scratch->output = mbconv_take_floats(cursor, mbconv_multiply(out_pixels, plan->group_channels, overflow));
   if (transposed && shape->expand)
     scratch->x = mbconv_take_floats(cursor, mbconv_multiply(in_pixels, shape->in_channels, overflow));
@@ -49,7 +44,7 @@ void mbconv_strip_scratch_clear(const struct mbconv_stages *stages, const struct
   const struct mbconv_shape *shape = &stages->shape;
   const size_t channels = plan->group_channels, row = plan->ring_width * channels;
   const size_t left = shape->pad_left * channels, middle = shape->width * channels;
-  const size_t rows = ring_count(stages, plan) * plan->ring_rows;
+  const size_t rows = mbconv_plan_rings(plan, &stages->shape) * plan->ring_rows;
   memset(scratch->zero_row, 0, row * sizeof(float));
   for (size_t r = 0; r < rows; r++) {
     float *ring_row = scratch->rings + r * row;
@@ -196,12 +191,20 @@ static void depthwise(const struct strip *strip, const struct group *group, floa
   }
 }
 
-static void sum_rows(const struct strip *strip, const struct group *group, const float *hidden,
-                     const struct mbconv_strip_target *target) {
+static void sum_rows(const struct strip *strip, const struct group *group, const struct mbconv_strip_target *target) {
   const size_t width = strip->stages->shape.out_width, stride = strip->plan->group_channels;
+  const float *output = strip->scratch->output;
   for (size_t o = 0; o < strip->rows; o++)
-    strip->stages->kernels->channel_sum(width, group->channels, hidden + o * width * stride, stride,
+    strip->stages->kernels->channel_sum(width, group->channels, output + o * width * stride, stride,
                                         target->sums + (strip->first + o) * target->sum_stride + group->first);
+}
+
+static void store(const struct strip *strip, const struct group *group, float *hidden) {
+  const struct mbconv_shape *shape = &strip->stages->shape;
+  const size_t all = shape->expanded_channels, stride = strip->plan->group_channels;
+  hidden += strip->first * shape->out_width * all + group->first;
+  for (size_t p = 0; p < strip->rows * shape->out_width; p++)
+    memcpy(hidden + p * all, strip->scratch->output + p * stride, group->channels * sizeof(float));
 }
 
 /* Adds the group's share to the output strip; the last group's brings the residual. */
@@ -233,7 +236,7 @@ static void run_groups(const struct strip *strip, const struct mbconv_strip_targ
   const struct mbconv_shape *shape = &stages->shape;
   const struct mbconv_plan *plan = strip->plan;
   const size_t channels = plan->group_channels, first_pixel = strip->first * shape->out_width;
-  const bool one_ring = ring_count(stages, plan) == 1;
+  const bool one_ring = mbconv_plan_rings(plan, &stages->shape) == 1;
   for (size_t g = target->first_group; g < target->last_group; g++) {
     const size_t first = g * channels;
     const struct group group = {
@@ -247,14 +250,15 @@ static void run_groups(const struct strip *strip, const struct mbconv_strip_targ
       copy(strip, &group);
     if (!shape->project) {
       depthwise(strip, &group, target->y + first_pixel * shape->expanded_channels, shape->expanded_channels);
-    } else if (plan->hidden) {
-      float *hidden = target->hidden + (g * shape->out_height * shape->out_width + first_pixel) * channels;
-      depthwise(strip, &group, hidden, channels);
-      if (shape->squeeze_excite) sum_rows(strip, &group, hidden, target);
-    } else {
-      depthwise(strip, &group, strip->scratch->output, channels);
-      project(strip, &group, target->y);
+      continue;
     }
+    depthwise(strip, &group, strip->scratch->output, channels);
+    if (!plan->hidden) {
+      project(strip, &group, target->y);
+      continue;
+    }
+    if (shape->squeeze_excite) sum_rows(strip, &group, target);
+    store(strip, &group, target->hidden);
   }
 }
 

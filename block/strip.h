@@ -30,7 +30,7 @@ struct mbconv_stages {
 
 /* The scratch of one thread. */
 struct mbconv_strip_scratch {
-  float *rings;    /* [groups, or 1 if one strip covers the image][ring_rows][ring_width][group_channels] */
+  float *rings;    /* [groups, or 1 if groups need not be kept][ring_rows][ring_width][group_channels] */
   float *zero_row; /* [ring_width][group_channels] */
   float *output;   /* [strip_rows * out_width][group_channels]: a group's depthwise output */
   float *x, *y;    /* NCHW: the new input rows and the output strip as pixels */
@@ -41,7 +41,7 @@ struct mbconv_strip_scratch {
 struct mbconv_strip_target {
   size_t first_group, last_group; /* groups [first_group, last_group) of the plan */
   float *y;                       /* the image's output in the object's layout */
-  float *hidden; /* if the plan says so: [groups][out_height * out_width][group_channels]; y is not written then */
+  float *hidden; /* if the plan says so: [out_height * out_width][expanded_channels]; y is not written then */
   float *sums;   /* squeeze-excite: channel sums of each output row, `sum_stride` apart; 0 adds all rows into one */
   size_t sum_stride;
 };
@@ -54,7 +54,7 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
 void mbconv_strip_scratch_clear(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
                                 const struct mbconv_strip_scratch *scratch);
 
-/* Runs output rows [begin, end) of the image x. */
+/* Runs output rows [begin, end) of the image x. Of a plan that stores the depthwise output, one group at a time. */
 void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
                        const struct mbconv_strip_scratch *scratch, const float *x,
                        const struct mbconv_strip_target *target, size_t begin, size_t end);

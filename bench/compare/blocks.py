@@ -69,7 +69,8 @@ def read_blocks():
     """Every block in every variant it has, in the file's order, squeeze-excite last."""
     with open(CSV, encoding="utf-8") as lines:
         rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-    return [_block(row, 0) for row in rows] + [_block(row, int(row["se_width"])) for row in rows if row["se_width"] != "0"]
+    plain = [_block(row, 0) for row in rows]
+    return plain + [_block(row, int(row["se_width"])) for row in rows if row["se_width"] != "0"]
 
 
 def _block(row, se_width):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The chart: how near to the FMA peak each block comes, one thread, warm caches; mbconv, the best peer and the others."""
+"""The chart: how near to the FMA peak each block comes, one thread, warm caches; mbconv, its best peer, the others."""
 
 import html
 
 WIDTH, PANEL_HEIGHT, LEFT, TOP, BETWEEN = 860, 150, 46, 62, 50
-OURS, BEST, OTHER = "#1f5fbf", "#e08a1e", "#8a8a8a"
+OURS, BEST, OTHER = "#1f5fbf", "#e08a1e", "#555555"
 TITLES = {"relu6": "ReLU6 blocks", "silu": "SiLU blocks", "silu-se": "SiLU blocks with squeeze-excite"}
 
 
@@ -14,7 +14,7 @@ def write(path, results, caption):
     panels = [(title, members) for title, members in panels if members]
     height = TOP + len(panels) * (PANEL_HEIGHT + BETWEEN)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         _text(LEFT, 20, "Percent of the FMA peak, by block", size=15),
         _text(LEFT, 36, caption, fill="#555"),
@@ -74,4 +74,5 @@ def _bar(x, width, bottom, percent, colour, label):
 
 
 def _text(x, y, text, size=11, anchor="start", fill="#111"):
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{fill}">{html.escape(text)}</text>'
+    style = f'font-size="{size}" text-anchor="{anchor}" fill="{fill}"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{html.escape(text)}</text>'

@@ -8,6 +8,7 @@ import os
 import pathlib
 import platform
 import sys
+import time
 import zlib
 
 import numpy as np
@@ -20,13 +21,14 @@ from blocks import make_case, read_blocks
 from peers.native import Driver, Native
 
 TOLERANCE = 1e-5  # of the largest |y|, against double precision
+HELD = "onednn", "openvino", "torch"  # oneDNN is inside all three, and listens to the environment
 COLD_FACTOR = 2  # the data of all copies together, in last-level caches
 
 
 def main():
     arguments = parse_arguments()
     if arguments.isa == "avx2":
-        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # for oneDNN, and for OpenVINO and PyTorch, which have their own
+        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # before any of HELD is loaded
     driver = Driver(arguments.driver)
     isa = driver.isa(arguments.isa)
     if not isa:
@@ -58,6 +60,9 @@ class Run:
                     self.problem(name, f"missing: {error}")
         for name in set(peers.REQUIRED) - set(arguments.contenders):
             self.problem(name, "not asked for")
+        # Where there is more than AVX2, some peers can be kept to it.
+        narrowed = arguments.isa == "avx2" and driver.isa("avx512")
+        self.held = [name for name in self.contenders("warm") if narrowed and name in HELD]
 
     def problem(self, name, what):
         self.problems.append((name, what))
@@ -69,16 +74,21 @@ class Run:
 
     def print_head(self):
         print(f"CPU          {cpu_name()}")
-        print(f"mbconv       {self.driver.version('mbconv')}, {self.driver.isa_name(self.isa)}, {self.driver.compiler()}")
+        isa, compiler = self.driver.isa_name(self.isa), self.driver.compiler()
+        print(f"mbconv       {self.driver.version('mbconv')}, {isa}, {compiler}")
         print(f"onednn       {self.driver.version('onednn')}")
         for name, module in self.modules.items():
             print(f"{name:12} {module.VERSION}")
-        if self.arguments.isa == "avx2":
-            print("onednn, openvino and torch are kept to AVX2, the other peers use what they choose")
+        if self.held:
+            others = ", ".join(name for name in self.contenders("warm") if name not in ("mbconv", *self.held))
+            print(f"Kept to AVX2 as mbconv: {', '.join(self.held)}; beyond it by their own choice: {others}")
+            print("avx2 ratio: to the best of the former and of the kept figures, which are AVX2's")
 
     def measure_table(self, threads, cache):
         names = self.contenders(cache)
-        table = report.Table(names)
+        warn_if_busy()
+        held = [name for name in self.held if name in names]
+        table = report.Table(names, held)
         print(f"\n{threads} thread{'s' * (threads > 1)}, {cache} caches\n{table.head()}", flush=True)
         # As long for each contender as in the warm table.
         seconds = self.arguments.seconds * len(names) / len(self.contenders("warm"))
@@ -112,7 +122,7 @@ class Run:
         scratch = {contestant.name: contestant.peer.scratch_bytes for contestant in contestants}
         for contestant in contestants:
             contestant.peer.close()
-        return report.Result(block, threads, cache, times, scratch, peak)
+        return report.Result(block, threads, cache, times, scratch, peak, tuple(self.held))
 
     def make(self, name, case, threads, copies):
         if name in self.modules:
@@ -141,9 +151,9 @@ class Run:
         """Tells what was taken off, and who worked elsewhere than on the calling thread."""
         overheads, elsewhere = {}, set()
         for result in self.results:
-            for name, time in result.times.items():
-                overheads.setdefault(name, []).append(time.overhead_us)
-                if time.on_own_threads:
+            for name, figures in result.times.items():
+                overheads.setdefault(name, []).append(figures.overhead_us)
+                if figures.on_own_threads:
                     elsewhere.add(name)
         taken_off = [f"{name} {max(values):.1f}" for name, values in overheads.items() if any(values)]
         if taken_off:
@@ -175,37 +185,63 @@ def cpu_name():
 def last_level_cache():
     """In bytes."""
     units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-    sizes = [path.read_text().strip() for path in pathlib.Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")]
+    caches = pathlib.Path("/sys/devices/system/cpu/cpu0/cache")
+    sizes = [path.read_text(encoding="ascii").strip() for path in caches.glob("index*/size")]
     return max((int(size[:-1]) * units[size[-1]] for size in sizes), default=32 << 20)
+
+
+def warn_if_busy():
+    """Waiting threads spin: where another program wants a core, figures of several threads are wrong by orders."""
+
+    def ticks():
+        with open("/proc/stat", encoding="utf-8") as lines:
+            times = [int(ticks) for ticks in lines.readline().split()[1:]]
+        return sum(times[:8]), times[3] + times[4]  # all, idle
+
+    total, idle = ticks()
+    time.sleep(0.5)
+    total, idle = (after - before for after, before in zip(ticks(), (total, idle)))
+    busy = 100 * (1 - idle / max(total, 1))
+    if busy > 5:
+        say(f"other programs keep {busy:.0f}% of the CPUs busy: these figures will suffer")
 
 
 def say(text):
     print(f"compare: {text}", file=sys.stderr, flush=True)
 
 
+def choice_list(choices):
+    def parse(text):
+        chosen = text.split(",")
+        unknown = [name for name in chosen if name not in choices]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not of {', '.join(choices)}")
+        return chosen
+
+    return parse
+
+
+def thread_counts(text):
+    counts = text.split(",")
+    if not all(count.isdigit() and int(count) > 0 for count in counts):
+        raise argparse.ArgumentTypeError(f"{text}: not counts such as 1,2")
+    return [int(count) for count in counts]
+
+
 def parse_arguments():
-    def choice_list(choices):
-        def parse(text):
-            chosen = text.split(",")
-            unknown = [name for name in chosen if name not in choices]
-            if unknown:
-                raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not of {', '.join(choices)}")
-            return chosen
-
-        return parse
-
     everyone = [*peers.NATIVE, *peers.PYTHON]
     names = list(dict.fromkeys(block.name for block in read_blocks()))
     parser = argparse.ArgumentParser(prog="./run compare", description=__doc__)
     parser.add_argument("--blocks", type=choice_list(names), help="such as b7,e2; default: all of blocks.csv")
     parser.add_argument("--variants", type=choice_list(report.VARIANTS), default=report.VARIANTS)
     parser.add_argument("--contenders", type=choice_list(everyone), default=everyone, help="beside mbconv")
-    parser.add_argument("--threads", type=lambda text: [int(n) for n in text.split(",")], default=[1, 2])
-    parser.add_argument("--cache", type=choice_list(("warm", "cold")), default=["warm", "cold"], help="cold: one thread, C++")
+    parser.add_argument("--threads", type=thread_counts, default=[1, 2])
+    caches = ["warm", "cold"]
+    parser.add_argument("--cache", type=choice_list(caches), default=caches, help="cold: one thread, those in C++")
     parser.add_argument("--seconds", type=float, default=4, help="of measuring, for each line of the warm tables")
     parser.add_argument("--isa", choices=("auto", "scalar", "avx2", "avx512", "neon"), default="auto", help="of mbconv")
-    parser.add_argument("--csv", metavar="FILE")
-    parser.add_argument("--svg", metavar="FILE")
+    parser.add_argument("--csv", metavar="FILE", help="one row for each contender of each line")
+    parser.add_argument("--svg", metavar="FILE", help="the chart, of one thread with warm caches")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--allow-missing", action="store_true", help="succeed without a required contender")
     parser.add_argument("--verbose", action="store_true", help="also tell which kernels each contender took")

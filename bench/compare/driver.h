@@ -9,8 +9,8 @@
 
 extern "C" {
 
-// One block, its parameters (PyTorch's layouts, all with biases) and one input image (NHWC), and how to run it. Only
-// what is pointed to by `x` and the weights is copied before compare_create returns.
+// One block, its parameters (PyTorch's layouts, all with biases) and one input image (NHWC), and how to run it. The
+// arrays are copied: they may be freed after compare_create.
 struct compare_request {
   size_t height, width, in, expanded, out, kernel, stride;
   size_t silu;      // 1: SiLU, 0: ReLU6

@@ -15,7 +15,8 @@ BATCH_SECONDS = 100e-6  # long against reading the clock, short against the time
 SLICE_SECONDS = {1: 3e-3, 2: 10e-3}  # of one contender in one round; more with threads, which must wake up first
 WARM_SECONDS = {1: 0.3e-3, 2: 1e-3}  # before it, untimed
 LEFT_OUT = 0.02  # of the fastest readings: a virtual machine's CPU clocks now and then take off too much
-MIN_ROUNDS = 3
+MIN_ROUNDS = 5
+MIN_READINGS = 4  # of a slice: where cores are taken away, the first ones may last as long as all of it should
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Contestant:
         while time.perf_counter() < warm:
             self.peer.time(1, self.clock)
         end = time.perf_counter() + SLICE_SECONDS[min(self.threads, 2)]
-        while time.perf_counter() < end:
+        enough = len(self.readings) + MIN_READINGS
+        while time.perf_counter() < end or len(self.readings) < enough:
             self.readings.append(self.peer.time(self.calls, self.clock) / self.calls)
         if self.peer.has_overhead:
             self.empty_readings += [self.peer.time_empty(10, self.clock) / 10 for _ in range(5)]

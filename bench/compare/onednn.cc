@@ -91,15 +91,15 @@ std::vector<Candidate> candidates(const compare_request &request) {
   return candidates;
 }
 
-constexpr double race_seconds = 0.3;  // where the machine is busy: the rounds would take long, and tell little
+constexpr double race_seconds = 0.5;
 
-// Rounds in which all still in the race run in turn; who is far behind the fastest drops out.
+// Rounds in which all still in the race run in turn; who is behind the fastest drops out, by less and less.
 Way fastest_way(const compare_request &request) {
   const auto clock = request.threads > 1 ? wall_seconds : bench::thread_seconds;
   std::vector<Candidate> racing = candidates(request);
-  const double begin = wall_seconds();
   const auto faster = [](const Candidate &a, const Candidate &b) { return a.seconds < b.seconds; };
-  for (const double behind : {3.0, 2.0, 1.5, 1.3, 1.2, 1.1, 1.1, 1.1}) {
+  const double end = wall_seconds() + race_seconds;
+  for (double behind = 2.0; racing.size() > 1 && wall_seconds() < end; behind = 1.05 + (behind - 1.05) / 2) {
     for (Candidate &candidate : racing) {
       candidate.net->run(0);  // brings its data back into the caches
       for (int i = 0; i < 3; ++i) {
@@ -109,9 +109,7 @@ Way fastest_way(const compare_request &request) {
       }
     }
     std::sort(racing.begin(), racing.end(), faster);
-    const double limit = behind * racing[0].seconds;
-    while (racing.back().seconds > limit) racing.pop_back();
-    if (wall_seconds() - begin > race_seconds) break;
+    while (racing.back().seconds > behind * racing[0].seconds) racing.pop_back();
   }
   return racing[0].way;
 }

@@ -6,17 +6,13 @@
 #include <vector>
 
 #include "contender.h"
-#include "mbconv.h"
+#include "mbconv_pthreadpool.h"
 
 namespace compare {
 namespace {
 
 void require_ok(mbconv_status status, const mbconv_error &error) {
   if (status != MBCONV_OK) throw std::runtime_error(error.message);
-}
-
-void parallel_for(void *context, void (*task)(void *argument, size_t index), void *argument, size_t count) {
-  pthreadpool_parallelize_1d(static_cast<pthreadpool *>(context), task, argument, count, 0);
 }
 
 struct DestroyBlock {
@@ -68,10 +64,8 @@ Block make_block(const compare_request &request) {
 
 class Ours : public compare_contender {
  public:
-  explicit Ours(const compare_request &request) : pool_(make_pool(request.threads)), threads_() {
-    threads_.parallel_for = parallel_for;
-    threads_.context = pool_.get();
-    threads_.count = request.threads;
+  explicit Ours(const compare_request &request)
+      : pool_(make_pool(request.threads)), threads_(mbconv_pthreadpool_threads(pool_.get())) {
     for (size_t i = 0; i < request.copies; ++i) {
       copies_.push_back({make_block(request), padded_copy(request.x, input_shape(request).floats()),
                          bench::Floats(output_shape(request).floats())});
@@ -85,7 +79,7 @@ class Ours : public compare_contender {
     Copy &copy = copies_[index];
     mbconv_error error;
     require_ok(mbconv_block_run(copy.block.get(), 1, copy.x.data(), copy.y.data(), scratch_.data(), scratch_bytes(),
-                                pool_ ? &threads_ : nullptr, &error),
+                                &threads_, &error),
                error);
   }
 

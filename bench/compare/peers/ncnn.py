@@ -46,8 +46,8 @@ class _Net:
         self.options = self._net.opt
         self.options.num_threads = threads
         self.options.use_packing_layout = True
-        for name in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_packed", "use_bf16_storage"):
-            setattr(self.options, name, False)
+        for use in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_packed", "bf16_storage"):
+            setattr(self.options, "use_" + use, False)
         self.options.blob_allocator, self.options.workspace_allocator = _allocators
         with tempfile.TemporaryDirectory() as folder:
             parameters, weights = os.path.join(folder, "block.param"), os.path.join(folder, "block.bin")

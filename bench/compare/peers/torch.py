@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PyTorch: the block scripted and frozen, or also optimised for inference, in both memory formats; the fastest counts."""
+"""PyTorch: the block frozen, or also optimised for inference, in both memory formats; the fastest counts."""
 
 import ctypes
 import time
@@ -20,7 +20,8 @@ class Contender(Peer):
     def __init__(self, case, threads):
         _set_threads(threads)
         self._threads = threads
-        ways = [_way(case, layout, optimise) for layout in ("contiguous", "channels_last") for optimise in (False, True)]
+        layouts = "contiguous", "channels_last"
+        ways = [_way(case, layout, optimise) for layout in layouts for optimise in (False, True)]
         self._run, self.description = min(ways, key=lambda way: _quick_time(way[0], threads))
         empty, x = torch.jit.freeze(torch.jit.script(torch.nn.ReLU().eval())), torch.zeros(1, 1, 1, 1)
         self.calls(self._run, lambda: empty(x))
