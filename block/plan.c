@@ -45,11 +45,27 @@ static struct mbconv_plan with_groups(const struct mbconv_shape *shape, size_t t
   return complete(shape, tile_channels, rows, (shape->expanded_channels + groups - 1) / groups);
 }
 
+/* Channels that the last group lacks: an activation is mapped over them for nothing. */
+static size_t waste_of(const struct mbconv_shape *shape, const struct mbconv_plan *plan) {
+  return plan->groups * plan->group_channels - shape->expanded_channels;
+}
+
+/* The number of groups from `least` on, or a few more, that wastes the fewest channels. */
+static size_t even_groups(const struct mbconv_shape *shape, size_t tile_channels, size_t least) {
+  size_t best = least, best_waste = SIZE_MAX;
+  for (size_t groups = least; groups < least + 3; groups++) {
+    const struct mbconv_plan plan = with_groups(shape, tile_channels, 1, groups);
+    if (waste_of(shape, &plan) < best_waste) best = groups, best_waste = waste_of(shape, &plan);
+  }
+  return best;
+}
+
 /* As few groups as the activation allows: each group more is a read and a write of the project's partial sums. Then as
  * few strips as L2 allows, of even height. If not even one row of all groups fits, as many groups as let one fit. */
 static struct mbconv_plan choose_fused(const struct mbconv_shape *shape, size_t tile_channels, size_t budget) {
-  const size_t most = shape->mapped ? MAPPED_CHANNELS : shape->expanded_channels;
-  size_t groups = (shape->expanded_channels + most - 1) / most;
+  size_t groups = 1;
+  if (shape->mapped)
+    groups = even_groups(shape, tile_channels, (shape->expanded_channels + MAPPED_CHANNELS - 1) / MAPPED_CHANNELS);
   struct mbconv_plan plan = with_groups(shape, tile_channels, shape->out_height, groups);
   while (plan.strip_rows > 1) {
     if (group_floats(shape, &plan, mbconv_plan_rings(&plan, shape)) <= budget) return plan;
@@ -63,22 +79,26 @@ static struct mbconv_plan choose_fused(const struct mbconv_shape *shape, size_t 
 }
 
 /* The depthwise output is stored, all else may add a tenth to it: so the budget is small, and spent on runs of enough
- * pixels for several tiles first, on channels second, on rows last. */
+ * pixels for several tiles first, on even groups second, on channels third, on rows last. */
 static struct mbconv_plan choose_hidden(const struct mbconv_shape *shape, size_t tile_channels, size_t budget) {
   const size_t stored = shape->out_height * shape->out_width * shape->expanded_channels;
   const size_t tenth = stored / HIDDEN_SHARE, sums = shape->expanded_channels;
   const size_t limit = mbconv_min(budget, tenth > sums ? tenth - sums : 0);
+  const size_t tiles = (shape->expanded_channels + tile_channels - 1) / tile_channels;
   struct mbconv_plan best = complete(shape, tile_channels, 1, tile_channels);
-  size_t best_run = 0;
-  for (size_t channels = tile_channels; channels < shape->expanded_channels + tile_channels;
-       channels += tile_channels) {
+  size_t best_run = 0, best_waste = SIZE_MAX;
+  for (size_t groups = 1; groups <= tiles; groups++) {
+    struct mbconv_plan fit = {0};
     for (size_t rows = 1; rows <= shape->out_height; rows++) {
-      const struct mbconv_plan plan = complete(shape, tile_channels, rows, channels);
+      const struct mbconv_plan plan = with_groups(shape, tile_channels, rows, groups);
       const size_t zero_row = plan.ring_width * plan.group_channels, pointers = 2 * plan.ring_rows * shape->width;
       if (group_floats(shape, &plan, 1) + zero_row + pointers > limit) break;
-      const size_t run = mbconv_min(RUN_PIXELS, rows * shape->stride * shape->width);
-      if (run >= best_run) best = plan, best_run = run;
+      fit = plan;
     }
+    if (fit.strip_rows == 0) continue;
+    const size_t run = mbconv_min(RUN_PIXELS, fit.strip_rows * shape->stride * shape->width);
+    const size_t waste = waste_of(shape, &fit);
+    if (run > best_run || (run == best_run && waste < best_waste)) best = fit, best_run = run, best_waste = waste;
   }
   return best;
 }
