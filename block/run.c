@@ -103,6 +103,7 @@ static void run_image(const struct run *run, const struct mbconv_strip_scratch *
   for (size_t g = first_group; g < last_group; g += step) {
     target.first_group = g;
     target.last_group = g + step;
+    target.x_ready = g > first_group && last_row - first_row <= run->plan.strip_rows;
     mbconv_strips_run(&run->block->stages, &run->plan, scratch, x, &target, first_row, last_row);
   }
 }

@@ -284,7 +284,7 @@ void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_p
     };
     next = mbconv_max(next, last);
     const size_t in_plane = shape->height * shape->width;
-    if (scratch->x)
+    if (scratch->x && !target->x_ready)
       stages->kernels->transpose(shape->in_channels, strip.fresh_rows * shape->width,
                                  x + strip.fresh_first * shape->width, in_plane, scratch->x, shape->in_channels, NULL);
     if (shape->expand) find_pixels(&strip);

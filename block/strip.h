@@ -40,7 +40,8 @@ struct mbconv_strip_scratch {
 /* Which groups to run and where results go. */
 struct mbconv_strip_target {
   size_t first_group, last_group; /* groups [first_group, last_group) of the plan */
-  float *y;                       /* the image's output in the object's layout */
+  bool x_ready;  /* NCHW: the call before was for the same rows, a single strip: scratch->x holds their pixels */
+  float *y;      /* the image's output in the object's layout */
   float *hidden; /* if the plan says so: [out_height * out_width][expanded_channels]; y is not written then */
   float *sums;   /* squeeze-excite: channel sums of each output row, `sum_stride` apart; 0 adds all rows into one */
   size_t sum_stride;

@@ -5,10 +5,10 @@
 set(MBCONV_KERNEL_SOURCES)
 set(MBCONV_SET_DEFINITIONS)
 
-# mbconv_add_set(name flags...): kernels/{pointwise,depthwise,activation,channel,set}_<name>.c, silu_sleef_<name>.c
+# mbconv_add_set(name flags...): kernels/{pointwise,depthwise,activation,channel,transpose,set}_<name>.c, silu_sleef_<name>.c
 function(mbconv_add_set name)
   set(files)
-  foreach(part pointwise depthwise activation channel set)
+  foreach(part pointwise depthwise activation channel transpose set)
     list(APPEND files kernels/${part}_${name}.c)
   endforeach()
   if(MBCONV_SLEEF_OFFERED)

@@ -86,6 +86,15 @@ typedef void mbconv_channel_sum_fn(size_t pixels, size_t channels, const float *
 typedef void mbconv_channel_scale_fn(size_t pixels, size_t channels, const float *x, size_t x_stride,
                                      const float *scale, float *y, size_t y_stride);
 
+/* ---- Transposition ----------------------------------------------------------------------------------------------- */
+
+/* NCHW at the door: y[c * y_stride + r] = x[r * x_stride + c] (+ residual[c * y_stride + r]); r < rows, c < columns.
+ *   strides   the longer one is that of planes, the shorter one that of pixels: only the order depends on it
+ *   y         overlaps neither x nor the residual; some of its floats may be written twice
+ *   residual  laid out as y, or NULL */
+typedef void mbconv_transpose_fn(size_t rows, size_t columns, const float *x, size_t x_stride, float *y,
+                                 size_t y_stride, const float *residual);
+
 /* ---- The set ----------------------------------------------------------------------------------------------------- */
 
 struct mbconv_kernels {
@@ -100,6 +109,7 @@ struct mbconv_kernels {
   mbconv_activation_fn *activation[2][MBCONV_HARD_SWISH + 1];
   mbconv_channel_sum_fn *channel_sum;
   mbconv_channel_scale_fn *channel_scale;
+  mbconv_transpose_fn *transpose;
   mbconv_silu fastest_silu; /* what AUTO means, backed by bench/RESULTS.md */
 };
 

@@ -26,5 +26,6 @@ const struct mbconv_kernels mbconv_kernels_avx512 = {
                     mbconv_sigmoid_avx512, mbconv_hard_sigmoid_avx512, mbconv_hard_swish_avx512}},
     .channel_sum = mbconv_channel_sum_avx512,
     .channel_scale = mbconv_channel_scale_avx512,
+    .transpose = mbconv_transpose_avx512,
     .fastest_silu = MBCONV_SILU_INLINE,
 };

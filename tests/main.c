@@ -16,11 +16,20 @@ struct suite {
 
 /* From the parts to the whole; the long SiLU sweep last. */
 static const struct suite suites[] = {
-    {"dispatch", test_dispatch}, {"pointwise", test_pointwise},   {"depthwise", test_depthwise},
-    {"channel", test_channel},   {"activation", test_activation}, {"api", test_api},
-    {"block", test_block},       {"golden", test_golden},         {"plan", test_plan},
+    {"dispatch", test_dispatch},
+    {"pointwise", test_pointwise},
+    {"depthwise", test_depthwise},
+    {"channel", test_channel},
+    {"transpose", test_transpose},
+    {"activation", test_activation},
+    {"api", test_api},
+    {"block", test_block},
+    {"golden", test_golden},
+    {"plan", test_plan},
     {"strategies", test_strategies},
-    {"threads", test_threads},   {"adapters", test_adapters},     {"silu", test_silu},
+    {"threads", test_threads},
+    {"adapters", test_adapters},
+    {"silu", test_silu},
 };
 enum { SUITES = sizeof suites / sizeof *suites, ISAS = MBCONV_ISA_NEON + 1 };
 

@@ -136,6 +136,7 @@ void test_dispatch(struct test *t);
 void test_pointwise(struct test *t);
 void test_depthwise(struct test *t);
 void test_channel(struct test *t);
+void test_transpose(struct test *t);
 void test_activation(struct test *t);
 void test_silu(struct test *t);
 void test_api(struct test *t);
