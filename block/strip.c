@@ -10,7 +10,7 @@ enum { MAX_KERNEL = 7 };
 
 /* Floats that are run before the activation is mapped over them: they must still be in L1. Depthwise tiles are a
  * divisor of DEPTHWISE_STEP pixels wide. */
-enum { MAP_FLOATS = 4096, DEPTHWISE_STEP = 14 };
+enum { MAP_FLOATS = 4096, DEPTHWISE_STEP = 14, BORDER = 7 };
 
 static size_t ring_floats(const struct mbconv_plan *plan) {
   return plan->ring_rows * plan->ring_width * plan->group_channels;
@@ -135,24 +135,94 @@ static void expand(const struct strip *strip, const struct group *group) {
   }
 }
 
+/* Without an expand, dense input of exactly a group's channels needs no copy but for the windows that reach over its
+ * left and right edge: the depthwise reads the image itself. A border is as wide as a depthwise tile, so that the rest
+ * is too. */
+struct borders {
+  bool direct;
+  size_t left, right; /* outputs [0, left) and [right, out_width) are computed from the ring */
+};
+
+static struct borders borders_of(const struct strip *strip) {
+  const struct mbconv_shape *shape = &strip->stages->shape;
+  const size_t reach = shape->pad_left + shape->width; /* of whole windows, counted from the first column of padding */
+  struct borders borders = {.direct = false, .left = 0, .right = shape->out_width};
+  if (shape->expand || strip->stages->layout == MBCONV_NCHW || strip->plan->group_channels != shape->in_channels ||
+      reach < shape->kernel)
+    return borders;
+  const size_t over_left = (shape->pad_left + shape->stride - 1) / shape->stride;
+  const size_t whole = mbconv_min((reach - shape->kernel) / shape->stride + 1, shape->out_width);
+  borders.left = mbconv_round_up(over_left, BORDER);
+  borders.right = shape->out_width - mbconv_min(mbconv_round_up(shape->out_width - whole, BORDER), shape->out_width);
+  borders.direct = borders.left < borders.right;
+  return borders;
+}
+
+/* Columns [first, last) of input row r to the ring. */
+static void copy_columns(const struct strip *strip, const struct group *group, size_t r, size_t first, size_t last) {
+  const struct mbconv_shape *shape = &strip->stages->shape;
+  const size_t width = shape->width, all = shape->in_channels, stride = strip->plan->group_channels;
+  float *to = group->ring + ring_offset(strip, r) + first * stride;
+  if (strip->stages->layout == MBCONV_NCHW) {
+    const size_t plane = shape->height * width;
+    const float *from = strip->x + group->first * plane + r * width + first;
+    strip->stages->kernels->transpose(group->channels, last - first, from, plane, to, stride, NULL);
+    return;
+  }
+  const float *from = strip->x + (r * width + first) * all + group->first;
+  if (group->channels == all && stride == all) {
+    memcpy(to, from, (last - first) * all * sizeof(float));
+  } else {
+    for (size_t p = 0; p < last - first; p++) memcpy(to + p * stride, from + p * all, group->channels * sizeof(float));
+  }
+}
+
 /* Without an expand, the input itself enters the ring. */
 static void copy(const struct strip *strip, const struct group *group) {
   const struct mbconv_shape *shape = &strip->stages->shape;
-  const size_t width = shape->width, all = shape->in_channels, stride = strip->plan->group_channels;
+  const struct borders borders = borders_of(strip);
+  const size_t left_end = (borders.left - 1) * shape->stride + shape->kernel; /* counted from the padding, as is */
+  const size_t right_begin = borders.right * shape->stride;                   /* this */
   for (size_t r = strip->fresh_first; r < strip->fresh_first + strip->fresh_rows; r++) {
-    float *to = group->ring + ring_offset(strip, r);
-    if (strip->stages->layout == MBCONV_NCHW) {
-      const size_t plane = shape->height * width;
-      strip->stages->kernels->transpose(group->channels, width, strip->x + group->first * plane + r * width, plane, to,
-                                        stride, NULL);
+    if (!borders.direct) {
+      copy_columns(strip, group, r, 0, shape->width);
       continue;
     }
-    const float *from = strip->x + r * width * all + group->first;
-    if (group->channels == all && stride == all) {
-      memcpy(to, from, width * all * sizeof(float));
-    } else {
-      for (size_t p = 0; p < width; p++) memcpy(to + p * stride, from + p * all, group->channels * sizeof(float));
-    }
+    if (borders.left > 0) copy_columns(strip, group, r, 0, mbconv_min(left_end - shape->pad_left, shape->width));
+    if (borders.right < shape->out_width && right_begin < shape->pad_left + shape->width)
+      copy_columns(strip, group, r, right_begin - shape->pad_left, shape->width);
+  }
+}
+
+/* Outputs [first, last) of row o, to y. `direct`: from the image, not from the ring. */
+static void depthwise_row(const struct strip *strip, const struct group *group,
+                          const struct mbconv_depthwise_group *arguments, size_t o, size_t first, size_t last,
+                          bool direct, float *y) {
+  const struct mbconv_stages *stages = strip->stages;
+  const struct mbconv_shape *shape = &stages->shape;
+  const size_t k = shape->kernel, channels = strip->plan->group_channels;
+  mbconv_activation_fn *map = stages->epilogue.map;
+  mbconv_depthwise_fn *run = stages->kernels->depthwise[(k - 3) / 2][shape->stride - 1];
+  const float *rows[MAX_KERNEL];
+  for (size_t i = 0; i < k; i++) {
+    const size_t below = o * shape->stride + i; /* the row, counted from the first row of padding */
+    const bool inside = below >= shape->pad_top && below - shape->pad_top < shape->height;
+    const size_t column = first * shape->stride; /* counted from the padding */
+    if (!inside)
+      rows[i] = strip->scratch->zero_row + column * channels;
+    else if (direct)
+      rows[i] = strip->x + ((below - shape->pad_top) * shape->width + column - shape->pad_left) * channels;
+    else
+      rows[i] =
+          group->ring + ring_offset(strip, below - shape->pad_top) + column * channels - shape->pad_left * channels;
+  }
+  const size_t chunk = map ? map_chunk(arguments->y_stride, DEPTHWISE_STEP) : last - first;
+  for (; first < last; first += chunk) {
+    const size_t pixels = mbconv_min(chunk, last - first);
+    run(arguments, pixels, rows, y);
+    if (map) map(pixels * arguments->y_stride, y, y);
+    for (size_t i = 0; i < k; i++) rows[i] += pixels * shape->stride * channels;
+    y += pixels * arguments->y_stride;
   }
 }
 
@@ -160,34 +230,24 @@ static void copy(const struct strip *strip, const struct group *group) {
 static void depthwise(const struct strip *strip, const struct group *group, float *y, size_t y_stride) {
   const struct mbconv_stages *stages = strip->stages;
   const struct mbconv_shape *shape = &stages->shape;
-  const struct mbconv_plan *plan = strip->plan;
-  const size_t k = shape->kernel, lanes = stages->kernels->lanes, channels = plan->group_channels;
-  mbconv_activation_fn *map = stages->epilogue.map;
-  mbconv_depthwise_fn *run = stages->kernels->depthwise[(k - 3) / 2][shape->stride - 1];
+  const size_t k = shape->kernel, lanes = stages->kernels->lanes, width = shape->out_width;
+  const struct borders borders = borders_of(strip);
   const struct mbconv_depthwise_group arguments = {
       .channels = shape->project ? mbconv_round_up(group->channels, lanes) : group->channels,
-      .x_stride = channels,
+      .x_stride = strip->plan->group_channels,
       .y_stride = y_stride,
       .weights = stages->depthwise + group->first * (k * k + 1),
       .lo = stages->epilogue.lo,
       .hi = stages->epilogue.hi,
   };
-  const size_t chunk = map ? map_chunk(y_stride, DEPTHWISE_STEP) : shape->out_width;
-  for (size_t o = strip->first; o < strip->first + strip->rows; o++) {
-    const float *rows[MAX_KERNEL];
-    for (size_t i = 0; i < k; i++) {
-      const size_t below = o * shape->stride + i; /* the row, counted from the first row of padding */
-      const bool inside = below >= shape->pad_top && below - shape->pad_top < shape->height;
-      rows[i] = inside ? group->ring + ring_offset(strip, below - shape->pad_top) - shape->pad_left * channels
-                       : strip->scratch->zero_row;
+  for (size_t o = strip->first; o < strip->first + strip->rows; o++, y += width * y_stride) {
+    if (!borders.direct) {
+      depthwise_row(strip, group, &arguments, o, 0, width, false, y);
+      continue;
     }
-    for (size_t first = 0; first < shape->out_width; first += chunk) {
-      const size_t pixels = mbconv_min(chunk, shape->out_width - first);
-      run(&arguments, pixels, rows, y);
-      if (map) map(pixels * y_stride, y, y);
-      for (size_t i = 0; i < k; i++) rows[i] += pixels * shape->stride * channels;
-      y += pixels * y_stride;
-    }
+    depthwise_row(strip, group, &arguments, o, 0, borders.left, false, y);
+    depthwise_row(strip, group, &arguments, o, borders.left, borders.right, true, y + borders.left * y_stride);
+    depthwise_row(strip, group, &arguments, o, borders.right, width, false, y + borders.right * y_stride);
   }
 }
 

@@ -37,7 +37,8 @@ struct mbconv_pointwise_panel {
   float lo, hi;         /* the clamp applied last; -inf and +inf for none. NaN passes through */
 };
 
-/* Some tiles, one after the other: y[p][c] = clamp(start[c] + sum over k ascending of w[k][c] * x[p][k] (+ residual[p][c])).
+/* Some tiles, one after the other:
+ *   y[p][c] = clamp(start[c] + sum over k ascending of w[k][c] * x[p][k] (+ residual[p][c]))
  *   pixels    of each tile, 1 .. tile height
  *   tiles     >= 1; p runs to pixels * tiles
  *   x         pixel p at x + p * x_stride; k floats are read

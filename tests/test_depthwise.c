@@ -309,8 +309,31 @@ static void check_random_shapes(struct test *t, uint64_t *state) {
   }
 }
 
+/* Whole groups of channels and rows wide enough that the inner windows are read from the image itself. */
+static void check_wide_rows(struct test *t, uint64_t *state) {
+  const size_t channels = t->kernels->pointwise[0].channels;
+  for (size_t kernel = 3; kernel <= 7; kernel += 2) {
+    for (size_t stride = 1; stride <= 2; stride++) {
+      for (size_t width = 20 * stride; width < 20 * stride + (t->small ? 4 : 24); width++) {
+        const size_t most = kernel - 1;
+        struct shape s = {.batch = 1};
+        s.desc = (mbconv_depthwise_desc){
+            .height = test_random_size(state, 1, 4),
+            .width = width,
+            .channels = channels * test_random_size(state, 1, 3),
+            .kernel = kernel,
+            .stride = stride,
+            .pad = {most, test_random_size(state, 0, most), most, test_random_size(state, 0, most)}};
+        decorate(state, &s);
+        check_shape(t, state, &s);
+      }
+    }
+  }
+}
+
 void test_depthwise(struct test *t) {
   uint64_t state = t->seed;
+  check_wide_rows(t, &state);
   check_kernels(t, &state);
   check_pads(t, &state);
   check_random_shapes(t, &state);
