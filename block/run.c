@@ -11,6 +11,7 @@
 #include "block.h"
 #include "parallel.h"
 #include "status.h"
+#include "transpose.h"
 
 /* ---- Scratch ----------------------------------------------------------------------------------------------------- */
 
@@ -175,8 +176,8 @@ static void run_project(void *argument, size_t index) {
     const size_t count = mbconv_min(MBCONV_PROJECTED_PIXELS, end - begin);
     if (transposed) {
       project_pixels(run, begin, count, strip, stages->project.padded, true);
-      stages->kernels->transpose(count, out, strip, stages->project.padded, run->y + begin, pixels,
-                                 stages->residual ? run->x + begin : NULL);
+      mbconv_transpose(stages->kernels, count, out, strip, stages->project.padded, run->y + begin, pixels,
+                       stages->residual ? run->x + begin : NULL);
     } else {
       project_pixels(run, begin, count, run->y + begin * out, out, false);
     }

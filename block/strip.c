@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fold.h"
+#include "transpose.h"
 
 enum { MAX_KERNEL = 7 };
 
@@ -166,7 +167,7 @@ static void copy_columns(const struct strip *strip, const struct group *group, s
   if (strip->stages->layout == MBCONV_NCHW) {
     const size_t plane = shape->height * width;
     const float *from = strip->x + group->first * plane + r * width + first;
-    strip->stages->kernels->transpose(group->channels, last - first, from, plane, to, stride, NULL);
+    mbconv_transpose(strip->stages->kernels, group->channels, last - first, from, plane, to, stride, NULL);
     return;
   }
   const float *from = strip->x + (r * width + first) * all + group->first;
@@ -345,15 +346,15 @@ void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_p
     next = mbconv_max(next, last);
     const size_t in_plane = shape->height * shape->width;
     if (scratch->x && !target->x_ready)
-      stages->kernels->transpose(shape->in_channels, strip.fresh_rows * shape->width,
-                                 x + strip.fresh_first * shape->width, in_plane, scratch->x, shape->in_channels, NULL);
+      mbconv_transpose(stages->kernels, shape->in_channels, strip.fresh_rows * shape->width,
+                       x + strip.fresh_first * shape->width, in_plane, scratch->x, shape->in_channels, NULL);
     if (shape->expand) find_pixels(&strip);
     run_groups(&strip, target);
     if (scratch->y && !plan->hidden) {
       const size_t first_pixel = first * shape->out_width;
-      stages->kernels->transpose(rows * shape->out_width, shape->out_channels, scratch->y, stages->project.padded,
-                                 target->y + first_pixel, shape->out_height * shape->out_width,
-                                 stages->residual ? x + first_pixel : NULL);
+      mbconv_transpose(stages->kernels, rows * shape->out_width, shape->out_channels, scratch->y,
+                       stages->project.padded, target->y + first_pixel, shape->out_height * shape->out_width,
+                       stages->residual ? x + first_pixel : NULL);
     }
   }
 }

@@ -5,12 +5,16 @@
 set(MBCONV_KERNEL_SOURCES)
 set(MBCONV_SET_DEFINITIONS)
 
-# mbconv_add_set(name flags...): kernels/{pointwise,depthwise,activation,channel,transpose,set}_<name>.c, silu_sleef_<name>.c
+# mbconv_add_set(name flags...): kernels/{pointwise,depthwise,activation,channel,set}_<name>.c, silu_sleef_<name>.c, and
+# transpose_<name>.c if the set has one of its own
 function(mbconv_add_set name)
   set(files)
-  foreach(part pointwise depthwise activation channel transpose set)
+  foreach(part pointwise depthwise activation channel set)
     list(APPEND files kernels/${part}_${name}.c)
   endforeach()
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/kernels/transpose_${name}.c)
+    list(APPEND files kernels/transpose_${name}.c)
+  endif()
   if(MBCONV_SLEEF_OFFERED)
     list(APPEND files kernels/silu_sleef_${name}.c)
   endif()

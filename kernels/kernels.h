@@ -89,12 +89,17 @@ typedef void mbconv_channel_scale_fn(size_t pixels, size_t channels, const float
 
 /* ---- Transposition ----------------------------------------------------------------------------------------------- */
 
-/* NCHW at the door: y[c * y_stride + r] = x[r * x_stride + c] (+ residual[c * y_stride + r]); r < rows, c < columns.
- *   strides   the longer one is that of planes, the shorter one that of pixels: only the order depends on it
- *   y         overlaps neither x nor the residual; some of its floats may be written twice
+/* NCHW at the door. `tiles` tiles, one after the other, x_step apart in x and y_step in y and the residual; each:
+ *   y[c * y_stride + r] = x[r * x_stride + c] (+ residual[c * y_stride + r]); r < tile rows, c < tile columns
+ *   y         overlaps neither x nor the residual
  *   residual  laid out as y, or NULL */
-typedef void mbconv_transpose_fn(size_t rows, size_t columns, const float *x, size_t x_stride, float *y,
-                                 size_t y_stride, const float *residual);
+typedef void mbconv_transpose_fn(size_t tiles, const float *x, size_t x_stride, size_t x_step, float *y,
+                                 size_t y_stride, size_t y_step, const float *residual);
+
+struct mbconv_transpose_tile {
+  size_t rows, columns;
+  mbconv_transpose_fn *run;
+};
 
 /* ---- The set ----------------------------------------------------------------------------------------------------- */
 
@@ -110,7 +115,7 @@ struct mbconv_kernels {
   mbconv_activation_fn *activation[2][MBCONV_HARD_SWISH + 1];
   mbconv_channel_sum_fn *channel_sum;
   mbconv_channel_scale_fn *channel_scale;
-  mbconv_transpose_fn *transpose;
+  struct mbconv_transpose_tile transpose;
   mbconv_silu fastest_silu; /* what AUTO means, backed by bench/RESULTS.md */
 };
 

@@ -14,6 +14,6 @@ mbconv_activation_fn mbconv_relu_avx2, mbconv_relu6_avx2, mbconv_hard_sigmoid_av
     mbconv_none_avx2, mbconv_silu_avx2, mbconv_sigmoid_avx2, mbconv_silu_sleef_avx2, mbconv_sigmoid_sleef_avx2;
 mbconv_channel_sum_fn mbconv_channel_sum_avx2;
 mbconv_channel_scale_fn mbconv_channel_scale_avx2;
-mbconv_transpose_fn mbconv_transpose_avx2;
+mbconv_transpose_fn mbconv_transpose_avx2_8x4;
 
 #endif

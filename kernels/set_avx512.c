@@ -5,6 +5,8 @@
  */
 #include "set_avx512.h"
 
+#include "set_avx2.h" /* its transposition: a CPU with AVX-512 has AVX2 */
+
 #ifdef MBCONV_SLEEF
 #define SILU_SLEEF mbconv_silu_sleef_avx512
 #define SIGMOID_SLEEF mbconv_sigmoid_sleef_avx512
@@ -26,6 +28,6 @@ const struct mbconv_kernels mbconv_kernels_avx512 = {
                     mbconv_sigmoid_avx512, mbconv_hard_sigmoid_avx512, mbconv_hard_swish_avx512}},
     .channel_sum = mbconv_channel_sum_avx512,
     .channel_scale = mbconv_channel_scale_avx512,
-    .transpose = mbconv_transpose_avx512,
+    .transpose = {.rows = 8, .columns = 4, .run = mbconv_transpose_avx2_8x4},
     .fastest_silu = MBCONV_SILU_INLINE,
 };

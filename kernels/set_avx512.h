@@ -15,6 +15,5 @@ mbconv_activation_fn mbconv_none_avx512, mbconv_relu_avx512, mbconv_relu6_avx512
     mbconv_sigmoid_sleef_avx512;
 mbconv_channel_sum_fn mbconv_channel_sum_avx512;
 mbconv_channel_scale_fn mbconv_channel_scale_avx512;
-mbconv_transpose_fn mbconv_transpose_avx512;
 
 #endif

@@ -26,6 +26,6 @@ const struct mbconv_kernels mbconv_kernels_neon = {
                     mbconv_hard_sigmoid_neon, mbconv_hard_swish_neon}},
     .channel_sum = mbconv_channel_sum_neon,
     .channel_scale = mbconv_channel_scale_neon,
-    .transpose = mbconv_transpose_neon,
+    .transpose = {.rows = 4, .columns = 4, .run = mbconv_transpose_neon_4x4},
     .fastest_silu = MBCONV_SILU_INLINE,
 };

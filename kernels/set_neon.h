@@ -14,6 +14,6 @@ mbconv_activation_fn mbconv_relu_neon, mbconv_relu6_neon, mbconv_hard_sigmoid_ne
     mbconv_none_neon, mbconv_silu_neon, mbconv_sigmoid_neon, mbconv_silu_sleef_neon, mbconv_sigmoid_sleef_neon;
 mbconv_channel_sum_fn mbconv_channel_sum_neon;
 mbconv_channel_scale_fn mbconv_channel_scale_neon;
-mbconv_transpose_fn mbconv_transpose_neon;
+mbconv_transpose_fn mbconv_transpose_neon_4x4;
 
 #endif

@@ -33,6 +33,6 @@ const struct mbconv_kernels mbconv_kernels_scalar = {
                     mbconv_sigmoid_scalar, mbconv_hard_sigmoid_scalar, mbconv_hard_swish_scalar}},
     .channel_sum = mbconv_channel_sum_scalar,
     .channel_scale = mbconv_channel_scale_scalar,
-    .transpose = mbconv_transpose_scalar,
+    .transpose = {.rows = 1, .columns = 1, .run = mbconv_transpose_scalar_1x1},
     .fastest_silu = FASTEST_SILU,
 };

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Transposition on NEON, 4 rows x 4 columns at a time: two permutations for each vector.
- *
- * Order   Planes are long and far apart, pixels short and close together. 4 planes are walked at a time: if they are a
- *         multiple of 4 KB apart, their lines share one set of L1, which may have 4 ways only. They are walked for RUN
- *         pixels, some lines of each, while the pixels' lines stay in L1 for the other planes.
- * Edges   The last rows and columns are done as a whole tile, some of them a second time. Fewer are left to plain C.
  */
 #include "set_neon.h"
-#include "set_scalar.h"
 #include "vec_neon.h"
-
-enum { ROWS = 4, COLUMNS = 4, RUN = 64 };
 
 ALWAYS_INLINE float32x4_t low_halves(float32x4_t a, float32x4_t b) {
   return vreinterpretq_f32_f64(vzip1q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
@@ -58,40 +50,10 @@ __attribute__((noinline)) static void walk_added(size_t tiles, const float *x, s
   walk(tiles, x, x_stride, x_step, y, y_stride, y_step, true, residual);
 }
 
-/* Rows or columns: how many there are, in all and in a tile, and how far apart they are in x and y. */
-struct axis {
-  size_t count, tile, x_step, y_step;
-};
-
-/* All planes, of the pixels from `first` on that `tiles` tiles hold. */
-static void run(const struct axis *planes, const struct axis *pixels, size_t first, size_t tiles, const float *x,
-                size_t x_stride, float *y, size_t y_stride, const float *residual) {
-  const size_t x_step = pixels->tile * pixels->x_step, y_step = pixels->tile * pixels->y_step;
-  const size_t last = planes->count - planes->tile;
-  for (size_t i = 0; i < planes->count; i += planes->tile) {
-    const size_t plane = i < last ? i : last;
-    const float *from = x + plane * planes->x_step + first * pixels->x_step;
-    const size_t to = plane * planes->y_step + first * pixels->y_step;
-    if (residual)
-      walk_added(tiles, from, x_stride, x_step, y + to, y_stride, y_step, residual + to);
-    else
-      walk_plain(tiles, from, x_stride, x_step, y + to, y_stride, y_step);
-  }
-}
-
-void mbconv_transpose_neon(size_t rows, size_t columns, const float *x, size_t x_stride, float *y, size_t y_stride,
-                           const float *residual) {
-  if (rows < ROWS || columns < COLUMNS) {
-    mbconv_transpose_scalar(rows, columns, x, x_stride, y, y_stride, residual);
-    return;
-  }
-  const struct axis row = {rows, ROWS, x_stride, 1}, column = {columns, COLUMNS, 1, y_stride};
-  const bool rows_are_planes = x_stride > y_stride;
-  const struct axis planes = rows_are_planes ? row : column, pixels = rows_are_planes ? column : row;
-  for (size_t first = 0; first + pixels.tile <= pixels.count; first += RUN) {
-    const size_t most = pixels.count - first < RUN ? pixels.count - first : RUN;
-    run(&planes, &pixels, first, most / pixels.tile, x, x_stride, y, y_stride, residual);
-  }
-  if (pixels.count % pixels.tile)
-    run(&planes, &pixels, pixels.count - pixels.tile, 1, x, x_stride, y, y_stride, residual);
+void mbconv_transpose_neon_4x4(size_t tiles, const float *x, size_t x_stride, size_t x_step, float *y, size_t y_stride,
+                               size_t y_step, const float *residual) {
+  if (residual)
+    walk_added(tiles, x, x_stride, x_step, y, y_stride, y_step, residual);
+  else
+    walk_plain(tiles, x, x_stride, x_step, y, y_stride, y_step);
 }

@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Transposition in plain C: in squares, so that a cache line that is touched is used while it is in L1.
+ * Transposition in plain C, a float at a time.
  */
 #include "set_scalar.h"
 
-enum { SQUARE = 8 };
-
-static inline size_t end_of(size_t begin, size_t n) { return n - begin < SQUARE ? n : begin + SQUARE; }
-
-void mbconv_transpose_scalar(size_t rows, size_t columns, const float *x, size_t x_stride, float *y, size_t y_stride,
-                             const float *residual) {
-  for (size_t c0 = 0; c0 < columns; c0 += SQUARE) {
-    for (size_t r0 = 0; r0 < rows; r0 += SQUARE) {
-      for (size_t c = c0; c < end_of(c0, columns); c++) {
-        for (size_t r = r0; r < end_of(r0, rows); r++) {
-          const float v = x[r * x_stride + c];
-          y[c * y_stride + r] = residual ? v + residual[c * y_stride + r] : v;
-        }
-      }
-    }
+void mbconv_transpose_scalar_1x1(size_t tiles, const float *x, size_t x_stride, size_t x_step, float *y,
+                                 size_t y_stride, size_t y_step, const float *residual) {
+  (void)x_stride;
+  (void)y_stride;
+  for (size_t i = 0; i < tiles; i++) {
+    const float v = x[i * x_step];
+    y[i * y_step] = residual ? v + residual[i * y_step] : v;
   }
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "test.h"
+#include "transpose.h"
 
 enum { MOST = 2 * MBCONV_MAX_LANES + 1, GAP = 5, FAR = 100 };
 
@@ -26,7 +27,7 @@ static void sprinkle(uint64_t *state, float *x, size_t rows, size_t row, size_t 
 static void check(struct test *t, const struct shape *s, const struct test_buffer *x, const float *residual) {
   struct test_buffer y;
   test_buffer_new(&y, (s->columns - 1) * s->y_stride + s->rows, s->guard);
-  t->kernels->transpose(s->rows, s->columns, x->data, s->x_stride, y.data, s->y_stride, residual);
+  mbconv_transpose(t->kernels, s->rows, s->columns, x->data, s->x_stride, y.data, s->y_stride, residual);
   size_t wrong = 0, where_row = 0, where_column = 0;
   for (size_t c = 0; c < s->columns; c++) {
     for (size_t r = 0; r < s->rows; r++) {
