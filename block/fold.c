@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "size.h"
 #include "status.h"
 
 mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_t channels, bool weights_needed,
@@ -37,4 +38,18 @@ double mbconv_fold(const mbconv_conv *conv, size_t channel, float *bias) {
   }
   *bias = (float)start;
   return scale;
+}
+
+size_t mbconv_depthwise_packed(const struct mbconv_kernels *kernels, size_t channels, size_t kernel, bool *overflow) {
+  return mbconv_multiply(mbconv_round_up(channels, kernels->lanes), kernel * kernel + 1, overflow);
+}
+
+void mbconv_depthwise_pack(const struct mbconv_kernels *kernels, size_t channels, size_t kernel,
+                           const mbconv_conv *conv, float *packed) {
+  const size_t lanes = kernels->lanes, taps = kernel * kernel;
+  for (size_t c = 0; c < channels; c++) {
+    float *lane = packed + c / lanes * lanes * (taps + 1) + c % lanes;
+    const double scale = mbconv_fold(conv, c, lane);
+    for (size_t t = 0; t < taps; t++) lane[(t + 1) * lanes] = (float)(conv->weight[c * taps + t] * scale);
+  }
 }

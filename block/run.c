@@ -22,7 +22,7 @@ static struct mbconv_plan plan_of(const mbconv_block *block, size_t threads) {
 
 /* The scratch of a run: `threads` strip scratches one after the other, then what they share. */
 struct scratch {
-  struct mbconv_cursor threads;
+  char *threads;
   size_t thread_bytes;
   float *hidden, *narrow;
   float *sums; /* channel sums, then means, then scales */
@@ -38,7 +38,7 @@ static size_t lay_out_scratch(const mbconv_block *block, const struct mbconv_pla
   mbconv_strip_scratch_take(stages, plan, &one, &unused);
   *scratch = (struct scratch){.thread_bytes = one.used};
   struct mbconv_cursor cursor = {.base = memory ? mbconv_align(memory) : NULL};
-  scratch->threads.base = mbconv_take(&cursor, threads, one.used);
+  scratch->threads = mbconv_take(&cursor, threads, one.used);
   const size_t expanded = shape->expanded_channels;
   if (plan->hidden) {
     const size_t pixels = mbconv_multiply(shape->out_height, shape->out_width, &cursor.overflow);
@@ -57,12 +57,16 @@ static size_t lay_out_scratch(const mbconv_block *block, const struct mbconv_pla
   return overflow ? SIZE_MAX : bytes;
 }
 
-/* Fewer threads may need more, because their strips are higher: the query allows for any number up to `threads`. */
+/* Fewer threads may need more, because their strips are higher or their groups larger: the query allows for any number
+ * up to `threads`. From one thread per row and per tile of channels on, every strip is one row and each thread adds as
+ * much. */
 size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads) {
-  const struct mbconv_shape *shape = &block->stages.shape;
+  const struct mbconv_stages *stages = &block->stages;
+  const size_t tiles = stages->shape.expanded_channels / stages->kernels->pointwise[0].channels;
+  const size_t settled = mbconv_max(stages->shape.out_height, tiles);
   size_t most = 0;
   for (size_t count = 1; count <= mbconv_max(threads, 1); count++) {
-    if (count > shape->out_height) count = threads; /* from here on every strip is one row, more threads need more */
+    if (count > settled) count = threads;
     const struct mbconv_plan plan = plan_of(block, count);
     struct scratch scratch;
     most = mbconv_max(most, lay_out_scratch(block, &plan, count, NULL, &scratch));
@@ -84,7 +88,7 @@ struct run {
 };
 
 static struct mbconv_strip_scratch scratch_of(const struct run *run, size_t index) {
-  struct mbconv_cursor cursor = {.base = run->scratch.threads.base + index * run->scratch.thread_bytes};
+  struct mbconv_cursor cursor = {.base = run->scratch.threads + index * run->scratch.thread_bytes};
   struct mbconv_strip_scratch scratch;
   mbconv_strip_scratch_take(&run->block->stages, &run->plan, &cursor, &scratch);
   return scratch;

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "fold.h"
 #include "transpose.h"
 
 enum { MAX_KERNEL = 7 };
@@ -356,19 +355,5 @@ void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_p
                        stages->project.padded, target->y + first_pixel, shape->out_height * shape->out_width,
                        stages->residual ? x + first_pixel : NULL);
     }
-  }
-}
-
-size_t mbconv_depthwise_packed(const struct mbconv_kernels *kernels, size_t channels, size_t kernel, bool *overflow) {
-  return mbconv_multiply(mbconv_round_up(channels, kernels->lanes), kernel * kernel + 1, overflow);
-}
-
-void mbconv_depthwise_pack(const struct mbconv_kernels *kernels, size_t channels, size_t kernel,
-                           const mbconv_conv *conv, float *packed) {
-  const size_t lanes = kernels->lanes, taps = kernel * kernel;
-  for (size_t c = 0; c < channels; c++) {
-    float *lane = packed + c / lanes * lanes * (taps + 1) + c % lanes;
-    const double scale = mbconv_fold(conv, c, lane);
-    for (size_t t = 0; t < taps; t++) lane[(t + 1) * lanes] = (float)(conv->weight[c * taps + t] * scale);
   }
 }

@@ -60,11 +60,4 @@ void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_p
                        const struct mbconv_strip_scratch *scratch, const float *x,
                        const struct mbconv_strip_target *target, size_t begin, size_t end);
 
-/* Floats of the packed depthwise weights. */
-size_t mbconv_depthwise_packed(const struct mbconv_kernels *kernels, size_t channels, size_t kernel, bool *overflow);
-
-/* Folds and packs `conv`, weight [channels][k][k]. */
-void mbconv_depthwise_pack(const struct mbconv_kernels *kernels, size_t channels, size_t kernel,
-                           const mbconv_conv *conv, float *packed);
-
 #endif

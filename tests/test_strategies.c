@@ -26,6 +26,7 @@ static const struct strategy strategies[] = {
     {"split", "channel split:", "groups shared out, then pixels:", 14, 9, 8, 150, 8, 3, 1, true, false, ALL, 32},
     {"few rows", "row ring:", "groups shared out, then pixels:", 13, 7, 8, 150, 9, 5, 2, true, false, 2, ALL},
     {"unfused", "unfused:", "row ring:", 20, 6, 8, 40, 8, 3, 1, true, false, ALL, ALL},
+    {"many groups", "unfused:", "groups shared out, then pixels:", 3, 3, 4, 400, 4, 3, 1, true, false, ALL, ALL},
     {"no expand", "row ring:", "row ring:", 12, 9, 40, 40, 9, 3, 1, false, false, 2, ALL},
     {"no copy", "row ring:", "row ring:", 12, 40, 32, 32, 9, 5, 1, false, false, 2, ALL},
     {"no copy, stride 2", "row ring:", "row ring:", 11, 61, 32, 32, 9, 3, 2, false, false, 2, ALL},
@@ -63,6 +64,18 @@ static void check_description(struct test *t, const struct block_subject *subjec
   mbconv_block_destroy(block);
 }
 
+/* Scratch for up to n threads is enough for fewer. */
+static void check_scratch(struct test *t, const struct block_subject *subject, const struct block_run *run) {
+  mbconv_block *block = block_create(t, &subject->block, run);
+  if (!block) return;
+  for (size_t threads = 2; threads <= 130; threads++) {
+    const size_t fewer = mbconv_block_scratch_size(block, threads - 1),
+                 size = mbconv_block_scratch_size(block, threads);
+    test_check(t, fewer <= size, "%zu threads: %zu bytes, one less: %zu", threads, size, fewer);
+  }
+  mbconv_block_destroy(block);
+}
+
 static void check_strategy(struct test *t, const struct strategy *s, mbconv_activation_kind activation) {
   const size_t counts[] = {1, 2, 3, 7};
   const struct block_parts parts = {.expand = s->expand,
@@ -81,6 +94,7 @@ static void check_strategy(struct test *t, const struct strategy *s, mbconv_acti
     run.group_channels = s->group_channels;
     run.threads = counts[i];
     run.parallel_for = counts[i] == 3 ? parallel_reversed : parallel_pthreads;
+    if (counts[i] == 1) check_scratch(t, &subject, &run);
     check_description(t, &subject, &run, counts[i] == 1 ? s->alone : s->shared);
     for (int layout = MBCONV_NHWC; layout <= MBCONV_NCHW; layout++) {
       run.layout = (mbconv_layout)layout;
