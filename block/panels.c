@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "panels.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "fold.h"
@@ -58,7 +57,6 @@ static void run_staged(const struct mbconv_pointwise_tile *tile, const struct mb
   for (size_t p = 0; p < pixels; p++) {
     rows[p] = staged + p * width;
     for (size_t c = panel->channels; c < width; c++) rows[p][c] = 0.0f;
-    if (!panel->bias) memcpy(rows[p], y[p] + y_offset, bytes);
     if (residual) memcpy(staged_residual + p * width, residual + p * panel->r_stride, bytes);
   }
   tile->run(&whole, pixels, 1, x, rows, 0, residual ? staged_residual : NULL);
@@ -105,7 +103,6 @@ static void run_panel(const struct mbconv_pointwise_tile *tile, const struct mbc
 
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {
   if (run->pixels == 0) return;
-  const bool last = run->first_k + run->k == panels->k;
   const size_t wide = panels->wide->channels;
   for (size_t c = 0; c < run->channels; c += wide) {
     const size_t channel = run->first_channel + c;
@@ -113,15 +110,15 @@ void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_p
     const struct mbconv_pointwise_tile *tile = width < wide ? panels->narrow : panels->wide;
     const float *data = panels->data + channel * (panels->k + 1);
     const struct mbconv_pointwise_panel panel = {
-        .k = run->k,
-        .bias = run->first_k == 0 ? data : NULL,
-        .weights = data + (1 + run->first_k) * width,
+        .k = panels->k,
+        .bias = data,
+        .weights = data + width,
         .channels = run->y_padded ? width : mbconv_min(width, run->channels - c),
         .x_stride = run->x_stride,
         .r_stride = run->r_stride,
-        .lo = last ? run->lo : -INFINITY,
-        .hi = last ? run->hi : INFINITY,
+        .lo = run->lo,
+        .hi = run->hi,
     };
-    run_panel(tile, &panel, run, run->y_offset + c, last && run->residual ? run->residual + c : NULL);
+    run_panel(tile, &panel, run, run->y_offset + c, run->residual ? run->residual + c : NULL);
   }
 }

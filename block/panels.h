@@ -27,10 +27,9 @@ void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv);
 
 size_t mbconv_panels_bytes(const struct mbconv_panels *panels);
 
-/* A run of pixels through a range of channels and of k. */
+/* A run of pixels through a range of channels. */
 struct mbconv_pointwise_run {
   size_t pixels;
-  size_t first_k, k;              /* the segment of the chain that x holds */
   size_t first_channel, channels; /* first_channel is a multiple of the wide tile's channels */
   const float *x;                 /* pixel p at x + p * x_stride */
   size_t x_stride;
@@ -43,7 +42,6 @@ struct mbconv_pointwise_run {
   float lo, hi;
 };
 
-/* Starts chains from the bias if first_k is 0, else from y; adds the residual and clamps with the last segment of k. */
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run);
 
 #endif
