@@ -12,10 +12,12 @@ enum { MAX_TILE_PIXELS = 32, MAX_TILE = 32 * 32 };
 enum { MAX_DENSE = 120 };
 
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
-                        struct mbconv_cursor *cursor) {
+                        bool whole_vectors, struct mbconv_cursor *cursor) {
   const struct mbconv_pointwise_tile *wide = &kernels->pointwise[0], *narrow = &kernels->pointwise[1];
   const size_t rest = channels % wide->channels;
-  const bool ends_narrow = rest > 0 && narrow->run && rest <= narrow->channels;
+  bool ends_narrow = rest > 0 && narrow->run && rest <= narrow->channels;
+  if (wide->tails && rest != narrow->channels) ends_narrow = false;
+  if (whole_vectors && narrow->channels % kernels->lanes) ends_narrow = false;
   panels->wide = wide;
   panels->narrow = ends_narrow ? narrow : NULL;
   panels->k = k;

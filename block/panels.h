@@ -3,7 +3,8 @@
  * The packed weights of a 1x1 convolution and the loops over its tiles.
  *
  * Output channels are cut into panels as wide as the set's wide tile, each [bias | weights of k 0 | weights of k 1
- * ...]; the last is as wide as the narrow tile if its channels fit into that.
+ * ...]; the last is as wide as the narrow tile if its channels fit into that (are as many, where the wide tile takes
+ * tails: those need no stage).
  */
 #ifndef MBCONV_PANELS_H
 #define MBCONV_PANELS_H
@@ -18,9 +19,10 @@ struct mbconv_panels {
   float *data;
 };
 
-/* Sets everything but the weights; takes their memory from the cursor. */
+/* Sets everything but the weights; takes their memory from the cursor. `whole_vectors`: padded pixels are read by whole
+ * vectors. */
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
-                        struct mbconv_cursor *cursor);
+                        bool whole_vectors, struct mbconv_cursor *cursor);
 
 /* Folds and packs `conv`, weight [channels][k]. */
 void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv);

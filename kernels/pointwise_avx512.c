@@ -4,7 +4,7 @@
  *
  * An FMA can broadcast a float of memory itself, so that a step is one load of weights and 28 FMAs, each with a pixel
  * as its operand. 28 chains are more than the 8 that hide the latency (4 cycles, 1 or 2 a cycle). Masks make partial
- * channels as fast as full ones: no narrow tile is needed.
+ * channels as fast as full ones. For a rest of 8 channels the set has AVX2's 12x8.
  *
  *     vector registers       general registers
  *     sums     28            x          4   (one per group of 7 pixels)

@@ -221,7 +221,7 @@ static void check_tile(struct test *t, size_t which) {
   test_at(t, "tile %zu", which);
   const size_t scalar_width = mbconv_kernels_scalar.pointwise[0].channels;
   if (!test_check(t, tile->pixels <= MAX_PIXELS, "%zu pixels", tile->pixels)) return;
-  if (!test_check(t, tile->channels % t->kernels->lanes == 0, "%zu channels", tile->channels)) return;
+  if (which == 0 && !test_check(t, tile->channels % t->kernels->lanes == 0, "%zu channels", tile->channels)) return;
   if (!test_check(t, tile->channels % scalar_width == 0, "%zu channels", tile->channels)) return;
   for (size_t i = 0; i < (t->small ? 5 : sizeof ks / sizeof *ks); i++) {
     for (size_t m = 0; m < MODES; m++) {
