@@ -8,9 +8,9 @@
  * and read once, may take twice as much. */
 enum { MOST_BYTES = 320 * 1024, LEAST_BYTES = 32 * 1024, ASSUMED_L2_BYTES = 512 * 1024, ONE_STRIP = 2 };
 
-/* Channels of a group: few, so that the depthwise finds what the expand wrote in L1; but several panels of weights, for
- * the depthwise's loop over channels is the inner one. */
-enum { GROUP_CHANNELS = 48 };
+/* Channels of a group: 48, or so few that the ring's rows for one output row are in L1 when the depthwise reads them;
+ * but not fewer for its own sake, for the depthwise's loop over channels is the inner one. */
+enum { GROUP_CHANNELS = 48, L1_BYTES = 34 * 1024 };
 
 /* With squeeze-excite: 1/12 of the stored output for rings, which leaves something of the tenth for odds and ends; and
  * pixels of an expand run that make several tiles of every set. */
@@ -64,12 +64,18 @@ static size_t even_groups(const struct mbconv_shape *shape, size_t tile_channels
   return best;
 }
 
-/* Groups that fit into L1 if there is an expand to write them, then as few strips as L2 allows, of even height. If a
- * group's ring for one row does not fit either, more groups. */
+static size_t fused_groups(const struct mbconv_shape *shape, size_t tile_channels) {
+  if (!shape->expand) return 1;
+  const struct mbconv_plan tile = complete(shape, tile_channels, 1, tile_channels);
+  const size_t bytes = tile.ring_rows * tile.ring_width * tile_channels * sizeof(float);
+  const size_t fit = mbconv_max(L1_BYTES / bytes, 1) * tile_channels, channels = mbconv_min(fit, GROUP_CHANNELS);
+  return even_groups(shape, tile_channels, (shape->expanded_channels + channels - 1) / channels);
+}
+
+/* Groups for L1 if there is an expand to write them, then as few strips as L2 allows, of even height. If a group's ring
+ * for one row does not fit into that, more groups. */
 static struct mbconv_plan choose_fused(const struct mbconv_shape *shape, size_t tile_channels, size_t budget) {
-  size_t groups = 1;
-  if (shape->expand)
-    groups = even_groups(shape, tile_channels, (shape->expanded_channels + GROUP_CHANNELS - 1) / GROUP_CHANNELS);
+  size_t groups = fused_groups(shape, tile_channels);
   struct mbconv_plan plan = with_groups(shape, tile_channels, shape->out_height, groups);
   if (scratch_floats(shape, &plan, 1) <= ONE_STRIP * budget) return plan;
   while (plan.strip_rows > 1) {

@@ -32,9 +32,9 @@ ALWAYS_INLINE struct limits limits_of(const struct mbconv_pointwise_panel *panel
   return (struct limits){_mm256_broadcast_ss(&panel->lo), _mm256_broadcast_ss(&panel->hi)};
 }
 
-/* The asm keeps sum by sum in order: gcc 12 would take the maximum of all of them first, for 3 cycles a tile. */
+/* Sum by sum: gcc 12 would take the maximum of all of them first, for 3 cycles a tile. */
 ALWAYS_INLINE void finish(const bool add, struct limits limits, float *y, const float *residual, size_t r, __m256 sum) {
-  __asm__ volatile("" : "+x"(sum)::"memory");
+  in_order(&sum);
   if (add) sum = _mm256_add_ps(sum, _mm256_loadu_ps(residual + r));
   _mm256_storeu_ps(y, clamp(sum, limits.lo, limits.hi));
 }
