@@ -14,6 +14,7 @@
 
 struct mbconv_panels {
   const struct mbconv_pointwise_tile *wide, *narrow; /* narrow NULL: all panels are wide */
+  mbconv_gemv_fn *gemv;
   size_t k, channels;
   size_t padded; /* the widths of all panels: what a pixel of scratch must hold */
   float *data;

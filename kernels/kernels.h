@@ -55,6 +55,13 @@ struct mbconv_pointwise_tile {
   mbconv_pointwise_fn *run;
 };
 
+/* One pixel through whole panels of the wide tile, which follow each other in memory, each its bias and its weights:
+ *   y[c] = clamp(bias[c] + sum over k ascending of w[k][c] * x[k] (+ residual[c])), c < panels * tile width
+ *   first     of the panels
+ *   residual  or NULL; may be y */
+typedef void mbconv_gemv_fn(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
+                            const float *residual);
+
 /* ---- Depthwise --------------------------------------------------------------------------------------------------- */
 
 /* What all rows of one channel group have in common. */
@@ -107,6 +114,7 @@ struct mbconv_kernels {
   size_t lanes;
   /* [0] wide; [1] narrow, for the last panel when no more channels are left than its width (run NULL: none). */
   struct mbconv_pointwise_tile pointwise[2];
+  mbconv_gemv_fn *gemv;
   /* [kernel 3, 5, 7][stride 1, 2] */
   mbconv_depthwise_fn *depthwise[3][2];
   /* NONE, RELU, RELU6, HARD_SIGMOID and HARD_SWISH are the same function for both variants, indexed by

@@ -20,6 +20,7 @@ const struct mbconv_kernels mbconv_kernels_avx512 = {
     .lanes = 16,
     .pointwise = {{.pixels = 28, .step = 7, .channels = 16, .tails = true, .run = mbconv_pointwise_avx512_28x16},
                   {.pixels = 12, .step = 1, .channels = 8, .run = mbconv_pointwise_avx2_12x8}},
+    .gemv = mbconv_gemv_avx512,
     .depthwise = {{mbconv_depthwise_avx512_3x3s1, mbconv_depthwise_avx512_3x3s2},
                   {mbconv_depthwise_avx512_5x5s1, mbconv_depthwise_avx512_5x5s2},
                   {mbconv_depthwise_avx512_7x7s1, mbconv_depthwise_avx512_7x7s2}},

@@ -18,6 +18,7 @@ struct suite {
 static const struct suite suites[] = {
     {"dispatch", test_dispatch},
     {"pointwise", test_pointwise},
+    {"gemv", test_gemv},
     {"depthwise", test_depthwise},
     {"channel", test_channel},
     {"transpose", test_transpose},

@@ -134,6 +134,7 @@ bool test_gaps_intact(const float *y, size_t rows, size_t row, size_t stride);
 
 void test_dispatch(struct test *t);
 void test_pointwise(struct test *t);
+void test_gemv(struct test *t);
 void test_depthwise(struct test *t);
 void test_channel(struct test *t);
 void test_transpose(struct test *t);
