@@ -28,7 +28,7 @@ static struct mbconv_plan complete(const struct mbconv_shape *shape, size_t tile
       shape->project ? mbconv_min(mbconv_round_up(group_channels, tile_channels), all_channels) : all_channels;
   plan.groups = (shape->expanded_channels + plan.group_channels - 1) / plan.group_channels;
   plan.hidden = shape->squeeze_excite;
-  plan.ring_rows = (plan.strip_rows - 1) * shape->stride + shape->kernel;
+  plan.ring_rows = mbconv_min((plan.strip_rows - 1) * shape->stride + shape->kernel, shape->height);
   plan.ring_width = mbconv_max(shape->pad_left + shape->width, (shape->out_width - 1) * shape->stride + shape->kernel);
   return plan;
 }
@@ -39,7 +39,7 @@ static size_t budget_of(size_t l2_bytes) {
 }
 
 static size_t scratch_floats(const struct mbconv_shape *shape, const struct mbconv_plan *plan, size_t rings) {
-  const size_t output = plan->hidden ? plan->group_channels : shape->expanded_channels;
+  const size_t output = plan->hidden ? 0 : shape->expanded_channels;
   return rings * plan->ring_rows * plan->ring_width * plan->group_channels +
          plan->strip_rows * shape->out_width * output;
 }
@@ -99,7 +99,7 @@ static struct mbconv_plan choose_hidden(const struct mbconv_shape *shape, size_t
   const size_t tiles = (shape->expanded_channels + tile_channels - 1) / tile_channels;
   struct mbconv_plan best = complete(shape, tile_channels, 1, tile_channels);
   size_t best_run = 0, best_waste = SIZE_MAX;
-  for (size_t groups = 1; groups <= tiles; groups++) {
+  for (size_t groups = fused_groups(shape, tile_channels); groups <= tiles; groups++) {
     struct mbconv_plan fit = {0};
     for (size_t rows = 1; rows <= shape->out_height; rows++) {
       const struct mbconv_plan plan = with_groups(shape, tile_channels, rows, groups);

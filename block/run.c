@@ -42,14 +42,15 @@ static size_t lay_out_scratch(const mbconv_block *block, const struct mbconv_pla
   const size_t expanded = shape->expanded_channels;
   if (plan->hidden) {
     const size_t pixels = mbconv_multiply(shape->out_height, shape->out_width, &cursor.overflow);
-    scratch->hidden = mbconv_take_floats(&cursor, mbconv_multiply(pixels, expanded, &cursor.overflow));
+    scratch->hidden =
+        mbconv_take_floats(&cursor, mbconv_multiply(pixels, mbconv_output_stride(stages), &cursor.overflow));
   }
   if (shape->squeeze_excite) {
-    /* Threads that share out rows must not add up one channel's rows in an order of their own. */
-    const bool by_rows = threads > 1 && !plan->by_groups;
+    /* Threads must not add up one channel's rows in an order of their own. */
     const size_t padded = mbconv_max(expanded, block->excite.expand.padded);
-    scratch->sum_stride = by_rows ? expanded : 0;
-    scratch->sums = mbconv_take_floats(&cursor, by_rows ? mbconv_max(padded, shape->out_height * expanded) : padded);
+    scratch->sum_stride = threads > 1 ? expanded : 0;
+    scratch->sums =
+        mbconv_take_floats(&cursor, threads > 1 ? mbconv_max(padded, shape->out_height * expanded) : padded);
     scratch->narrow = mbconv_take_floats(&cursor, block->excite.reduce.padded);
   }
   bool overflow = cursor.overflow;
@@ -102,8 +103,6 @@ static void run_image(const struct run *run, const struct mbconv_strip_scratch *
   struct mbconv_strip_target target = {
       .y = run->y + image * run->y_size,
       .hidden = run->scratch.hidden,
-      .sums = run->scratch.sums,
-      .sum_stride = run->scratch.sum_stride,
   };
   for (size_t g = first_group; g < last_group; g += step) {
     target.first_group = g;
@@ -140,20 +139,40 @@ static void run_groups(void *argument, size_t index) {
   run_image(run, &scratch, 0, begin, end, 0, stages->shape.out_height);
 }
 
-/* Projects some pixels of the stored depthwise output; with squeeze-excite they are scaled in place first. */
+/* A task's share of the rows of one image: maps the stored depthwise output and sums its channels. */
+static void run_sums(void *argument, size_t index) {
+  const struct run *run = argument;
+  const struct mbconv_stages *stages = &run->block->stages;
+  const struct mbconv_shape *shape = &stages->shape;
+  const size_t stride = mbconv_output_stride(stages);
+  mbconv_activation_fn *map = stages->epilogue.map;
+  size_t begin, end;
+  mbconv_share(shape->out_height, 1, index, run->tasks, &begin, &end);
+  for (size_t r = begin; r < end; r++) {
+    float *row = run->scratch.hidden + r * shape->out_width * stride;
+    if (map) map(shape->out_width * stride, row, row);
+    stages->kernels->channel_sum(shape->out_width, shape->expanded_channels, row, stride,
+                                 run->scratch.sums + r * run->scratch.sum_stride);
+  }
+}
+
+/* Projects some pixels of the stored depthwise output: with squeeze-excite they are scaled in place first, without it
+ * they are mapped. */
 static void project_pixels(const struct run *run, size_t begin, size_t count, float *y, size_t y_stride,
                            bool transposed) {
   const struct mbconv_stages *stages = &run->block->stages;
   const struct mbconv_shape *shape = &stages->shape;
-  const size_t channels = shape->expanded_channels;
-  float *hidden = run->scratch.hidden + begin * channels;
+  const size_t channels = shape->expanded_channels, stride = mbconv_output_stride(stages);
+  float *hidden = run->scratch.hidden + begin * stride;
   if (shape->squeeze_excite)
-    stages->kernels->channel_scale(count, channels, hidden, channels, run->scratch.sums, hidden, channels);
+    stages->kernels->channel_scale(count, channels, hidden, stride, run->scratch.sums, hidden, stride);
+  else if (stages->epilogue.map)
+    stages->epilogue.map(count * stride, hidden, hidden);
   const struct mbconv_pointwise_run part = {
       .pixels = count,
       .channels = shape->out_channels,
       .x = hidden,
-      .x_stride = channels,
+      .x_stride = stride,
       .y = y,
       .y_stride = y_stride,
       .y_padded = transposed,
@@ -206,7 +225,10 @@ static void run_two_phases(struct run *run, const mbconv_threads *threads) {
   for (size_t image = 0; image < images; image++) {
     if (shape->squeeze_excite) memset(scratch->sums, 0, rows * shape->expanded_channels * sizeof(float));
     mbconv_parallel(threads, run->tasks, run->plan.by_groups ? run_groups : run_rows, run);
-    if (shape->squeeze_excite) compute_scales(run);
+    if (shape->squeeze_excite) {
+      mbconv_parallel(threads, run->tasks, run_sums, run);
+      compute_scales(run);
+    }
     mbconv_parallel(threads, run->tasks, run_project, run);
     run->x += run->x_size;
     run->y += run->y_size;

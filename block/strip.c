@@ -16,14 +16,10 @@ static size_t ring_floats(const struct mbconv_plan *plan) {
   return plan->ring_rows * plan->ring_width * plan->group_channels;
 }
 
-/* Between pixels of the depthwise output in scratch: of all groups, or of the one that is about to be stored. */
-static size_t output_stride(const struct mbconv_stages *stages, const struct mbconv_plan *plan) {
-  return plan->hidden ? plan->group_channels : mbconv_round_up(stages->shape.expanded_channels, stages->kernels->lanes);
-}
-
 /* Whether a group's depthwise output is all that lies in its rows, so that the activation can be mapped over each row
- * while it is in L1. If not, it is mapped over the strip when all groups are there. */
-static bool maps_rows(const struct mbconv_plan *plan) { return plan->hidden || plan->groups == 1; }
+ * while it is in L1. If not, it is mapped when all groups are there: over the strip here, over what is stored by
+ * whoever reads that. */
+static bool maps_rows(const struct mbconv_plan *plan) { return plan->groups == 1 && !plan->hidden; }
 
 void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
                                struct mbconv_cursor *cursor, struct mbconv_strip_scratch *scratch) {
@@ -37,8 +33,8 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
   *scratch = (struct mbconv_strip_scratch){0};
   scratch->rings = mbconv_take_floats(cursor, mbconv_multiply(rings, row, overflow));
   scratch->zero_row = mbconv_take_floats(cursor, row);
-  if (shape->project)
-    scratch->output = mbconv_take_floats(cursor, mbconv_multiply(out_pixels, output_stride(stages, plan), overflow));
+  if (shape->project && !plan->hidden)
+    scratch->output = mbconv_take_floats(cursor, mbconv_multiply(out_pixels, mbconv_output_stride(stages), overflow));
   if (transposed && shape->expand)
     scratch->x = mbconv_take_floats(cursor, mbconv_multiply(in_pixels, shape->in_channels, overflow));
   if (transposed && shape->project) {
@@ -259,29 +255,13 @@ static void depthwise(const struct strip *strip, const struct group *group, floa
   }
 }
 
-static void sum_rows(const struct strip *strip, const struct group *group, const struct mbconv_strip_target *target) {
-  const size_t width = strip->stages->shape.out_width, stride = strip->plan->group_channels;
-  const float *output = strip->scratch->output;
-  for (size_t o = 0; o < strip->rows; o++)
-    strip->stages->kernels->channel_sum(width, group->channels, output + o * width * stride, stride,
-                                        target->sums + (strip->first + o) * target->sum_stride + group->first);
-}
-
-static void store(const struct strip *strip, const struct group *group, float *hidden) {
-  const struct mbconv_shape *shape = &strip->stages->shape;
-  const size_t all = shape->expanded_channels, stride = strip->plan->group_channels;
-  hidden += strip->first * shape->out_width * all + group->first;
-  for (size_t p = 0; p < strip->rows * shape->out_width; p++)
-    memcpy(hidden + p * all, strip->scratch->output + p * stride, group->channels * sizeof(float));
-}
-
 /* The depthwise output of all groups to the output strip. */
 static void project(const struct strip *strip, float *y) {
   const struct mbconv_stages *stages = strip->stages;
   const struct mbconv_shape *shape = &stages->shape;
   const bool transposed = stages->layout == MBCONV_NCHW;
   const size_t first_pixel = strip->first * shape->out_width, pixels = strip->rows * shape->out_width;
-  const size_t stride = output_stride(stages, strip->plan);
+  const size_t stride = mbconv_output_stride(stages);
   float *output = strip->scratch->output;
   if (stages->epilogue.map && !maps_rows(strip->plan)) stages->epilogue.map(pixels * stride, output, output);
   const struct mbconv_pointwise_run run = {
@@ -321,10 +301,9 @@ static void run_groups(const struct strip *strip, const struct mbconv_strip_targ
       depthwise(strip, &group, target->y + first_pixel * shape->expanded_channels, shape->expanded_channels);
       continue;
     }
-    depthwise(strip, &group, strip->scratch->output + (plan->hidden ? 0 : first), output_stride(stages, plan));
-    if (!plan->hidden) continue;
-    if (shape->squeeze_excite) sum_rows(strip, &group, target);
-    store(strip, &group, target->hidden);
+    const size_t stride = mbconv_output_stride(stages);
+    float *output = plan->hidden ? target->hidden + first_pixel * stride : strip->scratch->output;
+    depthwise(strip, &group, output + first, stride);
   }
   if (shape->project && !plan->hidden) project(strip, target->y);
 }

@@ -32,7 +32,7 @@ struct mbconv_stages {
 struct mbconv_strip_scratch {
   float *rings;    /* [groups, or 1 if groups need not be kept][ring_rows][ring_width][group_channels] */
   float *zero_row; /* [ring_width][group_channels] */
-  float *output;   /* [strip_rows * out_width][expanded channels, or a group's]: depthwise output */
+  float *output;   /* [strip_rows * out_width][mbconv_output_stride()]: depthwise output, if it is not stored */
   float *x, *y;    /* NCHW: the new input rows and the output strip as pixels */
   float **pixels;  /* where the new input pixels go in the first group's ring */
 };
@@ -42,10 +42,15 @@ struct mbconv_strip_target {
   size_t first_group, last_group; /* groups [first_group, last_group) of the plan */
   bool x_ready;  /* NCHW: the call before was for the same rows, a single strip: scratch->x holds their pixels */
   float *y;      /* the image's output in the object's layout */
-  float *hidden; /* if the plan says so: [out_height * out_width][expanded_channels]; y is not written then */
-  float *sums;   /* squeeze-excite: channel sums of each output row, `sum_stride` apart; 0 adds all rows into one */
-  size_t sum_stride;
+  float *hidden; /* if the plan says so: [out_height * out_width][mbconv_output_stride()], not yet mapped; y is not
+                    written then */
 };
+
+/* Between pixels of the depthwise output in scratch: whole vectors. */
+static inline size_t mbconv_output_stride(const struct mbconv_stages *stages) {
+  return (stages->shape.expanded_channels + stages->kernels->lanes - 1) / stages->kernels->lanes *
+         stages->kernels->lanes;
+}
 
 /* Takes (or counts) the scratch that a thread needs under `plan`. */
 void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
