@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Writes the weights of a PyTorch network as safetensors, which `mbconv run` reads.
 
-    python3 networks/export.py IN.pth OUT.safetensors              a checkpoint: a state dict, or a whole module
+    python3 networks/export.py IN.pth OUT.safetensors              a checkpoint of tensors by name
     python3 networks/export.py --random NAME OUT.safetensors       one of torchvision's networks, with random weights
 
 or, from a live module, `export(module, "OUT.safetensors")`. The tensors keep their names. All become f32; the counters
@@ -50,8 +50,8 @@ def load(path):
         loaded = torch.load(path, map_location="cpu")
     except Exception as error:  # pylint: disable=broad-except # its kind depends on the version
         raise SystemExit(
-            f"export: {path} holds more than tensors, and may run code when loaded; if you trust it, load it yourself "
-            f"and call export(module, path) ({str(error).splitlines()[0]})"
+            f"export: {path} holds more than tensors, and may run code when loaded: if you trust it, load it yourself "
+            "and call export(module, path)"
         ) from error
     for wrapper in ("state_dict", "model_state_dict", "model"):
         if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):
