@@ -5,8 +5,8 @@
     python3 networks/export.py IN.pth OUT.safetensors              a checkpoint of tensors by name
     python3 networks/export.py --random NAME OUT.safetensors       one of torchvision's networks, with random weights
 
-or, from a live module, `export(module, "OUT.safetensors")`. The tensors keep their names. All become f32; the counters
-that batch normalisation keeps for training are left out.
+or, from a live module, `export(module, "OUT.safetensors")`, which also notes the epsilon of its batch normalisations.
+The tensors keep their names. All become f32; the counters that normalisations keep for training are left out.
 """
 
 import argparse
@@ -21,14 +21,15 @@ COUNTER = ".num_batches_tracked"
 
 def export(model, path):
     """Writes `model`, a torch.nn.Module or a dict of tensors by name, to `path`."""
-    tensors = model if isinstance(model, dict) else model.state_dict()
-    write(path, {name: _floats(name, tensor) for name, tensor in tensors.items() if not name.endswith(COUNTER)})
+    tensors, metadata = (model, {}) if isinstance(model, dict) else (model.state_dict(), _metadata(model))
+    arrays = {name: _floats(name, tensor) for name, tensor in tensors.items() if not name.endswith(COUNTER)}
+    write(path, arrays, metadata)
 
 
-def write(path, arrays):
+def write(path, arrays, metadata=None):
     """The format: the header's length in 8 bytes, the header in JSON, padded with blanks, and the tensors' bytes. All
-    little endian. `arrays`: NumPy arrays of f32 by name."""
-    header, end = {}, 0
+    little endian. `arrays`: NumPy arrays of f32 by name; `metadata`: strings by name."""
+    header, end = {"__metadata__": metadata} if metadata else {}, 0
     for name, array in arrays.items():
         begin, end = end, end + array.nbytes
         header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [begin, end]}
@@ -61,6 +62,13 @@ def load(path):
     return loaded
 
 
+def _metadata(module):
+    epsilons = {part.eps for part in module.modules() if hasattr(part, "running_var")}
+    if len(epsilons) > 1:
+        raise ValueError(f"batch normalisations with different epsilons: {sorted(epsilons)}")
+    return {"bn_eps": repr(epsilon) for epsilon in epsilons}
+
+
 def _floats(name, tensor):
     if not tensor.is_floating_point():
         raise ValueError(f"{name} is {tensor.dtype}: there is room for floats only")
@@ -81,11 +89,11 @@ def main():
         sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
         from random_network import random_network  # pylint: disable=import-outside-toplevel # wants torchvision
 
-        tensors = random_network(arguments.random, arguments.seed).state_dict()
+        model = random_network(arguments.random, arguments.seed)
     else:
-        tensors = load(arguments.paths[0])
+        model = load(arguments.paths[0])
     try:
-        export(tensors, arguments.paths[-1])
+        export(model, arguments.paths[-1])
     except ValueError as error:
         sys.exit(f"export: {error}")
 

@@ -49,6 +49,21 @@ class Contender(Peer):
         return y.transpose(0, 2, 3, 1)
 
 
+class NetworkContender(Peer):
+    """As users run it: NCHW in, logits out."""
+
+    description = "NCHW at its input"
+
+    def __init__(self, network, threads):
+        x = np.ascontiguousarray(network.x.transpose(0, 3, 1, 2))
+        self._call = _Call(onnx_model.network_model(network), x, threads, _ALL)
+        empty = _Call(onnx_model.empty_model(), np.zeros((1, 1, 1, 1), np.float32), threads, _ALL)
+        self.calls(self._call.run, empty.run)
+
+    def output(self):
+        return self._call.output()
+
+
 class _Call:
     """A session bound to its buffers."""
 
