@@ -27,7 +27,8 @@ import torch
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "networks"))
 from export import export  # pylint: disable=wrong-import-position
-from random_network import random_images, random_network  # pylint: disable=wrong-import-position
+from random_network import random_images, random_network, randomise  # pylint: disable=wrong-import-position
+from single_blocks import random_input, single_blocks  # pylint: disable=wrong-import-position
 from timm_names import timm_names  # pylint: disable=wrong-import-position
 
 TOLERANCE = 1e-4  # of the largest logit
@@ -49,14 +50,14 @@ class Runner:
         self.isa, self.command = isa, shlex.split(command)
         self.cases = self.failed = 0
 
-    def logits(self, model, images, threads=1, layout="nchw"):
+    def logits(self, model, images, threads=1, layout="nchw", more=()):
         """[batch][classes]. `images`: a tensor [batch][3][height][width]."""
         batch, _, height, width = images.shape
         ordered = images if layout == "nchw" else images.permute(0, 2, 3, 1)
         raw = model.parent / "input.raw"
         raw.write_bytes(ordered.contiguous().numpy().astype("<f4").tobytes())
         arguments = ["--raw-input", raw, "--size", f"{height}x{width}", "--batch", batch, "--raw-output", "-"]
-        arguments += ["--layout", layout, "--isa", self.isa, "--threads", threads]
+        arguments += ["--layout", layout, "--isa", self.isa, "--threads", threads, *more]
         run = subprocess.run([*self.command, "run", model, *map(str, arguments)], capture_output=True, check=False)
         if run.returncode:
             raise RuntimeError(f"status {run.returncode}: {run.stderr.decode(errors='replace').strip()}")
@@ -114,13 +115,13 @@ class Parity:
         self.threads(name, model, images)
         self.other_files(name, module, images)
 
-    def case(self, name, what, model, images, expected):
+    def case(self, name, what, model, images, expected, layout="nchw"):
         first = None
         for runner in self.runners:
 
             def judge(runner=runner):
                 nonlocal first
-                y = runner.logits(model, images)
+                y = runner.logits(model, images, layout=layout)
                 self.worst[name] = max(self.worst.get(name, 0), difference(y, expected))
                 first = y if first is None else first
                 return differs_from_torch(y, expected) or differs(y, first)
@@ -142,9 +143,20 @@ class Parity:
         runner.check(f"{name} in NHWC", lambda: differs(nhwc, first))
         export(module, model)
         runner.check(f"{name} with its epsilon", lambda: differs(runner.logits(model, images), first))
-        if "v3" not in name:
-            export(timm_names(module.state_dict()), model)
-            runner.check(f"{name} by timm's names", lambda: differs(runner.logits(model, images), first))
+        export(timm_names(module.state_dict()), model)
+        epsilon = ("--epsilon", next(part.eps for part in module.modules() if isinstance(part, torch.nn.BatchNorm2d)))
+        runner.check(f"{name} by timm's names", lambda: differs(runner.logits(model, images, more=epsilon), first))
+
+    @torch.no_grad()
+    def single_blocks(self):
+        """What comes out is an image again, pixel by pixel."""
+        torch.manual_seed(self.seed)
+        for name, module in single_blocks().items():
+            randomise(module, random_input(8))
+            model, x = self.folder / f"{name}.safetensors", random_input(2)
+            export(module, model)
+            self.case(name, f"{name} 2x{x.shape[2]}x{x.shape[3]}", model, x,
+                      module(x).permute(0, 2, 3, 1).reshape(2, -1).numpy(), "nhwc")  # fmt: skip
 
     @torch.no_grad()
     def changed_tensors(self, name, count=None):
@@ -175,7 +187,9 @@ def main():
         parity = Parity(runners, arguments.small, arguments.seed, pathlib.Path(folder))
         for name in SMALL_NETWORKS if arguments.small else NETWORKS:
             parity.network(name)
-            print(f"{name}: at most {parity.worst.get(name, np.inf):.1e} of the largest logit", flush=True)
+        parity.single_blocks()
+        for name, error in parity.worst.items():
+            print(f"{name}: differs by at most {error:.1e} of the largest output")
         if not arguments.small:
             parity.changed_tensors("mobilenet_v2_0.5")
             parity.changed_tensors("efficientnet_b0", 60)

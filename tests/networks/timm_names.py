@@ -1,58 +1,61 @@
 # SPDX-License-Identifier: MIT
-"""torchvision's names of tensors as timm has them, for MobileNetV2 and EfficientNet."""
+"""torchvision's tensors under timm's names: MobileNetV2, MobileNetV3 and EfficientNet."""
 
 import re
 
-ENDS = {"stem": ("conv_stem", "bn1"), "head": ("conv_head", "bn2")}
 WHOLE = ("conv_pw", "bn1"), ("conv_dw", "bn2"), ("conv_pwl", "bn3")
 WITHOUT_EXPAND = ("conv_dw", "bn1"), ("conv_pw", "bn2")
 SQUEEZE_EXCITE = {"fc1": "se.conv_reduce", "fc2": "se.conv_expand"}
-MOBILENET_STAGES = 1, 2, 3, 4, 3, 3, 1  # how many blocks are in each
+# How many blocks are in each stage, where torchvision counts blocks only: by the number of the last feature.
+STAGES = {18: (1, 2, 3, 4, 3, 3, 1), 16: (1, 2, 3, 4, 2, 3), 12: (1, 2, 3, 2, 3)}
 
 
 def timm_names(tensors):
-    """The same tensors under timm's names."""
-    efficientnet = "features.1.0.block.0.0.weight" in tensors
-    return {(_efficientnet if efficientnet else _mobilenet)(name, tensors): t for name, t in tensors.items()}
+    return dict(_renamed(name, tensor, tensors) for name, tensor in tensors.items())
 
 
-def _mobilenet(name, tensors):
-    outer = _outer(name, "18")
-    if outer:
-        return outer
-    feature, rest = re.fullmatch(r"features\.(\d+)\.conv\.(.+)", name).groups()
-    # 0.0 and 0.1, 1.0 and 1.1 are convolutions and their normalisations; the project's are two numbers on.
-    layers, index = _layers(f"features.{feature}.conv.3.weight" in tensors), int(feature) - 1
-    layer, part, leaf = re.fullmatch(r"(\d)(?:\.(\d))?\.(\w+)", rest).groups()
-    if part is None:
-        layer, part = len(layers) - 1, int(layer) - (len(layers) - 1)
-    stage = 0
-    while index >= MOBILENET_STAGES[stage]:
-        index, stage = index - MOBILENET_STAGES[stage], stage + 1
-    return f"blocks.{stage}.{index}.{layers[int(layer)][int(part)]}.{leaf}"
+def _renamed(name, tensor, tensors):
+    head, leaf = name.rsplit(".", 1)
+    last = max(int(key.split(".")[1]) for key in tensors if key.startswith("features."))
+    if head.startswith("classifier"):
+        if "classifier.3.weight" in tensors and head == "classifier.0":  # of MobileNetV3, in timm a convolution
+            return f"conv_head.{leaf}", tensor[:, :, None, None] if leaf == "weight" else tensor
+        return f"classifier.{leaf}", tensor
+    feature, rest = re.fullmatch(r"features\.(\d+)\.(.+)", head).groups()
+    if feature == "0":
+        return f"{('conv_stem', 'bn1')[int(rest)]}.{leaf}", tensor
+    if int(feature) == last and "classifier.3.weight" in tensors:
+        return f"blocks.{len(STAGES[last])}.0.{('conv', 'bn1')[int(rest)]}.{leaf}", tensor
+    if int(feature) == last:
+        return f"{('conv_head', 'bn2')[int(rest)]}.{leaf}", tensor
+    if rest.startswith("conv."):
+        return f"{_block(feature, last)}.{_mobilenet_v2_layer(feature, rest, tensors)}.{leaf}", tensor
+    prefix, layer, part = re.fullmatch(r"((?:\d+\.)?block)\.(\d)\.(\w+)", rest).groups()
+    block = f"blocks.{int(feature) - 1}.{prefix[0]}" if prefix != "block" else _block(feature, last)
+    return f"{block}.{_layer(f'features.{feature}.{prefix}', int(layer), part, tensors)}.{leaf}", tensor
 
 
-def _efficientnet(name, tensors):
-    outer = _outer(name, "8")
-    if outer:
-        return outer
-    stage, block, layer, part, leaf = re.fullmatch(r"features\.(\d)\.(\d+)\.block\.(\d)\.(\w+)\.(\w+)", name).groups()
-    head = f"blocks.{int(stage) - 1}.{block}"
+def _block(feature, last):
+    stage, index = 0, int(feature) - 1
+    while index >= STAGES[last][stage]:
+        index, stage = index - STAGES[last][stage], stage + 1
+    return f"blocks.{stage}.{index}"
+
+
+def _mobilenet_v2_layer(feature, rest, tensors):
+    """0.0 and 0.1, 1.0 and 1.1 are convolutions and their normalisations; the project's are numbers of their own."""
+    layers = WHOLE if f"features.{feature}.conv.3.weight" in tensors else WITHOUT_EXPAND
+    numbers = [int(number) for number in rest.split(".")[1:]]
+    if len(numbers) == 1:
+        return layers[-1][numbers[0] - (len(layers) - 1)]
+    return layers[numbers[0]][numbers[1]]
+
+
+def _layer(prefix, layer, part, tensors):
+    """Squeeze-excite has a number among the layers, before the project."""
     if part in SQUEEZE_EXCITE:
-        return f"{head}.{SQUEEZE_EXCITE[part]}.{leaf}"
-    layers = _layers(f"features.{stage}.{block}.block.3.0.weight" in tensors)
-    before_project = int(layer) < len(layers) - 1  # after which the squeeze-excite has a number
-    return f"{head}.{layers[int(layer) - (not before_project)][int(part)]}.{leaf}"
-
-
-def _layers(has_expand):
-    return WHOLE if has_expand else WITHOUT_EXPAND
-
-
-def _outer(name, last):
-    """Of what lies before and behind the blocks; None for all others."""
-    feature, part, leaf = re.fullmatch(r"(features\.\d+|classifier)\.(.+)\.(\w+)", name).groups()
-    if feature == "classifier":
-        return f"classifier.{leaf}"
-    end = {"features.0": "stem", f"features.{last}": "head"}.get(feature)
-    return end and f"{ENDS[end][int(part)]}.{leaf}"
+        return SQUEEZE_EXCITE[part]
+    gate = next((n for n in range(3) if f"{prefix}.{n}.fc1.weight" in tensors), None)
+    count = next(n for n in (4, 3, 2) if f"{prefix}.{n - 1}.0.weight" in tensors) - (gate is not None)
+    number = layer - (gate is not None and layer > gate)
+    return (WHOLE if count == 3 else WITHOUT_EXPAND)[number][int(part)]
