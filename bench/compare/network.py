@@ -12,6 +12,7 @@ import torch
 from blocks import Conv
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "networks"))
+from export import export  # pylint: disable=wrong-import-position
 from random_network import random_images, random_network  # pylint: disable=wrong-import-position
 
 NAMES = "mobilenet_v2", "efficientnet_b0"
@@ -86,6 +87,11 @@ def make_network(name, seed):
         x=np.ascontiguousarray(x.numpy().transpose(0, 2, 3, 1)),
         y=copy.deepcopy(module).double()(x.double()).numpy(),
     )
+
+
+def save(network, path):
+    """Its weights as safetensors."""
+    export(network.module, path)
 
 
 def _block(module):
