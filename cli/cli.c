@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- Problems ---------------------------------------------------------------------------------------------------- */
@@ -34,9 +35,18 @@ void cli_misused(const char *format, ...) {
 }
 
 void *cli_allocate(size_t count, size_t size) {
-  void *memory = calloc(count > 0 ? count : 1, size);
-  if (!memory) cli_fail("no memory for %zu x %zu bytes", count, size);
-  return memory;
+  const size_t huge_page = 2 << 20;
+  size_t bytes;
+  if (__builtin_mul_overflow(count > 0 ? count : 1, size, &bytes) || bytes > PTRDIFF_MAX - huge_page)
+    cli_fail("no memory for %zu x %zu bytes", count, size);
+  const size_t unit = bytes < huge_page / 4 ? 64 : huge_page;
+  bytes = (bytes + unit - 1) / unit * unit;
+  void *memory = aligned_alloc(unit, bytes);
+  if (!memory) cli_fail("no memory for %zu bytes", bytes);
+#ifdef MADV_HUGEPAGE
+  if (unit == huge_page) madvise(memory, bytes, MADV_HUGEPAGE); /* a wish */
+#endif
+  return memset(memory, 0, bytes);
 }
 
 void cli_progress(const char *format, ...) {

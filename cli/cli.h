@@ -19,7 +19,8 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 _Noreturn void cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void cli_misused(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Memory from malloc, or cli_fail(). */
+/* Zeroed memory, for free(); or cli_fail(). Large pieces are on huge pages where the system has them: stem and first
+ * block of a network are 5% faster for it. */
 void *cli_allocate(size_t count, size_t size);
 
 /* A line on standard error about what takes long, if that is a terminal. */
@@ -61,5 +62,6 @@ void cli_threads_free(const mbconv_threads *threads);
 /* ---- Commands, each with the words from its name on -------------------------------------------------------------- */
 
 int cli_run(int count, char **words);
+int cli_bench(int count, char **words);
 
 #endif

@@ -97,8 +97,9 @@ MBCONV_API void mbconv_network_destroy(mbconv_network *network);
 /* ---- Run --------------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the arena, which holds activations and scratch, for a run of up to `batch` images on as many threads as the
- * network was made for; SIZE_MAX if they do not fit. It needs no alignment and no initialisation. Images are run one by
- * one up to the pooling, the fully connected layers for all: an image more takes only its features' floats. */
+ * network was made for; SIZE_MAX if they do not fit. It needs no alignment and no initialisation; on huge pages it is
+ * faster. Images are run one by one up to the pooling, the fully connected layers for all at once: an image more takes
+ * only its features' floats. */
 MBCONV_API size_t mbconv_network_arena_size(const mbconv_network *network, size_t batch);
 
 /* x [batch] images in the network's layout to y [batch][outputs]: logits, or the output of a block. Batch 0 does

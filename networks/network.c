@@ -138,16 +138,6 @@ static mbconv_info step_info(const struct mbconv_layer *layer, const struct mbco
 
 /* ---- The network ------------------------------------------------------------------------------------------------- */
 
-static void *standard_allocate(void *context, size_t size, size_t alignment) {
-  (void)context;
-  return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-static void standard_release(void *context, void *memory) {
-  (void)context;
-  free(memory);
-}
-
 static mbconv_status check_options(const mbconv_network_options *options, const struct mbconv_description *d,
                                    mbconv_error *error) {
   if ((options->height == 0) != (options->width == 0))
@@ -192,16 +182,40 @@ static mbconv_status make_steps(mbconv_network *network, const struct source *so
   return MBCONV_OK;
 }
 
+/* Packed weights are a little larger than the tensors. */
+static size_t expected_bytes(const struct mbconv_tensors *tensors) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < tensors->count; i++) {
+    size_t floats = 1;
+    for (size_t d = 0; d < tensors->tensor[i].rank; d++) floats *= tensors->tensor[i].shape[d];
+    bytes += floats * sizeof(float);
+  }
+  return bytes + bytes / 16;
+}
+
 static mbconv_status make_network(const struct mbconv_description *d, const struct mbconv_tensors *tensors,
                                   const mbconv_network_options *options, mbconv_network **out, mbconv_error *error) {
   mbconv_status status = check_options(options, d, error);
   if (status != MBCONV_OK) return status;
-  mbconv_allocator allocator = {standard_allocate, standard_release, NULL};
-  if (options->kernels && options->kernels->allocator) allocator = *options->kernels->allocator;
+  mbconv_options kernels = options->kernels ? *options->kernels : (mbconv_options){0};
+  mbconv_allocator allocator;
+  struct mbconv_pages *pages = NULL;
+  if (kernels.allocator) {
+    allocator = *kernels.allocator;
+  } else {
+    if (!mbconv_pages_new(sizeof(mbconv_network) + expected_bytes(tensors), &allocator))
+      return mbconv_network_fail(error, MBCONV_OUT_OF_MEMORY, "no memory for the weights");
+    pages = allocator.context;
+    kernels.allocator = &allocator;
+  }
   mbconv_network *network = allocator.allocate(allocator.context, sizeof *network, MBCONV_ARENA_ALIGNMENT);
-  if (!network) return mbconv_network_fail(error, MBCONV_OUT_OF_MEMORY, "no memory for the network");
+  if (!network) {
+    mbconv_pages_free(pages);
+    return mbconv_network_fail(error, MBCONV_OUT_OF_MEMORY, "no memory for the network");
+  }
   memset(network, 0, sizeof *network);
   network->allocator = allocator;
+  network->pages = pages;
   network->description = *d;
   network->first_for_all = d->layers;
   network->info = (mbconv_network_info){
@@ -218,7 +232,7 @@ static mbconv_status make_network(const struct mbconv_description *d, const stru
   };
   const struct source source = {
       .tensors = tensors,
-      .options = options->kernels,
+      .options = &kernels,
       .epsilon = options->epsilon > 0 ? options->epsilon : d->epsilon,
       .layout = options->layout,
       .threads = network->info.threads,
@@ -243,7 +257,9 @@ void mbconv_network_destroy(mbconv_network *network) {
       case MBCONV_LAYER_CONNECTED: mbconv_pointwise_destroy(step->operator.connected); break;
     }
   }
+  struct mbconv_pages *pages = network->pages;
   network->allocator.release(network->allocator.context, network);
+  mbconv_pages_free(pages);
 }
 
 /* ---- Where weights come from ------------------------------------------------------------------------------------- */

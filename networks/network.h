@@ -6,6 +6,7 @@
 #define MBCONV_NETWORK_H
 
 #include "description.h"
+#include "pages.h"
 
 enum { MBCONV_ARENA_ALIGNMENT = 64 };
 
@@ -25,6 +26,7 @@ struct mbconv_step {
 
 struct mbconv_network {
   mbconv_allocator allocator;
+  struct mbconv_pages *pages; /* NULL if the caller has an allocator */
   mbconv_network_info info;
   struct mbconv_description description;
   size_t first_for_all; /* the layer from which on all images are run at once: the one after the pooling */
