@@ -29,7 +29,7 @@ int main(int count, char **words) {
   static const struct {
     const char *name;
     int (*run)(int count, char **words);
-  } commands[] = {{"run", cli_run}, {"bench", cli_bench}};
+  } commands[] = {{"run", cli_run}, {"bench", cli_bench}, {"table", cli_table}, {"info", cli_info}};
   if (count < 2 || strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) {
     print_usage(count < 2 ? stderr : stdout);
     return count < 2 ? CLI_USAGE : CLI_OK;
