@@ -19,6 +19,8 @@ static const struct suite suites[] = {
     {"dispatch", test_dispatch},
     {"pointwise", test_pointwise},
     {"depthwise", test_depthwise},
+    {"convolution", test_convolution},
+    {"global-pool", test_global_pool},
     {"channel", test_channel},
     {"transpose", test_transpose},
     {"activation", test_activation},

@@ -135,6 +135,8 @@ bool test_gaps_intact(const float *y, size_t rows, size_t row, size_t stride);
 void test_dispatch(struct test *t);
 void test_pointwise(struct test *t);
 void test_depthwise(struct test *t);
+void test_convolution(struct test *t);
+void test_global_pool(struct test *t);
 void test_channel(struct test *t);
 void test_transpose(struct test *t);
 void test_activation(struct test *t);
