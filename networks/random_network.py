@@ -54,6 +54,8 @@ def randomise(network, images):
             hooks.append(module.register_forward_pre_hook(shake))
         elif getattr(module, "bias", None) is not None:
             module.bias.copy_(0.5 * torch.randn_like(module.bias))
+            if isinstance(module, torch.nn.Conv2d):  # of a squeeze-excite: gates that open wide multiply up
+                module.weight.mul_(0.5)
     network(images)
     for hook in hooks:
         hook.remove()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Holds `mbconv run` against torchvision: whole networks, random weights, random statistics of normalisation.
 
-    parity.py SET=COMMAND... [--small] [--seed N]
+    parity.py SET=COMMAND... [--small] [--threads [N...]] [--seed N]
     parity.py scalar=build/default/networks/mbconv avx2=build/default/networks/mbconv
     parity.py --small avx2=build/default/networks/mbconv "neon=qemu-aarch64 build/arm64/networks/mbconv"
 
@@ -57,11 +57,16 @@ class Runner:
         raw = model.parent / "input.raw"
         raw.write_bytes(ordered.contiguous().numpy().astype("<f4").tobytes())
         arguments = ["--raw-input", raw, "--size", f"{height}x{width}", "--batch", batch, "--raw-output", "-"]
-        arguments += ["--layout", layout, "--isa", self.isa, "--threads", threads, *more]
-        run = subprocess.run([*self.command, "run", model, *map(str, arguments)], capture_output=True, check=False)
+        arguments += ["--layout", layout, "--threads", threads, *more]
+        return np.frombuffer(self.run(model, *arguments), "<f4").reshape(batch, -1)
+
+    def run(self, *arguments):
+        """What `mbconv run` says."""
+        command = [*self.command, "run", *map(str, arguments), "--isa", self.isa]
+        run = subprocess.run(command, capture_output=True, check=False)
         if run.returncode:
             raise RuntimeError(f"status {run.returncode}: {run.stderr.decode(errors='replace').strip()}")
-        return np.frombuffer(run.stdout, "<f4").reshape(batch, -1)
+        return run.stdout
 
     def check(self, what, judge):
         """One case: judge() returns what is wrong, or nothing."""
@@ -98,8 +103,9 @@ def differs(y, first):
 
 
 class Parity:
-    def __init__(self, runners, small, seed, folder):
-        self.runners, self.small, self.seed, self.folder = runners, small, seed, folder
+    def __init__(self, runners, arguments, folder):
+        self.runners, self.folder = runners, folder
+        self.small, self.seed, self.thread_counts = arguments.small, arguments.seed, arguments.threads
         self.worst = {}
 
     @torch.no_grad()
@@ -131,7 +137,7 @@ class Parity:
     def threads(self, name, model, images):
         first = self.runners[0].logits(model, images)
         for runner in self.runners:
-            for threads in THREADS:
+            for threads in self.thread_counts:
                 what = f"{name} on {threads} threads"
                 runner.check(what, lambda: differs(runner.logits(model, images, threads), first))
 
@@ -179,12 +185,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runners", nargs="+", metavar="SET=COMMAND")
     parser.add_argument("--small", action="store_true", help="a few cases, for emulators")
+    parser.add_argument("--threads", type=int, nargs="*", default=THREADS, help="beside one, default: %(default)s")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     runners = [Runner(*text.split("=", 1)) for text in arguments.runners]
     print(f"seed {arguments.seed}")
     with tempfile.TemporaryDirectory() as folder:
-        parity = Parity(runners, arguments.small, arguments.seed, pathlib.Path(folder))
+        parity = Parity(runners, arguments, pathlib.Path(folder))
         for name in SMALL_NETWORKS if arguments.small else NETWORKS:
             parity.network(name)
         parity.single_blocks()
