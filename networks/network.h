@@ -5,6 +5,8 @@
 #ifndef MBCONV_NETWORK_H
 #define MBCONV_NETWORK_H
 
+#include <stdint.h>
+
 #include "description.h"
 #include "pages.h"
 
@@ -36,6 +38,6 @@ struct mbconv_network {
 };
 
 /* Plans the arena: sets `output` and `scratch` of all steps, image_bytes and batch_floats. False if it is too large. */
-bool mbconv_arena_plan(struct mbconv_network *network);
+bool mbconv_arena_plan(mbconv_network *network);
 
 #endif

@@ -15,13 +15,13 @@ struct file_case {
 
 /* What is done to a network's file; zeroed: nothing. */
 struct file_changes {
-  const char *without;            /* a tensor left out */
-  const char *retyped, *type;     /* a tensor, and the type it gets: "F16" or "I32" */
-  const char *reshaped;           /* a tensor that gets a dimension of 1 more */
-  const char *extra;              /* a tensor of two floats more */
-  const char *metadata;           /* JSON of __metadata__ */
-  bool counters;                  /* num_batches_tracked beside every running_var */
-  size_t spaces;                  /* behind the header, which moves the data */
+  const char *without;        /* a tensor left out */
+  const char *retyped, *type; /* a tensor, and the type it gets: "F16" or "I32" */
+  const char *reshaped;       /* a tensor that gets a dimension of 1 more */
+  const char *extra;          /* a tensor of two floats more */
+  const char *metadata;       /* JSON of __metadata__ */
+  bool counters;              /* num_batches_tracked beside every running_var */
+  size_t spaces;              /* behind the header, which moves the data */
 };
 
 /* A header and so many zero bytes of data. */

@@ -108,7 +108,7 @@ static void check_network(struct test *t, const char *name, enum mbconv_naming n
     if (!y || !want) abort();
     file_case_run(t, loaded, 9, y);
     file_case_run(t, made, 9, want);
-    if (naming == MBCONV_TORCHVISION) test_check_equal(t, y, want, info.outputs, "logits of the file");
+    test_check_equal(t, y, want, info.outputs, "logits of the file");
     free(y);
     free(want);
   }
@@ -140,14 +140,21 @@ static void check_wrong_tensors(struct test *t) {
     struct file_changes changes;
     const char *message;
   } wrong[] = {
-      {"mobilenet_v2_0.35", 0, {.without = "features.3.conv.1.1.running_var"},
+      {"mobilenet_v2_0.35",
+       0,
+       {.without = "features.3.conv.1.1.running_var"},
        "\"features.3.conv.1.1.running_var\" of mobilenet_v2_0.35 is missing"},
       {"mobilenet_v2_0.35", 0, {.without = "classifier.1.weight"}, "\"classifier.1.weight\""},
       {"mobilenet_v2_0.35", 0, {.without = "classifier.1.bias"}, "\"classifier.1.bias\" of mobilenet_v2_0.35 is miss"},
-      {"mobilenet_v2_0.35", 0, {.extra = "features.99.weight"}, "\"features.99.weight\" does not belong to mobilenet_v2"},
+      {"mobilenet_v2_0.35",
+       0,
+       {.extra = "features.99.weight"},
+       "\"features.99.weight\" does not belong to mobilenet_v2"},
       {"mobilenet_v2_0.35", 0, {.extra = "num_batches_tracked"}, "\"num_batches_tracked\" does not belong"},
       {"mobilenet_v2_0.35", 0, {.extra = "a.num_batches_tracked"}, "\"a.num_batches_tracked\" does not belong"},
-      {"mobilenet_v2_0.35", 0, {.reshaped = "features.2.conv.2.weight"},
+      {"mobilenet_v2_0.35",
+       0,
+       {.reshaped = "features.2.conv.2.weight"},
        "\"features.2.conv.2.weight\" has shape [8, 48, 1, 1, 1], not [8, 48, 1, 1]"},
       {"mobilenet_v2_0.35", 0, {.reshaped = "features.0.1.bias"}, "\"features.0.1.bias\" has shape [16, 1], not [16]"},
       {"mobilenet_v2_0.35", 0, {.retyped = "features.0.0.weight", .type = "F16"}, "\"features.0.0.weight\" is F16"},
@@ -181,11 +188,16 @@ static void check_epsilon(struct test *t) {
   enum { N = 8 * 8 * 16 };
   float y[4][N];
   for (size_t i = 0; i < 4; i++) {
-    const mbconv_network_options options = {
-        .kernels = &kernels, .height = 8, .width = 8, .epsilon = i == 2 ? 0.25f : i == 3 ? 1e-5f : 0};
+    const mbconv_network_options options = {.kernels = &kernels,
+                                            .height = 8,
+                                            .width = 8,
+                                            .epsilon = i == 2   ? 0.25f
+                                                       : i == 3 ? 1e-5f
+                                                                : 0};
     mbconv_network *network = NULL;
     const struct file_case *file = &files[i == 1 || i == 3];
-    test_check(t, mbconv_network_load_memory(file->data, file->size, &options, &network, NULL) == MBCONV_OK, "load %zu", i);
+    test_check(t, mbconv_network_load_memory(file->data, file->size, &options, &network, NULL) == MBCONV_OK, "load %zu",
+               i);
     if (network) file_case_run(t, network, 1, y[i]);
     mbconv_network_destroy(network);
   }

@@ -20,7 +20,7 @@ static const struct hostile cases[] = {
     {"{\"a\\u0000b\":1}", 0, "not JSON"},
     {"{\"\xff\":1}", 0, "not JSON"},
     {"[]", 0, "not an object"},
-    {"null", 0, "not an object"},
+    {"null", 0, "not JSON"},
     {"{}", 0, "of no network known"},
     {"{}", 4, "the last 4 bytes of the file belong to no tensor"},
     {"{\"__metadata__\":[]}", 0, "__metadata__ is not an object"},
@@ -154,8 +154,10 @@ static void check_paths(struct test *t) {
   mbconv_network *network = NULL;
   mbconv_error error;
   test_at(t, "paths");
-  test_check(t, mbconv_network_load("/nonexistent/file", NULL, &network, &error) == MBCONV_BAD_FILE &&
-                    strstr(error.message, "/nonexistent/file"), "a file that is not there");
+  test_check(t,
+             mbconv_network_load("/nonexistent/file", NULL, &network, &error) == MBCONV_BAD_FILE &&
+                 strstr(error.message, "/nonexistent/file"),
+             "a file that is not there");
   test_check(t, mbconv_network_load("/", NULL, &network, &error) == MBCONV_BAD_FILE, "a directory");
   test_check(t, mbconv_network_load("/dev/null", NULL, &network, &error) == MBCONV_BAD_FILE, "an empty file");
   test_check(t, mbconv_network_load(NULL, NULL, &network, &error) == MBCONV_INVALID_ARGUMENT, "no path");
