@@ -117,11 +117,13 @@ all_parts() {
   part clang but_small_silu clang
   if [[ $machine == x86_64 ]]; then
     arm64_parts
+    part arm64-networks emulated_networks
     part no-fma without_fma
   fi
   part tsan thread_sanitized
   part no-sleef tests_of no-sleef --budget small
   part pytorch live_pytorch
+  part networks networks
   part headers headers
   part binaries binaries default clang
 }
@@ -179,6 +181,23 @@ live_pytorch() {
   rm -rf build/golden-live
   /usr/bin/python3 tests/golden/generate.py --seed "$seed" --out build/golden-live
   MBCONV_GOLDEN_DIR=$PWD/build/golden-live tests_of default golden
+}
+
+# Whole networks and images through the command `mbconv`, against torchvision.
+networks() {
+  local isa runners=()
+  for isa in $(native_sets); do runners+=("$isa=build/default/cli/mbconv"); done
+  /usr/bin/python3 -B tests/networks/exporter.py
+  /usr/bin/python3 -B tests/networks/images.py "${runners[-1]}"
+  /usr/bin/python3 -B tests/networks/parity.py "${runners[@]}"
+}
+
+# The floats of ARM64 are those of this CPU. Its command has no thread pool: on threads, `mbconv_tests` runs there.
+emulated_networks() {
+  local sets
+  mapfile -t sets < <(native_sets)
+  /usr/bin/python3 -B tests/networks/parity.py "${sets[-1]}=build/default/cli/mbconv" \
+    "neon=qemu-aarch64 -cpu cortex-a53 build/arm64/cli/mbconv" --small --threads
 }
 
 binaries() {
