@@ -25,9 +25,8 @@ struct mbconv_layer {
   size_t kernel, stride;    /* padded by kernel / 2 on all sides */
   size_t squeeze;           /* blocks: width of squeeze-excite, 0 for none */
   mbconv_activation_kind activation, inner, gate;
-  size_t
-      residual_back; /* convolutions: the input of the layer so many before, which is the network's, is added; or 0 */
-  unsigned number;   /* where tensors are named by it: 0 for the stem, then counted on */
+  size_t residual_back; /* convolutions: adds the input of the layer so many before, the network's own; 0: none */
+  unsigned number;      /* where tensors are named by it: 0 for the stem, then counted on */
   unsigned stage, index;
 };
 

@@ -110,10 +110,14 @@ all_parts() {
   local isa preset
   build default
   if [[ -n $(emulated_sets) ]]; then part emulator emulated $(emulated_sets); fi
-  for isa in $(native_sets); do part "native-$isa" tests_of default --isa "$isa" --require "$isa"; done
+  for isa in $(native_sets); do
+    part "native-$isa" tests_of default --isa "$isa" --require "$isa"
+    part "networks-$isa" networks_tests_of default --isa "$isa" --require "$isa"
+  done
   for preset in clang asan tsan shared no-sleef; do build "$preset"; done
   if [[ $machine == x86_64 ]]; then build arm64; fi
   part asan but_small_silu asan
+  part asan-networks networks_tests_of asan --budget small
   part clang but_small_silu clang
   if [[ $machine == x86_64 ]]; then
     arm64_parts
@@ -122,6 +126,7 @@ all_parts() {
   fi
   part tsan thread_sanitized
   part no-sleef tests_of no-sleef --budget small
+  part no-sleef-networks networks_tests_of no-sleef --budget small
   part pytorch live_pytorch
   part networks networks
   part headers headers
@@ -133,11 +138,15 @@ arm64_parts() {
   for cpu in cortex-a53 max; do
     part "arm64-$cpu" qemu-aarch64 -cpu "$cpu" build/arm64/tests/mbconv_tests --budget small \
       --require scalar --require neon
+    part "arm64-$cpu-networks" qemu-aarch64 -cpu "$cpu" build/arm64/tests/networks/mbconv_networks_tests \
+      --budget small --require scalar --require neon
   done
   part arm64-binaries python3 tests/check_binary.py build/arm64
 }
 
 tests_of() { "build/$1/tests/mbconv_tests" "${@:2}"; }
+
+networks_tests_of() { "build/$1/tests/networks/mbconv_networks_tests" "${@:2}"; }
 
 # The sweep over every float is run once, by the default build.
 but_small_silu() {
@@ -150,6 +159,7 @@ thread_sanitized() {
   local fixed=()
   if setarch -R true; then fixed=(setarch -R); fi
   "${fixed[@]}" build/tsan/tests/mbconv_tests threads
+  "${fixed[@]}" build/tsan/tests/networks/mbconv_networks_tests sharing
 }
 
 # emulated SET...: all suites in one boot of a PC that has AVX-512.
@@ -207,8 +217,10 @@ binaries() {
 
 headers() {
   local strict=(-pedantic -Wall -Wextra -Werror) compiler header example
-  for compiler in gcc clang; do "$compiler" -std=c99 "${strict[@]}" -fsyntax-only -x c include/mbconv.h; done
-  for compiler in g++ clang++; do "$compiler" -std=c++17 "${strict[@]}" -fsyntax-only -x c++ include/mbconv.h; done
+  for header in include/mbconv.h include/mbconv_networks.h; do
+    for compiler in gcc clang; do "$compiler" -std=c99 "${strict[@]}" -Iinclude -fsyntax-only -x c "$header"; done
+    for compiler in g++ clang++; do "$compiler" -std=c++17 "${strict[@]}" -Iinclude -fsyntax-only -x c++ "$header"; done
+  done
   for header in pthreadpool openmp; do
     for compiler in gcc clang; do
       "$compiler" -std=c99 "${strict[@]}" -fopenmp -Iinclude -fsyntax-only -x c - <<< "#include <mbconv_$header.h>"
@@ -224,4 +236,8 @@ headers() {
       -Lbuild/shared -lmbconv -Wl,-rpath,"$PWD/build/shared"
     "$logs/$example"
   done
+  sed -n '/^ \*     #include <mbconv_networks.h>/,/^ \*     }$/s/^ \*     \?//p' include/mbconv_networks.h > "$logs/network.c"
+  cc -std=c11 "${strict[@]}" -Iinclude -o "$logs/network" "$logs/network.c" \
+    -Lbuild/shared/networks -Lbuild/shared -lmbconv_networks -lmbconv -Wl,-rpath,"$PWD/build/shared:$PWD/build/shared/networks"
+  ! "$logs/network"
 }
