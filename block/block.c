@@ -16,13 +16,13 @@ static void lay_out(mbconv_block *block, const mbconv_block_desc *desc, struct m
   struct mbconv_stages *stages = &block->stages;
   const struct mbconv_kernels *kernels = stages->kernels;
   const size_t expanded = desc->expanded_channels;
-  if (desc->expand) mbconv_panels_plan(&stages->expand, kernels, desc->in_channels, expanded, cursor);
-  mbconv_panels_plan(&stages->project, kernels, expanded, desc->out_channels, cursor);
+  if (desc->expand) mbconv_panels_plan(&stages->expand, kernels, desc->in_channels, expanded, true, cursor);
+  mbconv_panels_plan(&stages->project, kernels, expanded, desc->out_channels, false, cursor);
   const size_t taps = mbconv_depthwise_packed(kernels, expanded, desc->kernel, &cursor->overflow);
   stages->depthwise = mbconv_take_floats(cursor, taps);
   if (desc->squeeze_excite) {
-    mbconv_panels_plan(&block->excite.reduce, kernels, expanded, desc->squeeze_excite->width, cursor);
-    mbconv_panels_plan(&block->excite.expand, kernels, desc->squeeze_excite->width, expanded, cursor);
+    mbconv_panels_plan(&block->excite.reduce, kernels, expanded, desc->squeeze_excite->width, false, cursor);
+    mbconv_panels_plan(&block->excite.expand, kernels, desc->squeeze_excite->width, expanded, false, cursor);
   }
 }
 

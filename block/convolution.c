@@ -103,7 +103,7 @@ mbconv_status mbconv_convolution_create(const mbconv_convolution_desc *desc, con
   struct mbconv_cursor cursor = {0};
   struct mbconv_panels panels;
   mbconv_take(&cursor, 1, sizeof(mbconv_convolution));
-  mbconv_panels_plan(&panels, kernels, window, desc->out_channels, &cursor);
+  mbconv_panels_plan(&panels, kernels, window, desc->out_channels, false, &cursor);
   if (cursor.overflow) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the packed weights do not fit into memory");
   void *memory;
   status = mbconv_allocate(&allocator, cursor.used, &memory, error);
@@ -111,7 +111,7 @@ mbconv_status mbconv_convolution_create(const mbconv_convolution_desc *desc, con
 
   cursor = (struct mbconv_cursor){.base = memory};
   mbconv_convolution *convolution = mbconv_take(&cursor, 1, sizeof *convolution);
-  mbconv_panels_plan(&convolution->panels, kernels, window, desc->out_channels, &cursor);
+  mbconv_panels_plan(&convolution->panels, kernels, window, desc->out_channels, false, &cursor);
   mbconv_panels_pack_taps(&convolution->panels, &desc->conv, taps);
   convolution->allocator = allocator;
   convolution->info = (mbconv_info){kernels->isa, silu, mbconv_panels_bytes(&convolution->panels)};
@@ -287,7 +287,6 @@ static void run_pixels(const struct run *run, const struct scratch *scratch, siz
     const size_t at = image * run->y_size + pixel * channels;
     struct mbconv_pointwise_run part = {
         .pixels = count,
-        .k = convolution->panels.k,
         .channels = channels,
         .x = scratch->windows,
         .x_stride = convolution->panels.k,

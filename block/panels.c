@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "panels.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "fold.h"
@@ -13,12 +12,15 @@ enum { MAX_TILE_PIXELS = 32, MAX_TILE = 32 * 32 };
 enum { MAX_DENSE = 120 };
 
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
-                        struct mbconv_cursor *cursor) {
+                        bool whole_vectors, struct mbconv_cursor *cursor) {
   const struct mbconv_pointwise_tile *wide = &kernels->pointwise[0], *narrow = &kernels->pointwise[1];
   const size_t rest = channels % wide->channels;
-  const bool ends_narrow = rest > 0 && narrow->run && rest <= narrow->channels;
+  bool ends_narrow = rest > 0 && narrow->run && rest <= narrow->channels;
+  if (wide->tails && rest != narrow->channels) ends_narrow = false;
+  if (whole_vectors && narrow->channels % kernels->lanes) ends_narrow = false;
   panels->wide = wide;
   panels->narrow = ends_narrow ? narrow : NULL;
+  panels->gemv = kernels->gemv;
   panels->k = k;
   panels->channels = channels;
   panels->padded = channels - rest + (rest == 0 ? 0 : ends_narrow ? narrow->channels : wide->channels);
@@ -63,7 +65,6 @@ static void run_staged(const struct mbconv_pointwise_tile *tile, const struct mb
   for (size_t p = 0; p < pixels; p++) {
     rows[p] = staged + p * width;
     for (size_t c = panel->channels; c < width; c++) rows[p][c] = 0.0f;
-    if (!panel->bias) memcpy(rows[p], y[p] + y_offset, bytes);
     if (residual) memcpy(staged_residual + p * width, residual + p * panel->r_stride, bytes);
   }
   tile->run(&whole, pixels, 1, x, rows, 0, residual ? staged_residual : NULL);
@@ -108,25 +109,39 @@ static void run_panel(const struct mbconv_pointwise_tile *tile, const struct mbc
   if (missing > 0) run_tiles(tile, panel, run, y_offset, residual, done + same * height, height - missing, 1);
 }
 
+static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels,
+                                              const struct mbconv_pointwise_run *run, size_t c) {
+  const size_t width = panel_width(panels, run->first_channel + c);
+  const float *data = panels->data + (run->first_channel + c) * (panels->k + 1);
+  return (struct mbconv_pointwise_panel){
+      .k = panels->k,
+      .bias = data,
+      .weights = data + width,
+      .channels = run->y_padded ? width : mbconv_min(width, run->channels - c),
+      .x_stride = run->x_stride,
+      .r_stride = run->r_stride,
+      .lo = run->lo,
+      .hi = run->hi,
+  };
+}
+
+/* A single pixel, as of a fully connected layer, goes through all whole panels at once: a tile of one pixel has too few
+ * chains to hide the latency of FMA. Returns how many channels that were. */
+static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {
+  const struct mbconv_pointwise_panel first = panel_of(panels, run, 0);
+  const size_t wide = panels->wide->channels, whole = run->channels / wide;
+  float *y = run->y_pixels ? run->y_pixels[0] : run->y;
+  if (whole > 0) panels->gemv(&first, whole, run->x, y + run->y_offset, run->residual);
+  return whole * wide;
+}
+
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {
   if (run->pixels == 0) return;
-  const bool last = run->first_k + run->k == panels->k;
   const size_t wide = panels->wide->channels;
-  for (size_t c = 0; c < run->channels; c += wide) {
-    const size_t channel = run->first_channel + c;
-    const size_t width = panel_width(panels, channel);
-    const struct mbconv_pointwise_tile *tile = width < wide ? panels->narrow : panels->wide;
-    const float *data = panels->data + channel * (panels->k + 1);
-    const struct mbconv_pointwise_panel panel = {
-        .k = run->k,
-        .bias = run->first_k == 0 ? data : NULL,
-        .weights = data + (1 + run->first_k) * width,
-        .channels = run->y_padded ? width : mbconv_min(width, run->channels - c),
-        .x_stride = run->x_stride,
-        .r_stride = run->r_stride,
-        .lo = last ? run->lo : -INFINITY,
-        .hi = last ? run->hi : INFINITY,
-    };
-    run_panel(tile, &panel, run, run->y_offset + c, last && run->residual ? run->residual + c : NULL);
+  for (size_t c = run->pixels == 1 ? run_gemv(panels, run) : 0; c < run->channels; c += wide) {
+    const struct mbconv_pointwise_panel panel = panel_of(panels, run, c);
+    const bool narrow = panel_width(panels, run->first_channel + c) < wide;
+    run_panel(narrow ? panels->narrow : panels->wide, &panel, run, run->y_offset + c,
+              run->residual ? run->residual + c : NULL);
   }
 }

@@ -3,7 +3,8 @@
  * The packed weights of a 1x1 convolution and the loops over its tiles.
  *
  * Output channels are cut into panels as wide as the set's wide tile, each [bias | weights of k 0 | weights of k 1
- * ...]; the last is as wide as the narrow tile if its channels fit into that.
+ * ...]; the last is as wide as the narrow tile if its channels fit into that (are as many, where the wide tile takes
+ * tails: those need no stage).
  */
 #ifndef MBCONV_PANELS_H
 #define MBCONV_PANELS_H
@@ -13,14 +14,16 @@
 
 struct mbconv_panels {
   const struct mbconv_pointwise_tile *wide, *narrow; /* narrow NULL: all panels are wide */
+  mbconv_gemv_fn *gemv;
   size_t k, channels;
   size_t padded; /* the widths of all panels: what a pixel of scratch must hold */
   float *data;
 };
 
-/* Sets everything but the weights; takes their memory from the cursor. */
+/* Sets everything but the weights; takes their memory from the cursor. `whole_vectors`: padded pixels are read by whole
+ * vectors. */
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
-                        struct mbconv_cursor *cursor);
+                        bool whole_vectors, struct mbconv_cursor *cursor);
 
 /* Folds and packs `conv`, weight [channels][k]. */
 void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv);
@@ -30,10 +33,9 @@ void mbconv_panels_pack_taps(struct mbconv_panels *panels, const mbconv_conv *co
 
 size_t mbconv_panels_bytes(const struct mbconv_panels *panels);
 
-/* A run of pixels through a range of channels and of k. */
+/* A run of pixels through a range of channels. */
 struct mbconv_pointwise_run {
   size_t pixels;
-  size_t first_k, k;              /* the segment of the chain that x holds */
   size_t first_channel, channels; /* first_channel is a multiple of the wide tile's channels */
   const float *x;                 /* pixel p at x + p * x_stride */
   size_t x_stride;
@@ -46,7 +48,6 @@ struct mbconv_pointwise_run {
   float lo, hi;
 };
 
-/* Starts chains from the bias if first_k is 0, else from y; adds the residual and clamps with the last segment of k. */
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run);
 
 #endif

@@ -3,12 +3,14 @@
 
 #include "size.h"
 
-/* What rings and a group's depthwise output may take of L2: the rest is for weights, input and output. More than this
- * did not pay on a core with 1 MB. */
-enum { MOST_BYTES = 320 * 1024, LEAST_BYTES = 32 * 1024, ASSUMED_L2_BYTES = 512 * 1024 };
+/* What the rings and the strip's depthwise output may take of L2: the rest is for weights, input and output. More than
+ * this did not pay on a core with 1 MB; but a single strip, which needs one ring only and whose output is written once
+ * and read once, may take twice as much. */
+enum { MOST_BYTES = 320 * 1024, LEAST_BYTES = 32 * 1024, ASSUMED_L2_BYTES = 512 * 1024, ONE_STRIP = 2 };
 
-/* Channels of a group when an activation is mapped over it: a chunk of pixels that L1 holds should be several tiles. */
-enum { MAPPED_CHANNELS = 96 };
+/* Channels of a group: 48, or so few that the ring's rows for one output row are in L1 when the depthwise reads them;
+ * but not fewer for its own sake, for the depthwise's loop over channels is the inner one. */
+enum { GROUP_CHANNELS = 48, L1_BYTES = 34 * 1024 };
 
 /* With squeeze-excite: 1/12 of the stored output for rings, which leaves something of the tenth for odds and ends; and
  * pixels of an expand run that make several tiles of every set. */
@@ -36,8 +38,10 @@ static size_t budget_of(size_t l2_bytes) {
   return mbconv_max(LEAST_BYTES, mbconv_min(share, MOST_BYTES)) / sizeof(float);
 }
 
-static size_t group_floats(const struct mbconv_shape *shape, const struct mbconv_plan *plan, size_t rings) {
-  return plan->group_channels * (rings * plan->ring_rows * plan->ring_width + plan->strip_rows * shape->out_width);
+static size_t scratch_floats(const struct mbconv_shape *shape, const struct mbconv_plan *plan, size_t rings) {
+  const size_t output = plan->hidden ? plan->group_channels : shape->expanded_channels;
+  return rings * plan->ring_rows * plan->ring_width * plan->group_channels +
+         plan->strip_rows * shape->out_width * output;
 }
 
 static struct mbconv_plan with_groups(const struct mbconv_shape *shape, size_t tile_channels, size_t rows,
@@ -60,20 +64,28 @@ static size_t even_groups(const struct mbconv_shape *shape, size_t tile_channels
   return best;
 }
 
-/* As few groups as the activation allows: each group more is a read and a write of the project's partial sums. Then as
- * few strips as L2 allows, of even height. If not even one row of all groups fits, as many groups as let one fit. */
+static size_t fused_groups(const struct mbconv_shape *shape, size_t tile_channels) {
+  if (!shape->expand) return 1;
+  const struct mbconv_plan tile = complete(shape, tile_channels, 1, tile_channels);
+  const size_t bytes = tile.ring_rows * tile.ring_width * tile_channels * sizeof(float);
+  const size_t fit = mbconv_max(L1_BYTES / bytes, 1) * tile_channels, channels = mbconv_min(fit, GROUP_CHANNELS);
+  return even_groups(shape, tile_channels, (shape->expanded_channels + channels - 1) / channels);
+}
+
+/* Groups for L1 if there is an expand to write them, then as few strips as L2 allows, of even height. If a group's ring
+ * for one row does not fit into that, more groups. */
 static struct mbconv_plan choose_fused(const struct mbconv_shape *shape, size_t tile_channels, size_t budget) {
-  size_t groups = 1;
-  if (shape->mapped)
-    groups = even_groups(shape, tile_channels, (shape->expanded_channels + MAPPED_CHANNELS - 1) / MAPPED_CHANNELS);
+  size_t groups = fused_groups(shape, tile_channels);
   struct mbconv_plan plan = with_groups(shape, tile_channels, shape->out_height, groups);
+  if (scratch_floats(shape, &plan, 1) <= ONE_STRIP * budget) return plan;
   while (plan.strip_rows > 1) {
-    if (group_floats(shape, &plan, mbconv_plan_rings(&plan, shape)) <= budget) return plan;
+    if (scratch_floats(shape, &plan, plan.groups) <= budget) return plan;
     const size_t lower = plan.strip_rows - 1;
     const size_t strips = (shape->out_height + lower - 1) / lower;
     plan = with_groups(shape, tile_channels, (shape->out_height + strips - 1) / strips, groups);
   }
-  while (group_floats(shape, &plan, 1) > budget && plan.group_channels > tile_channels && shape->project)
+  while (plan.ring_rows * plan.ring_width * plan.group_channels > budget && plan.group_channels > tile_channels &&
+         shape->project)
     plan = with_groups(shape, tile_channels, 1, ++groups);
   return plan;
 }
@@ -92,7 +104,7 @@ static struct mbconv_plan choose_hidden(const struct mbconv_shape *shape, size_t
     for (size_t rows = 1; rows <= shape->out_height; rows++) {
       const struct mbconv_plan plan = with_groups(shape, tile_channels, rows, groups);
       const size_t zero_row = plan.ring_width * plan.group_channels, pointers = 2 * plan.ring_rows * shape->width;
-      if (group_floats(shape, &plan, 1) + zero_row + pointers > limit) break;
+      if (scratch_floats(shape, &plan, 1) + zero_row + pointers > limit) break;
       fit = plan;
     }
     if (fit.strip_rows == 0) continue;
@@ -135,7 +147,7 @@ struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const
   const bool by_groups = shape->project && shape->expand && shape->out_height <= GROUP_ROWS &&
                          shape->expanded_channels / tile_channels >= threads;
   if (by_groups) {
-    const size_t most = shape->mapped ? MAPPED_CHANNELS + MAPPED_CHANNELS / 2 : shape->expanded_channels;
+    const size_t most = 2 * GROUP_CHANNELS;
     const size_t channels = balanced_group(shape->expanded_channels, tile_channels, threads, most);
     struct mbconv_plan fit = complete(shape, tile_channels, shape->out_height, channels);
     fit.hidden = fit.by_groups = true;

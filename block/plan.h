@@ -3,9 +3,9 @@
  * How a block is cut: a pure function of its shape.
  *
  * For each strip of `strip_rows` output rows, for each group of `group_channels` expanded channels: expand the input
- * rows that are new into the group's ring of `ring_rows` padded rows, depthwise the strip from it, add the group's
- * share of the project to the output strip. All channels and few rows is the classic row ring; all rows and few
- * channels the channel split; all of both is the unfused block.
+ * rows that are new into the group's ring of `ring_rows` padded rows and depthwise the strip from it; then project
+ * the strip. All channels and few rows is the classic row ring; all rows and few channels the channel split; all of
+ * both is the unfused block.
  */
 #ifndef MBCONV_PLAN_H
 #define MBCONV_PLAN_H

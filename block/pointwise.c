@@ -46,7 +46,7 @@ mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const m
   struct mbconv_cursor cursor = {0};
   struct mbconv_panels panels;
   mbconv_take(&cursor, 1, sizeof(mbconv_pointwise));
-  mbconv_panels_plan(&panels, kernels, desc->in_channels, desc->out_channels, &cursor);
+  mbconv_panels_plan(&panels, kernels, desc->in_channels, desc->out_channels, false, &cursor);
   if (cursor.overflow) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the packed weights do not fit into memory");
   void *memory;
   status = mbconv_allocate(&allocator, cursor.used, &memory, error);
@@ -54,7 +54,7 @@ mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const m
 
   cursor = (struct mbconv_cursor){.base = memory};
   mbconv_pointwise *pointwise = mbconv_take(&cursor, 1, sizeof *pointwise);
-  mbconv_panels_plan(&pointwise->panels, kernels, desc->in_channels, desc->out_channels, &cursor);
+  mbconv_panels_plan(&pointwise->panels, kernels, desc->in_channels, desc->out_channels, false, &cursor);
   mbconv_panels_pack(&pointwise->panels, &desc->conv);
   pointwise->allocator = allocator;
   pointwise->epilogue = mbconv_epilogue_of(desc->activation, kernels, silu);
@@ -147,8 +147,7 @@ mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pix
       .pointwise = pointwise,
       .pixels = pixels,
       .tasks = mbconv_min(count, (pixels + panels->wide->pixels - 1) / panels->wide->pixels),
-      .run = {.k = panels->k,
-              .channels = panels->channels,
+      .run = {.channels = panels->channels,
               .x = x,
               .x_stride = x_stride,
               .y = y,

@@ -151,7 +151,6 @@ static void project_pixels(const struct run *run, size_t begin, size_t count, fl
     stages->kernels->channel_scale(count, channels, hidden, channels, run->scratch.sums, hidden, channels);
   const struct mbconv_pointwise_run part = {
       .pixels = count,
-      .k = channels,
       .channels = shape->out_channels,
       .x = hidden,
       .x_stride = channels,

@@ -5,7 +5,6 @@ static void fully_connected(const struct mbconv_panels *panels, const struct mbc
                             float *y) {
   const struct mbconv_pointwise_run run = {
       .pixels = 1,
-      .k = panels->k,
       .channels = panels->channels,
       .x = x,
       .x_stride = panels->k,

@@ -16,6 +16,15 @@ static size_t ring_floats(const struct mbconv_plan *plan) {
   return plan->ring_rows * plan->ring_width * plan->group_channels;
 }
 
+/* Between pixels of the depthwise output in scratch: of all groups, or of the one that is about to be stored. */
+static size_t output_stride(const struct mbconv_stages *stages, const struct mbconv_plan *plan) {
+  return plan->hidden ? plan->group_channels : mbconv_round_up(stages->shape.expanded_channels, stages->kernels->lanes);
+}
+
+/* Whether a group's depthwise output is all that lies in its rows, so that the activation can be mapped over each row
+ * while it is in L1. If not, it is mapped over the strip when all groups are there. */
+static bool maps_rows(const struct mbconv_plan *plan) { return plan->hidden || plan->groups == 1; }
+
 void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
                                struct mbconv_cursor *cursor, struct mbconv_strip_scratch *scratch) {
   const struct mbconv_shape *shape = &stages->shape;
@@ -29,7 +38,7 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
   scratch->rings = mbconv_take_floats(cursor, mbconv_multiply(rings, row, overflow));
   scratch->zero_row = mbconv_take_floats(cursor, row);
   if (shape->project)
-    scratch->output = mbconv_take_floats(cursor, mbconv_multiply(out_pixels, plan->group_channels, overflow));
+    scratch->output = mbconv_take_floats(cursor, mbconv_multiply(out_pixels, output_stride(stages, plan), overflow));
   if (transposed && shape->expand)
     scratch->x = mbconv_take_floats(cursor, mbconv_multiply(in_pixels, shape->in_channels, overflow));
   if (transposed && shape->project) {
@@ -99,7 +108,6 @@ static void expand_pixels(const struct strip *strip, const struct group *group, 
       strip->scratch->x ? strip->scratch->x : strip->x + strip->fresh_first * stages->shape.width * in_channels;
   const struct mbconv_pointwise_run run = {
       .pixels = pixels,
-      .k = in_channels,
       .first_channel = group->first,
       .channels = group->channels,
       .x = x + done * in_channels,
@@ -201,7 +209,7 @@ static void depthwise_row(const struct strip *strip, const struct group *group,
   const struct mbconv_stages *stages = strip->stages;
   const struct mbconv_shape *shape = &stages->shape;
   const size_t k = shape->kernel, channels = strip->plan->group_channels;
-  mbconv_activation_fn *map = stages->epilogue.map;
+  mbconv_activation_fn *map = maps_rows(strip->plan) ? stages->epilogue.map : NULL;
   mbconv_depthwise_fn *run = stages->kernels->depthwise[(k - 3) / 2][shape->stride - 1];
   const float *rows[MAX_KERNEL];
   for (size_t i = 0; i < k; i++) {
@@ -267,19 +275,20 @@ static void store(const struct strip *strip, const struct group *group, float *h
     memcpy(hidden + p * all, strip->scratch->output + p * stride, group->channels * sizeof(float));
 }
 
-/* Adds the group's share to the output strip; the last group's brings the residual. */
-static void project(const struct strip *strip, const struct group *group, float *y) {
+/* The depthwise output of all groups to the output strip. */
+static void project(const struct strip *strip, float *y) {
   const struct mbconv_stages *stages = strip->stages;
   const struct mbconv_shape *shape = &stages->shape;
   const bool transposed = stages->layout == MBCONV_NCHW;
-  const size_t first_pixel = strip->first * shape->out_width;
+  const size_t first_pixel = strip->first * shape->out_width, pixels = strip->rows * shape->out_width;
+  const size_t stride = output_stride(stages, strip->plan);
+  float *output = strip->scratch->output;
+  if (stages->epilogue.map && !maps_rows(strip->plan)) stages->epilogue.map(pixels * stride, output, output);
   const struct mbconv_pointwise_run run = {
-      .pixels = strip->rows * shape->out_width,
-      .first_k = group->first,
-      .k = group->channels,
+      .pixels = pixels,
       .channels = shape->out_channels,
-      .x = strip->scratch->output,
-      .x_stride = strip->plan->group_channels,
+      .x = output,
+      .x_stride = stride,
       .y = transposed ? strip->scratch->y : y + first_pixel * shape->out_channels,
       .y_stride = transposed ? stages->project.padded : shape->out_channels,
       .y_padded = transposed,
@@ -312,14 +321,12 @@ static void run_groups(const struct strip *strip, const struct mbconv_strip_targ
       depthwise(strip, &group, target->y + first_pixel * shape->expanded_channels, shape->expanded_channels);
       continue;
     }
-    depthwise(strip, &group, strip->scratch->output, channels);
-    if (!plan->hidden) {
-      project(strip, &group, target->y);
-      continue;
-    }
+    depthwise(strip, &group, strip->scratch->output + (plan->hidden ? 0 : first), output_stride(stages, plan));
+    if (!plan->hidden) continue;
     if (shape->squeeze_excite) sum_rows(strip, &group, target);
     store(strip, &group, target->hidden);
   }
+  if (shape->project && !plan->hidden) project(strip, target->y);
 }
 
 void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_plan *plan,

@@ -32,7 +32,7 @@ struct mbconv_stages {
 struct mbconv_strip_scratch {
   float *rings;    /* [groups, or 1 if groups need not be kept][ring_rows][ring_width][group_channels] */
   float *zero_row; /* [ring_width][group_channels] */
-  float *output;   /* [strip_rows * out_width][group_channels]: a group's depthwise output */
+  float *output;   /* [strip_rows * out_width][expanded channels, or a group's]: depthwise output */
   float *x, *y;    /* NCHW: the new input rows and the output strip as pixels */
   float **pixels;  /* where the new input pixels go in the first group's ring */
 };

@@ -5,11 +5,11 @@
 set(MBCONV_KERNEL_SOURCES)
 set(MBCONV_SET_DEFINITIONS)
 
-# mbconv_add_set(name flags...): kernels/{pointwise,depthwise,activation,channel,set}_<name>.c, silu_sleef_<name>.c, and
+# mbconv_add_set(name flags...): kernels/{pointwise,gemv,depthwise,activation,channel,set}_<name>.c, silu_sleef_<name>.c, and
 # transpose_<name>.c if the set has one of its own
 function(mbconv_add_set name)
   set(files)
-  foreach(part pointwise depthwise activation channel set)
+  foreach(part pointwise gemv depthwise activation channel set)
     list(APPEND files kernels/${part}_${name}.c)
   endforeach()
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/kernels/transpose_${name}.c)

@@ -30,7 +30,7 @@ enum { MBCONV_MAX_LANES = 16, MBCONV_ALIGNMENT = 64 };
 struct mbconv_pointwise_panel {
   size_t k;             /* input channels, >= 1 */
   const float *weights; /* [k][tile width] */
-  const float *bias;    /* [tile width]; NULL: chains continue from the unrounded partial sums found in y */
+  const float *bias;    /* [tile width] */
   size_t channels;      /* stored per pixel: the tile width, or 1 .. tile width if the tile takes tails */
   size_t x_stride;      /* between pixels of x */
   size_t r_stride;      /* between pixels of the residual */
@@ -38,12 +38,11 @@ struct mbconv_pointwise_panel {
 };
 
 /* Some tiles, one after the other:
- *   y[p][c] = clamp(start[c] + sum over k ascending of w[k][c] * x[p][k] (+ residual[p][c]))
+ *   y[p][c] = clamp(bias[c] + sum over k ascending of w[k][c] * x[p][k] (+ residual[p][c]))
  *   pixels    of each tile, 1 .. tile height
  *   tiles     >= 1; p runs to pixels * tiles
  *   x         pixel p at x + p * x_stride; k floats are read
- *   y         pixel p at y[p] + y_offset; `channels` floats are written (and read, if bias is NULL). The y[p] are
- *             distinct.
+ *   y         pixel p at y[p] + y_offset; `channels` floats are written. The y[p] are distinct.
  *   residual  pixel p at residual + p * r_stride, or NULL; may be the same memory as y */
 typedef void mbconv_pointwise_fn(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                  const float *x, float *const *y, size_t y_offset, const float *residual);
@@ -55,6 +54,13 @@ struct mbconv_pointwise_tile {
   bool tails;      /* whether `run` can store fewer channels than the tile width; if not, callers stage the tile */
   mbconv_pointwise_fn *run;
 };
+
+/* One pixel through whole panels of the wide tile, which follow each other in memory, each its bias and its weights:
+ *   y[c] = clamp(bias[c] + sum over k ascending of w[k][c] * x[k] (+ residual[c])), c < panels * tile width
+ *   first     of the panels
+ *   residual  or NULL; may be y */
+typedef void mbconv_gemv_fn(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
+                            const float *residual);
 
 /* ---- Depthwise --------------------------------------------------------------------------------------------------- */
 
@@ -108,6 +114,7 @@ struct mbconv_kernels {
   size_t lanes;
   /* [0] wide; [1] narrow, for the last panel when no more channels are left than its width (run NULL: none). */
   struct mbconv_pointwise_tile pointwise[2];
+  mbconv_gemv_fn *gemv;
   /* [kernel 3, 5, 7][stride 1, 2] */
   mbconv_depthwise_fn *depthwise[3][2];
   /* NONE, RELU, RELU6, HARD_SIGMOID and HARD_SWISH are the same function for both variants, indexed by

@@ -4,7 +4,7 @@
  *
  * An FMA can broadcast a float of memory itself, so that a step is one load of weights and 28 FMAs, each with a pixel
  * as its operand. 28 chains are more than the 8 that hide the latency (4 cycles, 1 or 2 a cycle). Masks make partial
- * channels as fast as full ones: no narrow tile is needed.
+ * channels as fast as full ones. For a rest of 8 channels the set has AVX2's 12x8.
  *
  *     vector registers       general registers
  *     sums     28            x          4   (one per group of 7 pixels)
@@ -13,7 +13,7 @@
  *
  * Pixels come in 4 groups of 7, which divides the widths 7, 14, 28, 56 and 112. Counts above 7 that 7 does not divide
  * are done by moving the last group back over the one before, which computes the same floats again: therefore
- * everything is loaded from y and the residual before anything is stored.
+ * all of the residual is loaded before anything is stored.
  *
  * Percent of the FMA peak on Zen 4 (gcc 12; 196 pixels, 192 output channels, clamped):
  *     k          16    24    64    96    192   384
@@ -21,7 +21,7 @@
  *     14x32      91    93    97    98    99    99    lost: 93 against 96 in llvm-mca's model of Skylake, where two load
  *                                                    ports bound both, and channels are rounded up to 32
  *
- * Order: k ascending, one FMA a step, from the bias or from the partial sum in y.
+ * Order: k ascending, one FMA a step, from the bias.
  */
 #include <assert.h>
 
@@ -40,26 +40,6 @@ struct sums {
 struct distances {
   size_t one, three, five;
 };
-
-/* The chains' start: the bias, or the partial sums that y holds. */
-ALWAYS_INLINE struct sums start(const size_t rows, const struct mbconv_pointwise_panel *panel, float *const *y,
-                                size_t offset, __mmask16 lanes) {
-  struct sums sum;
-  if (panel->bias) {
-    const __m512 bias = _mm512_load_ps(panel->bias);
-    sum = (struct sums){bias, bias, bias, bias, bias, bias, bias};
-  } else {
-    sum.p0 = _mm512_maskz_loadu_ps(lanes, y[0] + offset);
-    sum = (struct sums){sum.p0, sum.p0, sum.p0, sum.p0, sum.p0, sum.p0, sum.p0};
-    if (rows > 1) sum.p1 = _mm512_maskz_loadu_ps(lanes, y[1] + offset);
-    if (rows > 2) sum.p2 = _mm512_maskz_loadu_ps(lanes, y[2] + offset);
-    if (rows > 3) sum.p3 = _mm512_maskz_loadu_ps(lanes, y[3] + offset);
-    if (rows > 4) sum.p4 = _mm512_maskz_loadu_ps(lanes, y[4] + offset);
-    if (rows > 5) sum.p5 = _mm512_maskz_loadu_ps(lanes, y[5] + offset);
-    if (rows > 6) sum.p6 = _mm512_maskz_loadu_ps(lanes, y[6] + offset);
-  }
-  return sum;
-}
 
 ALWAYS_INLINE void add_residual(const size_t rows, const float *residual, size_t stride, __mmask16 lanes,
                                 struct sums *sum) {
@@ -105,10 +85,8 @@ ALWAYS_INLINE void tile(const size_t groups, const size_t rows, const struct mbc
   const size_t last = pixels - rows;
   const size_t row1 = groups > 2 ? GROUP : last, row2 = groups > 3 ? 2 * GROUP : last, row3 = last;
   const __mmask16 lanes = first_lanes(panel->channels);
-  struct sums a = start(rows, panel, y, offset, lanes), b = a, c = a, d = a;
-  if (groups > 1) b = start(rows, panel, y + row1, offset, lanes);
-  if (groups > 2) c = start(rows, panel, y + row2, offset, lanes);
-  if (groups > 3) d = start(rows, panel, y + row3, offset, lanes);
+  const __m512 bias = _mm512_load_ps(panel->bias);
+  struct sums a = {bias, bias, bias, bias, bias, bias, bias}, b = a, c = a, d = a;
 
   const size_t bytes = panel->x_stride * sizeof(float);
   struct distances distances = {bytes, 3 * bytes, 5 * bytes};

@@ -22,17 +22,12 @@
  * The sums are named: gcc 12 keeps an array of them in memory, even when every loop over it is unrolled. `rows` is a
  * constant at every call of a tile, so the comparisons with it vanish.
  *
- * Order: k ascending, one FMA a step, from the bias or from the partial sum in y.
+ * Order: k ascending, one FMA a step, from the bias.
  */
 #include <assert.h>
 
 #include "set_neon.h"
 #include "vec_neon.h"
-
-/* The chain's start: the bias, or the partial sum that y holds. */
-ALWAYS_INLINE float32x4_t start(const struct mbconv_pointwise_panel *panel, const float *y, size_t v) {
-  return vld1q_f32((panel->bias ? panel->bias : y) + v * LANES);
-}
 
 /* Constants are loaded here, after the k loop, and so occupy no registers in it. */
 ALWAYS_INLINE void finish(const size_t vectors, const struct mbconv_pointwise_panel *panel, float *y,
@@ -82,20 +77,9 @@ ALWAYS_INLINE void step1(const size_t vectors, const float **x, float32x4_t w0, 
 ALWAYS_INLINE void tile(const size_t rows, const size_t vectors, const struct mbconv_pointwise_panel *panel,
                         const float *x, float *const *y, size_t offset, const float *residual) {
   const size_t second = vectors - 1;
-  float32x4_t a0 = start(panel, y[0] + offset, 0), a1 = start(panel, y[0] + offset, second);
+  float32x4_t a0 = vld1q_f32(panel->bias), a1 = vld1q_f32(panel->bias + second * LANES);
   float32x4_t b0 = a0, b1 = a1, c0 = a0, c1 = a1, d0 = a0, d1 = a1, e0 = a0, e1 = a1, f0 = a0, f1 = a1, g0 = a0,
               g1 = a1, h0 = a0, h1 = a1, i0 = a0, i1 = a1, j0 = a0, j1 = a1;
-  if (!panel->bias) {
-    if (rows > 1) b0 = start(panel, y[1] + offset, 0), b1 = start(panel, y[1] + offset, second);
-    if (rows > 2) c0 = start(panel, y[2] + offset, 0), c1 = start(panel, y[2] + offset, second);
-    if (rows > 3) d0 = start(panel, y[3] + offset, 0), d1 = start(panel, y[3] + offset, second);
-    if (rows > 4) e0 = start(panel, y[4] + offset, 0), e1 = start(panel, y[4] + offset, second);
-    if (rows > 5) f0 = start(panel, y[5] + offset, 0), f1 = start(panel, y[5] + offset, second);
-    if (rows > 6) g0 = start(panel, y[6] + offset, 0), g1 = start(panel, y[6] + offset, second);
-    if (rows > 7) h0 = start(panel, y[7] + offset, 0), h1 = start(panel, y[7] + offset, second);
-    if (rows > 8) i0 = start(panel, y[8] + offset, 0), i1 = start(panel, y[8] + offset, second);
-    if (rows > 9) j0 = start(panel, y[9] + offset, 0), j1 = start(panel, y[9] + offset, second);
-  }
   const size_t stride = panel->x_stride;
   const float *xa = x, *xb = opaque_pointer(xa + stride), *xc = opaque_pointer(xb + stride),
               *xd = opaque_pointer(xc + stride), *xe = opaque_pointer(xd + stride), *xf = opaque_pointer(xe + stride),

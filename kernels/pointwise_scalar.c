@@ -5,7 +5,7 @@
  * Four chains side by side hide the latency of FMA where the compiler has an instruction for it (ARM64). x86-64's
  * baseline has none: fmaf() is then a call, which costs more than anything around it.
  *
- * Order: k ascending, one fmaf() a step, from the bias or from the partial sum in y.
+ * Order: k ascending, one fmaf() a step, from the bias.
  */
 #include "set_scalar.h"
 #include "vec_scalar.h"
@@ -15,9 +15,8 @@ enum { WIDTH = 4 };
 /* One pixel; `channels` is a constant at both calls, or the rest of the last panel. */
 static inline void row(const struct mbconv_pointwise_panel *panel, const size_t channels, const float *x, float *y,
                        const float *residual) {
-  const float *start = panel->bias ? panel->bias : y;
   float sum[WIDTH];
-  for (size_t c = 0; c < channels; c++) sum[c] = start[c];
+  for (size_t c = 0; c < channels; c++) sum[c] = panel->bias[c];
   for (size_t k = 0; k < panel->k; k++) {
     for (size_t c = 0; c < channels; c++) sum[c] = fmaf(panel->weights[k * WIDTH + c], x[k], sum[c]);
   }

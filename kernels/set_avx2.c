@@ -17,6 +17,7 @@ const struct mbconv_kernels mbconv_kernels_avx2 = {
     .lanes = 8,
     .pointwise = {{.pixels = 6, .step = 1, .channels = 16, .run = mbconv_pointwise_avx2_6x16},
                   {.pixels = 12, .step = 1, .channels = 8, .run = mbconv_pointwise_avx2_12x8}},
+    .gemv = mbconv_gemv_avx2,
     .depthwise = {{mbconv_depthwise_avx2_3x3s1, mbconv_depthwise_avx2_3x3s2},
                   {mbconv_depthwise_avx2_5x5s1, mbconv_depthwise_avx2_5x5s2},
                   {mbconv_depthwise_avx2_7x7s1, mbconv_depthwise_avx2_7x7s2}},

@@ -5,7 +5,7 @@
  */
 #include "set_avx512.h"
 
-#include "set_avx2.h" /* its transposition: a CPU with AVX-512 has AVX2 */
+#include "set_avx2.h" /* its narrow tile and transposition: a CPU with AVX-512 has AVX2 */
 
 #ifdef MBCONV_SLEEF
 #define SILU_SLEEF mbconv_silu_sleef_avx512
@@ -18,7 +18,9 @@
 const struct mbconv_kernels mbconv_kernels_avx512 = {
     .isa = MBCONV_ISA_AVX512,
     .lanes = 16,
-    .pointwise = {{.pixels = 28, .step = 7, .channels = 16, .tails = true, .run = mbconv_pointwise_avx512_28x16}},
+    .pointwise = {{.pixels = 28, .step = 7, .channels = 16, .tails = true, .run = mbconv_pointwise_avx512_28x16},
+                  {.pixels = 12, .step = 1, .channels = 8, .run = mbconv_pointwise_avx2_12x8}},
+    .gemv = mbconv_gemv_avx512,
     .depthwise = {{mbconv_depthwise_avx512_3x3s1, mbconv_depthwise_avx512_3x3s2},
                   {mbconv_depthwise_avx512_5x5s1, mbconv_depthwise_avx512_5x5s2},
                   {mbconv_depthwise_avx512_7x7s1, mbconv_depthwise_avx512_7x7s2}},

@@ -24,6 +24,7 @@ const struct mbconv_kernels mbconv_kernels_scalar = {
     .isa = MBCONV_ISA_SCALAR,
     .lanes = 1,
     .pointwise = {{.pixels = 4, .step = 1, .channels = 4, .tails = true, .run = mbconv_pointwise_scalar_4x4}},
+    .gemv = mbconv_gemv_scalar,
     .depthwise = {{mbconv_depthwise_scalar_3x3s1, mbconv_depthwise_scalar_3x3s2},
                   {mbconv_depthwise_scalar_5x5s1, mbconv_depthwise_scalar_5x5s2},
                   {mbconv_depthwise_scalar_7x7s1, mbconv_depthwise_scalar_7x7s2}},

@@ -8,6 +8,7 @@
 #include "kernels.h"
 
 mbconv_pointwise_fn mbconv_pointwise_scalar_4x4;
+mbconv_gemv_fn mbconv_gemv_scalar;
 mbconv_depthwise_fn mbconv_depthwise_scalar_3x3s1, mbconv_depthwise_scalar_3x3s2, mbconv_depthwise_scalar_5x5s1,
     mbconv_depthwise_scalar_5x5s2, mbconv_depthwise_scalar_7x7s1, mbconv_depthwise_scalar_7x7s2;
 mbconv_activation_fn mbconv_none_scalar, mbconv_relu_scalar, mbconv_relu6_scalar, mbconv_hard_sigmoid_scalar,

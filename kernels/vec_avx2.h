@@ -19,11 +19,13 @@ enum { LANES = 8 };
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* Compilers. NO_UNROLL stands before a loop that must stay one: unrolled, its loads move up and registers run out.
- * keep_order() keeps clang 14 from moving loads before the computation of v, where it would spill them; gcc needs no
- * such help and would only add moves. */
+ * in_order() keeps loads and stores behind it from moving before the computation of v. keep_order() does so for clang
+ * 14 alone, which would spill what it loads early; gcc often needs no such help and would only add moves. */
+ALWAYS_INLINE void in_order(__m256 *v) { __asm__ volatile("" : "+x"(*v)::"memory"); }
+
 #if defined(__clang__)
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
-ALWAYS_INLINE void keep_order(__m256 *v) { __asm__ volatile("" : "+x"(*v)::"memory"); }
+ALWAYS_INLINE void keep_order(__m256 *v) { in_order(v); }
 #else
 #define NO_UNROLL _Pragma("GCC unroll 1")
 ALWAYS_INLINE void keep_order(__m256 *v) { (void)v; }
@@ -33,6 +35,11 @@ ALWAYS_INLINE void keep_order(__m256 *v) { (void)v; }
 ALWAYS_INLINE size_t opaque(size_t v) {
   __asm__("" : "+r"(v));
   return v;
+}
+
+ALWAYS_INLINE char *opaque_pointer(char *p) {
+  __asm__("" : "+r"(p));
+  return p;
 }
 
 /* n < 8 floats; lanes beyond n are zero. */

@@ -5,8 +5,8 @@
 Symbols    a library defines nothing outside its own name: all global symbols start with mbconv_
 Registers  no code needs a CPU that its set does not ask for: zmm and mask registers only in *_avx512 objects,
            ymm and VEX instructions only there and in *_avx2 objects
-Spills     the innermost loops that multiply and add (every pointwise and depthwise object must have some) keep their
-           vectors in registers: no vector load or store on the stack, and no vector store at all in pointwise ones
+Spills     the innermost loops that multiply and add (every pointwise, gemv and depthwise object must have some) keep
+           their vectors in registers: no vector load or store on the stack, no vector store at all but in depthwise
 
 BUILD is a build directory with libmbconv.a and the objects of mbconv_objects. Before all that, the checks are run on
 code that breaks each promise on purpose. Needs binutils for the machine of the objects, and its C compiler ($CC).
@@ -184,7 +184,7 @@ def is_store(instruction):
 
 
 def check_spills(path):
-    found, pointwise = False, path.name.startswith("pointwise")
+    found, pointwise = False, path.name.startswith(("pointwise", "gemv"))
     for loop, code in inner_loops(path):
         found = True
         has_frame = any(i.mnemonic.startswith("mov") and FRAME_POINTER_SET.match(i.operands) for i in code)
@@ -210,7 +210,7 @@ def check_build(build):
     yield from check_symbols(build / "libmbconv.a")
     for path in objects:
         yield from check_registers(path)
-    kernels = [path for path in objects if re.match(r"(pointwise|depthwise)_(avx2|avx512|neon)\.", path.name)]
+    kernels = [path for path in objects if re.match(r"(pointwise|gemv|depthwise)_(avx2|avx512|neon)\.", path.name)]
     for path in kernels:
         print(path)
         yield from check_spills(path)

@@ -13,7 +13,6 @@
 
 struct mode {
   const char *name;
-  bool partial;            /* continue from sums found in y instead of the bias */
   bool residual, in_place; /* in place: the residual is what y holds */
   bool wide;               /* strides wider than rows */
   bool special;            /* NaN, infinities, denormals among the inputs */
@@ -22,10 +21,10 @@ struct mode {
 
 static const struct mode modes[] = {
     {"bias", .lo = -INFINITY, .hi = INFINITY},
-    {"partial sums", .partial = true, .wide = true, .lo = -INFINITY, .hi = INFINITY},
+    {"wide rows", .wide = true, .lo = -INFINITY, .hi = INFINITY},
     {"residual, clamped", .residual = true, .wide = true, .lo = -0.25f, .hi = 0.5f},
     {"residual in place", .residual = true, .in_place = true, .lo = 0.0f, .hi = INFINITY},
-    {"partial sums, residual, clamped", .partial = true, .residual = true, .lo = -0.5f, .hi = 0.25f},
+    {"dense residual, clamped", .residual = true, .lo = -0.5f, .hi = 0.25f},
     {"special values, clamped", .wide = true, .special = true, .lo = 0.0f, .hi = 6.0f},
 };
 enum { MODES = sizeof modes / sizeof *modes, GAP = 3, MAX_PIXELS = 64 };
@@ -36,7 +35,7 @@ struct problem {
   size_t pixels, channels, k, x_stride, r_stride;
   struct test_buffer x, residual;
   float *weights, *bias; /* [channels][k], [channels] */
-  float *partial, *want; /* [pixels][channels] */
+  float *want;           /* [pixels][channels] */
 };
 
 static void add_special_values(struct problem *p) {
@@ -74,7 +73,7 @@ static struct mbconv_pointwise_panel panel_of(const struct problem *p, const str
                                               const struct test_buffer *weights, const struct test_buffer *bias) {
   return (struct mbconv_pointwise_panel){.k = p->k,
                                          .weights = weights->data,
-                                         .bias = p->mode->partial ? NULL : bias->data,
+                                         .bias = bias->data,
                                          .channels = part->channels,
                                          .x_stride = p->x_stride,
                                          .r_stride = p->r_stride,
@@ -93,8 +92,6 @@ static void compute_by_scalar(const struct problem *p) {
     for (size_t i = 0; i < p->pixels; i++) {
       float *y = p->want + i * p->channels;
       const float *residual = p->mode->residual ? p->residual.data + i * p->r_stride + part.channel : NULL;
-      const float *partial = p->partial + i * p->channels + part.channel;
-      if (p->mode->partial) memcpy(y + part.channel, partial, tile->channels * sizeof *y);
       tile->run(&panel, 1, 1, p->x.data + i * p->x_stride, &y, part.channel, residual);
     }
     test_buffer_free(&weights);
@@ -110,8 +107,8 @@ static void check_scalar(struct test *t, const struct problem *p) {
     for (size_t c = 0; c < p->channels; c++) {
       const size_t at = i * p->channels + c;
       const float *residual = p->mode->residual ? p->residual.data + i * p->r_stride + c : NULL;
-      const struct oracle o = oracle_dot(p->mode->partial ? p->partial[at] : p->bias[c], p->k, p->weights + c * p->k,
-                                         p->x.data + i * p->x_stride, residual, p->mode->lo, p->mode->hi);
+      const struct oracle o = oracle_dot(p->bias[c], p->k, p->weights + c * p->k, p->x.data + i * p->x_stride, residual,
+                                         p->mode->lo, p->mode->hi);
       chain[at] = o.chain;
       near = near && oracle_allows(&o, MBCONV_NONE, p->want[at]);
     }
@@ -134,7 +131,6 @@ static void problem_new(struct problem *p, uint64_t *state, const struct mode *m
   test_buffer_protect(&p->residual);
   p->weights = test_new_floats(state, channels * k);
   p->bias = test_new_floats(state, channels);
-  p->partial = test_new_floats(state, pixels * channels);
   p->want = test_new_floats(state, pixels * channels);
 }
 
@@ -143,7 +139,6 @@ static void problem_free(struct problem *p) {
   test_buffer_free(&p->residual);
   free(p->weights);
   free(p->bias);
-  free(p->partial);
   free(p->want);
 }
 
@@ -164,7 +159,6 @@ static void place(const struct problem *p, const struct part *part, struct test_
     const size_t pixel = part->pixel + i, bytes = part->channels * sizeof(float);
     to->rows[i] = y->data + (mode->in_place ? i : last - i) * to->stride;
     float *row = to->rows[i] + to->offset;
-    if (mode->partial) memcpy(row, p->partial + pixel * p->channels + part->channel, bytes);
     if (mode->in_place) memcpy(row, p->residual.data + pixel * p->r_stride + part->channel, bytes);
   }
 }
@@ -227,7 +221,7 @@ static void check_tile(struct test *t, size_t which) {
   test_at(t, "tile %zu", which);
   const size_t scalar_width = mbconv_kernels_scalar.pointwise[0].channels;
   if (!test_check(t, tile->pixels <= MAX_PIXELS, "%zu pixels", tile->pixels)) return;
-  if (!test_check(t, tile->channels % t->kernels->lanes == 0, "%zu channels", tile->channels)) return;
+  if (which == 0 && !test_check(t, tile->channels % t->kernels->lanes == 0, "%zu channels", tile->channels)) return;
   if (!test_check(t, tile->channels % scalar_width == 0, "%zu channels", tile->channels)) return;
   for (size_t i = 0; i < (t->small ? 5 : sizeof ks / sizeof *ks); i++) {
     for (size_t m = 0; m < MODES; m++) {

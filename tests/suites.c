@@ -5,6 +5,7 @@
 const struct test_suite test_suites[] = {
     {"dispatch", test_dispatch},
     {"pointwise", test_pointwise},
+    {"gemv", test_gemv},
     {"depthwise", test_depthwise},
     {"convolution", test_convolution},
     {"global-pool", test_global_pool},

@@ -142,6 +142,7 @@ extern const size_t test_suite_count;
 
 void test_dispatch(struct test *t);
 void test_pointwise(struct test *t);
+void test_gemv(struct test *t);
 void test_depthwise(struct test *t);
 void test_convolution(struct test *t);
 void test_global_pool(struct test *t);

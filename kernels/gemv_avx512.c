@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One pixel on AVX-512: 8 panels of 16 channels at a time, 8 chains, where the 28x16 tile would have 1.
+ *
+ * Each FMA takes its weights from memory.
+ *
+ *     registers
+ *     sums          8
+ *     pixel         1
+ *
+ * Order: k ascending, one FMA a step, from the bias.
+ */
+#include "set_avx512.h"
+#include "vec_avx512.h"
+
+enum { CHUNK = 8 };
+
+/* Of a panel each, named for gcc 12 as in pointwise_avx512.c. */
+struct sums {
+  __m512 a, b, c, d, e, f, g, h;
+};
+
+/* The bias of a panel and its weights lie one after the other. */
+ALWAYS_INLINE void start(const float *weights, __m512 *sum) { *sum = _mm512_load_ps(weights - LANES); }
+
+ALWAYS_INLINE void step(const float *weights, __m512 pixel, __m512 *sum) {
+  *sum = _mm512_fmadd_ps(pixel, _mm512_load_ps(weights), *sum);
+}
+
+ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *first, float *y, const float *residual, size_t c,
+                          __m512 sum) {
+  if (residual) sum = _mm512_add_ps(sum, _mm512_loadu_ps(residual + c));
+  _mm512_storeu_ps(y + c, clamp(sum, _mm512_set1_ps(first->lo), _mm512_set1_ps(first->hi)));
+}
+
+/* `panels`, 1 to CHUNK, is a constant at every call, so that the comparisons with it vanish. */
+ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_panel *first, const float *weights,
+                         const float *x, float *y, const float *residual) {
+  const size_t next = (first->k + 1) * LANES;
+  const float *w = weights, *w4 = weights + 4 * next;
+  struct sums s = {0};
+  start(w, &s.a);
+  if (panels > 1) start(w + next, &s.b);
+  if (panels > 2) start(w + 2 * next, &s.c);
+  if (panels > 3) start(w + 3 * next, &s.d);
+  if (panels > 4) start(w4, &s.e);
+  if (panels > 5) start(w4 + next, &s.f);
+  if (panels > 6) start(w4 + 2 * next, &s.g);
+  if (panels > 7) start(w4 + 3 * next, &s.h);
+  for (size_t i = 0; i < first->k; i++, w += LANES, w4 += LANES) {
+    const __m512 pixel = _mm512_set1_ps(x[i]);
+    step(w, pixel, &s.a);
+    if (panels > 1) step(w + next, pixel, &s.b);
+    if (panels > 2) step(w + 2 * next, pixel, &s.c);
+    if (panels > 3) step(w + 3 * next, pixel, &s.d);
+    if (panels > 4) step(w4, pixel, &s.e);
+    if (panels > 5) step(w4 + next, pixel, &s.f);
+    if (panels > 6) step(w4 + 2 * next, pixel, &s.g);
+    if (panels > 7) step(w4 + 3 * next, pixel, &s.h);
+  }
+  finish(first, y, residual, 0, s.a);
+  if (panels > 1) finish(first, y, residual, LANES, s.b);
+  if (panels > 2) finish(first, y, residual, 2 * LANES, s.c);
+  if (panels > 3) finish(first, y, residual, 3 * LANES, s.d);
+  if (panels > 4) finish(first, y, residual, 4 * LANES, s.e);
+  if (panels > 5) finish(first, y, residual, 5 * LANES, s.f);
+  if (panels > 6) finish(first, y, residual, 6 * LANES, s.g);
+  if (panels > 7) finish(first, y, residual, 7 * LANES, s.h);
+}
+
+void mbconv_gemv_avx512(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
+                        const float *residual) {
+  const float *weights = first->weights;
+  for (; panels >= CHUNK; panels -= CHUNK) {
+    chunk(CHUNK, first, weights, x, y, residual);
+    weights += CHUNK * (first->k + 1) * LANES;
+    y += CHUNK * LANES;
+    if (residual) residual += CHUNK * LANES;
+  }
+  switch (panels) {
+    case 1: chunk(1, first, weights, x, y, residual); break;
+    case 2: chunk(2, first, weights, x, y, residual); break;
+    case 3: chunk(3, first, weights, x, y, residual); break;
+    case 4: chunk(4, first, weights, x, y, residual); break;
+    case 5: chunk(5, first, weights, x, y, residual); break;
+    case 6: chunk(6, first, weights, x, y, residual); break;
+    case 7: chunk(7, first, weights, x, y, residual); break;
+  }
+}
