@@ -3,6 +3,7 @@
  * A network is recognised by its names, its variant by which one's shapes fit most tensors. Then all tensors are held
  * against it.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +48,17 @@ static mbconv_status check_tensor(const struct mbconv_tensor *tensor, const stru
                              shapes[0], shapes[1], network);
 }
 
+/* What a BN divides by the root of. */
+static mbconv_status check_variance(const struct mbconv_tensor *tensor, mbconv_error *error) {
+  for (size_t i = 0; i < tensor->shape[0]; i++) {
+    const float variance = tensor->data[i];
+    if (!(variance >= 0) || isinf(variance))
+      return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%s\": the variance of channel %zu is %g",
+                                 tensor->name, i, (double)variance);
+  }
+  return MBCONV_OK;
+}
+
 /* Calls check_tensor for each tensor of the network: how many are right, and the first that is not. */
 static size_t compare(const struct mbconv_tensors *tensors, const struct mbconv_description *d, mbconv_status *status,
                       mbconv_error *error) {
@@ -61,7 +73,8 @@ static size_t compare(const struct mbconv_tensors *tensors, const struct mbconv_
         if (!mbconv_tensor_of(&parts[role], which, &wanted)) continue;
         struct mbconv_tensor *tensor = mbconv_tensors_find(tensors, wanted.name);
         const bool first = *status == MBCONV_OK;
-        const mbconv_status found = check_tensor(tensor, &wanted, d->name, first ? error : NULL);
+        mbconv_status found = check_tensor(tensor, &wanted, d->name, first ? error : NULL);
+        if (found == MBCONV_OK && which == MBCONV_VARIANCE) found = check_variance(tensor, first ? error : NULL);
         if (tensor) tensor->used = true;
         if (found == MBCONV_OK) right++;
         if (first) *status = found;

@@ -49,6 +49,7 @@ static void add_tensor(FILE *header, FILE *data, const struct mbconv_tensor *ten
   size_t shape[MBCONV_MOST_DIMENSIONS], rank = tensor->rank, floats = 1;
   for (size_t i = 0; i < rank; i++) floats *= shape[i] = tensor->shape[i];
   if (is(tensor->name, changes->reshaped)) shape[rank++] = 1;
+  if (is(tensor->name, changes->negative)) ((float *)tensor->data)[floats - 1] = -1; /* malloc's, not a file's */
   const bool retyped = is(tensor->name, changes->retyped);
   const size_t element = retyped && strcmp(changes->type, "F16") == 0 ? 2 : 4;
   add(header, data, tensor->name, retyped ? changes->type : "F32", shape, rank, tensor->data, floats * element);

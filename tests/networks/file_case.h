@@ -18,6 +18,7 @@ struct file_changes {
   const char *without;        /* a tensor left out */
   const char *retyped, *type; /* a tensor, and the type it gets: "F16" or "I32" */
   const char *reshaped;       /* a tensor that gets a dimension of 1 more */
+  const char *negative;       /* a tensor whose last float becomes -1 */
   const char *extra;          /* a tensor of two floats more */
   const char *metadata;       /* JSON of __metadata__ */
   bool counters;              /* num_batches_tracked beside every running_var */

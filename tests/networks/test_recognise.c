@@ -163,6 +163,7 @@ static void check_wrong_tensors(struct test *t) {
       {"mobilenet_v3_small", 1, {.without = "blocks.5.0.conv.weight"}, "\"blocks.5.0.conv.weight\""},
       {"mobilenet_v3_small", 0, {.without = "features.1.block.1.fc2.bias"}, "\"features.1.block.1.fc2.bias\""},
       {"efficientnet_b0", 0, {.reshaped = "features.8.1.weight"}, "\"features.8.1.weight\" has shape [1280, 1]"},
+      {"mbconv", 0, {.negative = "expand.1.running_var"}, "\"expand.1.running_var\": the variance of channel 95 is -1"},
       {"mbconv", 0, {.without = "project.1.running_mean"}, "\"project.1.running_mean\" of mbconv is missing"},
       {"plain", 0, {.extra = "fc.weight"}, "\"fc.weight\" does not belong to plain"},
   };
