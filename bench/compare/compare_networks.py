@@ -28,7 +28,7 @@ class Result:
     times: dict  # {contender: measure.Time}; "mbconv" is among them
     peak: float  # of FMA, FLOP/s
     memory: dict  # {contender: bytes of activations}, where known
-    tensors: int  # of these, ONNX Runtime's tensors alive at the same time
+    asked: int  # what ONNX Runtime asked its arena for at the same time
 
     @property
     def ours(self):
@@ -114,20 +114,21 @@ def measure_network(case, driver, isa, modules, problems, arguments):
             continue
         contestants.append(measure.Contestant(name, peer, 1))
     times, peak = measure.measure(contestants, 1, arguments.seconds, lambda: driver.peak(isa))
-    memory, tensors = {"mbconv": ours.scratch_bytes}, 0
+    memory, asked = {"mbconv": ours.scratch_bytes}, 0
     if "onnxruntime" in times:
-        memory["onnxruntime"], tensors = modules["onnxruntime"].arena_bytes(case)
+        memory["onnxruntime"], asked = modules["onnxruntime"].arena_bytes(case)
     for contestant in contestants:
         if arguments.verbose:
             print(f"{case.name} {contestant.name}: {contestant.peer.description}")
         contestant.peer.close()
-    return Result(case, times, peak, memory, tensors)
+    return Result(case, times, peak, memory, asked)
 
 
 def print_result(result, names, held):
     case = result.network
-    print(f"\n{case.name}, {case.height}x{case.width}, {1e-6 * case.multiply_adds:.1f} million multiply-adds: at the FMA "
-          f"peak of {1e-9 * result.peak:.1f} GFLOP/s {result.peak_us:.0f} us")  # fmt: skip
+    millions, peak = 1e-6 * case.multiply_adds, 1e-9 * result.peak
+    print(f"\n{case.name}, {case.height}x{case.width}, {millions:.1f} million multiply-adds: ", end="")
+    print(f"at the FMA peak of {peak:.1f} GFLOP/s {result.peak_us:.0f} us")
     print(f"{'':14}{'us':>9}{'median':>9}{'peak %':>8}{'times mbconv':>14}")
     for name in ["mbconv", *(name for name in names if name in result.times)]:
         time = result.times[name]
@@ -142,7 +143,7 @@ def print_result(result, names, held):
     if "onnxruntime" in result.memory:
         theirs = result.memory["onnxruntime"]
         print(f", {ours / theirs:.3f} of ONNX Runtime's, {theirs / 1024:.0f} KB "
-              f"(its tensors alive at the same time: {result.tensors / 1024:.0f} KB)", end="")  # fmt: skip
+              f"(of which asked for at the same time: {result.asked / 1024:.0f} KB)", end="")  # fmt: skip
     print(flush=True)
 
 
@@ -171,7 +172,7 @@ def parse_arguments():
     parser.add_argument("--networks", type=choice_list(network.NAMES), default=network.NAMES)
     parser.add_argument("--contenders", type=choice_list(peers.PYTHON), default=peers.PYTHON,
                         help="beside mbconv, default: %(default)s")  # fmt: skip
-    parser.add_argument("--isa", default="auto", help="of mbconv, and of the peers that can be kept to it; default: auto")
+    parser.add_argument("--isa", choices=("auto", "scalar", "avx2", "avx512", "neon"), default="auto", help="of mbconv")
     parser.add_argument("--seconds", type=float, default=40, help="per network; default: %(default)s")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--csv", metavar="FILE", help="write a row per contender")

@@ -33,7 +33,8 @@ from timm_names import timm_names  # pylint: disable=wrong-import-position
 
 TOLERANCE = 1e-4  # of the largest logit
 NETWORKS = (
-    "mobilenet_v2", "mobilenet_v2_0.5", "efficientnet_b0", "efficientnet_b3", "mobilenet_v3_small", "mobilenet_v3_large",
+    "mobilenet_v2", "mobilenet_v2_0.5", "efficientnet_b0", "efficientnet_b3",
+    "mobilenet_v3_small", "mobilenet_v3_large",
 )  # fmt: skip
 SMALL_NETWORKS = "mobilenet_v2_0.5", "efficientnet_b0", "mobilenet_v3_small"
 SIZES = (224, 224), (160, 160), (97, 131)

@@ -40,7 +40,7 @@ class Plain(nn.Module):
 def single_blocks():
     """Each module by its name, all in evaluation mode."""
     bottleneck = torchvision.models.resnet.Bottleneck(CHANNELS, CHANNELS // 4)
-    return {name: block.eval() for name, block in (("mbconv", MBConv()), ("plain", Plain()), ("bottleneck", bottleneck))}
+    return {"mbconv": MBConv().eval(), "plain": Plain().eval(), "bottleneck": bottleneck.eval()}
 
 
 def random_input(batch):

@@ -67,7 +67,7 @@ class NetworkContender(Peer):
 
 def arena_bytes(network):
     """Bytes of the activations of one thread, as ONNX Runtime's profile of its arena has them: what the arena holds
-    beside the weights after some runs, and the tensors alive at the same time at most."""
+    beside the weights after some runs, and what was asked of it at most at the same time."""
     with tempfile.TemporaryDirectory() as folder:
         session = _session(onnx_model.network_model(network), 1, _ALL, profile_to=os.path.join(folder, "profile"))
         x = np.ascontiguousarray(network.x.transpose(0, 3, 1, 2))
@@ -80,10 +80,10 @@ def arena_bytes(network):
         return [int(node[key]) for node in nodes]
 
     # Before the first node there are only the weights.
-    held, alive = read("mem_arena_held"), read("mem_bytes_requested_in_use")
+    held, asked = read("mem_arena_held"), read("mem_bytes_requested_in_use")
     weights_held = held[0] - read("mem_arena_held_delta")[0]
-    weights_alive = alive[0] - read("mem_requested_in_use_delta")[0]
-    return max(held) - weights_held, max(alive) - weights_alive
+    weights_asked = asked[0] - read("mem_requested_in_use_delta")[0]
+    return max(held) - weights_held, max(asked) - weights_asked
 
 
 class _Call:

@@ -87,7 +87,8 @@ class _Graph:
         options = schema.ReducerOptionsT()
         options.keepDims = keep
         axes, channels = self._constant([1, 2], np.int32), self._tensors[x].shape[3]
-        return self._operator("MEAN", "ReducerOptions", options, [x, axes], [1, 1, 1, channels] if keep else [1, channels])
+        shape = [1, 1, 1, channels] if keep else [1, channels]
+        return self._operator("MEAN", "ReducerOptions", options, [x, axes], shape)
 
     def model(self, y):
         graph = schema.SubGraphT()
