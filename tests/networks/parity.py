@@ -36,6 +36,11 @@ NETWORKS = (
     "mobilenet_v2", "mobilenet_v2_0.5", "efficientnet_b0", "efficientnet_b3",
     "mobilenet_v3_small", "mobilenet_v3_large",
 )  # fmt: skip
+# The rest of their families, once each: their tables.
+RELATIVES = (
+    "mobilenet_v2_0.35", "mobilenet_v2_0.75", "mobilenet_v2_1.4", "efficientnet_b1", "efficientnet_b2",
+    "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
+)  # fmt: skip
 SMALL_NETWORKS = "mobilenet_v2_0.5", "efficientnet_b0", "mobilenet_v3_small"
 SIZES = (224, 224), (160, 160), (97, 131)
 SMALL_SIZES = ((97, 131),)
@@ -122,9 +127,16 @@ class Parity:
         self.threads(name, model, images)
         self.other_files(name, module, images)
 
-    def case(self, name, what, model, images, expected, layout="nchw"):
+    @torch.no_grad()
+    def relative(self, name):
+        module, model = random_network(name, self.seed), self.folder / "relative.safetensors"
+        images = random_images(1, 3, *SMALL_SIZES[0])
+        export(module.state_dict(), model)
+        self.case(name, name, model, images, module(images).numpy(), runners=self.runners[-1:])
+
+    def case(self, name, what, model, images, expected, layout="nchw", runners=None):
         first = None
-        for runner in self.runners:
+        for runner in runners or self.runners:
 
             def judge(runner=runner):
                 nonlocal first
@@ -195,6 +207,8 @@ def main():
         parity = Parity(runners, arguments, pathlib.Path(folder))
         for name in SMALL_NETWORKS if arguments.small else NETWORKS:
             parity.network(name)
+        for name in () if arguments.small else RELATIVES:
+            parity.relative(name)
         parity.single_blocks()
         for name, error in parity.worst.items():
             print(f"{name}: differs by at most {error:.1e} of the largest output")
