@@ -8,14 +8,12 @@
  * Running the tap rows as segments of one chain on the image itself, without copies, was the alternative: for the
  * stems' 9 floats per tap row the sums are stored and loaded three times, which costs more than copying.
  */
-#include <string.h>
-
 #include "block.h"
 #include "dispatch.h"
 #include "fold.h"
 #include "parallel.h"
 #include "status.h"
-#include "transpose.h"
+#include "windows.h"
 
 /* Floats that are in L1 at a time: of the windows, and of the outputs if an activation is mapped over them. */
 enum { WINDOW_FLOATS = 4096, OUTPUT_FLOATS = 4096 };
@@ -99,7 +97,7 @@ mbconv_status mbconv_convolution_create(const mbconv_convolution_desc *desc, con
   if (status == MBCONV_OK) status = mbconv_allocator_of(options, &allocator, error);
   if (status != MBCONV_OK) return status;
 
-  const size_t taps = desc->kernel * desc->kernel, window = taps * desc->in_channels;
+  const size_t taps = desc->kernel * desc->kernel, window = mbconv_window_floats(&shape);
   struct mbconv_cursor cursor = {0};
   struct mbconv_panels panels;
   mbconv_take(&cursor, 1, sizeof(mbconv_convolution));
@@ -156,115 +154,6 @@ size_t mbconv_convolution_scratch_size(const mbconv_convolution *convolution, si
   return overflow ? SIZE_MAX : aligned;
 }
 
-/* ---- Windows ----------------------------------------------------------------------------------------------------- */
-
-/* `count` windows' tap rows of `floats` floats, in fours: the last four may overlap those before. */
-static inline void copy_windows(size_t count, size_t floats, const float *from, size_t from_step, float *to,
-                                size_t to_step) {
-  for (size_t p = 0; p < count; p++, from += from_step, to += to_step) {
-    size_t i = 0;
-    for (; i + 4 <= floats; i += 4) memcpy(to + i, from + i, 4 * sizeof(float));
-    if (floats >= 4)
-      memcpy(to + floats - 4, from + floats - 4, 4 * sizeof(float));
-    else
-      for (; i < floats; i++) to[i] = from[i];
-  }
-}
-
-/* The window of one output, cut where it leaves the image. */
-static void copy_clipped(const struct mbconv_shape *shape, const float *row, size_t column, float *to) {
-  const size_t channels = shape->in_channels;
-  for (size_t j = 0; j < shape->kernel; j++, to += channels) {
-    const size_t q = column * shape->stride + j - shape->pad_left; /* left of the image it wraps to huge */
-    if (q < shape->width)
-      memcpy(to, row + q * channels, channels * sizeof(float));
-    else
-      memset(to, 0, channels * sizeof(float));
-  }
-}
-
-/* Tap row `tap` of the windows of outputs [column, column + count) of one row. `row` NULL: it is outside the image. */
-static void gather_taps(const mbconv_convolution *convolution, const float *row, size_t column, size_t count,
-                        size_t tap, float *windows) {
-  const struct mbconv_shape *shape = &convolution->shape;
-  const size_t floats = shape->kernel * shape->in_channels, step = convolution->panels.k, end = column + count;
-  float *to = windows + tap * floats;
-  if (!row) {
-    for (size_t p = 0; p < count; p++) memset(to + p * step, 0, floats * sizeof(float));
-    return;
-  }
-  /* Outputs [first, last) of the whole row have windows inside. */
-  const size_t first = (shape->pad_left + shape->stride - 1) / shape->stride;
-  const size_t room = shape->width + shape->pad_left;
-  const size_t last = room < shape->kernel ? 0 : (room - shape->kernel) / shape->stride + 1;
-  for (; column < mbconv_min(first, end); column++, to += step) copy_clipped(shape, row, column, to);
-  if (column < mbconv_min(last, end)) {
-    const size_t inside = mbconv_min(last, end) - column, from_step = shape->stride * shape->in_channels;
-    const float *from = row + (column * shape->stride - shape->pad_left) * shape->in_channels;
-    if (floats == 9) /* the stems of all networks here */
-      copy_windows(inside, 9, from, from_step, to, step);
-    else
-      copy_windows(inside, floats, from, from_step, to, step);
-    column += inside;
-    to += inside * step;
-  }
-  for (; column < end; column++, to += step) copy_clipped(shape, row, column, to);
-}
-
-/* Planes, `plane` floats apart, to `pixels` pixels. Three planes are an image's: too few for the tiles. */
-static void interleave(const mbconv_convolution *convolution, const float *planes, size_t plane, size_t pixels,
-                       float *to) {
-  if (convolution->shape.in_channels != 3) {
-    mbconv_transpose(convolution->kernels, convolution->shape.in_channels, pixels, planes, plane, to,
-                     convolution->shape.in_channels, NULL);
-    return;
-  }
-  const float *restrict red = planes, *restrict green = planes + plane, *restrict blue = planes + 2 * plane;
-  float *restrict y = to;
-  for (size_t p = 0; p < pixels; p++) {
-    y[3 * p] = red[p];
-    y[3 * p + 1] = green[p];
-    y[3 * p + 2] = blue[p];
-  }
-}
-
-/* An image as its pixels' rows. */
-struct source {
-  const float *x;
-  float *ring; /* NULL: x is NHWC */
-  size_t next; /* rows before it have been interleaved, the last `kernel` of them are still there */
-};
-
-/* Row r, or NULL if it is outside the image. Rows are asked for in ascending order, up to `kernel` rows back. */
-static const float *row_of(const mbconv_convolution *convolution, struct source *source, size_t r) {
-  const struct mbconv_shape *shape = &convolution->shape;
-  const size_t row = shape->width * shape->in_channels;
-  if (r >= shape->height) return NULL;
-  if (!source->ring) return source->x + r * row;
-  float *slot = source->ring + r % shape->kernel * row;
-  if (r >= source->next) {
-    interleave(convolution, source->x + r * shape->width, shape->height * shape->width, shape->width, slot);
-    source->next = r + 1;
-  }
-  return slot;
-}
-
-/* The windows of outputs [pixel, pixel + count) of the image. */
-static void gather(const mbconv_convolution *convolution, struct source *source, size_t pixel, size_t count,
-                   float *windows) {
-  const struct mbconv_shape *shape = &convolution->shape;
-  while (count > 0) {
-    const size_t row = pixel / shape->out_width, column = pixel % shape->out_width;
-    const size_t pixels = mbconv_min(count, shape->out_width - column);
-    for (size_t i = 0; i < shape->kernel; i++) /* above the image the row wraps to huge */
-      gather_taps(convolution, row_of(convolution, source, row * shape->stride + i - shape->pad_top), column, pixels, i,
-                  windows);
-    windows += pixels * convolution->panels.k;
-    pixel += pixels;
-    count -= pixels;
-  }
-}
-
 /* ---- Run --------------------------------------------------------------------------------------------------------- */
 
 struct run {
@@ -281,7 +170,7 @@ static void run_pixels(const struct run *run, const struct scratch *scratch, siz
   const mbconv_convolution *convolution = run->convolution;
   const struct mbconv_shape *shape = &convolution->shape;
   const size_t channels = shape->out_channels;
-  struct source source = {.x = run->x + image * run->x_size, .ring = scratch->ring};
+  struct mbconv_window_source source = {.x = run->x + image * run->x_size, .ring = scratch->ring};
   for (size_t count; pixel < end; pixel += count) {
     count = mbconv_min(convolution->chunk, end - pixel);
     const size_t at = image * run->y_size + pixel * channels;
@@ -303,7 +192,7 @@ static void run_pixels(const struct run *run, const struct scratch *scratch, siz
       part.x = source.x + (row * shape->width + column) * shape->stride * shape->in_channels;
       part.x_stride = shape->stride * shape->in_channels;
     } else {
-      gather(convolution, &source, pixel, count, scratch->windows);
+      mbconv_windows_gather(convolution->kernels, shape, &source, pixel, count, scratch->windows);
     }
     mbconv_panels_run(&convolution->panels, &part);
     if (convolution->epilogue.map) convolution->epilogue.map(count * channels, part.y, part.y);

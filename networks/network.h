@@ -9,6 +9,7 @@
 
 #include "description.h"
 #include "pages.h"
+#include "tensors.h"
 
 enum { MBCONV_ARENA_ALIGNMENT = 64 };
 
@@ -36,6 +37,10 @@ struct mbconv_network {
   size_t batch_floats;  /* so many floats per image, with what the layers after them need */
   struct mbconv_step step[MBCONV_MOST_LAYERS];
 };
+
+/* Makes the network of the description from tensors that are all there. */
+mbconv_status mbconv_network_make(const struct mbconv_description *description, const struct mbconv_tensors *tensors,
+                                  const mbconv_network_options *options, mbconv_network **out, mbconv_error *error);
 
 /* Plans the arena: sets `output` and `scratch` of all steps, image_bytes and batch_floats. False if it is too large. */
 bool mbconv_arena_plan(mbconv_network *network);
