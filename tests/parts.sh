@@ -129,6 +129,7 @@ all_parts() {
   part no-sleef-networks networks_tests_of no-sleef --budget small
   part pytorch live_pytorch
   part networks networks
+  part command tests/networks/command.sh build/default/cli/mbconv
   part headers headers
   part binaries binaries default clang
 }
