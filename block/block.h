@@ -27,6 +27,13 @@ mbconv_status mbconv_block_check(const mbconv_block_desc *desc, bool weights_nee
 /* Fills in the output size; checks the image, kernel, stride and padding of `shape`. */
 mbconv_status mbconv_shape_check(struct mbconv_shape *shape, const mbconv_pad *pad, mbconv_error *error);
 
+/* Like mbconv_shape_check(), but for a kernel that has been checked. */
+mbconv_status mbconv_window_check(struct mbconv_shape *shape, const mbconv_pad *pad, mbconv_error *error);
+
+/* Checks a convolution's description and fills in `shape`; `weights_needed` as above. */
+mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, struct mbconv_shape *shape,
+                                       bool weights_needed, mbconv_error *error);
+
 /* Checks the arguments that all image operators share, and the scratch. The sizes are of one image, in floats; *empty
  * is set if there is nothing to do. */
 mbconv_status mbconv_run_check(size_t batch, const float *x, size_t x_size, const float *y, size_t y_size,

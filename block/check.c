@@ -19,9 +19,14 @@ static mbconv_status check_pad(size_t pad, const char *side, size_t kernel, mbco
 
 mbconv_status mbconv_shape_check(struct mbconv_shape *shape, const mbconv_pad *pad, mbconv_error *error) {
   const size_t k = shape->kernel;
+  if (k != 3 && k != 5 && k != 7) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "kernel is %zu, not 3, 5 or 7", k);
+  return mbconv_window_check(shape, pad, error);
+}
+
+mbconv_status mbconv_window_check(struct mbconv_shape *shape, const mbconv_pad *pad, mbconv_error *error) {
+  const size_t k = shape->kernel;
   if (shape->height == 0 || shape->width == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu", shape->height, shape->width);
-  if (k != 3 && k != 5 && k != 7) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "kernel is %zu, not 3, 5 or 7", k);
   if (shape->stride != 1 && shape->stride != 2)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "stride is %zu, not 1 or 2", shape->stride);
   mbconv_status status = check_pad(pad->top, "top", k, error);

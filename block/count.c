@@ -70,6 +70,19 @@ mbconv_status mbconv_block_count(const mbconv_block_desc *desc, mbconv_counts *c
   return finish(&tally, counts, error);
 }
 
+mbconv_status mbconv_convolution_count(const mbconv_convolution_desc *desc, mbconv_counts *counts,
+                                       mbconv_error *error) {
+  if (counts == NULL) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "counts is NULL");
+  struct mbconv_shape shape;
+  mbconv_status status = mbconv_convolution_check(desc, &shape, false, error);
+  if (status != MBCONV_OK) return status;
+  struct tally tally = {0};
+  uint64_t pixels = multiply(&tally, shape.out_height, shape.out_width);
+  uint64_t window = multiply(&tally, desc->in_channels, desc->kernel * desc->kernel);
+  count_described(&tally, pixels, desc->out_channels, window, &desc->conv);
+  return finish(&tally, counts, error);
+}
+
 mbconv_status mbconv_plain_block_count(size_t height, size_t width, size_t in_channels, size_t out_channels,
                                        mbconv_counts *counts, mbconv_error *error) {
   if (counts == NULL) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "counts is NULL");

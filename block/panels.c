@@ -37,14 +37,19 @@ static size_t panel_width(const struct mbconv_panels *panels, size_t first_chann
 }
 
 void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv) {
-  const size_t k = panels->k;
+  mbconv_panels_pack_taps(panels, conv, 1);
+}
+
+void mbconv_panels_pack_taps(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps) {
+  const size_t k = panels->k, inputs = k / taps;
   for (size_t channel = 0; channel < panels->channels; channel++) {
     const size_t lane = channel % panels->wide->channels, first = channel - lane;
     const size_t width = panel_width(panels, first);
     float *panel = panels->data + first * (k + 1) + lane;
     const float *weight = conv->weight + channel * k;
     const double scale = mbconv_fold(conv, channel, panel);
-    for (size_t i = 0; i < k; i++) panel[(i + 1) * width] = (float)(weight[i] * scale);
+    for (size_t t = 0; t < taps; t++)
+      for (size_t i = 0; i < inputs; i++) panel[(1 + t * inputs + i) * width] = (float)(weight[i * taps + t] * scale);
   }
 }
 

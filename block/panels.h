@@ -28,6 +28,9 @@ void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernel
 /* Folds and packs `conv`, weight [channels][k]. */
 void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv);
 
+/* Like mbconv_panels_pack(), but for weight [channels][k / taps][taps]: the chain goes tap by tap. */
+void mbconv_panels_pack_taps(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps);
+
 size_t mbconv_panels_bytes(const struct mbconv_panels *panels);
 
 /* A run of pixels through a range of channels. */

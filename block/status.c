@@ -12,6 +12,7 @@ const char *mbconv_status_string(mbconv_status status) {
     case MBCONV_UNSUPPORTED_ISA: return "unsupported instruction set";
     case MBCONV_OUT_OF_MEMORY: return "out of memory";
     case MBCONV_SCRATCH_TOO_SMALL: return "scratch too small";
+    case MBCONV_BAD_FILE: return "bad file";
   }
   return "unknown status";
 }

@@ -69,9 +69,10 @@ typedef enum mbconv_status {
   MBCONV_OK = 0,
   MBCONV_INVALID_ARGUMENT, /* a null pointer, a zero size, an unknown enum value, a shape that makes no sense */
   MBCONV_SIZE_OVERFLOW,    /* a tensor, the packed weights or the scratch would not fit into size_t */
-  MBCONV_UNSUPPORTED_ISA,  /* the instruction set or SiLU variant asked for is not usable on this CPU or in this build */
-  MBCONV_OUT_OF_MEMORY,    /* the allocator returned NULL */
-  MBCONV_SCRATCH_TOO_SMALL /* less scratch than the object's scratch query returned */
+  MBCONV_UNSUPPORTED_ISA, /* the instruction set or SiLU variant asked for is not usable on this CPU or in this build */
+  MBCONV_OUT_OF_MEMORY,   /* the allocator returned NULL */
+  MBCONV_SCRATCH_TOO_SMALL, /* less scratch than the object's scratch query returned */
+  MBCONV_BAD_FILE           /* a file that cannot be read, or is not what it has to be (mbconv_networks.h) */
 } mbconv_status;
 
 /* What exactly was wrong, as one English sentence. On MBCONV_OK the message is empty. The caller owns it, so that no
@@ -250,6 +251,59 @@ MBCONV_API mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise,
 MBCONV_API mbconv_info mbconv_depthwise_info(const mbconv_depthwise *depthwise);
 MBCONV_API void mbconv_depthwise_destroy(mbconv_depthwise *depthwise);
 
+/* ---- Convolution: kxk over all channels -------------------------------------------------------------------------- */
+
+/* One FMA chain per output from the bias, taps row by row and channels ascending within a tap; taps outside the image
+ * are multiplied as +0. Then the residual is added, then the activation applied. The output has (height + top + bottom
+ * - kernel) / stride + 1 rows, and columns likewise; it is NHWC, whatever the input is. */
+typedef struct mbconv_convolution_desc {
+  size_t height, width;             /* of the input, >= 1 */
+  size_t in_channels, out_channels; /* >= 1 */
+  size_t kernel;                    /* 1 .. 7 */
+  size_t stride;                    /* 1 or 2 */
+  mbconv_pad pad;
+  mbconv_conv conv; /* weight [out][in][kernel][kernel] */
+  mbconv_activation_kind activation;
+  mbconv_layout layout; /* of x: NCHW takes PyTorch's images as they are */
+} mbconv_convolution_desc;
+
+typedef struct mbconv_convolution mbconv_convolution;
+
+MBCONV_API mbconv_status mbconv_convolution_create(const mbconv_convolution_desc *desc, const mbconv_options *options,
+                                                   mbconv_convolution **out, mbconv_error *error);
+MBCONV_API void mbconv_convolution_output_size(const mbconv_convolution *convolution, size_t *height, size_t *width);
+
+/* Bytes of scratch for a run with up to `threads` threads. Scratch needs no alignment and no initialisation. */
+MBCONV_API size_t mbconv_convolution_scratch_size(const mbconv_convolution *convolution, size_t threads);
+
+/* Runs `batch` images from x, in the layout of the description, to y [batch][out height][out width][out]; batch 0 does
+ * nothing.
+ *   residual   as y, added to the chain before the activation, or NULL; may be y itself */
+MBCONV_API mbconv_status mbconv_convolution_run(const mbconv_convolution *convolution, size_t batch, const float *x,
+                                                float *y, const float *residual, void *scratch, size_t scratch_size,
+                                                const mbconv_threads *threads, mbconv_error *error);
+MBCONV_API mbconv_info mbconv_convolution_info(const mbconv_convolution *convolution);
+MBCONV_API void mbconv_convolution_destroy(mbconv_convolution *convolution);
+
+/* ---- Global average pooling -------------------------------------------------------------------------------------- */
+
+/* The mean of each channel of an image: per row a sum left to right from +0, the rows' sums added top to bottom, times
+ * the rounded 1 / (height * width). */
+typedef struct mbconv_global_pool_desc {
+  size_t height, width, channels; /* >= 1 */
+} mbconv_global_pool_desc;
+
+typedef struct mbconv_global_pool mbconv_global_pool;
+
+MBCONV_API mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc *desc, const mbconv_options *options,
+                                                   mbconv_global_pool **out, mbconv_error *error);
+
+/* x [batch][height][width][channels] to y [batch][channels]; batch 0 does nothing. Needs no scratch. */
+MBCONV_API mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batch, const float *x, float *y,
+                                                const mbconv_threads *threads, mbconv_error *error);
+MBCONV_API mbconv_info mbconv_global_pool_info(const mbconv_global_pool *pool);
+MBCONV_API void mbconv_global_pool_destroy(mbconv_global_pool *pool);
+
 /* ---- Activation over a buffer ------------------------------------------------------------------------------------ */
 
 typedef struct mbconv_activation mbconv_activation;
@@ -285,14 +339,14 @@ typedef enum mbconv_residual {
 typedef struct mbconv_block_desc {
   size_t height, width; /* of the input image, >= 1 */
   size_t in_channels, expanded_channels, out_channels;
-  const mbconv_conv *expand; /* [expanded][in]; NULL: no expand, then expanded_channels must equal in_channels */
-  const mbconv_conv *depthwise;                  /* [expanded][1][kernel][kernel] */
-  const mbconv_conv *project;                    /* [out][expanded]; linear */
-  const mbconv_squeeze_excite *squeeze_excite;   /* NULL: none */
-  size_t kernel;                                 /* 3, 5 or 7 */
-  size_t stride;                                 /* 1 or 2 */
-  mbconv_pad pad;                                /* of the depthwise */
-  mbconv_activation_kind activation;             /* after expand and after depthwise */
+  const mbconv_conv *expand;    /* [expanded][in]; NULL: no expand, then expanded_channels must equal in_channels */
+  const mbconv_conv *depthwise; /* [expanded][1][kernel][kernel] */
+  const mbconv_conv *project;   /* [out][expanded]; linear */
+  const mbconv_squeeze_excite *squeeze_excite; /* NULL: none */
+  size_t kernel;                               /* 3, 5 or 7 */
+  size_t stride;                               /* 1 or 2 */
+  mbconv_pad pad;                              /* of the depthwise */
+  mbconv_activation_kind activation;           /* after expand and after depthwise */
   mbconv_residual residual;
   mbconv_layout layout;  /* of x and y */
   size_t strip_rows;     /* the plan, for experiments: output rows per strip, 0 for the library's choice */
@@ -316,8 +370,8 @@ MBCONV_API mbconv_status mbconv_block_run(const mbconv_block *block, size_t batc
 MBCONV_API mbconv_info mbconv_block_info(const mbconv_block *block);
 MBCONV_API void mbconv_block_destroy(mbconv_block *block);
 
-/* Writes how the block runs with `threads` threads (strategy, strip, group, scratch and weight bytes) as a line of text,
- * cut to `size` bytes and terminated; returns the length it would have, as snprintf does. */
+/* Writes how the block runs with `threads` threads (strategy, strip, group, scratch and weight bytes) as a line of
+ * text, cut to `size` bytes and terminated; returns the length it would have, as snprintf does. */
 MBCONV_API size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *text, size_t size);
 
 /* ---- Counts ------------------------------------------------------------------------------------------------------ */
@@ -331,14 +385,18 @@ typedef struct mbconv_counts {
  * parameters per channel, whether or not its pointers are set. */
 MBCONV_API mbconv_status mbconv_block_count(const mbconv_block_desc *desc, mbconv_counts *counts, mbconv_error *error);
 
+/* Of a convolution; likewise. */
+MBCONV_API mbconv_status mbconv_convolution_count(const mbconv_convolution_desc *desc, mbconv_counts *counts,
+                                                  mbconv_error *error);
+
 /* Of Conv3x3-BN-ReLU-Conv3x3-BN-ReLU, padding 1, no biases, for comparison. */
 MBCONV_API mbconv_status mbconv_plain_block_count(size_t height, size_t width, size_t in_channels, size_t out_channels,
                                                   mbconv_counts *counts, mbconv_error *error);
 
 /* Of the classic bottleneck 1x1-BN-ReLU-3x3-BN-ReLU-1x1-BN (He et al. 2016), stride 1, no biases. */
 MBCONV_API mbconv_status mbconv_bottleneck_count(size_t height, size_t width, size_t in_channels,
-                                                 size_t bottleneck_channels, size_t out_channels,
-                                                 mbconv_counts *counts, mbconv_error *error);
+                                                 size_t bottleneck_channels, size_t out_channels, mbconv_counts *counts,
+                                                 mbconv_error *error);
 
 #ifdef __cplusplus
 }

@@ -23,6 +23,10 @@
 /* The widest vector of any set, in floats: scratch and packed weights are aligned to it. */
 enum { MBCONV_MAX_LANES = 16, MBCONV_ALIGNMENT = 64 };
 
+/* How many steps of k ahead pointwise kernels prefetch their weights, which goes on into the next panel. In a whole
+ * network weights come from L3 or memory, and the CPU's own prefetchers start anew with each panel and each page. */
+enum { MBCONV_PREFETCHED_STEPS = 64 };
+
 /* ---- Pointwise --------------------------------------------------------------------------------------------------- */
 
 /* What all tiles of one panel have in common. A panel is one tile width of output channels, of which `channels` are

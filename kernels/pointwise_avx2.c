@@ -66,6 +66,7 @@ ALWAYS_INLINE void tile_6x16(const size_t rows, const bool add, const struct mbc
   const float *weights = panel->weights;
   for (size_t left = panel->k; left > 0; left--) {
     const __m256 w0 = _mm256_load_ps(weights), w1 = _mm256_load_ps(weights + LANES);
+    _mm_prefetch((const char *)(weights + MBCONV_PREFETCHED_STEPS * 2 * LANES), _MM_HINT_T0);
     step2(x, w0, w1, &s.a0, &s.a1);
     if (rows > 1) step2(x + stride, w0, w1, &s.b0, &s.b1);
     if (rows > 2) step2(x + 2 * stride, w0, w1, &s.c0, &s.c1);
@@ -128,6 +129,7 @@ ALWAYS_INLINE void tile_12x8(const size_t rows, const bool add, const struct mbc
   const float *weights = panel->weights;
   for (size_t left = panel->k; left > 0; left--) {
     const __m256 w = _mm256_load_ps(weights);
+    _mm_prefetch((const char *)(weights + MBCONV_PREFETCHED_STEPS * LANES), _MM_HINT_T0);
     step1(x, w, &s.a);
     if (rows > 1) step1(x + stride, w, &s.b);
     if (rows > 2) step1(x + 2 * stride, w, &s.c);

@@ -98,6 +98,7 @@ ALWAYS_INLINE void tile(const size_t groups, const size_t rows, const struct mbc
   for (size_t left = panel->k; left > 0; left--) {
     __asm__("" : "+r"(xa), "+r"(xb), "+r"(xc), "+r"(xd));
     const __m512 w = _mm512_load_ps(weights);
+    _mm_prefetch((const char *)(weights + MBCONV_PREFETCHED_STEPS * LANES), _MM_HINT_T0);
     step(rows, xa, distances, w, &a), xa += sizeof(float);
     if (groups > 1) step(rows, xb, distances, w, &b), xb += sizeof(float);
     if (groups > 2) step(rows, xc, distances, w, &c), xc += sizeof(float);

@@ -18,7 +18,7 @@ struct api_ledger {
   bool bad_request;
 };
 
-enum api_kind { POINTWISE, DEPTHWISE, ACTIVATION, BLOCK, KINDS };
+enum api_kind { POINTWISE, DEPTHWISE, ACTIVATION, BLOCK, CONVOLUTION, GLOBAL_POOL, KINDS };
 extern const char *const api_kind_names[KINDS];
 
 /* Valid descriptions of a small block and its parts, and options with the set under test and the ledger. */
@@ -27,6 +27,9 @@ struct api_fixture {
   mbconv_pointwise_desc pointwise;
   mbconv_depthwise_desc depthwise;
   mbconv_activation_kind activation;
+  mbconv_convolution_desc convolution;
+  float convolution_weights[18 * 6 * 3 * 3];
+  mbconv_global_pool_desc global_pool;
   struct api_ledger ledger;
   mbconv_allocator allocator;
   mbconv_options options;

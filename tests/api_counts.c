@@ -82,6 +82,22 @@ void api_counts(struct test *t, const struct api_fixture *f) {
   check_no_counts(t, "bottleneck", mbconv_bottleneck_count(half, half, 4, 4, 4, &n, &e), over, &n, &e);
   check_no_counts(t, "bottleneck", mbconv_bottleneck_count(1, 1, half, half, 4, &n, &e), over, &n, &e);
   check_no_counts(t, "bottleneck", mbconv_bottleneck_count(half, 1, 4, half, 4, &n, &e), over, &n, &e);
+  /* The two convolutions of the plain block count what it counts. */
+  mbconv_counts one = {0}, two = {0}, both = {0};
+  mbconv_convolution_desc convolution = {
+      .height = 32, .width = 32, .in_channels = 12, .out_channels = 16, .kernel = 3, .stride = 1, .pad = {1, 1, 1, 1}};
+  convolution.conv = (mbconv_conv){.batch_norm = &(mbconv_batch_norm){0}};
+  api_check_error(t, "convolution", mbconv_convolution_count(&convolution, &one, &e), MBCONV_OK, &e);
+  convolution.in_channels = 16;
+  api_check_error(t, "convolution", mbconv_convolution_count(&convolution, &two, &e), MBCONV_OK, &e);
+  api_check_error(t, "plain", mbconv_plain_block_count(32, 32, 12, 16, &both, &e), MBCONV_OK, &e);
+  test_check(t, one.parameters + two.parameters == both.parameters, "parameters of two convolutions");
+  test_check(t, one.multiply_adds + two.multiply_adds == both.multiply_adds, "multiply-adds of two convolutions");
+  e = api_stale_error();
+  check_no_counts(t, "convolution NULL", mbconv_convolution_count(&convolution, NULL, &e), bad, &n, &e);
+  check_no_counts(t, "desc NULL", mbconv_convolution_count(NULL, &n, &e), bad, &n, &e);
+  convolution.kernel = 8;
+  check_no_counts(t, "kernel 8", mbconv_convolution_count(&convolution, &n, &e), bad, &n, &e);
   /* Each tensor of the block fits, the multiply-adds do not. */
   mbconv_block_desc desc = f->c.desc;
   desc.height = desc.width = (size_t)1 << 20;

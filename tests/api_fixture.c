@@ -29,7 +29,8 @@ static void ledger_release(void *context, void *memory) {
 
 /* ---- Objects of all kinds ---------------------------------------------------------------------------------------- */
 
-const char *const api_kind_names[KINDS] = {"pointwise", "depthwise", "activation", "block"};
+const char *const api_kind_names[KINDS] = {"pointwise", "depthwise",   "activation",
+                                           "block",     "convolution", "global pool"};
 
 void api_fixture_new(struct test *t, struct api_fixture *f) {
   mbconv_block_desc shape = {.height = 4,
@@ -60,13 +61,23 @@ void api_fixture_new(struct test *t, struct api_fixture *f) {
                                          .pad = {1, 1, 1, 1},
                                          .conv = f->c.depthwise,
                                          .activation = MBCONV_SILU};
+  test_fill(&state, f->convolution_weights, sizeof f->convolution_weights / sizeof(float));
+  f->convolution = (mbconv_convolution_desc){.height = 4,
+                                             .width = 5,
+                                             .in_channels = 6,
+                                             .out_channels = 18,
+                                             .kernel = 3,
+                                             .stride = 1,
+                                             .pad = {1, 1, 1, 1},
+                                             .conv = f->c.expand,
+                                             .activation = MBCONV_SILU};
+  f->convolution.conv.weight = f->convolution_weights;
+  f->global_pool = (mbconv_global_pool_desc){4, 5, 18};
   f->allocator = (mbconv_allocator){ledger_allocate, ledger_release, &f->ledger};
   f->options = (mbconv_options){.isa = t->isa, .allocator = &f->allocator};
 }
 
-void api_fixture_free(struct api_fixture *f) {
-  block_case_free(&f->c);
-}
+void api_fixture_free(struct api_fixture *f) { block_case_free(&f->c); }
 
 mbconv_status api_create(const struct api_fixture *f, enum api_kind kind, const mbconv_options *options, void **out,
                          mbconv_error *error) {
@@ -74,6 +85,8 @@ mbconv_status api_create(const struct api_fixture *f, enum api_kind kind, const 
   mbconv_depthwise *depthwise = *out;
   mbconv_activation *activation = *out;
   mbconv_block *block = *out;
+  mbconv_convolution *convolution = *out;
+  mbconv_global_pool *pool = *out;
   mbconv_status status = MBCONV_OK;
   switch (kind) {
     case POINTWISE:
@@ -92,8 +105,15 @@ mbconv_status api_create(const struct api_fixture *f, enum api_kind kind, const 
       status = mbconv_block_create(&f->c.desc, options, &block, error);
       *out = block;
       break;
-    case KINDS:
+    case CONVOLUTION:
+      status = mbconv_convolution_create(&f->convolution, options, &convolution, error);
+      *out = convolution;
       break;
+    case GLOBAL_POOL:
+      status = mbconv_global_pool_create(&f->global_pool, options, &pool, error);
+      *out = pool;
+      break;
+    case KINDS: break;
   }
   return status;
 }
@@ -103,12 +123,16 @@ void api_destroy(enum api_kind kind, void *object) {
   if (kind == DEPTHWISE) mbconv_depthwise_destroy(object);
   if (kind == ACTIVATION) mbconv_activation_destroy(object);
   if (kind == BLOCK) mbconv_block_destroy(object);
+  if (kind == CONVOLUTION) mbconv_convolution_destroy(object);
+  if (kind == GLOBAL_POOL) mbconv_global_pool_destroy(object);
 }
 
 mbconv_info api_info(enum api_kind kind, const void *object) {
   if (kind == POINTWISE) return mbconv_pointwise_info(object);
   if (kind == DEPTHWISE) return mbconv_depthwise_info(object);
   if (kind == ACTIVATION) return mbconv_activation_info(object);
+  if (kind == CONVOLUTION) return mbconv_convolution_info(object);
+  if (kind == GLOBAL_POOL) return mbconv_global_pool_info(object);
   return mbconv_block_info(object);
 }
 

@@ -77,11 +77,50 @@ static void bad_activation_runs(struct test *t, const struct api_fixture *f, str
   api_destroy(ACTIVATION, object);
 }
 
-/* The runs of depthwise and block have the same arguments. */
+/* The runs of depthwise, block and convolution have the same arguments, but for the residual. */
 static mbconv_status run(enum api_kind kind, const void *object, size_t batch, const float *x, float *y, void *scratch,
                          size_t size, const mbconv_threads *threads, mbconv_error *error) {
   if (kind == DEPTHWISE) return mbconv_depthwise_run(object, batch, x, y, scratch, size, threads, error);
+  if (kind == CONVOLUTION) return mbconv_convolution_run(object, batch, x, y, NULL, scratch, size, threads, error);
   return mbconv_block_run(object, batch, x, y, scratch, size, threads, error);
+}
+
+static size_t scratch_size(enum api_kind kind, const void *object, size_t threads) {
+  if (kind == DEPTHWISE) return mbconv_depthwise_scratch_size(object, threads);
+  if (kind == CONVOLUTION) return mbconv_convolution_scratch_size(object, threads);
+  return mbconv_block_scratch_size(object, threads);
+}
+
+static void bad_residuals(struct test *t, const struct api_fixture *f, struct buffers *b) {
+  test_at(t, "bad residuals of convolution");
+  void *object = NULL;
+  mbconv_error e = api_stale_error();
+  if (!test_check(t, api_create(f, CONVOLUTION, &f->options, &object, NULL) == MBCONV_OK, "create")) return;
+  float *const x = b->x, *const y = b->y, *const s = (float *)(void *)b->scratch;
+  const size_t n = mbconv_convolution_scratch_size(object, 1);
+  const mbconv_status bad = MBCONV_INVALID_ARGUMENT;
+  expect_no_run(t, b, "after y", mbconv_convolution_run(object, 1, x, y, y + 1, s, n, NULL, &e), bad, &e);
+  expect_no_run(t, b, "before y", mbconv_convolution_run(object, 1, x, y + 1, y, s, n, NULL, &e), bad, &e);
+  expect_no_run(t, b, "in scratch", mbconv_convolution_run(object, 1, x, y, s + 1, s, n, NULL, &e), bad, &e);
+  api_destroy(CONVOLUTION, object);
+}
+
+static void bad_pool_runs(struct test *t, const struct api_fixture *f, struct buffers *b) {
+  test_at(t, "bad runs of global pool");
+  void *object = NULL;
+  mbconv_error e = api_stale_error();
+  if (!test_check(t, api_create(f, GLOBAL_POOL, &f->options, &object, NULL) == MBCONV_OK, "create")) return;
+  float *const x = b->x, *const y = b->y;
+  const mbconv_threads none = {.count = 2};
+  const mbconv_status bad = MBCONV_INVALID_ARGUMENT, over = MBCONV_SIZE_OVERFLOW;
+  expect_no_run(t, b, "NULL", mbconv_global_pool_run(NULL, 1, x, y, NULL, &e), bad, &e);
+  expect_no_run(t, b, "x NULL", mbconv_global_pool_run(object, 1, NULL, y, NULL, &e), bad, &e);
+  expect_no_run(t, b, "y NULL", mbconv_global_pool_run(object, 1, x, NULL, NULL, &e), bad, &e);
+  expect_no_run(t, b, "no parallel_for", mbconv_global_pool_run(object, 1, x, y, &none, &e), bad, &e);
+  expect_no_run(t, b, "y in x", mbconv_global_pool_run(object, 1, y, y + 1, NULL, &e), bad, &e);
+  expect_no_run(t, b, "batch", mbconv_global_pool_run(object, SIZE_MAX / 64, x, y, NULL, &e), over, &e);
+  expect_no_run(t, b, "batch 0", mbconv_global_pool_run(object, 0, x, y, NULL, &e), MBCONV_OK, &e);
+  api_destroy(GLOBAL_POOL, object);
 }
 
 static void bad_image_runs(struct test *t, const struct api_fixture *f, enum api_kind kind, struct buffers *b) {
@@ -91,9 +130,8 @@ static void bad_image_runs(struct test *t, const struct api_fixture *f, enum api
   if (!test_check(t, api_create(f, kind, &f->options, &object, NULL) == MBCONV_OK, "create")) return;
   float *const x = b->x, *const y = b->y;
   void *const s = b->scratch;
-  const size_t x_size = kind == BLOCK ? 6 * IMAGE : WIDE * IMAGE, y_size = kind == BLOCK ? 7 * IMAGE : WIDE * IMAGE;
-  const size_t n = kind == BLOCK ? mbconv_block_scratch_size(object, 1) : mbconv_depthwise_scratch_size(object, 1);
-  const size_t n2 = kind == BLOCK ? mbconv_block_scratch_size(object, 2) : mbconv_depthwise_scratch_size(object, 2);
+  const size_t x_size = kind == DEPTHWISE ? WIDE * IMAGE : 6 * IMAGE, y_size = kind == BLOCK ? 7 * IMAGE : WIDE * IMAGE;
+  const size_t n = scratch_size(kind, object, 1), n2 = scratch_size(kind, object, 2);
   test_check(t, n > 0 && n <= n2 && n2 <= SCRATCH_BYTES, "scratch of %zu and %zu bytes", n, n2);
   const mbconv_threads none = {.count = 2}, two = {parallel_forward, NULL, 2};
   const size_t calls = f->ledger.calls;
@@ -120,7 +158,7 @@ static void bad_image_runs(struct test *t, const struct api_fixture *f, enum api
   const mbconv_status crowded = run(kind, object, 1, x, y, s, n, &all, &e);
   api_check_error(t, "SIZE_MAX threads", crowded, crowded == over ? over : small, &e);
   test_check(t, untouched(b), "SIZE_MAX threads: y was written");
-  const size_t n0 = kind == BLOCK ? mbconv_block_scratch_size(object, 0) : mbconv_depthwise_scratch_size(object, 0);
+  const size_t n0 = scratch_size(kind, object, 0);
   test_check(t, n0 == n, "scratch of %zu bytes for 0 threads, %zu for 1", n0, n);
   api_check_error(t, "0 threads", run(kind, object, 1, x, y, s, n, &zero, &e), MBCONV_OK, &e);
 
@@ -140,5 +178,8 @@ void api_bad_runs(struct test *t, const struct api_fixture *f) {
   bad_activation_runs(t, f, b);
   bad_image_runs(t, f, DEPTHWISE, b);
   bad_image_runs(t, f, BLOCK, b);
+  bad_image_runs(t, f, CONVOLUTION, b);
+  bad_residuals(t, f, b);
+  bad_pool_runs(t, f, b);
   free(b);
 }

@@ -39,6 +39,25 @@ static void packed_pointwise(struct test *t, const mbconv_options *chosen, const
   mbconv_pointwise_destroy(object);
 }
 
+static void packed_convolution(struct test *t, const mbconv_options *chosen, const float *weights, size_t in,
+                               size_t out, size_t kernel) {
+  test_at(t, "packed convolution of %zu to %zu, kernel %zu", in, out, kernel);
+  const size_t window = in * kernel * kernel;
+  const mbconv_convolution_desc desc = {.height = kernel,
+                                        .width = kernel,
+                                        .in_channels = in,
+                                        .out_channels = out,
+                                        .kernel = kernel,
+                                        .stride = 1,
+                                        .conv = {.weight = weights}};
+  mbconv_convolution *object = NULL;
+  if (!test_check(t, mbconv_convolution_create(&desc, chosen, &object, NULL) == MBCONV_OK, "create")) return;
+  struct bound bound = {0};
+  bound_pointwise(t, &bound, window, out);
+  check_bound(t, &bound, window * out, mbconv_convolution_info(object).weight_bytes, "convolution");
+  mbconv_convolution_destroy(object);
+}
+
 static void packed_depthwise(struct test *t, const mbconv_options *chosen, const float *weights, size_t channels,
                              size_t kernel) {
   test_at(t, "packed depthwise of %zu channels, kernel %zu", channels, kernel);
@@ -97,6 +116,7 @@ void api_weight_bytes(struct test *t, const struct api_fixture *f) {
     if (t->small && pairs[i][0] * pairs[i][1] > 10000) continue;
     packed_pointwise(t, &f->options, weights, pairs[i][0], pairs[i][1]);
   }
+  for (size_t kernel = 1; kernel <= 7; kernel++) packed_convolution(t, &f->options, weights, 3, 33, kernel);
   for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
     for (size_t kernel = 3; kernel <= 7; kernel += 2) packed_depthwise(t, &f->options, weights, channels[i], kernel);
   }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Runs the suites on every instruction set of this machine:
+ * Runs the suites (suites.c, or networks/suites.c) on every instruction set of this machine:
  *   mbconv_tests [--isa NAME]... [--require NAME]... [--budget full|small] [--seed N] [--list] [SUITE...]
  */
 #include <stdio.h>
@@ -9,35 +9,12 @@
 #include "dispatch.h"
 #include "test.h"
 
-struct suite {
-  const char *name;
-  void (*run)(struct test *t);
-};
-
-/* From the parts to the whole; the long SiLU sweep last. */
-static const struct suite suites[] = {
-    {"dispatch", test_dispatch},
-    {"pointwise", test_pointwise},
-    {"gemv", test_gemv},
-    {"depthwise", test_depthwise},
-    {"channel", test_channel},
-    {"transpose", test_transpose},
-    {"activation", test_activation},
-    {"api", test_api},
-    {"block", test_block},
-    {"golden", test_golden},
-    {"plan", test_plan},
-    {"strategies", test_strategies},
-    {"threads", test_threads},
-    {"adapters", test_adapters},
-    {"silu", test_silu},
-};
-enum { SUITES = sizeof suites / sizeof *suites, ISAS = MBCONV_ISA_NEON + 1 };
+enum { MOST_SUITES = 32, ISAS = MBCONV_ISA_NEON + 1 };
 
 static const uint64_t default_seed = 20180113; /* fixed, so that a failure without --seed can be repeated */
 
 struct options {
-  bool run_suite[SUITES], any_suite;
+  bool run_suite[MOST_SUITES], any_suite;
   bool run_isa[ISAS], any_isa;
   bool require[ISAS];
   bool small, list;
@@ -65,8 +42,8 @@ static mbconv_isa isa_of(const char *name) {
 }
 
 static size_t suite_of(const char *name) {
-  for (size_t i = 0; i < SUITES; i++) {
-    if (strcmp(suites[i].name, name) == 0) return i;
+  for (size_t i = 0; i < test_suite_count; i++) {
+    if (strcmp(test_suites[i].name, name) == 0) return i;
   }
   stop("unknown suite", name);
 }
@@ -110,7 +87,7 @@ static struct options parse(int count, char **words) {
 
 static void list(const mbconv_isa *isas, size_t count) {
   printf("suites:");
-  for (size_t i = 0; i < SUITES; i++) printf(" %s", suites[i].name);
+  for (size_t i = 0; i < test_suite_count; i++) printf(" %s", test_suites[i].name);
   printf("\nsets:");
   for (size_t i = 0; i < count; i++) printf(" %s", mbconv_isa_name(isas[i]));
   printf("\n");
@@ -129,17 +106,17 @@ static bool all_there(const struct options *o, const mbconv_isa *isas, size_t co
 }
 
 static void run_set(const struct options *o, struct test *t) {
-  for (size_t i = 0; i < SUITES; i++) {
+  for (size_t i = 0; i < test_suite_count; i++) {
     if (o->any_suite && !o->run_suite[i]) continue;
     const size_t cases = t->cases, failed = t->failed;
     const double start = test_seconds();
-    printf("%s/%s ...\n", suites[i].name, mbconv_isa_name(t->isa));
+    printf("%s/%s ...\n", test_suites[i].name, mbconv_isa_name(t->isa));
     fflush(stdout);
-    test_begin(t, suites[i].name);
-    suites[i].run(t);
+    test_begin(t, test_suites[i].name);
+    test_suites[i].run(t);
     /* A suite that checks nothing must not look like one that passes. */
     if (t->cases == cases) test_check(t, false, "the suite checked nothing");
-    printf("%s/%s: %zu cases, %zu failed, %.2f s\n", suites[i].name, mbconv_isa_name(t->isa), t->cases - cases,
+    printf("%s/%s: %zu cases, %zu failed, %.2f s\n", test_suites[i].name, mbconv_isa_name(t->isa), t->cases - cases,
            t->failed - failed, test_seconds() - start);
     fflush(stdout);
   }

@@ -110,18 +110,26 @@ all_parts() {
   local isa preset
   build default
   if [[ -n $(emulated_sets) ]]; then part emulator emulated $(emulated_sets); fi
-  for isa in $(native_sets); do part "native-$isa" tests_of default --isa "$isa" --require "$isa"; done
+  for isa in $(native_sets); do
+    part "native-$isa" tests_of default --isa "$isa" --require "$isa"
+    part "networks-$isa" networks_tests_of default --isa "$isa" --require "$isa"
+  done
   for preset in clang asan tsan shared no-sleef; do build "$preset"; done
   if [[ $machine == x86_64 ]]; then build arm64; fi
   part asan but_small_silu asan
+  part asan-networks networks_tests_of asan --budget small
   part clang but_small_silu clang
   if [[ $machine == x86_64 ]]; then
     arm64_parts
+    part arm64-networks emulated_networks
     part no-fma without_fma
   fi
   part tsan thread_sanitized
   part no-sleef tests_of no-sleef --budget small
+  part no-sleef-networks networks_tests_of no-sleef --budget small
   part pytorch live_pytorch
+  part networks networks
+  part command tests/networks/command.sh build/default/cli/mbconv
   part headers headers
   part binaries binaries default clang
 }
@@ -131,11 +139,15 @@ arm64_parts() {
   for cpu in cortex-a53 max; do
     part "arm64-$cpu" qemu-aarch64 -cpu "$cpu" build/arm64/tests/mbconv_tests --budget small \
       --require scalar --require neon
+    part "arm64-$cpu-networks" qemu-aarch64 -cpu "$cpu" build/arm64/tests/networks/mbconv_networks_tests \
+      --budget small --require scalar --require neon
   done
   part arm64-binaries python3 tests/check_binary.py build/arm64
 }
 
 tests_of() { "build/$1/tests/mbconv_tests" "${@:2}"; }
+
+networks_tests_of() { "build/$1/tests/networks/mbconv_networks_tests" "${@:2}"; }
 
 # The sweep over every float is run once, by the default build.
 but_small_silu() {
@@ -148,6 +160,7 @@ thread_sanitized() {
   local fixed=()
   if setarch -R true; then fixed=(setarch -R); fi
   "${fixed[@]}" build/tsan/tests/mbconv_tests threads
+  "${fixed[@]}" build/tsan/tests/networks/mbconv_networks_tests sharing
 }
 
 # emulated SET...: all suites in one boot of a PC that has AVX-512.
@@ -181,6 +194,23 @@ live_pytorch() {
   MBCONV_GOLDEN_DIR=$PWD/build/golden-live tests_of default golden
 }
 
+# Whole networks and images through the command `mbconv`, against torchvision.
+networks() {
+  local isa runners=()
+  for isa in $(native_sets); do runners+=("$isa=build/default/cli/mbconv"); done
+  /usr/bin/python3 -B tests/networks/exporter.py
+  /usr/bin/python3 -B tests/networks/images.py "${runners[-1]}"
+  /usr/bin/python3 -B tests/networks/parity.py "${runners[@]}"
+}
+
+# The floats of ARM64 are those of this CPU. Its command has no thread pool: on threads, `mbconv_tests` runs there.
+emulated_networks() {
+  local sets
+  mapfile -t sets < <(native_sets)
+  /usr/bin/python3 -B tests/networks/parity.py "${sets[-1]}=build/default/cli/mbconv" \
+    "neon=qemu-aarch64 -cpu cortex-a53 build/arm64/cli/mbconv" --small --threads
+}
+
 binaries() {
   local shared=(build/shared/libmbconv.*)
   python3 tests/check_binary.py --shared "${shared[0]}" "${@/#/build/}"
@@ -188,8 +218,10 @@ binaries() {
 
 headers() {
   local strict=(-pedantic -Wall -Wextra -Werror) compiler header example
-  for compiler in gcc clang; do "$compiler" -std=c99 "${strict[@]}" -fsyntax-only -x c include/mbconv.h; done
-  for compiler in g++ clang++; do "$compiler" -std=c++17 "${strict[@]}" -fsyntax-only -x c++ include/mbconv.h; done
+  for header in include/mbconv.h include/mbconv_networks.h; do
+    for compiler in gcc clang; do "$compiler" -std=c99 "${strict[@]}" -Iinclude -fsyntax-only -x c "$header"; done
+    for compiler in g++ clang++; do "$compiler" -std=c++17 "${strict[@]}" -Iinclude -fsyntax-only -x c++ "$header"; done
+  done
   for header in pthreadpool openmp; do
     for compiler in gcc clang; do
       "$compiler" -std=c99 "${strict[@]}" -fopenmp -Iinclude -fsyntax-only -x c - <<< "#include <mbconv_$header.h>"
@@ -205,4 +237,8 @@ headers() {
       -Lbuild/shared -lmbconv -Wl,-rpath,"$PWD/build/shared"
     "$logs/$example"
   done
+  sed -n '/^ \*     #include <mbconv_networks.h>/,/^ \*     }$/s/^ \*     \?//p' include/mbconv_networks.h > "$logs/network.c"
+  cc -std=c11 "${strict[@]}" -Iinclude -o "$logs/network" "$logs/network.c" \
+    -Lbuild/shared/networks -Lbuild/shared -lmbconv_networks -lmbconv -Wl,-rpath,"$PWD/build/shared:$PWD/build/shared/networks"
+  ! "$logs/network"
 }

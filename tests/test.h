@@ -130,12 +130,22 @@ bool test_is_poison(float x);
 /* True if in `rows` rows at y, `stride` apart, nothing was written between the ends of rows (`row` floats each). */
 bool test_gaps_intact(const float *y, size_t rows, size_t row, size_t stride);
 
+/* A program's suites, in the order in which they run; 32 at most. */
+struct test_suite {
+  const char *name;
+  void (*run)(struct test *t);
+};
+extern const struct test_suite test_suites[];
+extern const size_t test_suite_count;
+
 /* ---- Suites, one file each --------------------------------------------------------------------------------------- */
 
 void test_dispatch(struct test *t);
 void test_pointwise(struct test *t);
 void test_gemv(struct test *t);
 void test_depthwise(struct test *t);
+void test_convolution(struct test *t);
+void test_global_pool(struct test *t);
 void test_channel(struct test *t);
 void test_transpose(struct test *t);
 void test_activation(struct test *t);

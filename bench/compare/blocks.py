@@ -98,6 +98,18 @@ def _block(row, se_width):
 class Conv:
     weight: np.ndarray  # PyTorch's layout: [out][in][k][k], depthwise [channels][1][k][k]
     bias: np.ndarray
+    stride: int = 1
+    pad: int = 0  # on all four sides
+    groups: int = 1
+    activation: str = "none"  # or relu6, silu, sigmoid
+
+    @property
+    def out(self):
+        return len(self.weight)
+
+    @property
+    def kernel(self):
+        return self.weight.shape[2]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +125,10 @@ class Case:
     x: np.ndarray
     y: np.ndarray  # double
 
+    @property
+    def residual(self):
+        return self.block.residual
+
 
 def make_case(block, seed):
     random = np.random.default_rng(seed)
@@ -120,18 +136,21 @@ def make_case(block, seed):
     def uniform(shape, scale):
         return (scale * (2 * random.random(shape) - 1)).astype(np.float32)
 
-    def conv(out, channels, kernel=1):
+    def conv(out, channels, activation="none", kernel=1, **more):
         """Such that outputs are as large as inputs."""
         shape = (out, channels, kernel, kernel)
-        return Conv(uniform(shape, np.sqrt(3 / (channels * kernel**2))), uniform(out, 1))
+        weight, bias = uniform(shape, np.sqrt(3 / (channels * kernel**2))), uniform(out, 1)
+        return Conv(weight, bias, activation=activation, **more)
 
+    inside = "silu" if block.silu else "relu6"
+    spatial = {"kernel": block.kernel, "stride": block.stride, "pad": block.pad, "groups": block.expanded}
     case = Case(
         block=block,
-        expand=conv(block.expanded, block.channels) if block.has_expand else None,
-        depthwise=conv(block.expanded, 1, block.kernel),
+        expand=conv(block.expanded, block.channels, inside) if block.has_expand else None,
+        depthwise=conv(block.expanded, 1, inside, **spatial),
         project=conv(block.out, block.expanded),
-        reduce=conv(block.se_width, block.expanded) if block.se_width else None,
-        gate=conv(block.expanded, block.se_width) if block.se_width else None,
+        reduce=conv(block.se_width, block.expanded, "silu") if block.se_width else None,
+        gate=conv(block.expanded, block.se_width, "sigmoid") if block.se_width else None,
         x=uniform((1, block.height, block.width, block.channels), 2),
         y=None,
     )

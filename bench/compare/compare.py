@@ -5,30 +5,25 @@ import argparse
 import importlib
 import math
 import os
-import pathlib
-import platform
 import sys
-import time
 import zlib
-
-import numpy as np
 
 import chart
 import measure
 import peers
 import report
 from blocks import make_case, read_blocks
+from machine import choice_list, cpu_name, last_level_cache, say, warn_if_busy
 from peers.native import Driver, Native
 
 TOLERANCE = 1e-5  # of the largest |y|, against double precision
-HELD = "onednn", "openvino", "torch"  # oneDNN is inside all three, and listens to the environment
 COLD_FACTOR = 2  # the data of all copies together, in last-level caches
 
 
 def main():
     arguments = parse_arguments()
     if arguments.isa == "avx2":
-        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # before any of HELD is loaded
+        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # before any of peers.HELD is loaded
     driver = Driver(arguments.driver)
     isa = driver.isa(arguments.isa)
     if not isa:
@@ -62,7 +57,7 @@ class Run:
             self.problem(name, "not asked for")
         # Where there is more than AVX2, some peers can be kept to it.
         narrowed = arguments.isa == "avx2" and driver.isa("avx512")
-        self.held = [name for name in self.contenders("warm") if narrowed and name in HELD]
+        self.held = [name for name in self.contenders("warm") if narrowed and name in peers.HELD]
 
     def problem(self, name, what):
         self.problems.append((name, what))
@@ -110,7 +105,7 @@ class Run:
         for name in names:
             try:
                 peer = self.make(name, case, threads, copies)
-                check(peer, case)
+                peers.check(peer, case.y, TOLERANCE)
             except Exception as error:  # pylint: disable=broad-except # a peer may throw anything
                 if name == "mbconv":
                     sys.exit(f"compare: mbconv fails {block.name} {block.variant}: {error}")
@@ -163,62 +158,6 @@ class Run:
 
     def caption(self):
         return f"{cpu_name()}, one thread, {self.driver.isa_name(self.isa)}"
-
-
-def check(peer, case):
-    y = peer.output()
-    if y.shape != case.y.shape:
-        raise peers.Refused(f"gives {y.shape} instead of {case.y.shape}")
-    difference = np.abs(y - case.y).max() / np.abs(case.y).max()
-    if not difference <= TOLERANCE:
-        raise peers.Refused(f"computes something else: differs by {difference:.1e} of the largest output")
-
-
-def cpu_name():
-    with open("/proc/cpuinfo", encoding="utf-8") as lines:
-        for line in lines:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
-def last_level_cache():
-    """In bytes."""
-    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-    caches = pathlib.Path("/sys/devices/system/cpu/cpu0/cache")
-    sizes = [path.read_text(encoding="ascii").strip() for path in caches.glob("index*/size")]
-    return max((int(size[:-1]) * units[size[-1]] for size in sizes), default=32 << 20)
-
-
-def warn_if_busy():
-    """Waiting threads spin: where another program wants a core, figures of several threads are wrong by orders."""
-
-    def ticks():
-        with open("/proc/stat", encoding="utf-8") as lines:
-            times = [int(ticks) for ticks in lines.readline().split()[1:]]
-        return sum(times[:8]), times[3] + times[4]  # all, idle
-
-    total, idle = ticks()
-    time.sleep(0.5)
-    total, idle = (after - before for after, before in zip(ticks(), (total, idle)))
-    busy = 100 * (1 - idle / max(total, 1))
-    if busy > 5:
-        say(f"other programs keep {busy:.0f}% of the CPUs busy: these figures will suffer")
-
-
-def say(text):
-    print(f"compare: {text}", file=sys.stderr, flush=True)
-
-
-def choice_list(choices):
-    def parse(text):
-        chosen = text.split(",")
-        unknown = [name for name in chosen if name not in choices]
-        if unknown:
-            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not of {', '.join(choices)}")
-        return chosen
-
-    return parse
 
 
 def thread_counts(text):

@@ -21,7 +21,7 @@ struct compare_contender {
   virtual std::string describe() const = 0;
 
   size_t next_copy = 0;
-  size_t output_floats = 0;  // set by compare_create
+  size_t output_floats = 0;  // set when it is made
 };
 
 namespace compare {
@@ -51,6 +51,7 @@ bench::Floats padded_copy(const float *data, size_t size);
 std::unique_ptr<compare_contender> make_ours(const compare_request &request);
 std::unique_ptr<compare_contender> make_onednn(const compare_request &request);
 std::unique_ptr<compare_contender> make_xnnpack(const compare_request &request);
+std::unique_ptr<compare_contender> make_ours_network(const compare_network_request &request);
 std::string onednn_version();
 
 }  // namespace compare

@@ -50,6 +50,15 @@ compare_contender *compare_create(const char *name, const compare_request *reque
   }
 }
 
+compare_contender *compare_create_network(const compare_network_request *request, char *message, size_t message_size) {
+  try {
+    return compare::make_ours_network(*request).release();
+  } catch (const std::exception &exception) {
+    put(message, message_size, exception.what());
+    return nullptr;
+  }
+}
+
 void compare_destroy(compare_contender *contender) { delete contender; }
 
 int compare_output(compare_contender *contender, float *y) {

@@ -26,14 +26,26 @@ struct compare_request {
   int isa;        // mbconv_isa, for mbconv only
 };
 
-struct compare_contender;  // one block, ready to run
+// A network for mbconv: its weights in a safetensors file, and one image (NHWC), which is copied.
+struct compare_network_request {
+  const char *path;
+  size_t height, width;
+  const float *x;
+  size_t threads;
+  int isa;  // mbconv_isa
+};
+
+struct compare_contender;  // one block or network, ready to run
 
 // `name`: mbconv, onednn or xnnpack. NULL if it refuses, with the reason in `message`.
 COMPARE_API compare_contender *compare_create(const char *name, const compare_request *request, char *message,
                                               size_t message_size);
+COMPARE_API compare_contender *compare_create_network(const compare_network_request *request, char *message,
+                                                      size_t message_size);
 COMPARE_API void compare_destroy(compare_contender *contender);
 
-// Runs every copy once; y [out height][out width][out] of the last one. 0 if all copies gave the same, else 1.
+// Runs every copy once; y [out height][out width][out], or the logits, of the last one. 0 if all copies gave the same,
+// else 1.
 COMPARE_API int compare_output(compare_contender *contender, float *y);
 
 // Seconds that `calls` runs took by `clock` (of <time.h>).

@@ -4,9 +4,12 @@ Contender(case, threads), a Peer."""
 
 import time
 
+import numpy as np
+
 NATIVE = "onednn", "xnnpack"  # beside mbconv
 PYTHON = "onnxruntime", "openvino", "litert", "ncnn", "torch"
 REQUIRED = "onednn", "onnxruntime", "openvino", "litert"
+HELD = "onednn", "openvino", "torch"  # oneDNN is inside all three, and listens to the environment
 
 
 class Refused(Exception):
@@ -47,3 +50,13 @@ def _time(run, calls, clock):
     for _ in range(calls):
         run()
     return 1e-9 * (time.clock_gettime_ns(clock) - start)
+
+
+def check(peer, expected, tolerance):
+    """Refuses a peer whose result is further from the expected one than that part of its largest value."""
+    y = peer.output()
+    if y.shape != expected.shape:
+        raise Refused(f"gives {y.shape} instead of {expected.shape}")
+    difference = np.abs(y - expected).max() / np.abs(expected).max()
+    if not difference <= tolerance:
+        raise Refused(f"computes something else: differs by {difference:.1e} of the largest output")

@@ -13,9 +13,10 @@ VERSION = importlib.metadata.version("ai-edge-litert")
 
 class Contender(Peer):
     description = "NHWC, XNNPACK delegate; kernels by its own choice"
+    _model = staticmethod(tflite_model.block_model)
 
     def __init__(self, case, threads):
-        self._interpreter = _interpreter(tflite_model.block_model(case), case.x, threads)
+        self._interpreter = _interpreter(self._model(case), case.x, threads)
         empty = _interpreter(tflite_model.empty_model(), np.zeros((1, 1, 1, 1), np.float32), threads)
         self.calls(self._interpreter.invoke, empty.invoke)
 
@@ -26,6 +27,10 @@ class Contender(Peer):
     def close(self):
         super().close()
         self._interpreter = None
+
+
+class NetworkContender(Contender):
+    _model = staticmethod(tflite_model.network_model)
 
 
 def _interpreter(model, x, threads):

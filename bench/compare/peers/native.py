@@ -22,11 +22,21 @@ class _Request(ctypes.Structure):
     )
 
 
+class _NetworkRequest(ctypes.Structure):
+    """struct compare_network_request, field by field."""
+
+    _fields_ = (
+        [("path", ctypes.c_char_p), ("height", ctypes.c_size_t), ("width", ctypes.c_size_t), ("x", ctypes.c_void_p)]
+        + [("threads", ctypes.c_size_t), ("isa", ctypes.c_int)]
+    )  # fmt: skip
+
+
 class Driver:
     def __init__(self, path):
         self.library = ctypes.CDLL(path)
         for name, result, *arguments in (
             ("compare_create", ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t),
+            ("compare_create_network", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t),
             ("compare_destroy", None, ctypes.c_void_p),
             ("compare_output", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p),
             ("compare_time", ctypes.c_double, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int),
@@ -65,10 +75,13 @@ class Native:
     has_overhead = False  # the loop of calls is in C++
 
     def __init__(self, driver, name, case, threads, copies, isa):
+        request = _request(case, threads, copies, isa)
+        self._create(driver, case, driver.library.compare_create, name.encode(), request)
+
+    def _create(self, driver, case, create, *arguments):
         self._library, self._case = driver.library, case
         message = ctypes.create_string_buffer(256)
-        request = _request(case, threads, copies, isa)
-        self._handle = self._library.compare_create(name.encode(), request, message, len(message))
+        self._handle = create(*arguments, message, len(message))
         if not self._handle:
             raise Refused(message.value.decode())
 
@@ -94,6 +107,14 @@ class Native:
     def close(self):
         self._library.compare_destroy(self._handle)
         self._handle = None
+
+
+class NativeNetwork(Native):
+    """A network on mbconv. `path`: its weights, a safetensors file."""
+
+    def __init__(self, driver, network, path, threads, isa):  # pylint: disable=super-init-not-called
+        request = _NetworkRequest(path.encode(), network.height, network.width, network.x.ctypes.data, threads, isa)
+        self._create(driver, network, driver.library.compare_create_network, ctypes.byref(request))
 
 
 def _request(case, threads, copies, isa):

@@ -40,6 +40,25 @@ class Contender(Peer):
             allocator.clear()
 
 
+class NetworkContender(Peer):
+    def __init__(self, network, threads):
+        self._net, self._empty_net = _Net(_network_layers(network), threads), _Net(_empty_layers(), threads)
+        self._array = np.ascontiguousarray(network.x[0].transpose(2, 0, 1))
+        self._empty_array = np.zeros((1, 1, 1), np.float32)
+        x, empty_x = ncnn.Mat(self._array), ncnn.Mat(self._empty_array)
+        self.description = "f32, packed layout"
+        self.calls(lambda: self._net.extract(x, 0), lambda: self._empty_net.extract(empty_x, 0))
+
+    def output(self):
+        return np.array(self._run_block())[np.newaxis]
+
+    def close(self):
+        super().close()
+        self._net = self._empty_net = None
+        for allocator in _allocators:
+            allocator.clear()
+
+
 class _Net:
     def __init__(self, layers, threads):
         self._net = ncnn.Net()
@@ -50,13 +69,13 @@ class _Net:
             setattr(self.options, "use_" + use, False)
         self.options.blob_allocator, self.options.workspace_allocator = _allocators
         with tempfile.TemporaryDirectory() as folder:
-            parameters, weights = os.path.join(folder, "block.param"), os.path.join(folder, "block.bin")
+            parameters, weights = os.path.join(folder, "net.param"), os.path.join(folder, "net.bin")
             with open(parameters, "w", encoding="ascii") as file:
                 file.write(layers.text())
             with open(weights, "wb") as file:
                 file.write(layers.weights)
             if self._net.load_param(parameters) or self._net.load_model(weights):
-                raise RuntimeError("ncnn does not load the block")
+                raise RuntimeError("ncnn does not load the model")
 
     def extract(self, x, keep_packed):
         extractor = self._net.create_extractor()
@@ -67,7 +86,7 @@ class _Net:
 class _Layers:
     """ncnn's own text format: a line per layer, with the names of its inputs and outputs, and numbered parameters."""
 
-    NONE, RELU6, SIGMOID = "", " 9=3 -23310=2,0.0,6.0", " 9=4"
+    _ACTIVATIONS = {"none": "", "relu6": " 9=3 -23310=2,0.0,6.0", "silu": "", "sigmoid": " 9=4"}
 
     def __init__(self):
         self._lines, self._blobs, self.weights = ["Input x 0 1 x"], 1, b""
@@ -78,25 +97,40 @@ class _Layers:
     def split(self, x):
         return self._add("Split", [x], [f"blob{self._blobs}", f"blob{self._blobs + 1}"], "")
 
-    def conv(self, conv, x, activation, block=None, output=None):
-        """With `block`: its depthwise."""
-        out, kernel = len(conv.weight), conv.weight.shape[2]
-        stride, pad = (block.stride, block.pad) if block else (1, 0)
-        parameters = f"0={out} 1={kernel} 3={stride} 4={pad} 5=1 6={conv.weight.size}{activation}"
-        if block:
-            parameters += f" 7={block.expanded}"
-        self._add_weights(conv)
-        return self.add("ConvolutionDepthWise" if block else "Convolution", [x], parameters, output)
+    def block(self, part, x, output=None):
+        """`part`: a blocks.Case or a network.Block."""
+        h, residual = self.split(x) if part.residual else (x, None)
+        h = self.conv(part.expand, h) if part.expand else h
+        h = self.conv(part.depthwise, h)
+        if part.gate:
+            h, mean = self.split(h)
+            gate = self.linear(part.gate, self.linear(part.reduce, self.mean(mean)))
+            h = self.add("BinaryOp", [h, gate], "0=2")
+        y = self.conv(part.project, h, output=None if part.residual else output)
+        return self.add("BinaryOp", [y, residual], "0=0", output) if part.residual else y
 
-    def linear(self, conv, x, activation):
-        self._add_weights(conv)
-        return self.add("InnerProduct", [x], f"0={len(conv.weight)} 1=1 2={conv.weight.size}{activation}")
+    def conv(self, conv, x, output=None):
+        """Dense, or depthwise where there is more than one group."""
+        parameters = f"0={conv.out} 1={conv.kernel} 3={conv.stride} 4={conv.pad} 5=1 6={conv.weight.size}"
+        parameters += self._ACTIVATIONS[conv.activation]
+        if conv.groups > 1:
+            parameters += f" 7={conv.groups}"
+        return self._weighted("ConvolutionDepthWise" if conv.groups > 1 else "Convolution", conv, x, parameters, output)
+
+    def linear(self, conv, x, output=None):
+        parameters = f"0={conv.out} 1=1 2={conv.weight.size}{self._ACTIVATIONS[conv.activation]}"
+        return self._weighted("InnerProduct", conv, x, parameters, output)
+
+    def mean(self, x):
+        return self.add("Pooling", [x], "0=1 4=1")
 
     def text(self):
         return "\n".join(["7767517", f"{len(self._lines)} {self._blobs}", *self._lines, ""])
 
-    def _add_weights(self, conv):
+    def _weighted(self, kind, conv, x, parameters, output):
         self.weights += b"\0\0\0\0" + conv.weight.tobytes() + conv.bias.tobytes()  # the zeros stand for f32
+        y = self.add(kind, [x], parameters, output)
+        return self.add("Swish", [y]) if conv.activation == "silu" else y
 
     def _add(self, kind, inputs, outputs, parameters):
         name = f"layer{len(self._lines)}"
@@ -108,30 +142,21 @@ class _Layers:
 
 
 def _block_layers(case):
-    block, layers = case.block, _Layers()
-    inside = layers.NONE if block.silu else layers.RELU6
+    layers = _Layers()
+    layers.block(case, "x", "y")
+    return layers
 
-    def silu(x):
-        return layers.add("Swish", [x])
 
-    h, residual = layers.split("x") if block.residual else ("x", None)
-    if block.has_expand:
-        h = layers.conv(case.expand, h, inside)
-        h = silu(h) if block.silu else h
-    h = layers.conv(case.depthwise, h, inside, block)
-    h = silu(h) if block.silu else h
-    if block.se_width:
-        h, mean = layers.split(h)
-        mean = layers.add("Pooling", [mean], "0=1 4=1")
-        gate = layers.linear(case.gate, silu(layers.linear(case.reduce, mean, layers.NONE)), layers.SIGMOID)
-        h = layers.add("BinaryOp", [h, gate], "0=2")
-    y = layers.conv(case.project, h, layers.NONE, output=None if block.residual else "y")
-    if block.residual:
-        layers.add("BinaryOp", [y, residual], "0=0", "y")
+def _network_layers(network):
+    layers = _Layers()
+    h = layers.conv(network.stem, "x")
+    for block in network.blocks:
+        h = layers.block(block, h)
+    layers.linear(network.classifier, layers.mean(layers.conv(network.head, h)), "y")
     return layers
 
 
 def _empty_layers():
     layers = _Layers()
-    layers.conv(Conv(np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.float32)), "x", layers.NONE, output="y")
+    layers.conv(Conv(np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.float32)), "x", output="y")
     return layers

@@ -6,6 +6,7 @@ to count: the block is optimised between two other convolutions, as it stands in
 optimised model, and fed in that layout.
 """
 
+import json
 import os
 import tempfile
 
@@ -49,6 +50,42 @@ class Contender(Peer):
         return y.transpose(0, 2, 3, 1)
 
 
+class NetworkContender(Peer):
+    """As users run it: NCHW in, logits out."""
+
+    description = "NCHW at its input"
+
+    def __init__(self, network, threads):
+        x = np.ascontiguousarray(network.x.transpose(0, 3, 1, 2))
+        self._call = _Call(onnx_model.network_model(network), x, threads, _ALL)
+        empty = _Call(onnx_model.empty_model(), np.zeros((1, 1, 1, 1), np.float32), threads, _ALL)
+        self.calls(self._call.run, empty.run)
+
+    def output(self):
+        return self._call.output()
+
+
+def arena_bytes(network):
+    """Bytes of the activations of one thread, as ONNX Runtime's profile of its arena has them: what the arena holds
+    beside the weights after some runs, and what was asked of it at most at the same time."""
+    with tempfile.TemporaryDirectory() as folder:
+        session = _session(onnx_model.network_model(network), 1, _ALL, profile_to=os.path.join(folder, "profile"))
+        x = np.ascontiguousarray(network.x.transpose(0, 3, 1, 2))
+        for _ in range(3):
+            session.run(None, {"x": x})
+        with open(session.end_profiling(), encoding="utf-8") as file:
+            nodes = [event["args"] for event in json.load(file) if event["cat"] == "Node"]
+
+    def read(key):
+        return [int(node[key]) for node in nodes]
+
+    # Before the first node there are only the weights.
+    held, asked = read("mem_arena_held"), read("mem_bytes_requested_in_use")
+    weights_held = held[0] - read("mem_arena_held_delta")[0]
+    weights_asked = asked[0] - read("mem_requested_in_use_delta")[0]
+    return max(held) - weights_held, max(asked) - weights_asked
+
+
 class _Call:
     """A session bound to its buffers."""
 
@@ -69,7 +106,7 @@ class _Call:
         return self._y.numpy()
 
 
-def _session(model, threads, level, save_to=None):
+def _session(model, threads, level, save_to=None, profile_to=None):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -78,6 +115,8 @@ def _session(model, threads, level, save_to=None):
     options.log_severity_level = 3
     if save_to:
         options.optimized_model_filepath = save_to
+    if profile_to:
+        options.enable_profiling, options.profile_file_prefix = True, profile_to
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 

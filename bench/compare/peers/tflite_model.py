@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""The block as a .tflite model, written through the flatbuffer schema's classes that LiteRT ships. NHWC."""
+"""A block or a network as a .tflite model, written through the flatbuffer schema's classes that LiteRT ships. NHWC."""
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+RELU6 = schema.ActivationFunctionType.RELU6
+
 
 def block_model(case):
     block = case.block
     graph = _Graph([1, block.height, block.width, block.channels])
-    inside = None if block.silu else schema.ActivationFunctionType.RELU6
-    h = graph.x
-    if block.has_expand:
-        h = graph.conv(case.expand, h, inside)
-        h = graph.silu(h) if block.silu else h
-    h = graph.depthwise(case.depthwise, h, block, inside)
-    h = graph.silu(h) if block.silu else h
-    if block.se_width:
-        inner = graph.silu(graph.conv(case.reduce, graph.mean(h)))
-        h = graph.multiply(h, graph.sigmoid(graph.conv(case.gate, inner)))
-    y = graph.conv(case.project, h)
-    return graph.model(graph.add(y, graph.x) if block.residual else y)
+    return graph.model(graph.block(case, graph.x))
+
+
+def network_model(network):
+    graph = _Graph([1, network.height, network.width, 3])
+    h = graph.conv(network.stem, graph.x)
+    for block in network.blocks:
+        h = graph.block(block, h)
+    mean = graph.mean(graph.conv(network.head, h), keep=False)
+    return graph.model(graph.linear(network.classifier, mean))
 
 
 def empty_model():
@@ -34,28 +34,39 @@ class _Graph:
         self._buffers, self._tensors, self._operators, self._codes = [schema.BufferT()], [], [], []
         self.x = self._tensor(x_shape)
 
-    def conv(self, conv, x, activation=None):
-        out, height, width = len(conv.weight), *self._tensors[x].shape[1:3]
-        options = schema.Conv2DOptionsT()
-        options.padding, options.strideH, options.strideW = schema.Padding.VALID, 1, 1
-        options.dilationHFactor = options.dilationWFactor = 1
-        options.fusedActivationFunction = activation or 0
-        weight = self._constant(conv.weight.transpose(0, 2, 3, 1))
-        inputs = [x, weight, self._constant(conv.bias)]
-        return self._operator("CONV_2D", "Conv2DOptions", options, inputs, [1, height, width, out])
+    def block(self, part, x):
+        """`part`: a blocks.Case or a network.Block."""
+        h = self.conv(part.expand, x) if part.expand else x
+        h = self.conv(part.depthwise, h)
+        if part.gate:
+            h = self.multiply(h, self.conv(part.gate, self.conv(part.reduce, self.mean(h))))
+        y = self.conv(part.project, h)
+        return self.add(y, x) if part.residual else y
 
-    def depthwise(self, conv, x, block, activation):
-        options = schema.DepthwiseConv2DOptionsT()
-        options.strideH = options.strideW = block.stride
+    def conv(self, conv, x):
+        """Dense, or depthwise where there is more than one group."""
+        name, kind, axes = ("Conv2D", "CONV_2D", (0, 2, 3, 1))
+        if conv.groups > 1:
+            name, kind, axes = ("DepthwiseConv2D", "DEPTHWISE_CONV_2D", (1, 2, 3, 0))
+        options = getattr(schema, name + "OptionsT")()
+        options.strideH = options.strideW = conv.stride
         options.dilationHFactor = options.dilationWFactor = options.depthMultiplier = 1
-        options.fusedActivationFunction = activation or 0
-        options.padding = schema.Padding.SAME
-        if block.stride == 2:  # SAME pads otherwise than kernel / 2: an operator of its own pads, as converters do
+        options.fusedActivationFunction = RELU6 if conv.activation == "relu6" else 0
+        height, width = ((size + 2 * conv.pad - conv.kernel) // conv.stride + 1 for size in self._tensors[x].shape[1:3])
+        options.padding = schema.Padding.SAME if conv.pad else schema.Padding.VALID
+        if conv.stride == 2:  # SAME pads otherwise than kernel / 2: an operator of its own pads, as converters do
             options.padding = schema.Padding.VALID
-            x = self._padded(x, block.pad)
-        weight = self._constant(conv.weight.transpose(1, 2, 3, 0))
-        inputs, shape = [x, weight, self._constant(conv.bias)], [1, block.out_height, block.out_width, block.expanded]
-        return self._operator("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", options, inputs, shape)
+            x = self._padded(x, conv.pad)
+        inputs = [x, self._constant(conv.weight.transpose(axes)), self._constant(conv.bias)]
+        y = self._operator(kind, name + "Options", options, inputs, [1, height, width, conv.out])
+        if conv.activation == "sigmoid":
+            return self.sigmoid(y)
+        return self.multiply(y, self.sigmoid(y)) if conv.activation == "silu" else y
+
+    def linear(self, conv, x):
+        inputs = [x, self._constant(conv.weight.reshape(conv.out, -1)), self._constant(conv.bias)]
+        options = schema.FullyConnectedOptionsT()
+        return self._operator("FULLY_CONNECTED", "FullyConnectedOptions", options, inputs, [1, conv.out])
 
     def _padded(self, x, pad):
         batch, height, width, channels = self._tensors[x].shape
@@ -66,20 +77,18 @@ class _Graph:
     def sigmoid(self, x):
         return self._operator("LOGISTIC", None, None, [x], self._tensors[x].shape)
 
-    def silu(self, x):
-        return self.multiply(x, self.sigmoid(x))
-
     def multiply(self, a, b):
         return self._operator("MUL", "MulOptions", schema.MulOptionsT(), [a, b], self._tensors[a].shape)
 
     def add(self, a, b):
         return self._operator("ADD", "AddOptions", schema.AddOptionsT(), [a, b], self._tensors[a].shape)
 
-    def mean(self, x):
+    def mean(self, x, keep=True):
         options = schema.ReducerOptionsT()
-        options.keepDims = True
-        axes = self._constant([1, 2], np.int32)
-        return self._operator("MEAN", "ReducerOptions", options, [x, axes], [1, 1, 1, self._tensors[x].shape[3]])
+        options.keepDims = keep
+        axes, channels = self._constant([1, 2], np.int32), self._tensors[x].shape[3]
+        shape = [1, 1, 1, channels] if keep else [1, channels]
+        return self._operator("MEAN", "ReducerOptions", options, [x, axes], shape)
 
     def model(self, y):
         graph = schema.SubGraphT()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """PyTorch: the block frozen, or also optimised for inference, in both memory formats; the fastest counts."""
 
+import copy
 import ctypes
 import time
 
@@ -21,7 +22,7 @@ class Contender(Peer):
         _set_threads(threads)
         self._threads = threads
         layouts = "contiguous", "channels_last"
-        ways = [_way(case, layout, optimise) for layout in layouts for optimise in (False, True)]
+        ways = [_way(self._module(case), case.x, layout, optimise) for layout in layouts for optimise in (False, True)]
         self._run, self.description = min(ways, key=lambda way: _quick_time(way[0], threads))
         empty, x = torch.jit.freeze(torch.jit.script(torch.nn.ReLU().eval())), torch.zeros(1, 1, 1, 1)
         self.calls(self._run, lambda: empty(x))
@@ -34,6 +35,21 @@ class Contender(Peer):
         _set_threads(self._threads)
         return super().time(calls, clock)
 
+    @staticmethod
+    def _module(case):
+        return _Block(case).eval()
+
+
+class NetworkContender(Contender):
+    """torchvision's own module; freezing folds its normalisations."""
+
+    def output(self):
+        return self._run().numpy()
+
+    @staticmethod
+    def _module(case):
+        return copy.deepcopy(case.module)
+
 
 def _set_threads(threads):
     """Of OpenMP, which the contender of oneDNN sets too, and of OpenBLAS, which has its own."""
@@ -45,17 +61,13 @@ def _set_threads(threads):
 class _Block(torch.nn.Module):
     def __init__(self, case):
         super().__init__()
-        block = case.block
-        activation = torch.nn.SiLU if block.silu else torch.nn.ReLU6
-        expand = [_conv(case.expand), activation()] if block.has_expand else []
-        self.head = torch.nn.Sequential(*expand, _conv(case.depthwise, block), activation())
+        expand = _conv(case.expand) if case.expand else []
+        self.head = torch.nn.Sequential(*expand, *_conv(case.depthwise))
         self.gate = torch.nn.Identity()
-        if block.se_width:
-            mean = torch.nn.AdaptiveAvgPool2d(1)
-            layers = mean, _conv(case.reduce), torch.nn.SiLU(), _conv(case.gate), torch.nn.Sigmoid()
-            self.gate = torch.nn.Sequential(*layers)
-        self.project = _conv(case.project)
-        self.has_gate, self.residual = bool(block.se_width), block.residual
+        if case.gate:
+            self.gate = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), *_conv(case.reduce), *_conv(case.gate))
+        self.project = torch.nn.Sequential(*_conv(case.project))
+        self.has_gate, self.residual = bool(case.gate), case.residual
 
     def forward(self, x):
         h = self.head(x)
@@ -67,18 +79,20 @@ class _Block(torch.nn.Module):
         return y
 
 
-def _conv(conv, block=None):
-    """With `block`: its depthwise."""
-    out, channels, kernel = conv.weight.shape[:3]
-    more = {"stride": block.stride, "padding": block.pad, "groups": out} if block else {}
-    module = torch.nn.Conv2d(out if block else channels, out, kernel, **more)
+_ACTIVATIONS = {"none": [], "relu6": [torch.nn.ReLU6], "silu": [torch.nn.SiLU], "sigmoid": [torch.nn.Sigmoid]}
+
+
+def _conv(conv):
+    """With its activation."""
+    channels = conv.weight.shape[1] * conv.groups
+    module = torch.nn.Conv2d(channels, conv.out, conv.kernel, conv.stride, conv.pad, groups=conv.groups)
     module.weight.copy_(torch.from_numpy(conv.weight))
     module.bias.copy_(torch.from_numpy(conv.bias))
-    return module
+    return [module] + [activation() for activation in _ACTIVATIONS[conv.activation]]
 
 
-def _way(case, layout, optimise):
-    x, module = torch.from_numpy(case.x).permute(0, 3, 1, 2).contiguous(), _Block(case).eval()
+def _way(module, x, layout, optimise):
+    x = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
     if layout == "channels_last":
         x, module = x.to(memory_format=torch.channels_last), module.to(memory_format=torch.channels_last)
     module = torch.jit.freeze(torch.jit.script(module))

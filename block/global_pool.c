@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Global average pooling: squeeze-excite's sums, a row at a time. Threads take images and slices of their channels.
+ */
+#include <string.h>
+
+#include "dispatch.h"
+#include "memory.h"
+#include "parallel.h"
+#include "status.h"
+
+/* Channels of a slice: whole cache lines, and few enough sums to stay in L1. */
+enum { SLICE = 256 };
+
+struct mbconv_global_pool {
+  mbconv_allocator allocator;
+  mbconv_info info;
+  const struct mbconv_kernels *kernels;
+  size_t height, width, channels;
+};
+
+static mbconv_status check(const mbconv_global_pool_desc *desc, mbconv_error *error) {
+  if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
+  if (desc->height == 0 || desc->width == 0 || desc->channels == 0)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu x %zu", desc->height, desc->width,
+                       desc->channels);
+  bool overflow = false;
+  const size_t pixels = mbconv_multiply(desc->height, desc->width, &overflow);
+  const size_t floats = mbconv_multiply(pixels, desc->channels, &overflow);
+  if (overflow || floats > PTRDIFF_MAX / sizeof(float))
+    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "an image of %zu x %zu x %zu does not fit into memory",
+                       desc->height, desc->width, desc->channels);
+  return MBCONV_OK;
+}
+
+mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc *desc, const mbconv_options *options,
+                                        mbconv_global_pool **out, mbconv_error *error) {
+  if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
+  *out = NULL;
+  const struct mbconv_kernels *kernels;
+  mbconv_allocator allocator;
+  mbconv_silu silu;
+  mbconv_status status = check(desc, error);
+  if (status == MBCONV_OK) status = mbconv_choose(options, &kernels, &silu, error);
+  if (status == MBCONV_OK) status = mbconv_allocator_of(options, &allocator, error);
+  if (status != MBCONV_OK) return status;
+  void *memory;
+  status = mbconv_allocate(&allocator, sizeof(mbconv_global_pool), &memory, error);
+  if (status != MBCONV_OK) return status;
+  mbconv_global_pool *pool = memory;
+  *pool = (mbconv_global_pool){allocator,     {.isa = kernels->isa, .silu = silu}, kernels, desc->height, desc->width,
+                               desc->channels};
+  *out = pool;
+  return mbconv_succeed(error);
+}
+
+struct run {
+  const mbconv_global_pool *pool;
+  size_t batch, tasks;
+  const float *x;
+  float *y;
+};
+
+static void run_slice(const struct run *run, size_t image, size_t channel) {
+  const mbconv_global_pool *pool = run->pool;
+  const size_t row = pool->width * pool->channels;
+  const size_t count = mbconv_min(SLICE, pool->channels - channel);
+  const float reciprocal = (float)(1.0 / (double)(pool->height * pool->width));
+  const float *x = run->x + image * pool->height * row + channel;
+  float *y = run->y + image * pool->channels + channel;
+  memset(y, 0, count * sizeof(float));
+  for (size_t r = 0; r < pool->height; r++)
+    pool->kernels->channel_sum(pool->width, count, x + r * row, pool->channels, y);
+  for (size_t c = 0; c < count; c++) y[c] *= reciprocal;
+}
+
+/* A task's share of the slices of all images. */
+static void run_slices(void *argument, size_t index) {
+  const struct run *run = argument;
+  const size_t slices = (run->pool->channels + SLICE - 1) / SLICE;
+  size_t begin, end;
+  mbconv_share(run->batch * slices, 1, index, run->tasks, &begin, &end);
+  for (; begin < end; begin++) run_slice(run, begin / slices, begin % slices * SLICE);
+}
+
+mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batch, const float *x, float *y,
+                                     const mbconv_threads *threads, mbconv_error *error) {
+  if (!pool) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pool is NULL");
+  struct run run = {.pool = pool, .batch = batch, .x = x, .y = y};
+  mbconv_status status = mbconv_thread_count(threads, &run.tasks, error);
+  if (status != MBCONV_OK) return status;
+  if (batch == 0) return mbconv_succeed(error);
+  if (!x || !y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", x ? "y" : "x");
+  bool overflow = false;
+  const size_t image = pool->height * pool->width * pool->channels * sizeof(float);
+  const size_t x_bytes = mbconv_multiply(batch, image, &overflow);
+  if (overflow || x_bytes > PTRDIFF_MAX)
+    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu images do not fit into memory", batch);
+  if (mbconv_overlap(x, x_bytes, y, batch * pool->channels * sizeof(float)))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
+  mbconv_parallel(threads, run.tasks, run_slices, &run);
+  return mbconv_succeed(error);
+}
+
+mbconv_info mbconv_global_pool_info(const mbconv_global_pool *pool) { return pool->info; }
+
+void mbconv_global_pool_destroy(mbconv_global_pool *pool) {
+  if (pool) pool->allocator.release(pool->allocator.context, pool);
+}

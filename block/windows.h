@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The windows of a dense convolution, one after the other as the pixels of a 1x1.
+ */
+#ifndef MBCONV_WINDOWS_H
+#define MBCONV_WINDOWS_H
+
+#include "kernels.h"
+#include "plan.h"
+
+/* An image, read from the top down. */
+struct mbconv_window_source {
+  const float *x;
+  float *ring; /* NCHW: [kernel][width][in_channels], input row r in slot r % kernel; NULL: x is NHWC */
+  size_t next; /* rows before it have been interleaved, the last `kernel` of them are still there; starts as 0 */
+};
+
+static inline size_t mbconv_window_floats(const struct mbconv_shape *shape) {
+  return shape->kernel * shape->kernel * shape->in_channels;
+}
+
+/* Writes the windows of outputs [pixel, pixel + count) of the image: [count][kernel][kernel][in_channels], +0 outside
+ * the image. Calls for one source go through the outputs in ascending order. */
+void mbconv_windows_gather(const struct mbconv_kernels *kernels, const struct mbconv_shape *shape,
+                           struct mbconv_window_source *source, size_t pixel, size_t count, float *windows);
+
+#endif

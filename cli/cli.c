@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- Problems ---------------------------------------------------------------------------------------------------- */
+
+static void complain(const char *format, va_list arguments) {
+  fflush(stdout);
+  fputs("mbconv: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputs("\n", stderr);
+}
+
+void cli_fail(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  complain(format, arguments);
+  va_end(arguments);
+  exit(CLI_FAILED);
+}
+
+void cli_misused(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  complain(format, arguments);
+  va_end(arguments);
+  exit(CLI_USAGE);
+}
+
+void *cli_allocate(size_t count, size_t size) {
+  const size_t huge_page = 2 << 20;
+  size_t bytes;
+  if (__builtin_mul_overflow(count > 0 ? count : 1, size, &bytes) || bytes > PTRDIFF_MAX - huge_page)
+    cli_fail("no memory for %zu x %zu bytes", count, size);
+  const size_t unit = bytes < huge_page / 4 ? 64 : huge_page;
+  bytes = (bytes + unit - 1) / unit * unit;
+  void *memory = aligned_alloc(unit, bytes);
+  if (!memory) cli_fail("no memory for %zu bytes", bytes);
+#ifdef MADV_HUGEPAGE
+  if (unit == huge_page) madvise(memory, bytes, MADV_HUGEPAGE); /* a wish */
+#endif
+  return memset(memory, 0, bytes);
+}
+
+void cli_progress(const char *format, ...) {
+  if (!isatty(STDERR_FILENO)) return;
+  va_list arguments;
+  va_start(arguments, format);
+  fputs("\r\033[K", stderr);
+  vfprintf(stderr, format, arguments);
+  va_end(arguments);
+}
+
+/* ---- Arguments --------------------------------------------------------------------------------------------------- */
+
+size_t cli_number(const char *text, const char *what, size_t most) {
+  char *end;
+  errno = 0;
+  const unsigned long long number = strtoull(text, &end, 10);
+  if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < 1 || number > most)
+    cli_misused("%s is \"%s\", not a number of 1 to %zu", what, text, most);
+  return (size_t)number;
+}
+
+/* 224 or 97x131, height first. */
+static void take_size(const char *text, mbconv_network_options *options) {
+  enum { MOST = 1 << 16 };
+  char height[24];
+  const char *cross = strchr(text, 'x');
+  const size_t length = cross ? (size_t)(cross - text) : strlen(text);
+  if (length >= sizeof height) cli_misused("--size is \"%s\", not a size such as 224 or 224x160", text);
+  memcpy(height, text, length);
+  height[length] = '\0';
+  options->height = cli_number(height, "--size", MOST);
+  options->width = cross ? cli_number(cross + 1, "--size", MOST) : options->height;
+}
+
+static mbconv_isa isa_of(const char *name) {
+  for (mbconv_isa isa = MBCONV_ISA_AUTO; isa <= MBCONV_ISA_NEON; isa++)
+    if (strcmp(name, mbconv_isa_name(isa)) == 0) return isa;
+  cli_misused("--isa is \"%s\", not auto, scalar, avx2, avx512 or neon", name);
+}
+
+static mbconv_silu silu_of(const char *name) {
+  for (mbconv_silu silu = MBCONV_SILU_AUTO; silu <= MBCONV_SILU_INLINE; silu++)
+    if (strcmp(name, mbconv_silu_name(silu)) == 0) return silu;
+  cli_misused("--silu is \"%s\", not auto, sleef or inline", name);
+}
+
+static mbconv_layout layout_of(const char *name) {
+  if (strcmp(name, "nchw") == 0) return MBCONV_NCHW;
+  if (strcmp(name, "nhwc") == 0) return MBCONV_NHWC;
+  cli_misused("--layout is \"%s\", not nchw or nhwc", name);
+}
+
+static float epsilon_of(const char *text) {
+  char *end;
+  const float epsilon = strtof(text, &end);
+  if (end == text || *end != '\0' || !(epsilon > 0 && epsilon < 1))
+    cli_misused("--epsilon is \"%s\", not a number above 0 and below 1", text);
+  return epsilon;
+}
+
+bool cli_model_option(struct cli_model *model, int option, const char *value) {
+  enum { MOST_THREADS = 1024 };
+  switch (option) {
+    case 'i': model->kernels.isa = isa_of(value); return true;
+    case 'u': model->kernels.silu = silu_of(value); return true;
+    case 't': model->options.threads = cli_number(value, "--threads", MOST_THREADS); return true;
+    case 's': take_size(value, &model->options); return true;
+    case 'e': model->options.epsilon = epsilon_of(value); return true;
+    case 'l': model->options.layout = layout_of(value); return true;
+    case 'S': model->options.seed = cli_number(value, "--seed", SIZE_MAX); return true;
+    default: return false;
+  }
+}
+
+mbconv_network *cli_network(const struct cli_model *model) {
+  static const char suffix[] = ".safetensors";
+  const size_t length = strlen(model->name);
+  const bool file = strchr(model->name, '/') ||
+                    (length >= sizeof suffix && strcmp(model->name + length - (sizeof suffix - 1), suffix) == 0);
+  mbconv_network_options options = model->options;
+  options.kernels = &model->kernels;
+  mbconv_network *network;
+  mbconv_error error;
+  const mbconv_status status = file ? mbconv_network_load(model->name, &options, &network, &error)
+                                    : mbconv_network_random(model->name, &options, &network, &error);
+  if (status != MBCONV_OK) cli_fail("%s", error.message);
+  return network;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the commands of `mbconv` share.
+ */
+#ifndef MBCONV_CLI_H
+#define MBCONV_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "mbconv_networks.h"
+
+/* The exit status of every command. */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* ---- Problems ---------------------------------------------------------------------------------------------------- */
+
+/* One line on standard error, "mbconv: ..."; the first ends the process with CLI_FAILED, the second with CLI_USAGE. */
+_Noreturn void cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void cli_misused(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Zeroed memory, for free(); or cli_fail(). Large pieces are on huge pages where the system has them: stem and first
+ * block of a network are 5% faster for it. */
+void *cli_allocate(size_t count, size_t size);
+
+/* A line on standard error about what takes long, if that is a terminal. */
+void cli_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- Arguments --------------------------------------------------------------------------------------------------- */
+
+/* What is common to `run` and `bench`. */
+struct cli_model {
+  const char *name; /* a file or a network */
+  mbconv_options kernels;
+  mbconv_network_options options;
+};
+
+/* The options of struct cli_model, by their values in getopt_long's table: */
+#define CLI_MODEL_OPTIONS                                                                  \
+  {"isa", required_argument, NULL, 'i'}, {"silu", required_argument, NULL, 'u'},           \
+      {"threads", required_argument, NULL, 't'}, {"size", required_argument, NULL, 's'},   \
+      {"epsilon", required_argument, NULL, 'e'}, {"layout", required_argument, NULL, 'l'}, \
+      {"seed", required_argument, NULL, 'S'}, {                                            \
+    "help", no_argument, NULL, 'h'                                                         \
+  }
+
+/* Takes option `option` with `value`; false if it is none of those. cli_misused() for a bad value. */
+bool cli_model_option(struct cli_model *model, int option, const char *value);
+
+/* A number of 1 to `most`. */
+size_t cli_number(const char *text, const char *what, size_t most);
+
+/* Makes the network: from a file if the name ends in .safetensors or contains a slash, else with random weights. */
+mbconv_network *cli_network(const struct cli_model *model);
+
+/* ---- Threads ----------------------------------------------------------------------------------------------------- */
+
+/* `count` threads, the calling one included; cli_fail() if there is no library for more than one. */
+mbconv_threads cli_threads_new(size_t count);
+void cli_threads_free(const mbconv_threads *threads);
+
+/* ---- Commands, each with the words from its name on -------------------------------------------------------------- */
+
+int cli_run(int count, char **words);
+int cli_bench(int count, char **words);
+int cli_table(int count, char **words);
+int cli_info(int count, char **words);
+
+#endif

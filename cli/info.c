@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mbconv info: what the library finds and chooses here.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "measure.h"
+
+/* The value of a line such as "model name : AMD EPYC" in Linux' list, or NULL. */
+static char *cpu_line(const char *key, char *line, size_t size) {
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  char *value = NULL;
+  while (file && !value && fgets(line, (int)size, file))
+    if (strncmp(line, key, strlen(key)) == 0) value = strchr(line, ':');
+  if (file) fclose(file);
+  if (!value) return NULL;
+  value[strcspn(value, "\n")] = '\0';
+  return value + 1 + strspn(value + 1, " ");
+}
+
+static void print_cache(const char *name, int key) {
+  const long bytes = sysconf(key);
+  if (bytes > 0)
+    printf("%s %ld KB\n", name, bytes / 1024);
+  else
+    printf("%s unknown\n", name);
+}
+
+static void print_isa(mbconv_isa isa, mbconv_isa chosen) {
+  printf("  %-7s SiLU:", mbconv_isa_name(isa));
+  for (mbconv_silu silu = MBCONV_SILU_SLEEF; silu <= MBCONV_SILU_INLINE; silu++)
+    if (mbconv_silu_usable(isa, silu)) printf(" %s", mbconv_silu_name(silu));
+  double peak = 0;
+  for (int i = 0; i < 20; i++) {
+    const double one = cli_peak(isa);
+    if (one > peak) peak = one;
+  }
+  if (peak > 0) printf("; FMA peak %.1f GFLOP/s", peak * 1e-9);
+  printf("%s\n", isa == chosen ? "; chosen" : "");
+}
+
+int cli_info(int count, char **words) {
+  (void)words;
+  if (count != 1) {
+    fputs("usage: mbconv info\n", stderr);
+    return CLI_USAGE;
+  }
+  char line[256];
+  const char *cpu = cpu_line("model name", line, sizeof line);
+  printf("mbconv %s\nCPU: %s, %ld online\n", mbconv_version(), cpu ? cpu : "without a name",
+         sysconf(_SC_NPROCESSORS_ONLN));
+  print_cache("L1d", _SC_LEVEL1_DCACHE_SIZE);
+  print_cache("L2", _SC_LEVEL2_CACHE_SIZE);
+  print_cache("L3", _SC_LEVEL3_CACHE_SIZE);
+  mbconv_activation *probe;
+  mbconv_error error;
+  if (mbconv_activation_create(MBCONV_SILU, NULL, &probe, &error) != MBCONV_OK) cli_fail("%s", error.message);
+  const mbconv_info chosen = mbconv_activation_info(probe);
+  mbconv_activation_destroy(probe);
+  mbconv_isa isas[8];
+  const size_t usable = mbconv_usable_isas(isas, 8);
+  printf("usable sets, best first:\n");
+  for (size_t i = 0; i < usable; i++) print_isa(isas[i], chosen.isa);
+  printf("chosen: %s, SiLU %s\n", mbconv_isa_name(chosen.isa), mbconv_silu_name(chosen.silu));
+  return CLI_OK;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mbconv: whole networks from the command line.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const char usage[] =
+    "usage: mbconv run MODEL IMAGE        classifies a PNG or JPEG image\n"
+    "       mbconv run MODEL --raw-input FILE --raw-output FILE   tensors in and out\n"
+    "       mbconv bench MODEL            time of each layer\n"
+    "       mbconv table                  MBConv, plain and classic bottleneck: parameters, multiply-adds, time\n"
+    "       mbconv info                   this CPU and what is chosen for it\n"
+    "       mbconv COMMAND --help         the options of a command\n"
+    "MODEL is a safetensors file with torchvision's or timm's names, or the name of a network, which then has random\n"
+    "weights:";
+
+static void print_usage(FILE *to) {
+  fputs(usage, to);
+  const char *names[32];
+  const size_t count = mbconv_network_names(names, 32);
+  for (size_t i = 0; i < count; i++) fprintf(to, "%s %s", i % 7 == 0 ? "\n " : "", names[i]);
+  fputs("\n", to);
+}
+
+int main(int count, char **words) {
+  static const struct {
+    const char *name;
+    int (*run)(int count, char **words);
+  } commands[] = {{"run", cli_run}, {"bench", cli_bench}, {"table", cli_table}, {"info", cli_info}};
+  if (count < 2 || strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) {
+    print_usage(count < 2 ? stderr : stdout);
+    return count < 2 ? CLI_USAGE : CLI_OK;
+  }
+  if (strcmp(words[1], "--version") == 0) {
+    printf("mbconv %s\n", mbconv_version());
+    return CLI_OK;
+  }
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    if (strcmp(words[1], commands[i].name) == 0) return commands[i].run(count - 1, words + 1);
+  fprintf(stderr, "mbconv: there is no command \"%s\"\n", words[1]);
+  print_usage(stderr);
+  return CLI_USAGE;
+}

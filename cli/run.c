@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mbconv run: an image to its classes, or raw tensors to raw tensors.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "image.h"
+
+static const char usage[] =
+    "usage: mbconv run MODEL IMAGE [OPTION...]\n"
+    "       mbconv run MODEL --raw-input FILE --raw-output FILE [OPTION...]\n"
+    "IMAGE is a PNG or JPEG file, - for standard input. It is resized, cut and normalised as torchvision does.\n"
+    "  --top N             how many classes to print (5)\n"
+    "  --labels FILE       names of the classes, a line each\n"
+    "  --json              prints JSON\n"
+    "  --resize N          the shorter side before the centre is cut out (the network's own, in proportion to --size)\n"
+    "  --raw-input FILE    floats [batch][channels][height][width], little endian; - for standard input\n"
+    "  --raw-output FILE   receives the floats [batch][outputs]; - for standard output\n"
+    "  --batch N           images in the raw file (1)\n"
+    "  --size HxW          of the network's input (its own)\n"
+    "  --isa NAME          auto, scalar, avx2, avx512, neon\n"
+    "  --silu NAME         auto, sleef, inline\n"
+    "  --threads N         (1)\n"
+    "  --layout NAME       nchw or nhwc, of the raw tensors (nchw)\n"
+    "  --epsilon E         of the batch norms (the file's, or the network's own)\n"
+    "  --seed N            of random weights\n";
+
+struct arguments {
+  struct cli_model model;
+  const char *image, *labels, *raw_input, *raw_output;
+  size_t batch, top, resize;
+  bool json;
+};
+
+_Noreturn static void stop(int status) {
+  fputs(usage, status == CLI_OK ? stdout : stderr);
+  exit(status);
+}
+
+static struct arguments parse(int count, char **words) {
+  static const struct option options[] = {CLI_MODEL_OPTIONS,
+                                          {"raw-input", required_argument, NULL, 'I'},
+                                          {"raw-output", required_argument, NULL, 'O'},
+                                          {"batch", required_argument, NULL, 'b'},
+                                          {"top", required_argument, NULL, 'k'},
+                                          {"labels", required_argument, NULL, 'L'},
+                                          {"resize", required_argument, NULL, 'r'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {NULL, 0, NULL, 0}};
+  struct arguments a = {.batch = 1, .top = 5};
+  a.model.options.layout = MBCONV_NCHW;
+  for (int option; (option = getopt_long(count, words, "", options, NULL)) != -1;) {
+    if (cli_model_option(&a.model, option, optarg)) continue;
+    if (option == 'h' || option == '?') stop(option == 'h' ? CLI_OK : CLI_USAGE);
+    if (option == 'I') a.raw_input = optarg;
+    if (option == 'O') a.raw_output = optarg;
+    if (option == 'b') a.batch = cli_number(optarg, "--batch", 1 << 20);
+    if (option == 'k') a.top = cli_number(optarg, "--top", 1 << 20);
+    if (option == 'L') a.labels = optarg;
+    if (option == 'r') a.resize = cli_number(optarg, "--resize", IMAGE_MOST_SIDE);
+    if (option == 'j') a.json = true;
+  }
+  const bool raw = a.raw_input || a.raw_output;
+  if (optind + (raw ? 1 : 2) != count || (raw && !(a.raw_input && a.raw_output))) stop(CLI_USAGE);
+  a.model.name = words[optind];
+  a.image = raw ? NULL : words[optind + 1];
+  return a;
+}
+
+/* ---- Files ------------------------------------------------------------------------------------------------------- */
+
+static FILE *open_input(const char *path) {
+  FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+  if (!file) cli_fail("%s: %s", path, strerror(errno));
+  return file;
+}
+
+static void close_input(FILE *file, const char *path) {
+  if (ferror(file)) cli_fail("%s: it cannot be read", path);
+  if (file != stdin) fclose(file);
+}
+
+/* All of the file, up to 512 MB, and a zero behind it. */
+static char *read_file(const char *path, size_t *size) {
+  const size_t most = (size_t)512 << 20;
+  FILE *file = open_input(path);
+  size_t capacity = 1 << 16, used = 0;
+  char *data = NULL;
+  do {
+    capacity *= 2;
+    data = capacity > most ? NULL : realloc(data, capacity + 1);
+    if (!data) cli_fail("%s: it is too large", path);
+    used += fread(data + used, 1, capacity - used, file);
+  } while (used == capacity);
+  close_input(file, path);
+  data[used] = '\0';
+  *size = used;
+  return data;
+}
+
+/* Exactly n floats, no more and no less. */
+static float *read_raw(const char *path, size_t n) {
+  FILE *file = open_input(path);
+  float *x = cli_allocate(n, sizeof *x);
+  const size_t got = fread(x, sizeof *x, n, file);
+  if (got < n) cli_fail("%s has %zu floats, but %zu are needed", path, got, n);
+  if (getc(file) != EOF) cli_fail("%s has more than %zu floats", path, n);
+  close_input(file, path);
+  return x;
+}
+
+static void write_raw(const char *path, const float *y, size_t n) {
+  const bool standard = strcmp(path, "-") == 0;
+  FILE *file = standard ? stdout : fopen(path, "wb");
+  if (!file) cli_fail("%s: %s", path, strerror(errno));
+  const bool written = fwrite(y, sizeof *y, n, file) == n;
+  if ((standard ? fflush(file) : fclose(file)) != 0 || !written) cli_fail("%s: %s", path, strerror(errno));
+}
+
+/* A line for each class; the strings point into *text. */
+static char **read_labels(const char *path, size_t classes, char **text) {
+  size_t size, count = 0;
+  *text = read_file(path, &size);
+  char **labels = cli_allocate(classes, sizeof *labels);
+  for (char *line = *text; *line; count++) {
+    char *end = line + strcspn(line, "\n");
+    char *next = *end ? end + 1 : end;
+    if (end > line && end[-1] == '\r') end--;
+    *end = '\0';
+    if (count < classes) labels[count] = line;
+    line = next;
+  }
+  if (count != classes) cli_fail("%s has %zu labels, but the network has %zu classes", path, count, classes);
+  return labels;
+}
+
+static float *read_image(const struct arguments *a, const mbconv_network_info *info) {
+  if (info->channels != 3) cli_fail("%s takes no images, but %zu channels", info->name, info->channels);
+  size_t size;
+  char *data = read_file(a->image, &size);
+  struct image image;
+  mbconv_error error;
+  if (image_decode(data, size, &image, &error) != MBCONV_OK) cli_fail("%s: %s", a->image, error.message);
+  free(data);
+  const size_t larger = info->height > info->width ? info->height : info->width;
+  const size_t resize = a->resize ? a->resize : (larger * info->resize + info->crop / 2) / info->crop;
+  float *x = cli_allocate(info->height * info->width * info->channels, sizeof *x);
+  if (image_preprocess(&image, resize, info->height, info->width, info->bicubic, info->layout, x, &error) != MBCONV_OK)
+    cli_fail("%s: %s", a->image, error.message);
+  image_free(&image);
+  return x;
+}
+
+/* ---- Answers ----------------------------------------------------------------------------------------------------- */
+
+static float *infer(const mbconv_network *network, size_t batch, const float *x) {
+  const mbconv_network_info info = mbconv_network_info_of(network);
+  const size_t bytes = mbconv_network_arena_size(network, batch);
+  float *y = cli_allocate(batch, info.outputs * sizeof *y);
+  void *arena = cli_allocate(bytes, 1);
+  const mbconv_threads threads = cli_threads_new(info.threads);
+  mbconv_error error;
+  if (mbconv_network_run(network, batch, x, y, arena, bytes, &threads, &error) != MBCONV_OK)
+    cli_fail("%s", error.message);
+  cli_threads_free(&threads);
+  free(arena);
+  return y;
+}
+
+struct answer {
+  const mbconv_network_info *info;
+  char *const *labels; /* or NULL */
+  const float *logits, *probabilities;
+  const size_t *best; /* [count] */
+  size_t count;
+};
+
+static void print_text(const struct answer *a) {
+  for (size_t i = 0; i < a->count; i++) {
+    const size_t class = a->best[i];
+    printf("%6.2f%%  %4zu  %s%s(%.4f)\n", 100 * (double)a->probabilities[class], class,
+           a->labels ? a->labels[class] : "", a->labels ? "  " : "", (double)a->logits[class]);
+  }
+}
+
+/* A label need not be UTF-8, JSON must. */
+static json_t *json_label(const char *label) {
+  json_t *text = json_string(label);
+  return text ? text : json_null();
+}
+
+static void print_json(const struct answer *a) {
+  json_t *top = json_array();
+  for (size_t i = 0; i < a->count; i++) {
+    const size_t class = a->best[i];
+    json_t *entry = json_pack("{s:I, s:f, s:f}", "class", (json_int_t) class, "probability",
+                              (double)a->probabilities[class], "logit", (double)a->logits[class]);
+    if (a->labels) json_object_set_new(entry, "label", json_label(a->labels[class]));
+    json_array_append_new(top, entry);
+  }
+  json_t *all = json_pack("{s:s, s:s, s:[I, I], s:I, s:o}", "network", a->info->name, "isa",
+                          mbconv_isa_name(a->info->isa), "size", (json_int_t)a->info->height,
+                          (json_int_t)a->info->width, "classes", (json_int_t)a->info->outputs, "top", top);
+  if (!all || json_dumpf(all, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER) != 0) cli_fail("no JSON can be written");
+  printf("\n");
+  json_decref(all);
+}
+
+static void classify(const struct arguments *a, const mbconv_network *network) {
+  const mbconv_network_info info = mbconv_network_info_of(network);
+  float *x = read_image(a, &info), *logits = infer(network, 1, x);
+  float *probabilities = cli_allocate(info.outputs, sizeof *probabilities);
+  size_t *best = cli_allocate(a->top, sizeof *best);
+  char *text = NULL;
+  char **labels = a->labels ? read_labels(a->labels, info.outputs, &text) : NULL;
+  mbconv_softmax(info.outputs, logits, probabilities);
+  const struct answer answer = {&info,         labels, logits,
+                                probabilities, best,   mbconv_top_k(info.outputs, logits, a->top, best)};
+  if (a->json)
+    print_json(&answer);
+  else
+    print_text(&answer);
+  free(labels);
+  free(text);
+  free(best);
+  free(probabilities);
+  free(logits);
+  free(x);
+}
+
+static void convert_raw(const struct arguments *a, const mbconv_network *network) {
+  const mbconv_network_info info = mbconv_network_info_of(network);
+  float *x = read_raw(a->raw_input, a->batch * info.height * info.width * info.channels);
+  float *y = infer(network, a->batch, x);
+  write_raw(a->raw_output, y, a->batch * info.outputs);
+  free(x);
+  free(y);
+}
+
+int cli_run(int count, char **words) {
+  const struct arguments a = parse(count, words);
+  mbconv_network *network = cli_network(&a.model);
+  if (a.image)
+    classify(&a, network);
+  else
+    convert_raw(&a, network);
+  mbconv_network_destroy(network);
+  return CLI_OK;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mbconv_networks: whole networks made of mbconv's operators, with weights from a PyTorch checkpoint.
+ *
+ *     #include <mbconv_networks.h>
+ *     #include <stdio.h>
+ *     #include <stdlib.h>
+ *
+ *     int main(int count, char **words) {
+ *       mbconv_network *network;
+ *       mbconv_error error;
+ *       if (count < 2 || mbconv_network_load(words[1], NULL, &network, &error) != MBCONV_OK) return 1;
+ *       const mbconv_network_info info = mbconv_network_info_of(network);
+ *       const size_t bytes = mbconv_network_arena_size(network, 1);
+ *       float *x = calloc(info.height * info.width * info.channels, sizeof *x), *y = calloc(info.outputs, sizeof *y);
+ *       void *arena = malloc(bytes);
+ *       mbconv_network_run(network, 1, x, y, arena, bytes, NULL, &error);
+ *       printf("%s: %g\n", info.name, y[0]);
+ *       mbconv_network_destroy(network);
+ *     }
+ *
+ * What mbconv.h says of objects, numbers, tensors and errors holds here too. A network is immutable: any number of
+ * threads may run it at once, each call with its own arena. Reading a file takes memory from malloc as well as from the
+ * allocator, and gives it back before the call returns.
+ */
+#ifndef MBCONV_NETWORKS_H
+#define MBCONV_NETWORKS_H
+
+#include <mbconv.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Networks ---------------------------------------------------------------------------------------------------- */
+
+/* The networks, by name:
+ *   mobilenet_v2                          width 1; mobilenet_v2_0.5 and the like for other widths, 0.1 to 4
+ *   efficientnet_b0 ... efficientnet_b7
+ *   mobilenet_v3_small, mobilenet_v3_large
+ *   mbconv, plain, bottleneck             single blocks of 16 channels on 32x32 pixels: the inverted bottleneck (SiLU,
+ *                                         expansion 6), Conv-BN-ReLU twice, and the classic bottleneck
+ * They are torchvision's, with its paddings. Lists up to `capacity` of the names (width 1 only); `names` may be NULL if
+ * capacity is 0. Returns how many there are; the strings are static. */
+MBCONV_API size_t mbconv_network_names(const char **names, size_t capacity);
+
+typedef struct mbconv_network mbconv_network;
+
+/* How a network is made; NULL stands for all defaults. */
+typedef struct mbconv_network_options {
+  const mbconv_options *kernels; /* instruction set, SiLU variant, allocator; NULL for the defaults */
+  size_t height, width;          /* of the images; both 0 for the size that the network was made for */
+  mbconv_layout layout;          /* of the images. Single blocks are NHWC only; their output is NHWC, too */
+  size_t threads;                /* the most that a run will be given; 0 counts as 1 */
+  float epsilon;                 /* of all batch norms; 0 for what the file says, or else the network's own */
+  size_t classes;                /* random weights: 0 for 1000 */
+  uint64_t seed;                 /* random weights */
+} mbconv_network_options;
+
+/* Makes the network whose weights are in a safetensors file: which it is, its width and its number of classes are told
+ * from the names and shapes of the tensors, which are torchvision's or timm's. Every tensor of the network must be
+ * there as F32, and no other, apart from num_batches_tracked. A file that is not so is MBCONV_BAD_FILE, and the message
+ * names the tensor. The file is mapped into memory until its weights are packed: who cuts it off meanwhile ends the
+ * process by SIGBUS. */
+MBCONV_API mbconv_status mbconv_network_load(const char *path, const mbconv_network_options *options,
+                                             mbconv_network **out, mbconv_error *error);
+
+/* Like mbconv_network_load(), from the `size` bytes of such a file at `data`. */
+MBCONV_API mbconv_status mbconv_network_load_memory(const void *data, size_t size,
+                                                    const mbconv_network_options *options, mbconv_network **out,
+                                                    mbconv_error *error);
+
+/* Like mbconv_network_load(), with random weights for the network `name`: the same for the same seed. They are scaled
+ * so that activations stay of moderate size. */
+MBCONV_API mbconv_status mbconv_network_random(const char *name, const mbconv_network_options *options,
+                                               mbconv_network **out, mbconv_error *error);
+
+typedef struct mbconv_network_info {
+  const char *name;               /* lives as long as the network */
+  mbconv_isa isa;                 /* never AUTO */
+  mbconv_silu silu;               /* never AUTO */
+  mbconv_layout layout;           /* of the images */
+  size_t height, width, channels; /* of the images */
+  size_t outputs;                 /* floats per image in y: the classes, or height * width * channels of a block */
+  size_t layers;
+  size_t weight_bytes; /* packed */
+  size_t threads;      /* the most that a run may be given */
+  size_t resize; /* torchvision's preprocessing: the shorter side is resized to this, then the centre is cut out */
+  size_t crop;
+  int bicubic; /* resized with bicubic instead of bilinear interpolation */
+  mbconv_counts counts;
+} mbconv_network_info;
+
+MBCONV_API mbconv_network_info mbconv_network_info_of(const mbconv_network *network);
+MBCONV_API void mbconv_network_destroy(mbconv_network *network);
+
+/* ---- Run --------------------------------------------------------------------------------------------------------- */
+
+/* Bytes of the arena, which holds activations and scratch, for a run of up to `batch` images on as many threads as the
+ * network was made for; SIZE_MAX if they do not fit. It needs no alignment and no initialisation; on huge pages it is
+ * faster. Images are run one by one up to the pooling, the fully connected layers for all at once: an image more takes
+ * only its features' floats. */
+MBCONV_API size_t mbconv_network_arena_size(const mbconv_network *network, size_t batch);
+
+/* x [batch] images in the network's layout to y [batch][outputs]: logits, or the output of a block. Batch 0 does
+ * nothing. x, y and the arena must not overlap. */
+MBCONV_API mbconv_status mbconv_network_run(const mbconv_network *network, size_t batch, const float *x, float *y,
+                                            void *arena, size_t arena_size, const mbconv_threads *threads,
+                                            mbconv_error *error);
+
+/* Like mbconv_network_run(), but only layers [first, last) of one image: what the layers before `first` left in the
+ * arena is read from there. For timing. */
+MBCONV_API mbconv_status mbconv_network_run_layers(const mbconv_network *network, size_t first, size_t last,
+                                                   const float *x, float *y, void *arena, size_t arena_size,
+                                                   const mbconv_threads *threads, mbconv_error *error);
+
+typedef struct mbconv_layer_info {
+  char name[64];                  /* such as "block 3x3/2 16-96-24" */
+  size_t height, width, channels; /* of its output */
+  size_t scratch_bytes;
+  mbconv_counts counts;
+} mbconv_layer_info;
+
+/* Of layer `index` < layers. */
+MBCONV_API mbconv_layer_info mbconv_network_layer(const mbconv_network *network, size_t index);
+
+/* ---- Logits ------------------------------------------------------------------------------------------------------ */
+
+/* probabilities[i] = exp(logits[i] - the largest) / their sum, in double, rounded once; may be done in place. NaN or
+ * +inf among the logits makes all of them NaN. n 0 does nothing. */
+MBCONV_API void mbconv_softmax(size_t n, const float *logits, float *probabilities);
+
+/* The indices of the k largest of n values, largest first; of equals the lower index first; NaN comes after all
+ * numbers. Returns how many were written: k, or n if that is less. */
+MBCONV_API size_t mbconv_top_k(size_t n, const float *values, size_t k, size_t *indices);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

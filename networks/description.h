@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A network as a list of layers: sizes only. tables.c makes it, names.c knows what its tensors are called.
+ */
+#ifndef MBCONV_DESCRIPTION_H
+#define MBCONV_DESCRIPTION_H
+
+#include <stdbool.h>
+
+#include "mbconv_networks.h"
+
+enum { MBCONV_MOST_LAYERS = 64 };
+
+enum mbconv_layer_kind {
+  MBCONV_LAYER_CONVOLUTION, /* with BN and activation */
+  MBCONV_LAYER_BLOCK,       /* MBConv */
+  MBCONV_LAYER_POOL,        /* global average; only fully connected layers follow */
+  MBCONV_LAYER_CONNECTED    /* fully connected, with bias and activation */
+};
+
+struct mbconv_layer {
+  enum mbconv_layer_kind kind;
+  size_t in, expanded, out; /* channels */
+  bool expand;              /* blocks: whether there is an expand */
+  size_t kernel, stride;    /* padded by kernel / 2 on all sides */
+  size_t squeeze;           /* blocks: width of squeeze-excite, 0 for none */
+  mbconv_activation_kind activation, inner, gate;
+  size_t residual_back; /* convolutions: adds the input of the layer so many before, the network's own; 0: none */
+  unsigned number;      /* where tensors are named by it: 0 for the stem, then counted on */
+  unsigned stage, index;
+};
+
+enum mbconv_family {
+  MBCONV_MOBILENET_V2,
+  MBCONV_EFFICIENTNET,
+  MBCONV_MOBILENET_V3,
+  MBCONV_SINGLE_BLOCK, /* of the notebook */
+  MBCONV_PLAIN_BLOCK,
+  MBCONV_BOTTLENECK
+};
+
+/* Whose names the tensors have. Single blocks have only one kind, which counts as torchvision's. */
+enum mbconv_naming { MBCONV_TORCHVISION, MBCONV_TIMM };
+
+struct mbconv_description {
+  char name[32];
+  enum mbconv_family family;
+  enum mbconv_naming naming;
+  size_t size;     /* images are size x size by default */
+  size_t resize;   /* before they are cut to that */
+  bool bicubic;    /* when they are resized */
+  float epsilon;   /* of the BNs */
+  size_t channels; /* of the images */
+  size_t layers;
+  struct mbconv_layer layer[MBCONV_MOST_LAYERS];
+};
+
+/* Fills in the description of the network called `name`; false if there is none. */
+bool mbconv_describe(const char *name, size_t classes, struct mbconv_description *description);
+
+/* The names of a family's networks: `index` from 0 until it returns false. More widths of MobileNetV2 than its list in
+ * the public header. */
+bool mbconv_candidate(enum mbconv_family family, size_t index, char name[32]);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Create and destroy: from tensors to operators.
+ */
+#include "network.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "status.h"
+#include "weights.h"
+
+/* ---- Operators --------------------------------------------------------------------------------------------------- */
+
+/* What the layers are made of. */
+struct source {
+  const struct mbconv_tensors *tensors;
+  const mbconv_options *options;
+  float epsilon;
+  mbconv_layout layout; /* of the images */
+  size_t threads;
+};
+
+/* The image that a layer is given. */
+struct image {
+  size_t height, width;
+};
+
+static mbconv_conv conv_of(const struct source *source, const struct mbconv_part *part, mbconv_batch_norm *norm) {
+  return mbconv_conv_of(source->tensors, part, source->epsilon, norm);
+}
+
+static mbconv_status make_convolution(const struct source *source, const struct mbconv_layer *layer,
+                                      const struct mbconv_part *part, struct image image, struct mbconv_step *step,
+                                      mbconv_error *error) {
+  const size_t pad = layer->kernel / 2;
+  mbconv_batch_norm norm;
+  const mbconv_convolution_desc desc = {
+      .height = image.height,
+      .width = image.width,
+      .in_channels = layer->in,
+      .out_channels = layer->out,
+      .kernel = layer->kernel,
+      .stride = layer->stride,
+      .pad = {pad, pad, pad, pad},
+      .conv = conv_of(source, part, &norm),
+      .activation = layer->activation,
+      .layout = layer->number == 0 ? source->layout : MBCONV_NHWC,
+  };
+  mbconv_status status = mbconv_convolution_create(&desc, source->options, &step->operator.convolution, error);
+  if (status != MBCONV_OK) return status;
+  mbconv_convolution_output_size(step->operator.convolution, &step->height, &step->width);
+  step->scratch_bytes = mbconv_convolution_scratch_size(step->operator.convolution, source->threads);
+  return mbconv_convolution_count(&desc, &step->counts, error);
+}
+
+static mbconv_status make_block(const struct source *source, const struct mbconv_layer *layer,
+                                const struct mbconv_part *parts, struct image image, struct mbconv_step *step,
+                                mbconv_error *error) {
+  const size_t pad = layer->kernel / 2;
+  mbconv_batch_norm norms[MBCONV_ROLES];
+  mbconv_conv convs[MBCONV_ROLES] = {{0}};
+  for (int role = 0; role < MBCONV_ROLES; role++)
+    if (parts[role].out > 0) convs[role] = conv_of(source, &parts[role], &norms[role]);
+  const mbconv_squeeze_excite squeeze_excite = {.width = layer->squeeze,
+                                                .reduce = convs[MBCONV_REDUCE],
+                                                .expand = convs[MBCONV_EXCITE],
+                                                .inner = layer->inner,
+                                                .gate = layer->gate};
+  const mbconv_block_desc desc = {
+      .height = image.height,
+      .width = image.width,
+      .in_channels = layer->in,
+      .expanded_channels = layer->expanded,
+      .out_channels = layer->out,
+      .expand = layer->expand ? &convs[MBCONV_EXPAND] : NULL,
+      .depthwise = &convs[MBCONV_DEPTHWISE],
+      .project = &convs[MBCONV_PROJECT],
+      .squeeze_excite = layer->squeeze > 0 ? &squeeze_excite : NULL,
+      .kernel = layer->kernel,
+      .stride = layer->stride,
+      .pad = {pad, pad, pad, pad},
+      .activation = layer->activation,
+  };
+  mbconv_status status = mbconv_block_create(&desc, source->options, &step->operator.block, error);
+  if (status != MBCONV_OK) return status;
+  mbconv_block_output_size(step->operator.block, &step->height, &step->width);
+  step->scratch_bytes = mbconv_block_scratch_size(step->operator.block, source->threads);
+  return mbconv_block_count(&desc, &step->counts, error);
+}
+
+static mbconv_status make_connected(const struct source *source, const struct mbconv_layer *layer,
+                                    const struct mbconv_part *part, struct mbconv_step *step, mbconv_error *error) {
+  mbconv_batch_norm unused;
+  const mbconv_pointwise_desc desc = {.in_channels = layer->in,
+                                      .out_channels = layer->out,
+                                      .conv = conv_of(source, part, &unused),
+                                      .activation = layer->activation};
+  step->height = step->width = 1;
+  step->counts = (mbconv_counts){layer->out * (layer->in + 1), layer->out * layer->in};
+  return mbconv_pointwise_create(&desc, source->options, &step->operator.connected, error);
+}
+
+static mbconv_status make_step(const struct source *source, const struct mbconv_description *d, size_t index,
+                               struct image image, struct mbconv_step *step, mbconv_error *error) {
+  const struct mbconv_layer *layer = &d->layer[index];
+  const mbconv_global_pool_desc pool = {image.height, image.width, layer->in};
+  struct mbconv_part parts[MBCONV_ROLES];
+  mbconv_parts_of(d, index, parts);
+  step->channels = layer->out;
+  switch (layer->kind) {
+    case MBCONV_LAYER_CONVOLUTION: return make_convolution(source, layer, parts, image, step, error);
+    case MBCONV_LAYER_BLOCK: return make_block(source, layer, parts, image, step, error);
+    case MBCONV_LAYER_POOL:
+      step->height = step->width = 1;
+      return mbconv_global_pool_create(&pool, source->options, &step->operator.pool, error);
+    case MBCONV_LAYER_CONNECTED: return make_connected(source, layer, parts, step, error);
+  }
+  return MBCONV_OK;
+}
+
+static mbconv_info step_info(const struct mbconv_layer *layer, const struct mbconv_step *step) {
+  switch (layer->kind) {
+    case MBCONV_LAYER_CONVOLUTION: return mbconv_convolution_info(step->operator.convolution);
+    case MBCONV_LAYER_BLOCK: return mbconv_block_info(step->operator.block);
+    case MBCONV_LAYER_POOL: return mbconv_global_pool_info(step->operator.pool);
+    case MBCONV_LAYER_CONNECTED: break;
+  }
+  return mbconv_pointwise_info(step->operator.connected);
+}
+
+/* ---- The network ------------------------------------------------------------------------------------------------- */
+
+static mbconv_status check_options(const mbconv_network_options *options, const struct mbconv_description *d,
+                                   mbconv_error *error) {
+  if ((options->height == 0) != (options->width == 0))
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "images of %zu x %zu", options->height, options->width);
+  if ((unsigned)options->layout > MBCONV_NCHW)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "layout is %d, which is none", (int)options->layout);
+  if (!(options->epsilon >= 0))
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "epsilon is %g", (double)options->epsilon);
+  if (options->layout == MBCONV_NCHW && d->layer[0].kind == MBCONV_LAYER_BLOCK)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%s is a single block, for images in NHWC", d->name);
+  const mbconv_allocator *allocator = options->kernels ? options->kernels->allocator : NULL;
+  if (allocator && (!allocator->allocate || !allocator->release))
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "the allocator lacks %s",
+                               allocator->allocate ? "release" : "allocate");
+  return MBCONV_OK;
+}
+
+static mbconv_status make_steps(mbconv_network *network, const struct source *source, mbconv_error *error) {
+  const struct mbconv_description *d = &network->description;
+  mbconv_network_info *info = &network->info;
+  struct image image = {info->height, info->width};
+  for (size_t i = 0; i < d->layers; i++) {
+    struct mbconv_step *step = &network->step[i];
+    mbconv_error cause;
+    const mbconv_status status = make_step(source, d, i, image, step, &cause);
+    if (status != MBCONV_OK)
+      return mbconv_network_fail(error, status, "layer %zu of %s: %.180s", i, d->name, cause.message);
+    image = (struct image){step->height, step->width};
+    const mbconv_info made = step_info(&d->layer[i], step);
+    info->isa = made.isa;
+    info->silu = made.silu;
+    info->weight_bytes += made.weight_bytes;
+    info->counts.parameters += step->counts.parameters;
+    info->counts.multiply_adds += step->counts.multiply_adds;
+    info->outputs = step->height * step->width * step->channels;
+    if (d->layer[i].kind == MBCONV_LAYER_POOL) network->first_for_all = i + 1;
+  }
+  if (!mbconv_arena_plan(network))
+    return mbconv_network_fail(error, MBCONV_SIZE_OVERFLOW,
+                               "the arena of %s for images of %zu x %zu does not fit into memory", d->name,
+                               info->height, info->width);
+  return MBCONV_OK;
+}
+
+/* Packed weights are a little larger than the tensors. */
+static size_t expected_bytes(const struct mbconv_tensors *tensors) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < tensors->count; i++) {
+    size_t floats = 1;
+    for (size_t d = 0; d < tensors->tensor[i].rank; d++) floats *= tensors->tensor[i].shape[d];
+    bytes += floats * sizeof(float);
+  }
+  return bytes + bytes / 16;
+}
+
+mbconv_status mbconv_network_make(const struct mbconv_description *d, const struct mbconv_tensors *tensors,
+                                  const mbconv_network_options *options, mbconv_network **out, mbconv_error *error) {
+  mbconv_status status = check_options(options, d, error);
+  if (status != MBCONV_OK) return status;
+  mbconv_options kernels = options->kernels ? *options->kernels : (mbconv_options){0};
+  mbconv_allocator allocator;
+  struct mbconv_pages *pages = NULL;
+  if (kernels.allocator) {
+    allocator = *kernels.allocator;
+  } else {
+    if (!mbconv_pages_new(sizeof(mbconv_network) + expected_bytes(tensors), &allocator))
+      return mbconv_network_fail(error, MBCONV_OUT_OF_MEMORY, "no memory for the weights");
+    pages = allocator.context;
+    kernels.allocator = &allocator;
+  }
+  mbconv_network *network = allocator.allocate(allocator.context, sizeof *network, MBCONV_ARENA_ALIGNMENT);
+  if (!network) {
+    mbconv_pages_free(pages);
+    return mbconv_network_fail(error, MBCONV_OUT_OF_MEMORY, "no memory for the network");
+  }
+  memset(network, 0, sizeof *network);
+  network->allocator = allocator;
+  network->pages = pages;
+  network->description = *d;
+  network->first_for_all = d->layers;
+  network->info = (mbconv_network_info){
+      .name = network->description.name,
+      .layout = options->layout,
+      .height = options->height ? options->height : d->size,
+      .width = options->width ? options->width : d->size,
+      .channels = d->channels,
+      .layers = d->layers,
+      .threads = options->threads > 1 ? options->threads : 1,
+      .resize = d->resize,
+      .crop = d->size,
+      .bicubic = d->bicubic,
+  };
+  const struct source source = {
+      .tensors = tensors,
+      .options = &kernels,
+      .epsilon = options->epsilon > 0 ? options->epsilon : d->epsilon,
+      .layout = options->layout,
+      .threads = network->info.threads,
+  };
+  status = make_steps(network, &source, error);
+  if (status != MBCONV_OK) {
+    mbconv_network_destroy(network);
+    return status;
+  }
+  *out = network;
+  return mbconv_network_succeed(error);
+}
+
+void mbconv_network_destroy(mbconv_network *network) {
+  if (!network) return;
+  for (size_t i = 0; i < network->description.layers; i++) {
+    const struct mbconv_step *step = &network->step[i];
+    switch (network->description.layer[i].kind) {
+      case MBCONV_LAYER_CONVOLUTION: mbconv_convolution_destroy(step->operator.convolution); break;
+      case MBCONV_LAYER_BLOCK: mbconv_block_destroy(step->operator.block); break;
+      case MBCONV_LAYER_POOL: mbconv_global_pool_destroy(step->operator.pool); break;
+      case MBCONV_LAYER_CONNECTED: mbconv_pointwise_destroy(step->operator.connected); break;
+    }
+  }
+  struct mbconv_pages *pages = network->pages;
+  network->allocator.release(network->allocator.context, network);
+  mbconv_pages_free(pages);
+}
+
+/* ---- Queries ----------------------------------------------------------------------------------------------------- */
+
+mbconv_network_info mbconv_network_info_of(const mbconv_network *network) { return network->info; }
+
+mbconv_layer_info mbconv_network_layer(const mbconv_network *network, size_t index) {
+  const struct mbconv_layer *layer = &network->description.layer[index];
+  const struct mbconv_step *step = &network->step[index];
+  mbconv_layer_info info = {.height = step->height,
+                            .width = step->width,
+                            .channels = step->channels,
+                            .scratch_bytes = step->scratch_bytes,
+                            .counts = step->counts};
+  switch (layer->kind) {
+    case MBCONV_LAYER_CONVOLUTION:
+      snprintf(info.name, sizeof info.name, "convolution %zux%zu/%zu %zu-%zu", layer->kernel, layer->kernel,
+               layer->stride, layer->in, layer->out);
+      break;
+    case MBCONV_LAYER_BLOCK:
+      snprintf(info.name, sizeof info.name, "block %zux%zu/%zu %zu-%zu-%zu%s", layer->kernel, layer->kernel,
+               layer->stride, layer->in, layer->expanded, layer->out, layer->squeeze > 0 ? " se" : "");
+      break;
+    case MBCONV_LAYER_POOL: snprintf(info.name, sizeof info.name, "pool %zu", layer->in); break;
+    case MBCONV_LAYER_CONNECTED:
+      snprintf(info.name, sizeof info.name, "connected %zu-%zu", layer->in, layer->out);
+      break;
+  }
+  return info;
+}

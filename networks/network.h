@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A network: operators, and where their outputs and scratch lie in the arena.
+ */
+#ifndef MBCONV_NETWORK_H
+#define MBCONV_NETWORK_H
+
+#include <stdint.h>
+
+#include "description.h"
+#include "pages.h"
+#include "tensors.h"
+
+enum { MBCONV_ARENA_ALIGNMENT = 64 };
+
+/* One layer. Inputs and outputs are values: value i is what layer i is given, value i + 1 what it gives. */
+struct mbconv_step {
+  union {
+    mbconv_convolution *convolution;
+    mbconv_block *block;
+    mbconv_global_pool *pool;
+    mbconv_pointwise *connected;
+  } operator;
+  size_t height, width, channels; /* of the output */
+  size_t scratch_bytes, scratch;  /* the latter an offset into the arena */
+  size_t output;                  /* offset into the arena of value i + 1; not of the last, which is y */
+  mbconv_counts counts;
+};
+
+struct mbconv_network {
+  mbconv_allocator allocator;
+  struct mbconv_pages *pages; /* NULL if the caller has an allocator */
+  mbconv_network_info info;
+  struct mbconv_description description;
+  size_t first_for_all; /* the layer from which on all images are run at once: the one after the pooling */
+  size_t image_bytes;   /* of the arena, for the layers before; the pooled features follow, */
+  size_t batch_floats;  /* so many floats per image, with what the layers after them need */
+  struct mbconv_step step[MBCONV_MOST_LAYERS];
+};
+
+/* Makes the network of the description from tensors that are all there. */
+mbconv_status mbconv_network_make(const struct mbconv_description *description, const struct mbconv_tensors *tensors,
+                                  const mbconv_network_options *options, mbconv_network **out, mbconv_error *error);
+
+/* Plans the arena: sets `output` and `scratch` of all steps, image_bytes and batch_floats. False if it is too large. */
+bool mbconv_arena_plan(mbconv_network *network);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Images that nobody means well: decoding PNG and JPEG, resizing and normalising as `mbconv run` does.
+ *
+ * The checksums of a PNG's chunks are set right first, or the fuzzer would never get past them.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "fuzz.h"
+#include "image.h"
+
+enum { SIGNATURE = 8, CHUNK = 12 /* length, type, checksum */, RESIZE = 37, HEIGHT = 33, WIDTH = 29, COLOURS = 3 };
+
+static uint32_t big_endian(const uint8_t *bytes) {
+  return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static void set_checksums(uint8_t *file, size_t size) {
+  if (size < SIGNATURE || memcmp(file, "\x89PNG", 4) != 0) return;
+  for (size_t at = SIGNATURE; size - at >= CHUNK;) {
+    const size_t length = big_endian(file + at);
+    if (length > size - at - CHUNK) return;
+    const uLong sum = crc32(0, file + at + 4, (uInt)(4 + length));
+    uint8_t *to = file + at + 8 + length;
+    for (size_t i = 0; i < 4; i++) to[i] = (uint8_t)(sum >> (24 - 8 * i));
+    at += CHUNK + length;
+  }
+}
+
+static void preprocess(const struct image *image, bool bicubic, mbconv_layout layout) {
+  float *x = fuzz_allocate(HEIGHT * WIDTH * COLOURS * sizeof *x);
+  mbconv_error error = {0};
+  const mbconv_status status = image_preprocess(image, RESIZE, HEIGHT, WIDTH, bicubic, layout, x, &error);
+  if (status == MBCONV_OK)
+    for (size_t i = 0; i < HEIGHT * WIDTH * COLOURS; i++) fuzz_require(fabsf(x[i]) < 3, "a pixel out of range");
+  else
+    fuzz_require(error.message[0] != '\0', "a refusal says nothing");
+  free(x);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size) {
+  uint8_t *file = fuzz_allocate(size);
+  if (size > 0) memcpy(file, input, size);
+  set_checksums(file, size);
+  struct image image;
+  mbconv_error error = {0};
+  if (image_decode(file, size, &image, &error) == MBCONV_OK) {
+    fuzz_require(image.rgb != NULL && image.height > 0 && image.width > 0, "an image without pixels");
+    preprocess(&image, size % 2 == 0, MBCONV_NCHW);
+    preprocess(&image, size % 2 == 1, MBCONV_NHWC);
+    image_free(&image);
+  } else {
+    fuzz_require(error.message[0] != '\0', "a refusal says nothing");
+    fuzz_require(image.rgb == NULL, "a refused image is left behind");
+  }
+  free(file);
+  return 0;
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Writes what the fuzzers start from: seeds.py DIR makes DIR/safetensors and DIR/image.
+
+Of networks, whole files where they are small and headers alone where they are not (fuzz_safetensors.c tells why).
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "networks"), str(ROOT / "tests" / "networks")]
+from export import export  # pylint: disable=wrong-import-position
+from single_blocks import single_blocks  # pylint: disable=wrong-import-position
+from timm_names import timm_names  # pylint: disable=wrong-import-position
+
+
+def write_networks(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, block in single_blocks().items():
+        export(block, folder / name)
+    tiny = torchvision.models.mobilenet_v2(width_mult=0.1, num_classes=1)
+    small = torchvision.models.mobilenet_v3_small(num_classes=1)
+    b0 = torchvision.models.efficientnet_b0(num_classes=1)
+    for name, model in (("v2", tiny), ("v2_timm", timm_names(tiny.state_dict())), ("v3", small), ("b0", b0)):
+        export(model, folder / name)
+        file = (folder / name).read_bytes()
+        (folder / name).write_bytes(file[8 : 8 + int.from_bytes(file[:8], "little")])
+
+
+def write_images(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(1)
+    for mode, channels in (("L", 1), ("LA", 2), ("RGB", 3), ("RGBA", 4)):
+        image = Image.fromarray(random.integers(0, 255, (9, 13, channels), np.uint8).squeeze(), mode)
+        image.save(folder / f"{mode}.png")
+    rgb = Image.fromarray(random.integers(0, 255, (19, 33, 3), np.uint8))
+    rgb.convert("P").save(folder / "palette.png")
+    rgb.convert("1").save(folder / "bits.png")
+    Image.fromarray(random.integers(0, 65535, (5, 6), np.uint16)).save(folder / "16bit.png")
+    for name, options in (
+        ("444", {"subsampling": 0}),
+        ("420", {"subsampling": 2}),
+        ("progressive", {"progressive": True}),
+        ("optimised", {"optimize": True, "quality": 95}),
+    ):
+        rgb.save(folder / f"{name}.jpg", **options)
+    rgb.convert("L").save(folder / "grey.jpg")
+    rgb.convert("CMYK").save(folder / "cmyk.jpg")
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    torch.manual_seed(1)
+    write_networks(folder / "safetensors")
+    write_images(folder / "image")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Images: what is written as PNG and JPEG is read again, damaged files are refused, resizing is near the exact means
+ * and the preprocessing as defined. Equality with Pillow and torchvision is images.py's matter.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jpeglib.h>
+#include <png.h>
+
+#include "image.h"
+#include "networks_suites.h"
+
+struct file {
+  unsigned char *data;
+  size_t size;
+};
+
+static void *checked(void *memory) {
+  if (!memory) abort();
+  return memory;
+}
+
+static struct image random_image(uint64_t *state, size_t height, size_t width) {
+  struct image image;
+  if (!image_new(&image, height, width)) abort();
+  for (size_t i = 0; i < height * width * 3; i++) image.rgb[i] = (uint8_t)(test_random(state) >> 32);
+  return image;
+}
+
+/* ---- Writing ----------------------------------------------------------------------------------------------------- */
+
+/* As a PNG of the format, one of PNG_FORMAT_*; what the format has no room for is lost. */
+static struct file write_png(const struct image *image, unsigned format) {
+  png_image png = {.version = PNG_IMAGE_VERSION,
+                   .width = (png_uint_32)image->width,
+                   .height = (png_uint_32)image->height,
+                   .format = format};
+  const size_t pixels = image->height * image->width, channels = PNG_IMAGE_PIXEL_CHANNELS(format);
+  unsigned char *bytes = checked(malloc(pixels * channels));
+  for (size_t p = 0; p < pixels; p++)
+    for (size_t c = 0; c < channels; c++) bytes[p * channels + c] = image->rgb[3 * p + (c < 3 ? c : 0)];
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
+  struct file file = {.data = checked(malloc(size))};
+  if (!png_image_write_to_memory(&png, file.data, &size, 0, bytes, 0, NULL)) abort();
+  file.size = size;
+  free(bytes);
+  return file;
+}
+
+static struct file write_jpeg(const struct image *image, int components) {
+  struct jpeg_error_mgr errors;
+  struct jpeg_compress_struct jpeg = {.err = jpeg_std_error(&errors)};
+  struct file file = {0};
+  unsigned long size = 0;
+  jpeg_create_compress(&jpeg);
+  jpeg_mem_dest(&jpeg, &file.data, &size);
+  jpeg.image_width = (JDIMENSION)image->width;
+  jpeg.image_height = (JDIMENSION)image->height;
+  jpeg.input_components = components;
+  jpeg.in_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
+  jpeg_set_defaults(&jpeg);
+  jpeg_set_quality(&jpeg, 100, TRUE);
+  jpeg_start_compress(&jpeg, TRUE);
+  unsigned char *row = checked(malloc(image->width * (size_t)components));
+  for (size_t r = 0; r < image->height; r++) {
+    for (size_t q = 0; q < image->width; q++)
+      for (size_t c = 0; c < (size_t)components; c++)
+        row[q * (size_t)components + c] = image->rgb[(r * image->width + q) * 3 + c % 3];
+    jpeg_write_scanlines(&jpeg, &row, 1);
+  }
+  jpeg_finish_compress(&jpeg);
+  jpeg_destroy_compress(&jpeg);
+  free(row);
+  file.size = size;
+  return file;
+}
+
+/* ---- Reading ----------------------------------------------------------------------------------------------------- */
+
+static bool same(const struct image *a, const struct image *b) {
+  return a->height == b->height && a->width == b->width && memcmp(a->rgb, b->rgb, a->height * a->width * 3) == 0;
+}
+
+static void check_png(struct test *t, uint64_t *state) {
+  for (size_t i = 0; i < (t->small ? 4 : 40); i++) {
+    struct image image = random_image(state, test_random_size(state, 1, 40), test_random_size(state, 1, 40)), read;
+    test_at(t, "PNG of %zux%zu", image.height, image.width);
+    struct file file = write_png(&image, PNG_FORMAT_RGB);
+    mbconv_error error = {.message = ""};
+    test_check(t, image_decode(file.data, file.size, &read, &error) == MBCONV_OK && same(&read, &image), "RGB: %s",
+               error.message);
+    image_free(&read);
+    free(file.data);
+    for (size_t p = 0; p < image.height * image.width; p++)
+      image.rgb[3 * p + 1] = image.rgb[3 * p + 2] = image.rgb[3 * p];
+    file = write_png(&image, PNG_FORMAT_GRAY);
+    test_check(t, image_decode(file.data, file.size, &read, &error) == MBCONV_OK && same(&read, &image), "grey: %s",
+               error.message);
+    image_free(&read);
+    image_free(&image);
+    free(file.data);
+  }
+}
+
+static void check_jpeg(struct test *t, uint64_t *state) {
+  for (size_t i = 0; i < (t->small ? 4 : 40); i++) {
+    struct image image, read = {0};
+    if (!image_new(&image, test_random_size(state, 1, 40), test_random_size(state, 1, 40))) abort();
+    const uint8_t grey = (uint8_t)(test_random(state) >> 32);
+    memset(image.rgb, grey, image.height * image.width * 3);
+    test_at(t, "JPEG of %zux%zu in one grey", image.height, image.width);
+    for (int components = 1; components <= 3; components += 2) {
+      struct file file = write_jpeg(&image, components);
+      mbconv_error error = {.message = ""};
+      bool near = image_decode(file.data, file.size, &read, &error) == MBCONV_OK && read.height == image.height &&
+                  read.width == image.width;
+      for (size_t p = 0; near && p < image.height * image.width * 3; p++) near = abs(read.rgb[p] - grey) <= 1;
+      test_check(t, near, "%d components: %s", components, error.message);
+      image_free(&read);
+      free(file.data);
+    }
+    image_free(&image);
+  }
+}
+
+static void refused(struct test *t, const void *data, size_t size, const char *part) {
+  struct image image = {1, 1, NULL};
+  mbconv_error error = {.message = ""};
+  unsigned char *exact = checked(malloc(size + !size)); /* its end is watched by the sanitizer */
+  if (size > 0) memcpy(exact, data, size);
+  const mbconv_status status = image_decode(exact, size, &image, &error);
+  test_check(t, status == MBCONV_BAD_FILE && error.status == status && strstr(error.message, part), "%s: \"%s\"",
+             mbconv_status_string(status), error.message);
+  test_check(t, image.rgb == NULL && image.height == 0, "an image in spite of it");
+  free(exact);
+}
+
+static void check_hostile(struct test *t, uint64_t *state) {
+  struct image image = random_image(state, 23, 31);
+  struct file png = write_png(&image, PNG_FORMAT_RGB), jpeg = write_jpeg(&image, 3), cmyk = write_jpeg(&image, 4);
+  test_at(t, "no image");
+  refused(t, "", 0, "neither PNG nor JPEG");
+  refused(t, "GIF89a", 6, "neither PNG nor JPEG");
+  test_at(t, "CMYK");
+  refused(t, cmyk.data, cmyk.size, "neither grey nor of 3 colours");
+  for (size_t i = 0; i < (t->small ? 20 : 200); i++) {
+    const size_t png_size = test_random_size(state, 0, png.size - 1);
+    const size_t jpeg_size = test_random_size(state, 0, jpeg.size - 3); /* the end marker may be missing */
+    test_at(t, "PNG cut off at %zu of %zu", png_size, png.size);
+    refused(t, png.data, png_size, "");
+    test_at(t, "JPEG cut off at %zu of %zu", jpeg_size, jpeg.size);
+    refused(t, jpeg.data, jpeg_size, "");
+  }
+  test_at(t, "PNG of a wrong checksum");
+  png.data[png.size / 2] ^= 1;
+  refused(t, png.data, png.size, "PNG: ");
+  test_at(t, "JPEG of 65500x65500");
+  for (size_t i = 0; i + 9 < jpeg.size; i++) {
+    if (jpeg.data[i] != 0xff || jpeg.data[i + 1] != 0xc0) continue; /* start of frame: length, precision, sides */
+    jpeg.data[i + 5] = jpeg.data[i + 7] = 0xff;
+    jpeg.data[i + 6] = jpeg.data[i + 8] = 0xdc;
+    break;
+  }
+  refused(t, jpeg.data, jpeg.size, "too many pixels");
+  free(png.data);
+  free(jpeg.data);
+  free(cmyk.data);
+  image_free(&image);
+}
+
+/* ---- Resizing ---------------------------------------------------------------------------------------------------- */
+
+static double filter(double x, bool bicubic) {
+  x = fabs(x);
+  if (!bicubic) return x < 1 ? 1 - x : 0;
+  if (x < 1) return 1.5 * x * x * x - 2.5 * x * x + 1;
+  return x < 2 ? -0.5 * x * x * x + 2.5 * x * x - 4 * x + 2 : 0;
+}
+
+/* Output `o` of `outputs` along a line of bytes, `step` apart, in double and clamped to 0 .. 255. */
+static double resampled(const uint8_t *line, size_t step, size_t inputs, size_t outputs, size_t o, bool bicubic) {
+  const double scale = (double)inputs / (double)outputs, wide = scale < 1 ? 1 : scale;
+  const double centre = ((double)o + 0.5) * scale;
+  double sum = 0, weights = 0;
+  for (size_t i = 0; i < inputs; i++) {
+    const double w = filter(((double)i + 0.5 - centre) / wide, bicubic);
+    sum += w * line[i * step];
+    weights += w;
+  }
+  return fmin(255, fmax(0, sum / weights));
+}
+
+/* One direction at a time: the other has its own size, and so does not change. */
+static void check_resize(struct test *t, uint64_t *state) {
+  for (size_t i = 0; i < (t->small ? 20 : 400); i++) {
+    const bool bicubic = i % 2, vertical = i / 2 % 2;
+    const size_t n = test_random_size(state, 1, 60), other = test_random_size(state, 1, 5);
+    struct image image = random_image(state, vertical ? n : other, vertical ? other : n), got;
+    const size_t outputs = test_random_size(state, 1, 60);
+    test_at(t, "%zux%zu, %s to %zu, bicubic %d", image.height, image.width, vertical ? "height" : "width", outputs,
+            bicubic);
+    const size_t height = vertical ? outputs : other, width = vertical ? other : outputs;
+    if (!test_check(t, image_resize(&image, height, width, bicubic, &got, NULL) == MBCONV_OK, "resize")) continue;
+    bool near = got.height == height && got.width == width;
+    for (size_t p = 0; near && p < height * width * 3; p++) {
+      const size_t c = p % 3, q = p / 3 % width, r = p / 3 / width;
+      const uint8_t *line = vertical ? image.rgb + q * 3 + c : image.rgb + r * image.width * 3 + c;
+      const double want = resampled(line, vertical ? image.width * 3 : 3, n, outputs, vertical ? r : q, bicubic);
+      near = fabs(got.rgb[p] - want) <= 0.51;
+    }
+    test_check(t, near, "not the nearest bytes to the exact means");
+    image_free(&got);
+    image_free(&image);
+  }
+}
+
+/* ---- Preprocessing ----------------------------------------------------------------------------------------------- */
+
+/* Of the size wanted, so that nothing is resized; then cut and normalised by hand. */
+static void check_preprocess(struct test *t, uint64_t *state) {
+  static const float mean[] = {0.485f, 0.456f, 0.406f}, deviation[] = {0.229f, 0.224f, 0.225f};
+  enum { RESIZE = 17, LONGER = 23, CROP = 12 };
+  for (int layout = MBCONV_NHWC; layout <= MBCONV_NCHW; layout++) {
+    test_at(t, "preprocessing, layout %d", layout);
+    struct image image = random_image(state, RESIZE, LONGER);
+    float x[CROP * CROP * 3];
+    const mbconv_status status = image_preprocess(&image, RESIZE, CROP, CROP, false, (mbconv_layout)layout, x, NULL);
+    bool right = status == MBCONV_OK;
+    for (size_t i = 0; right && i < CROP * CROP * 3; i++) {
+      const size_t c = layout == MBCONV_NCHW ? i / (CROP * CROP) : i % 3;
+      const size_t pixel = layout == MBCONV_NCHW ? i % (CROP * CROP) : i / 3;
+      /* (17 - 12) / 2 and (23 - 12) / 2 are 2.5 and 5.5, which round to the even 2 and 6 */
+      const size_t row = pixel / CROP + 2, column = pixel % CROP + 6;
+      const float value = (float)image.rgb[(row * LONGER + column) * 3 + c] / 255.0f;
+      right = x[i] == (value - mean[c]) / deviation[c];
+    }
+    test_check(t, right, "other floats");
+    image_free(&image);
+  }
+  test_at(t, "an image smaller than the cut");
+  struct image image = random_image(state, 4, 4);
+  float x[7 * 7 * 3];
+  test_check(t,
+             image_preprocess(&image, 4, 7, 7, false, MBCONV_NHWC, x, NULL) == MBCONV_OK &&
+                 x[0] == (0.0f - mean[0]) / deviation[0] &&
+                 x[(1 * 7 + 1) * 3] == ((float)image.rgb[0] / 255.0f - mean[0]) / deviation[0],
+             "black around it");
+  image_free(&image);
+  test_at(t, "a line of pixels");
+  mbconv_error error;
+  image = random_image(state, 1, IMAGE_MOST_SIDE);
+  test_check(t, image_preprocess(&image, 1 << 14, 7, 7, false, MBCONV_NHWC, x, &error) == MBCONV_INVALID_ARGUMENT,
+             "resized to 2^30 pixels");
+  image_free(&image);
+}
+
+void test_images(struct test *t) {
+  uint64_t state = t->seed;
+  check_png(t, &state);
+  check_jpeg(t, &state);
+  check_hostile(t, &state);
+  check_resize(t, &state);
+  check_preprocess(t, &state);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Networks recognised by their tensors: torchvision's and timm's names, widths, classes; and files in which one tensor
+ * is wrong, each with the message that names it.
+ */
+#include <stdlib.h>
+
+#include "file_case.h"
+#include "weights.h"
+
+/* ---- Names as PyTorch's checkpoints have them -------------------------------------------------------------------- */
+
+/* One example of each kind of name, written down from the state dicts. */
+static const struct {
+  const char *network;
+  enum mbconv_naming naming;
+  const char *tensor;
+  size_t rank, shape[4];
+} examples[] = {
+    {"mobilenet_v2", MBCONV_TORCHVISION, "features.0.0.weight", 4, {32, 3, 3, 3}},
+    {"mobilenet_v2", MBCONV_TORCHVISION, "features.0.1.running_mean", 1, {32}},
+    {"mobilenet_v2", MBCONV_TORCHVISION, "features.1.conv.0.0.weight", 4, {32, 1, 3, 3}},
+    {"mobilenet_v2", MBCONV_TORCHVISION, "features.1.conv.1.weight", 4, {16, 32, 1, 1}},
+    {"mobilenet_v2", MBCONV_TORCHVISION, "features.1.conv.2.running_var", 1, {16}},
+    {"mobilenet_v2", MBCONV_TORCHVISION, "features.17.conv.1.0.weight", 4, {960, 1, 3, 3}},
+    {"mobilenet_v2", MBCONV_TORCHVISION, "features.17.conv.2.weight", 4, {320, 960, 1, 1}},
+    {"mobilenet_v2", MBCONV_TORCHVISION, "features.17.conv.3.bias", 1, {320}},
+    {"mobilenet_v2", MBCONV_TORCHVISION, "features.18.0.weight", 4, {1280, 320, 1, 1}},
+    {"mobilenet_v2", MBCONV_TORCHVISION, "classifier.1.weight", 2, {1000, 1280}},
+    {"mobilenet_v2_0.5", MBCONV_TORCHVISION, "features.18.0.weight", 4, {1280, 160, 1, 1}},
+    {"mobilenet_v2_1.4", MBCONV_TORCHVISION, "features.18.0.weight", 4, {1792, 448, 1, 1}},
+    {"mobilenet_v2_0.35", MBCONV_TORCHVISION, "features.2.conv.0.0.weight", 4, {48, 8, 1, 1}},
+    {"efficientnet_b0", MBCONV_TORCHVISION, "features.1.0.block.1.fc1.weight", 4, {8, 32, 1, 1}},
+    {"efficientnet_b0", MBCONV_TORCHVISION, "features.1.0.block.2.0.weight", 4, {16, 32, 1, 1}},
+    {"efficientnet_b0", MBCONV_TORCHVISION, "features.2.1.block.2.fc2.bias", 1, {144}},
+    {"efficientnet_b0", MBCONV_TORCHVISION, "features.7.0.block.3.1.weight", 1, {320}},
+    {"efficientnet_b0", MBCONV_TORCHVISION, "features.8.0.weight", 4, {1280, 320, 1, 1}},
+    {"efficientnet_b3", MBCONV_TORCHVISION, "features.0.0.weight", 4, {40, 3, 3, 3}},
+    {"efficientnet_b3", MBCONV_TORCHVISION, "features.6.5.block.1.0.weight", 4, {1392, 1, 5, 5}},
+    {"efficientnet_b7", MBCONV_TORCHVISION, "features.7.3.block.3.0.weight", 4, {640, 3840, 1, 1}},
+    {"mobilenet_v3_small", MBCONV_TORCHVISION, "features.1.block.1.fc1.weight", 4, {8, 16, 1, 1}},
+    {"mobilenet_v3_small", MBCONV_TORCHVISION, "features.3.block.2.0.weight", 4, {24, 88, 1, 1}},
+    {"mobilenet_v3_small", MBCONV_TORCHVISION, "features.12.0.weight", 4, {576, 96, 1, 1}},
+    {"mobilenet_v3_small", MBCONV_TORCHVISION, "classifier.0.weight", 2, {1024, 576}},
+    {"mobilenet_v3_large", MBCONV_TORCHVISION, "classifier.3.weight", 2, {1000, 1280}},
+    {"mobilenet_v2", MBCONV_TIMM, "conv_stem.weight", 4, {32, 3, 3, 3}},
+    {"mobilenet_v2", MBCONV_TIMM, "bn1.running_var", 1, {32}},
+    {"mobilenet_v2", MBCONV_TIMM, "blocks.0.0.conv_dw.weight", 4, {32, 1, 3, 3}},
+    {"mobilenet_v2", MBCONV_TIMM, "blocks.0.0.conv_pw.weight", 4, {16, 32, 1, 1}},
+    {"mobilenet_v2", MBCONV_TIMM, "blocks.0.0.bn2.weight", 1, {16}},
+    {"mobilenet_v2", MBCONV_TIMM, "blocks.6.0.conv_pwl.weight", 4, {320, 960, 1, 1}},
+    {"mobilenet_v2", MBCONV_TIMM, "blocks.6.0.bn3.bias", 1, {320}},
+    {"mobilenet_v2", MBCONV_TIMM, "conv_head.weight", 4, {1280, 320, 1, 1}},
+    {"mobilenet_v2", MBCONV_TIMM, "bn2.weight", 1, {1280}},
+    {"mobilenet_v2", MBCONV_TIMM, "classifier.bias", 1, {1000}},
+    {"efficientnet_b0", MBCONV_TIMM, "blocks.2.1.se.conv_reduce.weight", 4, {10, 240, 1, 1}},
+    {"efficientnet_b0", MBCONV_TIMM, "blocks.2.1.se.conv_expand.bias", 1, {240}},
+    {"efficientnet_b0", MBCONV_TIMM, "blocks.5.3.conv_dw.weight", 4, {1152, 1, 5, 5}},
+    {"mobilenet_v3_large", MBCONV_TIMM, "blocks.6.0.conv.weight", 4, {960, 160, 1, 1}},
+    {"mobilenet_v3_large", MBCONV_TIMM, "blocks.6.0.bn1.weight", 1, {960}},
+    {"mobilenet_v3_large", MBCONV_TIMM, "conv_head.weight", 4, {1280, 960, 1, 1}},
+    {"mobilenet_v3_small", MBCONV_TIMM, "blocks.3.1.conv_pw.weight", 4, {144, 48, 1, 1}},
+    {"mbconv", MBCONV_TORCHVISION, "depthwise.0.weight", 4, {96, 1, 3, 3}},
+    {"plain", MBCONV_TORCHVISION, "conv.4.weight", 1, {16}},
+    {"bottleneck", MBCONV_TORCHVISION, "conv3.weight", 4, {16, 4, 1, 1}},
+};
+
+static void check_examples(struct test *t) {
+  for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+    test_at(t, "%s of %s", examples[i].tensor, examples[i].network);
+    const struct mbconv_description d = file_case_describe(examples[i].network, examples[i].naming, 1000);
+    struct mbconv_tensors tensors;
+    if (mbconv_random_tensors(&d, 1, &tensors, NULL) != MBCONV_OK) abort();
+    const struct mbconv_tensor *tensor = mbconv_tensors_find(&tensors, examples[i].tensor);
+    bool same = tensor && tensor->rank == examples[i].rank;
+    for (size_t k = 0; same && k < tensor->rank; k++) same = tensor->shape[k] == examples[i].shape[k];
+    test_check(t, same, tensor ? "its shape differs" : "there is no such tensor");
+    mbconv_tensors_free(&tensors);
+  }
+}
+
+/* ---- From file to network ---------------------------------------------------------------------------------------- */
+
+/* A file of the network gives the same logits as the network made directly. */
+static void check_network(struct test *t, const char *name, enum mbconv_naming naming, size_t classes,
+                          const struct file_changes *changes) {
+  test_at(t, "%s, naming %d, %zu classes, counters %d, %zu spaces", name, naming, classes, changes->counters,
+          changes->spaces);
+  const struct mbconv_description d = file_case_describe(name, naming, classes);
+  const mbconv_options kernels = {.isa = t->isa};
+  mbconv_network_options options = {.kernels = &kernels, .height = 40, .width = 33, .classes = classes, .seed = 5};
+  if (d.channels != 3) options.height = options.width = 9;
+  options.epsilon = 1e-4f; /* the families' own differ with the naming */
+  struct file_case file;
+  file_case_of_network(&file, &d, options.seed, changes);
+  mbconv_network *loaded = NULL, *made = NULL;
+  mbconv_error error = {.message = ""};
+  const mbconv_status status = mbconv_network_load_memory(file.data, file.size, &options, &loaded, &error);
+  test_check(t, status == MBCONV_OK, "load: %s", error.message);
+  file_case_free(&file); /* nothing of it may be needed any more */
+  test_check(t, mbconv_network_random(name, &options, &made, &error) == MBCONV_OK, "random: %s", error.message);
+  if (loaded && made) {
+    const mbconv_network_info info = mbconv_network_info_of(loaded), other = mbconv_network_info_of(made);
+    test_check(t, strcmp(info.name, name) == 0, "taken for %s", info.name);
+    test_check(t, info.outputs == other.outputs && info.counts.parameters == other.counts.parameters,
+               "%zu outputs, not %zu", info.outputs, other.outputs);
+    float *y = calloc(info.outputs, sizeof *y), *want = calloc(other.outputs, sizeof *want);
+    if (!y || !want) abort();
+    file_case_run(t, loaded, 9, y);
+    file_case_run(t, made, 9, want);
+    test_check_equal(t, y, want, info.outputs, "logits of the file");
+    free(y);
+    free(want);
+  }
+  mbconv_network_destroy(loaded);
+  mbconv_network_destroy(made);
+}
+
+static void check_networks(struct test *t) {
+  static const char *const all[] = {"mobilenet_v2",     "mobilenet_v2_0.5",   "mobilenet_v2_0.35",
+                                    "mobilenet_v2_1.4", "mobilenet_v3_small", "mobilenet_v3_large",
+                                    "efficientnet_b0",  "efficientnet_b1",    "efficientnet_b3"};
+  const struct file_changes none = {0}, counters = {.counters = true}, misaligned = {.spaces = 3};
+  const size_t count = t->small ? 1 : sizeof all / sizeof *all;
+  for (size_t i = 0; i < count; i++) {
+    check_network(t, all[i], MBCONV_TORCHVISION, i == 0 ? 1000 : 7 + i, &counters);
+    check_network(t, all[i], MBCONV_TIMM, 10, &none);
+  }
+  check_network(t, "mobilenet_v2_0.25", MBCONV_TORCHVISION, 3, &misaligned);
+  static const char *const blocks[] = {"mbconv", "plain", "bottleneck"};
+  for (size_t i = 0; i < 3; i++) check_network(t, blocks[i], MBCONV_TORCHVISION, 1, &counters);
+}
+
+/* ---- One tensor is wrong ----------------------------------------------------------------------------------------- */
+
+static void check_wrong_tensors(struct test *t) {
+  static const struct {
+    const char *network;
+    enum mbconv_naming naming;
+    struct file_changes changes;
+    const char *message;
+  } wrong[] = {
+      {"mobilenet_v2_0.35",
+       0,
+       {.without = "features.3.conv.1.1.running_var"},
+       "\"features.3.conv.1.1.running_var\" of mobilenet_v2_0.35 is missing"},
+      {"mobilenet_v2_0.35", 0, {.without = "classifier.1.weight"}, "\"classifier.1.weight\""},
+      {"mobilenet_v2_0.35", 0, {.without = "classifier.1.bias"}, "\"classifier.1.bias\" of mobilenet_v2_0.35 is miss"},
+      {"mobilenet_v2_0.35",
+       0,
+       {.extra = "features.99.weight"},
+       "\"features.99.weight\" does not belong to mobilenet_v2"},
+      {"mobilenet_v2_0.35", 0, {.extra = "num_batches_tracked"}, "\"num_batches_tracked\" does not belong"},
+      {"mobilenet_v2_0.35", 0, {.extra = "a.num_batches_tracked"}, "\"a.num_batches_tracked\" does not belong"},
+      {"mobilenet_v2_0.35",
+       0,
+       {.reshaped = "features.2.conv.2.weight"},
+       "\"features.2.conv.2.weight\" has shape [8, 48, 1, 1, 1], not [8, 48, 1, 1]"},
+      {"mobilenet_v2_0.35", 0, {.reshaped = "features.0.1.bias"}, "\"features.0.1.bias\" has shape [16, 1], not [16]"},
+      {"mobilenet_v2_0.35", 0, {.retyped = "features.0.0.weight", .type = "F16"}, "\"features.0.0.weight\" is F16"},
+      {"mobilenet_v2_0.35", 0, {.retyped = "classifier.1.bias", .type = "I32"}, "\"classifier.1.bias\" is I32"},
+      {"mobilenet_v2_0.35", 1, {.without = "blocks.1.0.bn3.weight"}, "\"blocks.1.0.bn3.weight\" of mobilenet_v2_0.35"},
+      {"mobilenet_v3_small", 1, {.without = "blocks.5.0.conv.weight"}, "\"blocks.5.0.conv.weight\""},
+      {"mobilenet_v3_small", 0, {.without = "features.1.block.1.fc2.bias"}, "\"features.1.block.1.fc2.bias\""},
+      {"efficientnet_b0", 0, {.reshaped = "features.8.1.weight"}, "\"features.8.1.weight\" has shape [1280, 1]"},
+      {"mbconv", 0, {.negative = "expand.1.running_var"}, "\"expand.1.running_var\": the variance of channel 95 is -1"},
+      {"mbconv", 0, {.without = "project.1.running_mean"}, "\"project.1.running_mean\" of mbconv is missing"},
+      {"plain", 0, {.extra = "fc.weight"}, "\"fc.weight\" does not belong to plain"},
+  };
+  const size_t count = sizeof wrong / sizeof *wrong;
+  for (size_t i = 0; i < count; i += t->small ? 5 : 1) {
+    test_at(t, "%s, case %zu", wrong[i].network, i);
+    const struct mbconv_description d = file_case_describe(wrong[i].network, wrong[i].naming, 10);
+    struct file_case file;
+    file_case_of_network(&file, &d, 1, &wrong[i].changes);
+    file_case_refused(t, &file, wrong[i].message);
+    file_case_free(&file);
+  }
+}
+
+/* bn_eps in the file changes what comes out, as the option does, which beats it. */
+static void check_epsilon(struct test *t) {
+  test_at(t, "epsilon");
+  const struct mbconv_description d = file_case_describe("mbconv", MBCONV_TORCHVISION, 1);
+  const mbconv_options kernels = {.isa = t->isa};
+  struct file_case files[2];
+  file_case_of_network(&files[0], &d, 3, &(struct file_changes){0});
+  file_case_of_network(&files[1], &d, 3, &(struct file_changes){.metadata = "{\"bn_eps\":\"0.25\",\"format\":\"pt\"}"});
+  enum { N = 8 * 8 * 16 };
+  float y[4][N];
+  for (size_t i = 0; i < 4; i++) {
+    const mbconv_network_options options = {.kernels = &kernels,
+                                            .height = 8,
+                                            .width = 8,
+                                            .epsilon = i == 2   ? 0.25f
+                                                       : i == 3 ? 1e-5f
+                                                                : 0};
+    mbconv_network *network = NULL;
+    const struct file_case *file = &files[i == 1 || i == 3];
+    test_check(t, mbconv_network_load_memory(file->data, file->size, &options, &network, NULL) == MBCONV_OK, "load %zu",
+               i);
+    if (network) file_case_run(t, network, 1, y[i]);
+    mbconv_network_destroy(network);
+  }
+  test_check_equal(t, y[2], y[1], N, "by option as by file");
+  test_check_equal(t, y[3], y[0], N, "the option beats the file");
+  test_check(t, !test_equal(y[0], y[1], N, NULL), "bn_eps has no effect");
+  file_case_free(&files[0]);
+  file_case_free(&files[1]);
+}
+
+void test_recognise(struct test *t) {
+  check_examples(t);
+  check_networks(t);
+  check_wrong_tensors(t);
+  check_epsilon(t);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One network run by several threads at once, each with its own arena and some with threads of their own, gives what
+ * one thread alone gets. Meant for ThreadSanitizer too.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "block_case.h"
+#include "file_case.h"
+#include "networks_suites.h"
+
+enum { WORKERS = 4, REPEATS = 3, CLASSES = 9, SIDE = 40 };
+
+/* What one thread does and what came of it: only the main thread counts cases. */
+struct worker {
+  const mbconv_network *network;
+  size_t threads;
+  const float *x, *want;
+  size_t failures;
+};
+
+static void *run_repeatedly(void *argument) {
+  struct worker *w = argument;
+  const mbconv_threads threads = {parallel_pthreads, NULL, w->threads};
+  const size_t bytes = mbconv_network_arena_size(w->network, 1);
+  void *arena = malloc(bytes);
+  if (!arena) abort();
+  for (size_t i = 0; i < REPEATS; i++) {
+    float y[CLASSES];
+    memset(arena, 0xff, bytes); /* NaN */
+    const mbconv_status status = mbconv_network_run(w->network, 1, w->x, y, arena, bytes, &threads, NULL);
+    if (status != MBCONV_OK || !test_equal(y, w->want, CLASSES, NULL)) w->failures++;
+  }
+  free(arena);
+  return NULL;
+}
+
+static void check_sharing(struct test *t, const char *name) {
+  test_at(t, "%s shared by %d threads", name, WORKERS);
+  const mbconv_options kernels = {.isa = t->isa};
+  const mbconv_network_options options = {
+      .kernels = &kernels, .height = SIDE, .width = SIDE, .threads = 2, .classes = CLASSES, .seed = t->seed};
+  mbconv_network *network = NULL;
+  if (!test_check(t, mbconv_network_random(name, &options, &network, NULL) == MBCONV_OK, "random")) return;
+  uint64_t state = 1;
+  float *x = test_new_floats(&state, SIDE * SIDE * 3), want[CLASSES];
+  file_case_run(t, network, 1, want); /* the same x */
+  struct worker workers[WORKERS];
+  pthread_t threads[WORKERS];
+  for (size_t i = 0; i < WORKERS; i++) {
+    workers[i] = (struct worker){.network = network, .threads = 1 + i % 2, .x = x, .want = want};
+    if (pthread_create(&threads[i], NULL, run_repeatedly, &workers[i]) != 0) abort();
+  }
+  for (size_t i = 0; i < WORKERS; i++) {
+    pthread_join(threads[i], NULL);
+    test_check(t, workers[i].failures == 0, "thread %zu: %zu of %d runs differ", i, workers[i].failures, REPEATS);
+  }
+  mbconv_network_destroy(network);
+  free(x);
+}
+
+void test_sharing(struct test *t) {
+  check_sharing(t, "mobilenet_v2_0.35");
+  check_sharing(t, "mobilenet_v3_small");
+  if (!t->small) check_sharing(t, "efficientnet_b0");
+}

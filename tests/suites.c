@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#include "test.h"
+
+/* From the parts to the whole; the long SiLU sweep last. */
+const struct test_suite test_suites[] = {
+    {"dispatch", test_dispatch},
+    {"pointwise", test_pointwise},
+    {"gemv", test_gemv},
+    {"depthwise", test_depthwise},
+    {"convolution", test_convolution},
+    {"global-pool", test_global_pool},
+    {"channel", test_channel},
+    {"transpose", test_transpose},
+    {"activation", test_activation},
+    {"api", test_api},
+    {"block", test_block},
+    {"golden", test_golden},
+    {"plan", test_plan},
+    {"strategies", test_strategies},
+    {"threads", test_threads},
+    {"adapters", test_adapters},
+    {"silu", test_silu},
+};
+const size_t test_suite_count = sizeof test_suites / sizeof *test_suites;
