@@ -87,13 +87,18 @@ class Run:
         print(f"\n{threads} thread{'s' * (threads > 1)}, {cache} caches\n{table.head()}", flush=True)
         # As long for each contender as in the warm table.
         seconds = self.arguments.seconds * len(names) / len(self.contenders("warm"))
-        for variant in report.VARIANTS:
-            results = []
+        best = {}
+        for number in range(self.arguments.passes):
             for block in self.blocks:
-                if block.variant == variant:
-                    say(f"{block.name} {variant}, {threads} thread{'s' * (threads > 1)}, {cache}")
-                    results.append(self.measure_block(block, names, threads, cache, seconds))
-                    print(table.line(results[-1]), flush=True)
+                which = f", pass {number + 1}" if self.arguments.passes > 1 else ""
+                say(f"{block.name} {block.variant}, {threads} thread{'s' * (threads > 1)}, {cache}{which}")
+                result = self.measure_block(block, names, threads, cache, seconds)
+                key = block.name, block.variant
+                best[key] = best[key].merged(result) if key in best else result
+                if number + 1 == self.arguments.passes:
+                    print(table.line(best[key]), flush=True)
+        for variant in report.VARIANTS:
+            results = [result for (_, name), result in best.items() if name == variant]
             if results:
                 print(f"{table.geomeans(results)}   {variant}\n", flush=True)
             self.results += results
@@ -167,6 +172,12 @@ def thread_counts(text):
     return [int(count) for count in counts]
 
 
+def positive(text):
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text}: not a number of passes")
+    return int(text)
+
+
 def parse_arguments():
     everyone = [*peers.NATIVE, *peers.PYTHON]
     names = list(dict.fromkeys(block.name for block in read_blocks()))
@@ -178,6 +189,7 @@ def parse_arguments():
     caches = ["warm", "cold"]
     parser.add_argument("--cache", type=choice_list(caches), default=caches, help="cold: one thread, those in C++")
     parser.add_argument("--seconds", type=float, default=4, help="of measuring, for each line of the warm tables")
+    parser.add_argument("--passes", type=positive, default=1, help="over all blocks; the fastest of each contender counts")
     parser.add_argument("--isa", choices=("auto", "scalar", "avx2", "avx512", "neon"), default="auto", help="of mbconv")
     parser.add_argument("--csv", metavar="FILE", help="one row for each contender of each line")
     parser.add_argument("--svg", metavar="FILE", help="the chart, of one thread with warm caches")

@@ -24,6 +24,15 @@ class Result:
     peak: float  # FMA peak of one core, FLOP/s, with the instruction set of mbconv
     held: tuple  # the peers that were kept to the instruction set of mbconv
 
+    def merged(self, other):
+        """Of two runs of the same: the faster time of each contender, and the higher peak."""
+        times = dict(self.times)
+        for name, time in other.times.items():
+            times[name] = min(time, times.get(name, time), key=lambda one: one.us_min)
+        return dataclasses.replace(
+            self, times=times, scratch=other.scratch | self.scratch, peak=max(self.peak, other.peak)
+        )
+
     @property
     def ours(self):
         return self.times["mbconv"].us_min
