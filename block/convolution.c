@@ -16,7 +16,7 @@
 #include "windows.h"
 
 /* Floats that are in L1 at a time: of the windows, and of the outputs if an activation is mapped over them. */
-enum { WINDOW_FLOATS = 4096, OUTPUT_FLOATS = 4096 };
+enum { WINDOW_FLOATS = 6144, OUTPUT_FLOATS = 4096 };
 
 struct mbconv_convolution {
   mbconv_allocator allocator;
