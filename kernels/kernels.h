@@ -23,8 +23,9 @@
 /* The widest vector of any set, in floats: scratch and packed weights are aligned to it. */
 enum { MBCONV_MAX_LANES = 16, MBCONV_ALIGNMENT = 64 };
 
-/* How many steps of k ahead pointwise kernels prefetch their weights, which goes on into the next panel. In a whole
- * network weights come from L3 or memory, and the CPU's own prefetchers start anew with each panel and each page. */
+/* How many steps of k ahead the first and the last pointwise tile of a call prefetch weights, which goes on into the
+ * next panel. In a network weights come from L3 or from memory, and the CPU's own prefetchers start anew with each panel
+ * and each page: without, MobileNetV2 takes 4% longer on Zen 4. */
 enum { MBCONV_PREFETCHED_STEPS = 64 };
 
 /* ---- Pointwise --------------------------------------------------------------------------------------------------- */

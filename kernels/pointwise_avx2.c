@@ -57,8 +57,10 @@ ALWAYS_INLINE void finish2(const bool add, struct limits limits, float *y, const
   finish(add, limits, y + LANES, residual, r + LANES, sum1);
 }
 
-ALWAYS_INLINE void tile_6x16(const size_t rows, const bool add, const struct mbconv_pointwise_panel *panel,
-                             const float *x, float *const *y, size_t offset, const float *residual) {
+/* `ahead`: prefetches weights. */
+ALWAYS_INLINE void tile_6x16(const size_t rows, const bool add, const bool ahead,
+                             const struct mbconv_pointwise_panel *panel, const float *x, float *const *y, size_t offset,
+                             const float *residual) {
   const __m256 bias0 = _mm256_load_ps(panel->bias), bias1 = _mm256_load_ps(panel->bias + LANES);
   struct sums_6x16 s = {bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1};
   const size_t stride = panel->x_stride;
@@ -66,7 +68,7 @@ ALWAYS_INLINE void tile_6x16(const size_t rows, const bool add, const struct mbc
   const float *weights = panel->weights;
   for (size_t left = panel->k; left > 0; left--) {
     const __m256 w0 = _mm256_load_ps(weights), w1 = _mm256_load_ps(weights + LANES);
-    _mm_prefetch((const char *)(weights + MBCONV_PREFETCHED_STEPS * 2 * LANES), _MM_HINT_T0);
+    if (ahead) _mm_prefetch((const char *)(weights + MBCONV_PREFETCHED_STEPS * 2 * LANES), _MM_HINT_T0);
     step2(x, w0, w1, &s.a0, &s.a1);
     if (rows > 1) step2(x + stride, w0, w1, &s.b0, &s.b1);
     if (rows > 2) step2(x + 2 * stride, w0, w1, &s.c0, &s.c1);
@@ -86,15 +88,26 @@ ALWAYS_INLINE void tile_6x16(const size_t rows, const bool add, const struct mbc
   if (rows > 5) finish2(add, limits, y[5] + offset, residual, 5 * r, s.f0, s.f1);
 }
 
+ALWAYS_INLINE void each_6x16(const size_t rows, const bool add, size_t tiles,
+                             const struct mbconv_pointwise_panel *panel, const float *x, float *const *y, size_t offset,
+                             const float *residual) {
+  for (bool first = true; tiles > 0; tiles--, first = false) {
+    if (rows > 4 && (first || tiles == 1))
+      tile_6x16(rows, add, true, panel, x, y, offset, residual);
+    else
+      tile_6x16(rows, add, false, panel, x, y, offset, residual);
+    x += rows * panel->x_stride;
+    y += rows;
+    if (add) residual += rows * panel->r_stride;
+  }
+}
+
 ALWAYS_INLINE void tiles_6x16(const size_t rows, size_t tiles, const struct mbconv_pointwise_panel *panel,
                               const float *x, float *const *y, size_t offset, const float *residual) {
-  const size_t x_step = rows * panel->x_stride;
-  if (residual) {
-    for (; tiles > 0; tiles--, x += x_step, y += rows, residual += rows * panel->r_stride)
-      tile_6x16(rows, true, panel, x, y, offset, residual);
-  } else {
-    for (; tiles > 0; tiles--, x += x_step, y += rows) tile_6x16(rows, false, panel, x, y, offset, NULL);
-  }
+  if (residual)
+    each_6x16(rows, true, tiles, panel, x, y, offset, residual);
+  else
+    each_6x16(rows, false, tiles, panel, x, y, offset, NULL);
 }
 
 void mbconv_pointwise_avx2_6x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
@@ -129,7 +142,6 @@ ALWAYS_INLINE void tile_12x8(const size_t rows, const bool add, const struct mbc
   const float *weights = panel->weights;
   for (size_t left = panel->k; left > 0; left--) {
     const __m256 w = _mm256_load_ps(weights);
-    _mm_prefetch((const char *)(weights + MBCONV_PREFETCHED_STEPS * LANES), _MM_HINT_T0);
     step1(x, w, &s.a);
     if (rows > 1) step1(x + stride, w, &s.b);
     if (rows > 2) step1(x + 2 * stride, w, &s.c);

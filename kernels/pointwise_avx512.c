@@ -79,9 +79,11 @@ ALWAYS_INLINE void step(const size_t rows, const char *x, struct distances d, __
   if (rows > 6) sum->p6 = step1(x + 2 * d.three, w, sum->p6);
 }
 
-/* `groups` of `rows` pixels each: 1 of 1 to 7, or 2 to 4 of 7, of which the last may overlap the one before. */
-ALWAYS_INLINE void tile(const size_t groups, const size_t rows, const struct mbconv_pointwise_panel *panel,
-                        size_t pixels, const float *x, float *const *y, size_t offset, const float *residual) {
+/* `groups` of `rows` pixels each: 1 of 1 to 7, or 2 to 4 of 7, of which the last may overlap the one before. `ahead`:
+ * prefetches weights. */
+ALWAYS_INLINE void tile(const size_t groups, const size_t rows, const bool ahead,
+                        const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x, float *const *y,
+                        size_t offset, const float *residual) {
   const size_t last = pixels - rows;
   const size_t row1 = groups > 2 ? GROUP : last, row2 = groups > 3 ? 2 * GROUP : last, row3 = last;
   const __mmask16 lanes = first_lanes(panel->channels);
@@ -98,7 +100,7 @@ ALWAYS_INLINE void tile(const size_t groups, const size_t rows, const struct mbc
   for (size_t left = panel->k; left > 0; left--) {
     __asm__("" : "+r"(xa), "+r"(xb), "+r"(xc), "+r"(xd));
     const __m512 w = _mm512_load_ps(weights);
-    _mm_prefetch((const char *)(weights + MBCONV_PREFETCHED_STEPS * LANES), _MM_HINT_T0);
+    if (ahead) _mm_prefetch((const char *)(weights + MBCONV_PREFETCHED_STEPS * LANES), _MM_HINT_T0);
     step(rows, xa, distances, w, &a), xa += sizeof(float);
     if (groups > 1) step(rows, xb, distances, w, &b), xb += sizeof(float);
     if (groups > 2) step(rows, xc, distances, w, &c), xc += sizeof(float);
@@ -122,23 +124,26 @@ ALWAYS_INLINE void any_tile(const struct mbconv_pointwise_panel *panel, size_t p
                             size_t y_offset, const float *residual) {
   assert(pixels >= 1 && pixels <= 4 * GROUP && panel->channels >= 1 && panel->channels <= LANES);
   switch (pixels > GROUP ? GROUP + (pixels - 1) / GROUP : pixels) {
-    case 1: tile(1, 1, panel, pixels, x, y, y_offset, residual); break;
-    case 2: tile(1, 2, panel, pixels, x, y, y_offset, residual); break;
-    case 3: tile(1, 3, panel, pixels, x, y, y_offset, residual); break;
-    case 4: tile(1, 4, panel, pixels, x, y, y_offset, residual); break;
-    case 5: tile(1, 5, panel, pixels, x, y, y_offset, residual); break;
-    case 6: tile(1, 6, panel, pixels, x, y, y_offset, residual); break;
-    case 7: tile(1, 7, panel, pixels, x, y, y_offset, residual); break;
-    case 8: tile(2, 7, panel, pixels, x, y, y_offset, residual); break;
-    case 9: tile(3, 7, panel, pixels, x, y, y_offset, residual); break;
-    default: tile(4, 7, panel, pixels, x, y, y_offset, residual); break;
+    case 1: tile(1, 1, false, panel, pixels, x, y, y_offset, residual); break;
+    case 2: tile(1, 2, false, panel, pixels, x, y, y_offset, residual); break;
+    case 3: tile(1, 3, false, panel, pixels, x, y, y_offset, residual); break;
+    case 4: tile(1, 4, false, panel, pixels, x, y, y_offset, residual); break;
+    case 5: tile(1, 5, false, panel, pixels, x, y, y_offset, residual); break;
+    case 6: tile(1, 6, false, panel, pixels, x, y, y_offset, residual); break;
+    case 7: tile(1, 7, false, panel, pixels, x, y, y_offset, residual); break;
+    case 8: tile(2, 7, false, panel, pixels, x, y, y_offset, residual); break;
+    case 9: tile(3, 7, true, panel, pixels, x, y, y_offset, residual); break;
+    default: tile(4, 7, true, panel, pixels, x, y, y_offset, residual); break;
   }
 }
 
 void mbconv_pointwise_avx512_28x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                    const float *x, float *const *y, size_t y_offset, const float *residual) {
-  for (; tiles > 0; tiles--) {
-    any_tile(panel, pixels, x, y, y_offset, residual);
+  for (bool first = true; tiles > 0; tiles--, first = false) {
+    if (pixels > 3 * GROUP && !first && tiles > 1)
+      tile(4, GROUP, false, panel, pixels, x, y, y_offset, residual);
+    else
+      any_tile(panel, pixels, x, y, y_offset, residual);
     x += pixels * panel->x_stride;
     y += pixels;
     if (residual) residual += pixels * panel->r_stride;
