@@ -240,5 +240,6 @@ headers() {
   sed -n '/^ \*     #include <mbconv_networks.h>/,/^ \*     }$/s/^ \*     \?//p' include/mbconv_networks.h > "$logs/network.c"
   cc -std=c11 "${strict[@]}" -Iinclude -o "$logs/network" "$logs/network.c" \
     -Lbuild/shared/networks -Lbuild/shared -lmbconv_networks -lmbconv -Wl,-rpath,"$PWD/build/shared:$PWD/build/shared/networks"
-  ! "$logs/network"
+  /usr/bin/python3 -B networks/export.py --random mobilenet_v2_0.5 "$logs/network.safetensors"
+  "$logs/network" "$logs/network.safetensors" | grep -E '^mobilenet_v2_0\.5: -?[0-9.e+-]+$'
 }
