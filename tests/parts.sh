@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2046,SC2154 # words are split on purpose; `run` sets what is not set here
-# The parts of `./run test`, which sources this. A part is a command whose output goes to build/test-logs/NAME.log;
-# parts run beside each other, as many as there are CPUs. Every line `set <isa>: <n> cases, ...` in the logs is summed up.
+# The parts of `./run test` and `./run check`, which source this. A part is a command whose output goes to $logs/NAME.log;
+# parts run beside each other, as many as there are CPUs. `test` sums up every line `set <isa>: <n> cases, ...` in the
+# logs, `check` tables each part's last line `check: <n> cases, <n> findings`.
 
-logs=build/test-logs
+logs=build/$command-logs
 machine=$(uname -m)
 
 # ---- Running parts -------------------------------------------------------------------------------------------------
@@ -37,7 +38,7 @@ run_part() {
   set +e
   (set -euo pipefail && "$@") > "$logs/$name.log" 2>&1 < /dev/null
   status=$?
-  echo "$status" > "$logs/$name.status"
+  echo "$status $((SECONDS - start))" > "$logs/$name.status"
   if ((status == 0)); then
     echo "[$(elapsed)] $name passed in $((SECONDS - start)) s"
   else
@@ -52,7 +53,7 @@ finish_parts() {
   local name broken=0
   for name in "$logs"/*.status; do
     # A part that failed without a failed case counts as one.
-    if [[ $(< "$name") != 0 ]] && ! grep -qE '^set .*, [1-9][0-9]* failed' "${name%.status}.log"; then
+    if [[ $(< "$name") != 0\ * ]] && ! grep -qE '^set .*, [1-9][0-9]* failed' "${name%.status}.log"; then
       broken=$((broken + 1))
     fi
   done
@@ -72,6 +73,30 @@ finish_parts() {
       printf "%d passed, %d failed, %d skipped\n", passes, failures + broken, skips
       exit (failures + broken > 0)
     }' "$logs"/*.log
+}
+
+# ---- The checks: files of tests/checks ------------------------------------------------------------------------------
+
+all_checks() { local file; for file in tests/checks/*.sh; do basename "$file" .sh; done; }
+
+# packages_of CHECK...: what the line `# packages:` of each says.
+packages_of() { local check; for check in "$@"; do sed -n 's/^# packages: //p' "tests/checks/$check.sh"; done; }
+
+# finish_checks CHECK...: waits, draws the table and exits. A check that failed without saying so counts as a finding.
+finish_checks() {
+  wait
+  local check status seconds line cases findings passed=0 failed=0
+  printf '\n%-20s %12s %9s %8s\n' check cases findings seconds
+  for check in "$@"; do
+    read -r status seconds < "$logs/$check.status"
+    line=$(grep -E '^check: [0-9]+ cases, [0-9]+ findings$' "$logs/$check.log" | tail -n 1 || true)
+    read -r cases findings <<< "$(sed -E 's/^check: ([0-9]+) cases, ([0-9]+) findings$/\1 \2/' <<< "${line:-check: 0 cases, 0 findings}")"
+    if ((status != 0 && findings == 0)) || ((cases == 0)); then findings=$((findings + 1)); fi
+    printf '%-20s %12d %9d %8d\n' "$check" "$cases" "$findings" "$seconds"
+    if ((findings)); then failed=$((failed + 1)); else passed=$((passed + 1)); fi
+  done
+  echo "$passed passed, $failed failed"
+  ((failed == 0))
 }
 
 # ---- What this CPU can run, and what the others are emulated by ----------------------------------------------------
