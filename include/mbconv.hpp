@@ -47,7 +47,7 @@ inline void check(mbconv_status status, const mbconv_error &report) {
 
 /* ---- Descriptions and options, zero unless set ------------------------------------------------------------------- */
 
-/** A struct of mbconv.h, zero at first; one that may grow knows its size. */
+/** A struct of mbconv.h, zero at first. */
 template <typename Struct>
 struct zeroed : Struct {
   zeroed() noexcept : Struct() {}
@@ -59,17 +59,24 @@ struct sized : Struct {
   sized() noexcept : Struct() { this->struct_size = sizeof(Struct); }
 };
 
+/** Zero at first.
+ * @{ */
 using allocator = zeroed<mbconv_allocator>;
 using batch_norm = zeroed<mbconv_batch_norm>;
 using conv = zeroed<mbconv_conv>;
 using squeeze_excite = zeroed<mbconv_squeeze_excite>;
 using threads = zeroed<mbconv_threads>;
+/** @} */
+
+/** Zero at first but for struct_size.
+ * @{ */
 using options = sized<mbconv_options>;
 using pointwise_desc = sized<mbconv_pointwise_desc>;
 using depthwise_desc = sized<mbconv_depthwise_desc>;
 using convolution_desc = sized<mbconv_convolution_desc>;
 using global_pool_desc = sized<mbconv_global_pool_desc>;
 using block_desc = sized<mbconv_block_desc>;
+/** @} */
 
 /** Padding by `p` on all sides, as PyTorch's padding=p. */
 inline mbconv_pad pad(std::size_t p) noexcept { return {p, p, p, p}; }
@@ -89,7 +96,11 @@ inline std::vector<mbconv_isa> usable_isas() {
 class scratch {
  public:
   explicit scratch(std::size_t size) : bytes_(new std::byte[size]), size_(size) {}
+
+  /** Aligned for any type. */
   void *data() const noexcept { return bytes_.get(); }
+
+  /** In bytes. */
   std::size_t size() const noexcept { return size_; }
 
  private:
@@ -145,8 +156,11 @@ class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_b
       : handle(mbconv_block_create, &desc, options) {}
 
   size output_size() const noexcept { return detail::output_size(mbconv_block_output_size, get()); }
+
+  /** mbconv_block_scratch_size(). */
   std::size_t scratch_size(std::size_t threads = 1) const noexcept { return mbconv_block_scratch_size(get(), threads); }
 
+  /** mbconv_block_run(). */
   void run(std::size_t batch, const float *x, float *y, const scratch &scratch,
            const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
@@ -182,10 +196,13 @@ class depthwise : public detail::handle<mbconv_depthwise, mbconv_depthwise_destr
       : handle(mbconv_depthwise_create, &desc, options) {}
 
   size output_size() const noexcept { return detail::output_size(mbconv_depthwise_output_size, get()); }
+
+  /** mbconv_depthwise_scratch_size(). */
   std::size_t scratch_size(std::size_t threads = 1) const noexcept {
     return mbconv_depthwise_scratch_size(get(), threads);
   }
 
+  /** mbconv_depthwise_run(). */
   void run(std::size_t batch, const float *x, float *y, const scratch &scratch,
            const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
@@ -200,10 +217,13 @@ class convolution : public detail::handle<mbconv_convolution, mbconv_convolution
       : handle(mbconv_convolution_create, &desc, options) {}
 
   size output_size() const noexcept { return detail::output_size(mbconv_convolution_output_size, get()); }
+
+  /** mbconv_convolution_scratch_size(). */
   std::size_t scratch_size(std::size_t threads = 1) const noexcept {
     return mbconv_convolution_scratch_size(get(), threads);
   }
 
+  /** mbconv_convolution_run(). */
   void run(std::size_t batch, const float *x, float *y, const scratch &scratch, const float *residual = nullptr,
            const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
@@ -218,6 +238,7 @@ class global_pool : public detail::handle<mbconv_global_pool, mbconv_global_pool
   explicit global_pool(const mbconv_global_pool_desc &desc, const mbconv_options *options = nullptr)
       : handle(mbconv_global_pool_create, &desc, options) {}
 
+  /** mbconv_global_pool_run(). */
   void run(std::size_t batch, const float *x, float *y, const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
     check(mbconv_global_pool_run(get(), batch, x, y, threads, &report), report);

@@ -7,7 +7,7 @@
 set -euo pipefail
 
 work=$PWD/build/check-install
-source tests/install/cases.sh
+source tests/cases.sh
 rm -rf "$work"
 mkdir -p "$work"
 

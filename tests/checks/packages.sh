@@ -6,7 +6,7 @@
 set -euo pipefail
 
 work=$PWD/build/check-packages
-source tests/install/cases.sh
+source tests/cases.sh
 rm -rf "$work"
 mkdir -p "$work/debs" "$work/bin" "$work/debian"
 root=$work/root
