@@ -90,6 +90,16 @@ try "C++ with sanitizers: runs" "$work/consumers-all/sanitized/build/blocks"
 try "C++ with sanitizers, static" consumer sanitized all -DBUILD_SHARED_LIBS=OFF
 try "C++ with sanitizers, static: runs" "$work/consumers-all/sanitized/build/blocks"
 
+# Every operator of mbconv.hpp, with all warnings and sanitizers.
+operators() {
+  # shellcheck disable=SC2046 # a list of words
+  c++ -std=c++17 -Wall -Wextra -Wshadow -Wconversion -Werror -fsanitize=address,undefined -o "$work/operators" \
+    tests/install/operators.cc $(PKG_CONFIG_PATH=$work/prefix-all/lib/pkgconfig pkg-config --cflags --libs mbconv) \
+    -Wl,-rpath,"$work/prefix-all/lib"
+  "$work/operators"
+}
+try "C++: all operators" operators
+
 # version VERSION: whether a project that asks for it is content.
 version() {
   sed -i "s/mbconv [0-9.]* REQUIRED/mbconv $1 REQUIRED/" "$work/consumers-all/find_package/CMakeLists.txt"
