@@ -11,27 +11,32 @@ if(NOT MBCONV_BOTH_KINDS)
   list(POP_BACK MBCONV_KINDS)
 endif()
 
+# mbconv_target(RESULT NAME KIND): the target that is library NAME in this kind.
+function(mbconv_target result name kind)
+  list(GET MBCONV_KINDS 0 first)
+  if(kind STREQUAL first)
+    set(${result} ${name} PARENT_SCOPE)
+  else()
+    set(${result} ${name}_${kind} PARENT_SCOPE)
+  endif()
+endfunction()
+
 # mbconv_add_library(NAME OBJECTS files... [ON library] [LIBRARIES libraries...]): target NAME is of the first kind, the
 # other kind is NAME_static or NAME_shared. ON is another library made by this function, which users see through this one:
 # each kind is linked with its like. LIBRARIES are what only the objects need. The shared one shows mbconv_* alone.
 function(mbconv_add_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" ON "OBJECTS;LIBRARIES")
-  list(GET MBCONV_KINDS 0 first)
   foreach(kind IN LISTS MBCONV_KINDS)
-    set(suffix _${kind})
-    if(kind STREQUAL first)
-      set(suffix "")
-    endif()
-    set(target ${name}${suffix})
+    mbconv_target(target ${name} ${kind})
     string(TOUPPER ${kind} type)
     add_library(${target} ${type} ${arg_OBJECTS})
-    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} EXPORT_NAME ${name}_${kind} LINKER_LANGUAGE C
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} LINKER_LANGUAGE C
       VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
-    target_include_directories(${target} INTERFACE
-      $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
     target_link_libraries(${target} PRIVATE ${arg_LIBRARIES})
     if(arg_ON)
-      target_link_libraries(${target} PUBLIC ${arg_ON}${suffix})
+      mbconv_target(base ${arg_ON} ${kind})
+      target_link_libraries(${target} PUBLIC ${base})
     endif()
     if(kind STREQUAL shared AND NOT APPLE)
       mbconv_link_shared(${target})

@@ -251,6 +251,9 @@ headers() {
     for compiler in gcc clang; do "$compiler" -std=c99 "${strict[@]}" -Iinclude -fsyntax-only -x c "$header"; done
     for compiler in g++ clang++; do "$compiler" -std=c++17 "${strict[@]}" -Iinclude -fsyntax-only -x c++ "$header"; done
   done
+  for compiler in g++ clang++; do
+    "$compiler" -std=c++17 "${strict[@]}" -Wshadow -Wconversion -Iinclude -fsyntax-only -x c++ include/mbconv.hpp
+  done
   for header in pthreadpool openmp; do
     for compiler in gcc clang; do
       "$compiler" -std=c99 "${strict[@]}" -fopenmp -Iinclude -fsyntax-only -x c - <<< "#include <mbconv_$header.h>"
