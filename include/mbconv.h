@@ -141,7 +141,7 @@ typedef struct mbconv_options {
   size_t struct_size; /* sizeof this struct, or 0 */
   mbconv_isa isa;
   mbconv_silu silu;
-  const mbconv_allocator *allocator; /* NULL: aligned_alloc and free; the struct is copied */
+  const mbconv_allocator *allocator; /* NULL: posix_memalign and free; the struct is copied */
 } mbconv_options;
 
 /* Must call task(argument, i) exactly once for each i < count, in any order, on any threads, and return when all calls

@@ -140,7 +140,7 @@ all_parts() {
     part "networks-$isa" networks_tests_of default --isa "$isa" --require "$isa"
   done
   for preset in clang asan tsan shared no-sleef; do build "$preset"; done
-  if [[ $machine == x86_64 ]]; then build arm64; fi
+  if [[ $machine == x86_64 ]]; then build arm64-linux; build arm64-linux-clang; fi
   part asan but_small_silu asan
   part asan-networks networks_tests_of asan --budget small
   part clang but_small_silu clang
@@ -159,15 +159,20 @@ all_parts() {
   part binaries binaries default clang
 }
 
+# The oldest CPU and one of everything by gcc, one between them by Clang; `./run check arm64` does the rest.
 arm64_parts() {
-  local cpu
-  for cpu in cortex-a53 max; do
-    part "arm64-$cpu" qemu-aarch64 -cpu "$cpu" build/arm64/tests/mbconv_tests --budget small \
-      --require scalar --require neon
-    part "arm64-$cpu-networks" qemu-aarch64 -cpu "$cpu" build/arm64/tests/networks/mbconv_networks_tests \
-      --budget small --require scalar --require neon
-  done
-  part arm64-binaries python3 tests/check_binary.py build/arm64
+  arm64_tests_as cortex-a53 arm64-linux
+  arm64_tests_as max arm64-linux
+  arm64_tests_as cortex-a76 arm64-linux-clang
+  part arm64-binaries python3 tests/check_binary.py build/arm64-linux build/arm64-linux-clang
+}
+
+# arm64_tests_as CPU PRESET
+arm64_tests_as() {
+  local tests=build/$2/tests
+  part "$2-$1" qemu-aarch64 -cpu "$1" "$tests/mbconv_tests" --budget small --require scalar --require neon
+  part "$2-$1-networks" qemu-aarch64 -cpu "$1" "$tests/networks/mbconv_networks_tests" --budget small \
+    --require scalar --require neon
 }
 
 tests_of() { "build/$1/tests/mbconv_tests" "${@:2}"; }
@@ -233,7 +238,7 @@ emulated_networks() {
   local sets
   mapfile -t sets < <(native_sets)
   /usr/bin/python3 -B tests/networks/parity.py "${sets[-1]}=build/default/cli/mbconv" \
-    "neon=qemu-aarch64 -cpu cortex-a53 build/arm64/cli/mbconv" --small --threads
+    "neon=qemu-aarch64 -cpu cortex-a53 build/arm64-linux/cli/mbconv" --small --threads
 }
 
 binaries() {

@@ -3,6 +3,7 @@
 
 /* From the parts to the whole; the long SiLU sweep last. */
 const struct test_suite test_suites[] = {
+    {"format", test_format},
     {"dispatch", test_dispatch},
     {"pointwise", test_pointwise},
     {"gemv", test_gemv},
