@@ -27,8 +27,10 @@ static mbconv_status check(const mbconv_depthwise_desc *desc, struct mbconv_shap
       .kernel = desc->kernel,
       .stride = desc->stride,
   };
+  mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status != MBCONV_OK) return status;
   if (desc->channels == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "channels is 0");
-  mbconv_status status = mbconv_shape_check(shape, &desc->pad, error);
+  status = mbconv_shape_check(shape, &desc->pad, error);
   if (status == MBCONV_OK) status = mbconv_activation_check(desc->activation, "activation", error);
   if (status != MBCONV_OK) return status;
   bool overflow = desc->channels > PTRDIFF_MAX / 64;

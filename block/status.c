@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "struct_size.h"
+
 const char *mbconv_status_string(mbconv_status status) {
   switch (status) {
     case MBCONV_OK: return "ok";
@@ -28,6 +30,13 @@ mbconv_status mbconv_fail(mbconv_error *error, mbconv_status status, const char 
     error->status = status;
   }
   return status;
+}
+
+mbconv_status mbconv_struct_check(const size_t *struct_size, size_t known, const char *name, mbconv_error *error) {
+  if (mbconv_struct_fits(struct_size, known)) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
+                     "%s: struct_size is %zu, neither 0 nor %zu, or fields that this library does not know are set",
+                     name, *struct_size, known);
 }
 
 mbconv_status mbconv_succeed(mbconv_error *error) {

@@ -205,6 +205,10 @@ mbconv_status mbconv_select(mbconv_isa isa, mbconv_silu silu, const char *env_is
 
 mbconv_status mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels, mbconv_silu *silu,
                             mbconv_error *error) {
+  if (options) {
+    const mbconv_status status = mbconv_struct_check(&options->struct_size, sizeof *options, "options", error);
+    if (status != MBCONV_OK) return status;
+  }
   struct mbconv_cpu cpu;
   mbconv_cpu_detect(&cpu);
   return mbconv_select(options ? options->isa : MBCONV_ISA_AUTO, options ? options->silu : MBCONV_SILU_AUTO,

@@ -41,6 +41,9 @@
  *   Errors      Every function that can fail returns a status and, if the caller gives it an mbconv_error, says exactly
  *               what was wrong. On failure nothing is written to outputs (a create leaves *out NULL) and nothing leaks.
  *   Structs     A zeroed field means the default. Always initialise (`= {0}` or designated initialisers).
+ *   Versions    A struct that may grow begins with struct_size: its sizeof, or 0 for the size it had in version 0.1. A
+ *               library that is older than the header refuses fields that it does not know, unless they are zero. All
+ *               other structs stay as they are.
  */
 #ifndef MBCONV_H
 #define MBCONV_H
@@ -133,6 +136,7 @@ typedef struct mbconv_allocator {
 /* How an object is made; NULL stands for all defaults. A set or variant that cannot be had is an error, never replaced
  * by another. The parameter beats the environment. */
 typedef struct mbconv_options {
+  size_t struct_size; /* sizeof this struct, or 0 */
   mbconv_isa isa;
   mbconv_silu silu;
   const mbconv_allocator *allocator; /* NULL: aligned_alloc and free; the struct is copied */
@@ -202,6 +206,7 @@ typedef struct mbconv_pad {
 
 /* y[p][o] = act(bias[o] + sum over i of w[o][i] * x[p][i]  (+ residual[p][o])): one FMA chain, i ascending. */
 typedef struct mbconv_pointwise_desc {
+  size_t struct_size;               /* sizeof this struct, or 0 */
   size_t in_channels, out_channels; /* >= 1 */
   mbconv_conv conv;                 /* weight [out][in] */
   mbconv_activation_kind activation;
@@ -227,6 +232,7 @@ MBCONV_API void mbconv_pointwise_destroy(mbconv_pointwise *pointwise); /* NULL i
 /* NHWC. One FMA chain per output from the bias, taps row by row; taps outside the image are multiplied as +0.
  * The output has (height + top + bottom - kernel) / stride + 1 rows, and columns likewise. */
 typedef struct mbconv_depthwise_desc {
+  size_t struct_size;             /* sizeof this struct, or 0 */
   size_t height, width, channels; /* of the input, >= 1 */
   size_t kernel;                  /* 3, 5 or 7 */
   size_t stride;                  /* 1 or 2 */
@@ -257,6 +263,7 @@ MBCONV_API void mbconv_depthwise_destroy(mbconv_depthwise *depthwise);
  * are multiplied as +0. Then the residual is added, then the activation applied. The output has (height + top + bottom
  * - kernel) / stride + 1 rows, and columns likewise; it is NHWC, whatever the input is. */
 typedef struct mbconv_convolution_desc {
+  size_t struct_size;               /* sizeof this struct, or 0 */
   size_t height, width;             /* of the input, >= 1 */
   size_t in_channels, out_channels; /* >= 1 */
   size_t kernel;                    /* 1 .. 7 */
@@ -290,6 +297,7 @@ MBCONV_API void mbconv_convolution_destroy(mbconv_convolution *convolution);
 /* The mean of each channel of an image: per row a sum left to right from +0, the rows' sums added top to bottom, times
  * the rounded 1 / (height * width). */
 typedef struct mbconv_global_pool_desc {
+  size_t struct_size;             /* sizeof this struct, or 0 */
   size_t height, width, channels; /* >= 1 */
 } mbconv_global_pool_desc;
 
@@ -337,6 +345,7 @@ typedef enum mbconv_residual {
 
 /* The inverted bottleneck of Sandler et al. 2018 (MobileNetV2) and Tan and Le 2019 (EfficientNet). */
 typedef struct mbconv_block_desc {
+  size_t struct_size;   /* sizeof this struct, or 0 */
   size_t height, width; /* of the input image, >= 1 */
   size_t in_channels, expanded_channels, out_channels;
   const mbconv_conv *expand;    /* [expanded][in]; NULL: no expand, then expanded_channels must equal in_channels */

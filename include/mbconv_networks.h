@@ -10,12 +10,13 @@
  *       mbconv_network *network;
  *       mbconv_error error;
  *       if (count < 2 || mbconv_network_load(words[1], NULL, &network, &error) != MBCONV_OK) return 1;
- *       const mbconv_network_info info = mbconv_network_info_of(network);
+ *       const mbconv_network_info *info = mbconv_network_info_of(network);
  *       const size_t bytes = mbconv_network_arena_size(network, 1);
- *       float *x = calloc(info.height * info.width * info.channels, sizeof *x), *y = calloc(info.outputs, sizeof *y);
+ *       float *x = calloc(info->height * info->width * info->channels, sizeof *x);
+ *       float *y = calloc(info->outputs, sizeof *y);
  *       void *arena = malloc(bytes);
  *       mbconv_network_run(network, 1, x, y, arena, bytes, NULL, &error);
- *       printf("%s: %g\n", info.name, y[0]);
+ *       printf("%s: %g\n", info->name, y[0]);
  *       mbconv_network_destroy(network);
  *     }
  *
@@ -48,6 +49,7 @@ typedef struct mbconv_network mbconv_network;
 
 /* How a network is made; NULL stands for all defaults. */
 typedef struct mbconv_network_options {
+  size_t struct_size;            /* sizeof this struct, or 0: see mbconv.h */
   const mbconv_options *kernels; /* instruction set, SiLU variant, allocator; NULL for the defaults */
   size_t height, width;          /* of the images; both 0 for the size that the network was made for */
   mbconv_layout layout;          /* of the images. Single blocks are NHWC only; their output is NHWC, too */
@@ -91,7 +93,8 @@ typedef struct mbconv_network_info {
   mbconv_counts counts;
 } mbconv_network_info;
 
-MBCONV_API mbconv_network_info mbconv_network_info_of(const mbconv_network *network);
+/* What the network is; lives as long as the network. Later versions may append fields. */
+MBCONV_API const mbconv_network_info *mbconv_network_info_of(const mbconv_network *network);
 MBCONV_API void mbconv_network_destroy(mbconv_network *network);
 
 /* ---- Run --------------------------------------------------------------------------------------------------------- */
@@ -121,8 +124,8 @@ typedef struct mbconv_layer_info {
   mbconv_counts counts;
 } mbconv_layer_info;
 
-/* Of layer `index` < layers. */
-MBCONV_API mbconv_layer_info mbconv_network_layer(const mbconv_network *network, size_t index);
+/* Of layer `index` < layers; lives as long as the network. Later versions may append fields. */
+MBCONV_API const mbconv_layer_info *mbconv_network_layer(const mbconv_network *network, size_t index);
 
 /* ---- Logits ------------------------------------------------------------------------------------------------------ */
 
