@@ -20,8 +20,15 @@ class Error(Structure):
     _fields_ = [("status", c_int), ("message", c_char * 252)]
 
 
-class Options(Structure):
-    _fields_ = [("isa", c_int), ("silu", c_int), ("allocator", c_void_p)]
+class Versioned(Structure):
+    """Begins with its own size. Made of its other fields by name."""
+
+    def __init__(self, **fields):
+        super().__init__(struct_size=ctypes.sizeof(self), **fields)
+
+
+class Options(Versioned):
+    _fields_ = [("struct_size", c_size_t), ("isa", c_int), ("silu", c_int), ("allocator", c_void_p)]
 
 
 class Threads(Structure):
@@ -44,12 +51,17 @@ class Pad(Structure):
     _fields_ = [("top", c_size_t), ("left", c_size_t), ("bottom", c_size_t), ("right", c_size_t)]
 
 
-class PointwiseDesc(Structure):
-    _fields_ = [("in_channels", c_size_t), ("out_channels", c_size_t), ("conv", Conv), ("activation", c_int)]
-
-
-class ConvolutionDesc(Structure):
+class PointwiseDesc(Versioned):
     _fields_ = [
+        *[(name, c_size_t) for name in ("struct_size", "in_channels", "out_channels")],
+        ("conv", Conv),
+        ("activation", c_int),
+    ]
+
+
+class ConvolutionDesc(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
         *[(name, c_size_t) for name in ("height", "width", "in_channels", "out_channels", "kernel", "stride")],
         ("pad", Pad),
         ("conv", Conv),
@@ -62,8 +74,9 @@ class SqueezeExcite(Structure):
     _fields_ = [("width", c_size_t), ("reduce", Conv), ("expand", Conv), ("inner", c_int), ("gate", c_int)]
 
 
-class BlockDesc(Structure):
+class BlockDesc(Versioned):
     _fields_ = [
+        ("struct_size", c_size_t),
         *[(name, c_size_t) for name in ("height", "width", "in_channels", "expanded_channels", "out_channels")],
         *[(name, POINTER(Conv)) for name in ("expand", "depthwise", "project")],
         ("squeeze_excite", POINTER(SqueezeExcite)),

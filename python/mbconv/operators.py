@@ -108,7 +108,7 @@ class _Operator:
     _noun: str
 
     def _create(self, desc, isa, silu):
-        options = _native.Options(_number(_native.ISAS, isa, "isa"), _number(_native.SILUS, silu, "silu"))
+        options = _native.Options(isa=_number(_native.ISAS, isa, "isa"), silu=_number(_native.SILUS, silu, "silu"))
         handle = ctypes.c_void_p()
         status = getattr(library, f"mbconv_{self._noun}_create")(desc, options, handle, own.error)
         _native.check(status, own.error)
@@ -271,8 +271,10 @@ class Pointwise(_Operator):
     def __init__(self, *, conv, activation="none", isa="auto", silu="auto"):
         outputs, inputs = _size(conv.weight, "conv.weight", (2, 4))[:2]
         structs = _Structs()
-        desc = _native.PointwiseDesc(inputs, outputs, structs.conv(conv, "conv", (outputs, inputs, 1, 1)),
-                                      _activation(activation))  # fmt: skip
+        desc = _native.PointwiseDesc(
+            in_channels=inputs, out_channels=outputs, conv=structs.conv(conv, "conv", (outputs, inputs, 1, 1)),
+            activation=_activation(activation),
+        )  # fmt: skip
         self._create(desc, isa, silu)
         self._inputs, self._outputs = inputs, outputs
 
