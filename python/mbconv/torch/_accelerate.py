@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from . import _cache
-from ._modules import fuse, skip, undo
+from ._modules import Call, fuse, skip, undo
 from ._recognise import BlockParts, ConvolutionParts, Unfit, family_of
 
 # Stems and heads: a Sequential of torchvision's, and neighbours in timm's networks.
@@ -94,9 +94,9 @@ def accelerate(model, convolutions=True):
 def restore(model):
     """Undoes `accelerate`, in place, and returns the model."""
     for module in list(model.modules()):
-        parts = undo(module)
-        if parts:
-            _cache.forget(parts.tensors())
+        call = undo(module)
+        if call:
+            _cache.forget(call.tensors())
         vars(module).pop(REPORT, None)
     return model
 
@@ -116,7 +116,7 @@ class Candidate:
 
     def replace(self):
         if self.parts:
-            fuse(self.module, self.parts)
+            fuse(self.module, Call(self.parts))
             if self.neighbour is not None:
                 skip(self.neighbour)
 
@@ -188,11 +188,11 @@ def _check_result(modules, parts):
     try:
         for module in modules:
             expected = type(module).forward(module, expected)
-        y = parts(x)
+        y = Call(parts)(x)
     except (RuntimeError, ValueError, TypeError) as error:
         raise Unfit(f"it cannot be tried: {error}") from error
     finally:
-        _cache.forget(parts.tensors())
+        _cache.forget(Call(parts).tensors())
     if y.shape != expected.shape:
         raise Unfit(f"it computes something else: an output of {tuple(expected.shape)} instead of {tuple(y.shape)}")
     scale = expected[expected.isfinite()].abs().max() if expected.isfinite().any() else 1.0

@@ -5,9 +5,80 @@ only its class changes, to one derived from its own, as torch.nn.utils.parametri
 
 import functools
 
-from ._operators import refuse_gradient
+import torch
 
-PARTS = "_mbconv_parts"
+from ._operators import prepared_block, prepared_convolution, refuse_gradient
+from ._recognise import BlockParts
+
+CALL = "_mbconv_call"  # the attribute of a module that computes with mbconv
+MOST_PREPARED = 16  # shapes and strides of inputs, for each module
+
+
+class Call:
+    """A call of an operator with a module's parameters. Where nobody watches, it is not made through PyTorch, which would
+    take some 20 us more for the parameters: what was prepared for such an input before is simply run, if the parameters
+    are still the same tensors in the same version."""
+
+    def __init__(self, parts):
+        self.parts = parts
+        self._prepared = {}
+
+    def __call__(self, x):
+        if _is_watched(x):
+            return self._operator()(x, *self.parts.arguments())
+        key = (x.shape, x.stride(), x.dtype, x.is_cpu)
+        run, tensors, versions = self._prepared.get(key, _NOTHING)
+        now = self.tensors()
+        if run is None or any(a is not b for a, b in zip(now, tensors)) or _versions(now) != versions:
+            if len(self._prepared) >= MOST_PREPARED:
+                self._prepared.clear()
+            prepare = prepared_block if isinstance(self.parts, BlockParts) else prepared_convolution
+            run = prepare(x, *self.parts.arguments())
+            self._prepared[key] = run, now, _versions(now)
+        return run(x)
+
+    def _operator(self):
+        return torch.ops.mbconv.block if isinstance(self.parts, BlockParts) else torch.ops.mbconv.convolution
+
+    def tensors(self):
+        return [tensor for layer in self.parts.layers if layer for tensor in layer.tensors()]
+
+    def __getstate__(self):
+        return {"parts": self.parts, "_prepared": {}}
+
+
+_NOTHING = (None, (), None)
+
+
+def _versions(tensors):
+    """PyTorch raises a tensor's version whenever it writes to it; those made in inference mode have none."""
+    try:
+        return [tensor._version for tensor in tensors]
+    except RuntimeError:
+        return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
+
+
+def _is_watched(x):
+    """Whether something wants to see which operators are called: tracing, compilation, a mode, a profiler."""
+    return type(x) is not torch.Tensor or _is_compiling() or any([watches() for watches in _WATCHERS])
+
+
+_is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
+_functorch = getattr(torch._C, "_functorch", None)
+_WATCHERS = [
+    getattr(owner, name)
+    for owner, name in (
+        (torch._C, "_get_tracing_state"),
+        (torch._C, "_len_torch_dispatch_stack"),
+        (torch._C, "_len_torch_function_stack"),
+        (_functorch, "peek_interpreter_stack"),
+        (torch._C._autograd, "_profiler_enabled"),
+    )
+    if hasattr(owner, name)
+]
+
+
+# ---- Classes -------------------------------------------------------------------------------------------------------
 
 
 class _Derived:
@@ -18,8 +89,6 @@ class _Derived:
 
 
 class Fused(_Derived):
-    """Computes by what is in its attribute PARTS."""
-
     def forward(self, x):
         if self.training:
             raise RuntimeError(
@@ -27,7 +96,7 @@ class Fused(_Derived):
                 "call model.eval(), or mbconv.torch.restore(model) to train it"
             )
         refuse_gradient(x)
-        return self._mbconv_parts(x)
+        return self._mbconv_call(x)
 
 
 class Skipped(_Derived):
@@ -37,8 +106,8 @@ class Skipped(_Derived):
         return x
 
 
-def fuse(module, parts):
-    setattr(module, PARTS, parts)
+def fuse(module, call):
+    setattr(module, CALL, call)
     module.__class__ = _class(Fused, type(module))
 
 
@@ -47,10 +116,10 @@ def skip(module):
 
 
 def undo(module):
-    """Makes a module what it was. Returns the parts of a fused one."""
+    """Makes a module what it was. Returns the call of a fused one."""
     if isinstance(module, _Derived):
         module.__class__ = type(module).__bases__[1]
-    return vars(module).pop(PARTS, None)
+    return vars(module).pop(CALL, None)
 
 
 @functools.lru_cache(maxsize=None)

@@ -2,9 +2,9 @@
 """torch.ops.mbconv.block and torch.ops.mbconv.convolution: functions of tensors, which tracing, export and compilation
 see as such.
 
-A layer's parameters are a list: [weight, bias, gamma, beta, mean, variance], absent ones None; [weight, bias] without
-batch normalisation; [] for no such layer. `activations` of a block are that after expand and depthwise, that between the
-layers of the squeeze-excite, and its gate. `pad` is top, left, bottom, right, or empty for TensorFlow's SAME.
+A layer is the list of its tensors: weight, [bias], [[gamma, beta], mean, variance]. How many there are tells which; none at
+all: no such layer. `pad` is top, left, bottom, right, or empty for TensorFlow's SAME. `inner` is the activation between
+the layers of the squeeze-excite.
 """
 
 import torch
@@ -15,11 +15,11 @@ from ._threads import threads
 
 library = torch.library.Library("mbconv", "DEF")
 library.define(
-    "block(Tensor x, Tensor?[] expand, Tensor?[] depthwise, Tensor?[] project, Tensor?[] reduce, Tensor?[] excite, "
-    "float[] epsilons, str[] activations, int stride, int[] pad, bool residual) -> Tensor"
+    "block(Tensor x, Tensor[] expand, Tensor[] depthwise, Tensor[] project, Tensor[] reduce, Tensor[] excite, "
+    "float[] epsilons, str activation, str inner, str gate, int stride, int[] pad, bool residual) -> Tensor"
 )
 library.define(
-    "convolution(Tensor x, Tensor?[] conv, float epsilon, str activation, int stride, int[] pad) -> Tensor"
+    "convolution(Tensor x, Tensor[] conv, float epsilon, str activation, int stride, int[] pad) -> Tensor"
 )
 
 
@@ -34,31 +34,26 @@ def refuse_gradient(x):
 # ---- Blocks --------------------------------------------------------------------------------------------------------
 
 
-def _block(x, expand, depthwise, project, reduce, excite, epsilons, activations, stride, pad, residual):
-    layout = _checked_layout(x, (expand or depthwise)[0], depthwise_input=not expand)
-    batch, _, height, width = x.shape
-    tensors = [tensor for part in (expand, depthwise, project, reduce, excite) for tensor in part if tensor is not None]
+def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad, residual):
+    layout = _checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
+    height, width = x.shape[2:]
 
     def make():
-        squeeze = None
-        if reduce:
-            squeeze = SqueezeExcite(_conv(reduce), _conv(excite), activations[1], activations[2])
+        squeeze = SqueezeExcite(_conv(reduce), _conv(excite), inner, gate) if reduce else None
         return Block(
             height, width, expand=_conv(expand, epsilons[0]), depthwise=_conv(depthwise, epsilons[1]),
             project=_conv(project, epsilons[2]), squeeze_excite=squeeze, stride=stride,
-            pad=_pads(pad, height, width, depthwise[0].shape[2], stride), activation=activations[0],
+            pad=_pads(pad, height, width, depthwise[0].shape[2], stride), activation=activation,
             residual=residual, layout=layout,
         )  # fmt: skip
 
-    key = (height, width, layout, stride, residual, *pad, *epsilons, *activations)
-    block = _cache.operator(tensors, key, make)
-    y = torch.empty(_output_shape(x, depthwise[0], project[0], stride, pad), memory_format=_FORMATS[layout])
-    block.run_at(batch, x.data_ptr(), y.data_ptr(), threads(torch.get_num_threads()))
-    return y
+    key = (height, width, layout, stride, residual, *pad, *epsilons, activation, inner, gate)
+    block = _cache.operator([*expand, *depthwise, *project, *reduce, *excite], key, make)
+    return Prepared(block, _output_shape(x, depthwise[0], project[0], stride, pad), _FORMATS[layout])
 
 
-def _block_meta(x, expand, depthwise, project, reduce, excite, epsilons, activations, stride, pad, residual):
-    layout = _checked_layout(x, (expand or depthwise)[0], depthwise_input=not expand)
+def _block_meta(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad, residual):
+    layout = _checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
     shape = _output_shape(x, depthwise[0], project[0], stride, pad)
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_FORMATS[layout])
 
@@ -66,9 +61,9 @@ def _block_meta(x, expand, depthwise, project, reduce, excite, epsilons, activat
 # ---- Convolutions --------------------------------------------------------------------------------------------------
 
 
-def _convolution(x, conv, epsilon, activation, stride, pad):
+def prepared_convolution(x, conv, epsilon, activation, stride, pad):
     layout = _checked_layout(x, conv[0])
-    batch, _, height, width = x.shape
+    height, width = x.shape[2:]
 
     def make():
         return Convolution(
@@ -76,11 +71,8 @@ def _convolution(x, conv, epsilon, activation, stride, pad):
             pad=_pads(pad, height, width, conv[0].shape[2], stride),
         )  # fmt: skip
 
-    key = (height, width, layout, stride, activation, epsilon, *pad)
-    convolution = _cache.operator([tensor for tensor in conv if tensor is not None], key, make)
-    y = torch.empty(_output_shape(x, conv[0], conv[0], stride, pad), memory_format=torch.channels_last)
-    convolution.run_at(batch, x.data_ptr(), y.data_ptr(), threads(torch.get_num_threads()))
-    return y
+    convolution = _cache.operator(conv, (height, width, layout, stride, activation, epsilon, *pad), make)
+    return Prepared(convolution, _output_shape(x, conv[0], conv[0], stride, pad), torch.channels_last)
 
 
 def _convolution_meta(x, conv, epsilon, activation, stride, pad):
@@ -91,15 +83,28 @@ def _convolution_meta(x, conv, epsilon, activation, stride, pad):
 
 # ---- What both share -----------------------------------------------------------------------------------------------
 
+
+class Prepared:
+    """All that is left is to run, on inputs of one shape and memory format."""
+
+    def __init__(self, operator, shape, memory_format):
+        self._run, self._shape, self._format = operator.run_at, shape, memory_format
+
+    def __call__(self, x):
+        y = torch.empty(self._shape, dtype=torch.float32, device="cpu", memory_format=self._format)
+        self._run(self._shape[0], x.data_ptr(), y.data_ptr(), threads(torch.get_num_threads()))
+        return y
+
+
 _FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 
 
-def _checked_layout(x, weight, depthwise_input=False):
+def _checked_layout(x, weight, is_depthwise=False):
     """The layout of an input that is as it has to be."""
     refuse_gradient(x)
     if x.dtype != torch.float32:
         raise TypeError(f"mbconv computes float32, and its input is {x.dtype}")
-    channels = weight.shape[0 if depthwise_input else 1]
+    channels = weight.shape[0 if is_depthwise else 1]
     if x.dim() != 4 or x.shape[1] != channels:
         raise ValueError(f"the input has the shape {tuple(x.shape)}, not (batch, {channels}, height, width)")
     if x.device != weight.device:
@@ -132,19 +137,22 @@ def _pads(pad, height, width, kernel, stride):
     return rows // 2, columns // 2, rows - rows // 2, columns - columns // 2
 
 
-def _conv(part, epsilon=0.0):
-    if not part:
+def _conv(tensors, epsilon=0.0):
+    if not tensors:
         return None
-    arrays = [None if tensor is None else tensor.detach().numpy() for tensor in part]
-    weight, bias = arrays[:2]
-    if len(arrays) == 2:
+    weight, *others = [tensor.detach().numpy() for tensor in tensors]
+    bias = others.pop(0) if len(others) % 2 else None
+    if not others:
         return Conv(weight, bias)
-    gamma, beta, mean, variance = arrays[2:]
-    return Conv(weight, bias, BatchNorm(mean, variance, gamma, beta, epsilon))
+    *affine, mean, variance = others
+    return Conv(weight, bias, BatchNorm(mean, variance, *affine, epsilon=epsilon))
 
 
-for _name, _kernel, _meta in (("block", _block, _block_meta), ("convolution", _convolution, _convolution_meta)):
-    library.impl(_name, _kernel, "CPU")
+for _name, _prepared, _meta in (
+    ("block", prepared_block, _block_meta),
+    ("convolution", prepared_convolution, _convolution_meta),
+):
+    library.impl(_name, lambda x, *arguments, _prepared=_prepared: _prepared(x, *arguments)(x), "CPU")
     library.impl(_name, _meta, "Meta")
     if hasattr(torch.library, "fallthrough_kernel"):  # PyTorch before 2.1 falls through by itself
         library.impl(_name, torch.library.fallthrough_kernel, "Autograd")

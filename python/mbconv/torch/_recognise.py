@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""From modules to calls of the operators.
+"""From modules to the arguments of the operators.
 
 A block is recognised by its attributes: how torchvision, timm and a plain module name the parts of an MBConv is in
 FAMILIES. Its layers, one after the other, are then read as convolution, normalisation, activation, whatever they are
 nested in. What does not fit raises Unfit, with the reason.
 """
 
-import torch
 from torch import nn
-
-from . import _operators  # pylint: disable=unused-import # defines torch.ops.mbconv
 
 ACTIVATIONS = {
     "Identity": "none", "ReLU": "relu", "ReLU6": "relu6", "SiLU": "silu", "Swish": "silu", "Sigmoid": "sigmoid",
@@ -94,7 +91,8 @@ class Layer:
             self._places += [(norm._buffers, "running_mean"), (norm._buffers, "running_var")]
 
     def tensors(self):
-        return [place[name] for place, name in self._places]
+        """As the operators take them."""
+        return [place[name] for place, name in self._places if place[name] is not None]
 
     @property
     def pad(self):
@@ -114,6 +112,10 @@ class Layer:
     def is_depthwise(self):
         return self.conv.groups == self.conv.in_channels == self.conv.out_channels
 
+    def __str__(self):
+        kind = "depthwise" if self.is_depthwise and self.kernel > 1 else "convolution"
+        return f"{kind} {self.kernel}x{self.kernel}"
+
 
 class SqueezeExcite:
     """Two layers without normalisation, told by torchvision's names or timm's."""
@@ -127,6 +129,9 @@ class SqueezeExcite:
         self.inner, self.gate = _activation(inner), _activation(gate)
         if not (self.reduce.is_pointwise and self.expand.is_pointwise):
             raise Unfit("a squeeze-excite of other than 1x1 convolutions")
+
+    def __str__(self):
+        return "squeeze-excite"
 
     @staticmethod
     def fits(module):
@@ -181,7 +186,7 @@ def _leaves(modules):
 
 
 class BlockParts:
-    """A module of one of the families, as a call of torch.ops.mbconv.block."""
+    """A module of one of the families, as arguments of torch.ops.mbconv.block."""
 
     def __init__(self, module, take_apart):
         modules, residual = take_apart(module)
@@ -193,13 +198,14 @@ class BlockParts:
         self.expand, (self.depthwise, self.project) = convs[0] if len(convs) == 3 else None, convs[-2:]
         self.squeeze, self.residual = squeezes[0] if squeezes else None, bool(residual)
         self._check()
+        self.kernel, self.stride, self.pad = self.depthwise.kernel, self.depthwise.stride, list(self.depthwise.pad)
+        self.inputs = (self.expand or self.depthwise).conv.in_channels
+        self.layers = [self.expand, self.depthwise, self.project, None, None]  # as the operator takes them
         self.activations = [self.depthwise.activation, "none", "none"]
-        self._layers = [self.expand, self.depthwise, self.project, None, None]  # as the operator takes them
         if self.squeeze:
+            self.layers[3:] = self.squeeze.reduce, self.squeeze.expand
             self.activations[1:] = self.squeeze.inner, self.squeeze.gate
-            self._layers[3:] = self.squeeze.reduce, self.squeeze.expand
-        self.epsilons = [layer.epsilon if layer else 0.0 for layer in self._layers[:3]]
-        self.stride, self.pad = self.depthwise.stride, list(self.depthwise.pad)
+        self.epsilons = [layer.epsilon if layer else 0.0 for layer in self.layers[:3]]
 
     def _check(self):
         depthwise = self.depthwise
@@ -218,22 +224,9 @@ class BlockParts:
         if self.expand and self.expand.activation != depthwise.activation:
             raise Unfit(f"{self.expand.activation} after expand, but {depthwise.activation} after depthwise")
 
-    @property
-    def kernel(self):
-        return self.depthwise.kernel
-
-    @property
-    def inputs(self):
-        return (self.expand or self.depthwise).conv.in_channels
-
-    def tensors(self):
-        return [tensor for layer in self._layers if layer for tensor in layer.tensors() if tensor is not None]
-
-    def __call__(self, x):
-        layers = [layer.tensors() if layer else [] for layer in self._layers]
-        return torch.ops.mbconv.block(
-            x, *layers, self.epsilons, self.activations, self.stride, self.pad, self.residual
-        )
+    def arguments(self):
+        tensors = [layer.tensors() if layer else [] for layer in self.layers]
+        return *tensors, self.epsilons, *self.activations, self.stride, self.pad, self.residual
 
     def __str__(self):
         kernel, expanded, outputs = self.kernel, self.depthwise.conv.out_channels, self.project.conv.out_channels
@@ -246,49 +239,30 @@ class BlockParts:
 
 
 class ConvolutionParts:
-    """A convolution with its normalisation and activation, as a call of torch.ops.mbconv.convolution."""
+    """A convolution with its normalisation and activation, as arguments of torch.ops.mbconv.convolution."""
 
     def __init__(self, *modules):
-        layers = layers_of(modules)
-        if len(layers) != 1 or not isinstance(layers[0], Layer):
-            raise Unfit(f"not one convolution, but {_order(layers)}")
-        self.layer = layer = layers[0]
+        self.layers = layers_of(modules)
+        if len(self.layers) != 1 or not isinstance(self.layers[0], Layer):
+            raise Unfit(f"not one convolution, but {_order(self.layers)}")
+        layer = self.layers[0]
         if layer.conv.groups != 1:
             raise Unfit(f"a convolution of {layer.conv.groups} groups")
         if layer.kernel > 7 or layer.stride not in (1, 2):
             raise Unfit(f"a convolution {layer.kernel}x{layer.kernel}/{layer.stride}: up to 7x7/2 are supported")
-        self.pad = list(layer.pad)
-        if max(self.pad, default=0) >= layer.kernel:
-            raise Unfit(f"padding {self.pad} as large as the kernel")
+        if max(layer.pad, default=0) >= layer.kernel:
+            raise Unfit(f"padding {layer.pad} as large as the kernel")
+        self.kernel, self.stride, self.pad = layer.kernel, layer.stride, list(layer.pad)
+        self.inputs, self.outputs = layer.conv.in_channels, layer.conv.out_channels
 
-    @property
-    def kernel(self):
-        return self.layer.kernel
-
-    @property
-    def inputs(self):
-        return self.layer.conv.in_channels
-
-    def tensors(self):
-        return [tensor for tensor in self.layer.tensors() if tensor is not None]
-
-    def __call__(self, x):
-        layer = self.layer
-        return torch.ops.mbconv.convolution(
-            x, layer.tensors(), layer.epsilon, layer.activation, layer.stride, self.pad
-        )
+    def arguments(self):
+        layer = self.layers[0]
+        return layer.tensors(), layer.epsilon, layer.activation, self.stride, self.pad
 
     def __str__(self):
-        layer, outputs = self.layer, self.layer.conv.out_channels
-        return f"convolution {self.kernel}x{self.kernel}/{layer.stride} {self.inputs}-{outputs} {layer.activation}"
+        activation = self.layers[0].activation
+        return f"convolution {self.kernel}x{self.kernel}/{self.stride} {self.inputs}-{self.outputs} {activation}"
 
 
 def _order(layers):
-    return ", ".join(_name(layer) for layer in layers) or "nothing"
-
-
-def _name(layer):
-    if isinstance(layer, SqueezeExcite):
-        return "squeeze-excite"
-    kind = "depthwise" if layer.is_depthwise and layer.kernel > 1 else "convolution"
-    return f"{kind} {layer.kernel}x{layer.kernel}"
+    return ", ".join(map(str, layers)) or "nothing"
