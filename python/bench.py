@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""How much faster networks of torchvision are with mbconv.torch.accelerate: against PyTorch eager, frozen
+"""How much faster torchvision's networks are with mbconv.torch.accelerate: against PyTorch eager, frozen
 (torch.jit.freeze) and optimised (torch.jit.optimize_for_inference), in both memory formats, on 1 and 2 threads.
 
     python3 python/bench.py [--networks NAME,...] [--threads N,...] [--seconds S] [--require RATIO]
 
-One image of 224x224. The contenders run by turns, as in ../bench/compare; one thread is timed by its CPU clock, several by
-the wall clock. Stock PyTorch of Debian computes with whatever libblas.so.3 is: libopenblas0-pthread makes it fast.
+One image of 224x224. The contenders run by turns, as in ../bench/compare; one thread is timed by its CPU clock, several
+by the wall clock. Debian's PyTorch computes with whatever libblas.so.3 is: libopenblas0-pthread makes it fast.
 """
 
 import argparse
@@ -90,8 +90,8 @@ def main():
                 ms = {key: 1e-3 * time.us_min for key, time in times.items()}
                 ratio = min(ms["eager"], ms["frozen"], ms["optimised"]) / ms["mbconv"]
                 slowest = min(slowest, ratio)
-                print(f"{name:16} {threads} {format_name:15}{ms['eager']:9.2f}{ms['frozen']:9.2f}{ms['optimised']:11.2f}"
-                      f"{ms['mbconv']:9.2f}{ratio:16.2f}", flush=True)  # fmt: skip
+                print(f"{name:16} {threads} {format_name:15}{ms['eager']:9.2f}{ms['frozen']:9.2f}"
+                      f"{ms['optimised']:11.2f}{ms['mbconv']:9.2f}{ratio:16.2f}", flush=True)  # fmt: skip
     if arguments.require and slowest < arguments.require:
         sys.exit(f"bench: {slowest:.2f} is less than {arguments.require}")
 

@@ -40,7 +40,7 @@ class Info(Structure):
 
 
 class BatchNorm(Structure):
-    _fields_ = [("gamma", c_void_p), ("beta", c_void_p), ("mean", c_void_p), ("variance", c_void_p), ("epsilon", c_float)]
+    _fields_ = [*[(name, c_void_p) for name in ("gamma", "beta", "mean", "variance")], ("epsilon", c_float)]
 
 
 class Conv(Structure):

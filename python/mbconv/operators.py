@@ -51,12 +51,18 @@ class _Structs:
 
     def conv(self, conv, name, shape):
         """`shape`: of the weights."""
-        norm, channels = conv.batch_norm, (shape[0],)
-        made = _native.Conv(self.address(conv.weight, f"{name}.weight", shape), self._vector(conv, name, "bias", channels))
+        norm, channels = conv.batch_norm, shape[:1]
+        made = _native.Conv(self.address(conv.weight, f"{name}.weight", shape))
+        if conv.bias is not None:
+            made.bias = self.address(conv.bias, f"{name}.bias", channels)
         if norm is not None:
-            vectors = [self._vector(norm, f"{name}.batch_norm", key, channels) for key in ("gamma", "beta")]
-            vectors += [self.address(getattr(norm, key), f"{name}.batch_norm.{key}", channels) for key in ("mean", "variance")]
-            made.batch_norm = self.pointer(_native.BatchNorm(*vectors, norm.epsilon))
+            vectors = {key: getattr(norm, key) for key in ("gamma", "beta", "mean", "variance")}
+            addresses = {
+                key: self.address(vector, f"{name}.batch_norm.{key}", channels)
+                for key, vector in vectors.items()
+                if vector is not None or key in ("mean", "variance")
+            }
+            made.batch_norm = self.pointer(_native.BatchNorm(epsilon=norm.epsilon, **addresses))
         return made
 
     def pointer(self, struct):
@@ -67,14 +73,10 @@ class _Structs:
         array = np.asarray(array)
         if array.dtype != np.float32:
             raise TypeError(f"{name} is {array.dtype}, not float32")
-        if array.size != np.prod(shape, dtype=np.int64) or array.shape[: len(shape)] != shape[: array.ndim]:
+        if array.shape not in (shape, shape[:2]) or array.size != np.prod(shape, dtype=np.int64):
             raise ValueError(f"{name} has the shape {array.shape}, not {shape}")
         self._kept.append(np.ascontiguousarray(array))
         return _address(self._kept[-1])
-
-    def _vector(self, owner, name, key, shape):
-        array = getattr(owner, key)
-        return None if array is None else self.address(array, f"{name}.{key}", shape)
 
 
 def _number(names, name, what):
@@ -89,7 +91,8 @@ def _activation(name, what="activation"):
 
 def _pad(pad, kernel):
     pad = kernel // 2 if pad is None else pad
-    return _native.Pad(*((pad,) * 4 if isinstance(pad, int) else pad))
+    top, left, bottom, right = (pad,) * 4 if isinstance(pad, int) else pad
+    return _native.Pad(top, left, bottom, right)
 
 
 def _size(weight, name, dimensions):

@@ -13,8 +13,8 @@ from ._recognise import BlockParts, ConvolutionParts, Unfit, family_of
 
 # Stems and heads: a Sequential of torchvision's, and neighbours in timm's networks.
 SEQUENTIAL_CLASSES = "Conv2dNormActivation", "ConvNormActivation"
-PAIRED_CLASSES = "EfficientNet", "MobileNetV3"
-PAIRS = ("conv_stem", "bn1"), ("conv_head", "bn2")
+PAIRED_CLASSES = "EfficientNet", "MobileNetV3", "ConvBnAct"
+PAIRS = ("conv_stem", "bn1"), ("conv_head", "bn2"), ("conv", "bn1")
 COMPUTING = nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear
 
 TOLERANCE = 1e-3  # of the largest output: rounding differs by far less than that, another computation by far more
@@ -68,11 +68,12 @@ def accelerate(model, convolutions=True):
 
     Blocks are those of torchvision's mobilenet_v2, mobilenet_v3 and efficientnet, of timm's networks of these families,
     and modules with the layers `expand`, `depthwise`, `project` and the flag `use_residual`. Each is tried on a small
-    image first: one that mbconv would compute otherwise stays as it is. `convolutions`: also the stems and heads of these
-    networks, whose outputs are channels_last. `print(report(model))` tells what became of each module.
+    image first: one that mbconv would compute otherwise stays as it is. `convolutions`: also the stems and heads of
+    these networks, whose outputs are channels_last. `print(report(model))` tells what became of each module.
 
-    What was replaced then only evaluates, on CPU tensors of float32, contiguous or channels_last, and raises on anything
-    else. Parameters stay where they are and may be loaded anew. A block is prepared when it first sees an image's size.
+    What was replaced only evaluates, on CPU tensors of float32, contiguous or channels_last, and raises on anything
+    else. Parameters stay where they are and may be loaded anew, but not be written to through `.data`, which PyTorch
+    does not count. A block is prepared when it first sees an image's size.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"a {type(model).__name__} is no torch.nn.Module")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Operators made of tensors, found again by these tensors: PyTorch's operators are functions and keep nothing.
 
-An entry holds for tensors at certain addresses in a certain version, which PyTorch raises whenever it writes to one (but
-not through `.data`). It holds no tensor: when the memory of one is gone, so is the entry.
+An entry holds for tensors at certain addresses in a certain version, which PyTorch raises whenever it writes to one
+(but not through `.data`). It holds no tensor: when the memory of one is gone, so is the entry.
 """
 
 import collections
@@ -61,11 +61,15 @@ def size():
     return sum(len(entry.operators) for entry in list(_entries.values()))
 
 
-def _stamp(tensors):
+def versions(tensors):
     try:
-        return tuple([(tensor.data_ptr(), tensor._version) for tensor in tensors])
-    except RuntimeError:  # tensors made in inference mode have no version
-        return tuple([(tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in tensors])
+        return [tensor._version for tensor in tensors]
+    except RuntimeError:  # those made in inference mode have none
+        return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
+
+
+def _stamp(tensors):
+    return (*[tensor.data_ptr() for tensor in tensors], *versions(tensors))
 
 
 def _reference(tensor):

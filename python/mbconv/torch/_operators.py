@@ -2,9 +2,9 @@
 """torch.ops.mbconv.block and torch.ops.mbconv.convolution: functions of tensors, which tracing, export and compilation
 see as such.
 
-A layer is the list of its tensors: weight, [bias], [[gamma, beta], mean, variance]. How many there are tells which; none at
-all: no such layer. `pad` is top, left, bottom, right, or empty for TensorFlow's SAME. `inner` is the activation between
-the layers of the squeeze-excite.
+A layer is the list of its tensors: weight, [bias], [[gamma, beta], mean, variance]. How many there are tells which;
+none at all: no such layer. `pad` is top, left, bottom, right, or empty for TensorFlow's SAME. `inner` is the activation
+between the layers of the squeeze-excite.
 """
 
 import torch
@@ -34,7 +34,8 @@ def refuse_gradient(x):
 # ---- Blocks --------------------------------------------------------------------------------------------------------
 
 
-def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad, residual):
+def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad,
+                   residual):  # fmt: skip
     layout = _checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
     height, width = x.shape[2:]
 
@@ -52,7 +53,8 @@ def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, acti
     return Prepared(block, _output_shape(x, depthwise[0], project[0], stride, pad), _FORMATS[layout])
 
 
-def _block_meta(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad, residual):
+def _block_meta(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad,
+                residual):  # fmt: skip
     layout = _checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
     shape = _output_shape(x, depthwise[0], project[0], stride, pad)
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_FORMATS[layout])

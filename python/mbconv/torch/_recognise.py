@@ -16,6 +16,7 @@ NOTHING_IN_EVALUATION = "Identity", "Dropout", "Dropout2d", "DropPath", "Stochas
 CONVOLUTIONS = "Conv2d", "Conv2dSame"  # the latter timm's, padded as TensorFlow does
 NORMS = "BatchNorm2d", "BatchNormAct2d", "FrozenBatchNorm2d"
 SAME = ()
+MOST_STEM_CHANNELS = 4
 
 
 class Unfit(Exception):
@@ -250,6 +251,8 @@ class ConvolutionParts:
             raise Unfit(f"a convolution of {layer.conv.groups} groups")
         if layer.kernel > 7 or layer.stride not in (1, 2):
             raise Unfit(f"a convolution {layer.kernel}x{layer.kernel}/{layer.stride}: up to 7x7/2 are supported")
+        if layer.kernel > 1 and layer.conv.in_channels > MOST_STEM_CHANNELS:
+            raise Unfit(f"a dense {layer} over {layer.conv.in_channels} channels, neither stem nor head")
         if max(layer.pad, default=0) >= layer.kernel:
             raise Unfit(f"padding {layer.pad} as large as the kernel")
         self.kernel, self.stride, self.pad = layer.kernel, layer.stride, list(layer.pad)

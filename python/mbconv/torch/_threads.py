@@ -24,7 +24,7 @@ class Team:
 
 @functools.lru_cache(maxsize=None)
 def threads(count):
-    """PyTorch's next operator runs on the threads of this one. A pool beside OpenMP's would share the cores with threads
+    """The threads that PyTorch's next operator runs on, too. A pool beside OpenMP's would share the cores with threads
     that wait awake for a while after their work; it is used where PyTorch was built without OpenMP."""
     if count == 1:
         return None
@@ -34,8 +34,8 @@ def threads(count):
 
 @functools.lru_cache(maxsize=None)
 def _openmp_parallel():
-    """GOMP_parallel of the OpenMP library that PyTorch depends on, whose name and place differ between builds: the dynamic
-    linker looks it up among the dependencies."""
+    """GOMP_parallel of the OpenMP library that PyTorch depends on. Its name and place differ between builds: the
+    dynamic linker looks it up among the dependencies."""
     if "ATen parallel backend: OpenMP" not in torch.__config__.parallel_info():
         return None
     try:
