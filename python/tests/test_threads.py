@@ -76,7 +76,8 @@ class Pool(unittest.TestCase):
         if child == 0:
             status = 1
             try:
-                same = all((self.block(self.x, threads=each) == self.expected).all() for each in (pool, 2) for _ in range(50))
+                runs = [self.block(self.x, threads=each) for each in (pool, 2) for _ in range(50)]
+                same = all((run == self.expected).all() for run in runs)
                 status = 0 if same and threads_of_process() >= 3 else 2
             finally:
                 os._exit(status)  # pylint: disable=protected-access # nothing of the parent's test

@@ -189,11 +189,15 @@ def _check_result(modules, parts):
     try:
         for module in modules:
             expected = type(module).forward(module, expected)
-        y = Call(parts)(x)
-    except (RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:  # pylint: disable=broad-except # it may be anyone's module
         raise Unfit(f"it cannot be tried: {error}") from error
+    call = Call(parts)
+    try:
+        y = call(x)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise Unfit(f"mbconv refuses it: {error}") from error
     finally:
-        _cache.forget(Call(parts).tensors())
+        _cache.forget(call.tensors())
     if y.shape != expected.shape:
         raise Unfit(f"it computes something else: an output of {tuple(expected.shape)} instead of {tuple(y.shape)}")
     scale = expected[expected.isfinite()].abs().max() if expected.isfinite().any() else 1.0

@@ -69,7 +69,8 @@ def versions(tensors):
 
 
 def _stamp(tensors):
-    return (*[tensor.data_ptr() for tensor in tensors], *versions(tensors))
+    places = [(tensor.data_ptr(), tensor.shape, tensor.stride()) for tensor in tensors]
+    return (*places, *versions(tensors))
 
 
 def _reference(tensor):

@@ -31,16 +31,17 @@ class Call:
     def __call__(self, x):
         if _is_watched(x):
             return self._operator()(x, *self.parts.arguments())
-        key = (x.shape, x.stride(), x.dtype, x.is_cpu)
-        run, tensors, versions = self._prepared.get(key, _NOTHING)
-        now = self.tensors()
-        if run is None or any(a is not b for a, b in zip(now, tensors)) or versions(now) != versions:
+        key = (x.shape, x.stride(), x.dtype)
+        tensors = self.tensors()
+        state = [*map(id, tensors), *[tensor.data_ptr() for tensor in tensors], *versions(tensors)]
+        found = self._prepared.get(key)
+        if found is None or found[0] != state:
             if len(self._prepared) >= MOST_PREPARED:
                 self._prepared.clear()
             prepare = prepared_block if isinstance(self.parts, BlockParts) else prepared_convolution
-            run = prepare(x, *self.parts.arguments())
-            self._prepared[key] = run, now, versions(now)
-        return run(x)
+            kept = tensors, [tensor.detach() for tensor in tensors]  # or others might get their ids and addresses
+            self._prepared[key] = found = state, prepare(x, *self.parts.arguments()), kept
+        return found[1](x)
 
     def _operator(self):
         return torch.ops.mbconv.block if isinstance(self.parts, BlockParts) else torch.ops.mbconv.convolution
@@ -52,12 +53,9 @@ class Call:
         return {"parts": self.parts, "_prepared": {}}
 
 
-_NOTHING = (None, (), None)
-
-
 def _is_watched(x):
     """Whether something wants to see which operators are called: tracing, compilation, a mode, a profiler."""
-    return type(x) is not torch.Tensor or _is_compiling() or any([watches() for watches in _WATCHERS])
+    return type(x) is not torch.Tensor or _is_compiling() or any([watches() for watches in _WATCHERS]) or not x.is_cpu
 
 
 _is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)

@@ -38,6 +38,9 @@ def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, acti
                    residual):  # fmt: skip
     layout = _checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
     height, width = x.shape[2:]
+    layers = expand, depthwise, project, reduce, excite
+    if bool(reduce) != bool(excite):
+        raise ValueError("a squeeze-excite has two layers, reduce and excite")
 
     def make():
         squeeze = SqueezeExcite(_conv(reduce), _conv(excite), inner, gate) if reduce else None
@@ -48,8 +51,8 @@ def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, acti
             residual=residual, layout=layout,
         )  # fmt: skip
 
-    key = (height, width, layout, stride, residual, *pad, *epsilons, activation, inner, gate)
-    block = _cache.operator([*expand, *depthwise, *project, *reduce, *excite], key, make)
+    key = (height, width, layout, stride, residual, *pad, *epsilons, activation, inner, gate, *map(len, layers))
+    block = _cache.operator([tensor for layer in layers for tensor in layer], key, make)
     return Prepared(block, _output_shape(x, depthwise[0], project[0], stride, pad), _FORMATS[layout])
 
 
@@ -156,5 +159,7 @@ for _name, _prepared, _meta in (
 ):
     library.impl(_name, lambda x, *arguments, _prepared=_prepared: _prepared(x, *arguments)(x), "CPU")
     library.impl(_name, _meta, "Meta")
-    if hasattr(torch.library, "fallthrough_kernel"):  # PyTorch before 2.1 falls through by itself
+    if hasattr(torch.library, "fallthrough_kernel"):
         library.impl(_name, torch.library.fallthrough_kernel, "Autograd")
+    else:  # PyTorch before 2.1 falls through by itself, but not for this device
+        library.impl(_name, _meta, "AutogradMeta")
