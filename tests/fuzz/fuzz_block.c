@@ -32,7 +32,7 @@ static void make_sound(mbconv_block_desc *shape, bool expand) {
   if (!expand) shape->expanded_channels = shape->in_channels;
   const size_t channel = shape->in_channels + shape->out_channels + shape->kernel * shape->kernel;
   const size_t most = MOST_MULTIPLY_ADDS / channel / shape->expanded_channels;
-  if (shape->height * shape->width > most) shape->height = most / shape->width;
+  if (shape->height * shape->width > most) shape->height = most / shape->width > 0 ? most / shape->width : 1;
   if (shape->height + shape->pad.top + shape->pad.bottom < shape->kernel) shape->height = shape->kernel;
   if (shape->width + shape->pad.left + shape->pad.right < shape->kernel) shape->width = shape->kernel;
 }

@@ -36,7 +36,9 @@ typedef bool run_fn(const struct operator_case *c, const mbconv_options *options
 /* As much scratch as is asked for, flush against a guard page to the byte. */
 static char *scratch_new(const struct operator_case *c, struct test_buffer *scratch, size_t size) {
   test_buffer_new(scratch, size / sizeof(float) + ROOM, c->guard);
-  return c->guard == TEST_GUARD_BEFORE ? (char *)scratch->data : (char *)(scratch->data + scratch->n) - size;
+  char *memory = c->guard == TEST_GUARD_BEFORE ? (char *)scratch->data : (char *)(scratch->data + scratch->n) - size;
+  test_forget(memory, size);
+  return memory;
 }
 
 static mbconv_conv conv_of(const struct operator_case *c, const struct tensors *tensors) {
@@ -213,9 +215,11 @@ static void fill(struct fuzz_input *in, struct tensors *t, uint64_t *state) {
 static void check(const struct operator_case *c, run_fn *run, const mbconv_options *options, struct tensors *t,
                   float *rows) {
   test_buffer_reuse(&t->y, t->y.n);
-  if (c->residual && c->in_place)
-    for (size_t r = 0; r < c->rows; r++)
-      memcpy(t->y.data + r * c->y_stride, t->residual.data + r * c->row, c->row * sizeof(float));
+  for (size_t r = 0; r < c->rows; r++) {
+    float *row = t->y.data + r * c->y_stride;
+    test_forget(row, c->row * sizeof(float));
+    if (c->residual && c->in_place) memcpy(row, t->residual.data + r * c->row, c->row * sizeof(float));
+  }
   fuzz_require(run(c, options, t), "a create or a run failed");
   fuzz_require(test_buffer_intact(&t->y) && (c->rows == 0 || test_gaps_intact(t->y.data, c->rows, c->row, c->y_stride)),
                "floats outside the outputs were written");
