@@ -171,7 +171,10 @@ struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const
 }
 
 /* The largest divisor that gives n / divisor. */
-static size_t last_divisor(size_t n, size_t divisor) { return n / divisor ? n / (n / divisor) : SIZE_MAX; }
+static size_t last_divisor(size_t n, size_t divisor) {
+  const size_t quotient = n / divisor;
+  return quotient > 0 ? n / quotient : SIZE_MAX;
+}
 
 size_t mbconv_plan_threads_alike(const struct mbconv_shape *shape, size_t tile_channels, size_t threads) {
   if (threads <= 1) return 1;

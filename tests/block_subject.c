@@ -119,7 +119,7 @@ static void run_case(struct test *t, const struct block_case *c, const struct bl
 /* ---- One block, its input and what the scalar set makes of it ---------------------------------------------------- */
 
 static float *floats(size_t n) {
-  float *x = malloc((n == 0 ? 1 : n) * sizeof *x);
+  float *x = calloc(n == 0 ? 1 : n, sizeof *x);
   if (!x) abort();
   return x;
 }

@@ -27,7 +27,10 @@ static bool next_input(FILE *file, unsigned char bytes[MOST_BYTES], size_t *size
 
 int main(int count, char **words) {
   FILE *file = count == 2 ? fopen(words[1], "r") : NULL;
-  fuzz_require(file != NULL, "usage: replay_NAME FILE");
+  if (!file) {
+    fprintf(stderr, "usage: replay_NAME FILE, which must be there\n");
+    return EXIT_FAILURE;
+  }
   unsigned char bytes[MOST_BYTES];
   size_t size, inputs = 0;
   for (; next_input(file, bytes, &size); inputs++) {
