@@ -240,6 +240,17 @@ const float *test_buffer_part(const struct test_buffer *b, size_t n) {
   return b->guard == TEST_GUARD_AFTER ? b->data + (b->n - n) : b->data;
 }
 
+#ifdef MBCONV_MEMORY_SANITIZED
+void __msan_poison(const volatile void *memory, size_t bytes); /* of the sanitizer's run-time library */
+void test_forget(void *memory, size_t bytes) {
+  __msan_poison(memory, bytes);
+}
+#else
+void test_forget(void *memory, size_t bytes) {
+  (void)memory, (void)bytes;
+}
+#endif
+
 static bool all_poison(const float *x, size_t n) {
   for (size_t i = 0; i < n; i++) {
     if (!test_is_poison(x[i])) return false;
