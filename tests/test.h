@@ -21,6 +21,7 @@ struct test {
   mbconv_isa isa;
   const struct mbconv_kernels *kernels; /* those of isa */
   bool small;                           /* emulated: fewer and smaller cases */
+  bool stop;                            /* the first failure ends the program */
   uint64_t seed;                        /* the same for every set, so that all sets see the same shapes */
   const char *suite;
   size_t cases, failed, skipped;
