@@ -157,6 +157,8 @@ void test_golden(struct test *t);
 void test_plan(struct test *t);
 void test_strategies(struct test *t);
 void test_threads(struct test *t);
+void test_faults(struct test *t);
+void test_signals(struct test *t);
 void test_adapters(struct test *t);
 
 void test_pointwise_tiles(struct test *t); /* the first part of pointwise, a file of its own */
