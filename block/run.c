@@ -118,7 +118,7 @@ static void run_rows(void *argument, size_t index) {
   const struct mbconv_stages *stages = &run->block->stages;
   const size_t height = stages->shape.out_height;
   const struct mbconv_strip_scratch scratch = scratch_of(run, index);
-  mbconv_strip_scratch_clear(stages, &run->plan, &scratch);
+  mbconv_strip_scratch_prepare(stages, &run->plan, &scratch);
   size_t begin, end;
   mbconv_share(run->batch * height, 1, index, run->tasks, &begin, &end);
   while (begin < end) {
@@ -135,7 +135,7 @@ static void run_groups(void *argument, size_t index) {
   const struct mbconv_strip_scratch scratch = scratch_of(run, index);
   size_t begin, end;
   mbconv_share(run->plan.groups, 1, index, run->tasks, &begin, &end);
-  mbconv_strip_scratch_clear(stages, &run->plan, &scratch);
+  mbconv_strip_scratch_prepare(stages, &run->plan, &scratch);
   run_image(run, &scratch, 0, begin, end, 0, stages->shape.out_height);
 }
 
