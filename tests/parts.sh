@@ -187,7 +187,7 @@ but_small_silu() {
 thread_sanitized() {
   local fixed=()
   if setarch -R true; then fixed=(setarch -R); fi
-  "${fixed[@]}" build/tsan/tests/mbconv_tests threads
+  "${fixed[@]}" build/tsan/tests/mbconv_tests threads faults
   "${fixed[@]}" build/tsan/tests/networks/mbconv_networks_tests sharing
 }
 
