@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Scratch at any address is taken, scratch that shares a byte with a tensor is refused. (That it is too small is in
- * api_runs.c.)
+ * Scratch at any address is taken, scratch that shares a byte with a tensor is refused (that it is too small is in
+ * api_runs.c); and the pointwise takes slices of the same rows for x and y unless they share a float.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -64,10 +64,33 @@ static void overlapping(struct test *t, const struct faults *s, enum api_kind ki
   free(memory);
 }
 
+/* Rows of `stride` floats that hold a pixel of x, 6 floats, and one of y, 18, at these places. */
+static void slices(struct test *t, const struct faults *s, size_t stride, size_t x_at, size_t y_at) {
+  enum { IN = 6, OUT = 18, MOST = 64 };
+  const size_t pixels = s->x_sizes[POINTWISE] / IN;
+  const bool apart = x_at + IN <= y_at ? y_at + OUT <= x_at + stride : y_at + OUT <= x_at && x_at + IN <= y_at + stride;
+  test_at(t, "slices of rows of %zu floats, x at %zu, y at %zu", stride, x_at, y_at);
+  float *rows = malloc((pixels + 1) * MOST * sizeof *rows);
+  if (!rows) abort();
+  for (size_t i = 0; i < (pixels + 1) * MOST; i++) rows[i] = test_poison();
+  for (size_t i = 0; i < pixels * IN; i++) rows[i / IN * stride + x_at + i % IN] = s->x[i];
+  mbconv_error error = api_stale_error();
+  const mbconv_status status = mbconv_pointwise_run(s->objects[POINTWISE], pixels, rows + x_at, stride, rows + y_at,
+                                                    stride, NULL, 0, NULL, &error);
+  api_check_error(t, "run", status, apart ? MBCONV_OK : MBCONV_INVALID_ARGUMENT, &error);
+  for (size_t p = 0; apart && p < pixels; p++)
+    test_check_equal(t, rows + p * stride + y_at, s->expected[POINTWISE] + p * OUT, OUT, "a pixel of y");
+  free(rows);
+}
+
 void faults_of_scratch(struct test *t, const struct faults *s) {
   for (enum api_kind kind = 0; kind < KINDS; kind++) {
     if (faults_scratch_size(s, kind, 1) == 0) continue;
     misaligned(t, s, kind);
     overlapping(t, s, kind);
+  }
+  for (size_t stride = 24; stride <= (t->small ? 25 : 30); stride++) {
+    for (size_t y_at = 0; y_at <= stride; y_at++) slices(t, s, stride, 0, y_at);
+    for (size_t x_at = 1; x_at <= stride; x_at++) slices(t, s, stride, x_at, 0);
   }
 }
