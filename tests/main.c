@@ -97,9 +97,10 @@ static void list(const mbconv_isa *isas, size_t count) {
   printf("\n");
 }
 
-/* A set that was asked for but cannot run is a failure, never a skip. */
+/* A set that was asked for but cannot run is a failure, never a skip; so is scalar if it is missing. */
 static bool all_there(const struct options *o, const mbconv_isa *isas, size_t count) {
-  bool usable[ISAS] = {false}, ok = true;
+  bool usable[ISAS] = {false}, ok = count > 0 && isas[count - 1] == MBCONV_ISA_SCALAR;
+  if (!ok) printf("FAIL the set scalar is not usable\n");
   for (size_t i = 0; i < count; i++) usable[isas[i]] = true;
   for (int isa = MBCONV_ISA_SCALAR; isa < ISAS; isa++) {
     if (usable[isa] || !(o->run_isa[isa] || o->require[isa])) continue;

@@ -108,7 +108,7 @@ class Build:
 
 def judge(status, output):
     """The tests' verdict by their exit status (None: they did not end in time) and what they printed."""
-    said = re.search(r"^(?:FAIL|CRASH) (\S+)", output, re.MULTILINE)
+    said = re.search(r"^(?:FAIL|CRASH) ([\w-]+/\w+)", output, re.MULTILINE)
     where = said.group(1) if said else "status %s" % status
     if status is None:
         return "hangs", where
