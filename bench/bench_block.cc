@@ -12,8 +12,8 @@
 namespace bench {
 namespace {
 
-// What is run: as it is, with squeeze-excite, or on denormals. Without biases these stay denormal from x to y: the worst
-// case, since one bias would make all that follows it normal.
+// What is run: as it is, with squeeze-excite, or on denormals. Without biases these stay denormal from x to y: the
+// worst case, since one bias would make all that follows it normal.
 enum class Variant { plain, squeeze_excite, denormal };
 
 std::unique_ptr<BlockParameters> parameters_of(const Block &block, Variant variant) {

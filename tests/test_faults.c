@@ -28,8 +28,8 @@ void faults_new(struct test *t, struct faults *s) {
     const bool made = api_create(&s->f, kind, &s->f.options, &s->objects[kind], &error) == MBCONV_OK;
     test_check(t, made && faults_scratch_size(s, kind, 7) <= FAULTS_SCRATCH, "create: %s", error.message);
     if (!made) abort();
-    const mbconv_status status = faults_run_with(s, kind, s->objects[kind], s->x, s->expected[kind], scratch,
-                                                 FAULTS_SCRATCH, NULL, &error);
+    const mbconv_status status =
+        faults_run_with(s, kind, s->objects[kind], s->x, s->expected[kind], scratch, FAULTS_SCRATCH, NULL, &error);
     test_check(t, status == MBCONV_OK, "run: %s", error.message);
     free(scratch);
   }
@@ -54,18 +54,12 @@ mbconv_status faults_run_with(const struct faults *s, enum api_kind kind, const 
                               void *scratch, size_t scratch_size, const mbconv_threads *threads, mbconv_error *error) {
   const size_t batch = FAULTS_BATCH;
   switch (kind) {
-    case POINTWISE:
-      return mbconv_pointwise_run(object, batch * PIXELS, x, 0, y, 0, NULL, 0, threads, error);
-    case DEPTHWISE:
-      return mbconv_depthwise_run(object, batch, x, y, scratch, scratch_size, threads, error);
-    case ACTIVATION:
-      return mbconv_activation_run(object, s->y_sizes[kind], x, y, error);
-    case BLOCK:
-      return mbconv_block_run(object, batch, x, y, scratch, scratch_size, threads, error);
-    case CONVOLUTION:
-      return mbconv_convolution_run(object, batch, x, y, NULL, scratch, scratch_size, threads, error);
-    case GLOBAL_POOL:
-      return mbconv_global_pool_run(object, batch, x, y, threads, error);
+    case POINTWISE: return mbconv_pointwise_run(object, batch * PIXELS, x, 0, y, 0, NULL, 0, threads, error);
+    case DEPTHWISE: return mbconv_depthwise_run(object, batch, x, y, scratch, scratch_size, threads, error);
+    case ACTIVATION: return mbconv_activation_run(object, s->y_sizes[kind], x, y, error);
+    case BLOCK: return mbconv_block_run(object, batch, x, y, scratch, scratch_size, threads, error);
+    case CONVOLUTION: return mbconv_convolution_run(object, batch, x, y, NULL, scratch, scratch_size, threads, error);
+    case GLOBAL_POOL: return mbconv_global_pool_run(object, batch, x, y, threads, error);
     case KINDS: break;
   }
   return MBCONV_INVALID_ARGUMENT;

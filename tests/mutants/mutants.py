@@ -135,14 +135,16 @@ def run_emulated(programs):
     files = [str(path) for path in programs.values()] + [str(TREE / "tests" / "golden")]
     libraries = run(["ldd", *list(programs.values())[:1]])
     files += re.findall(r"/[^ ]+\.so[^ ]*", libraries.stdout)
-    environment = dict(os.environ, FILES=" ".join(files), LIMIT="2400", MEMORY="512", CACHE=str(ROOT / "build/emulator"))
+    environment = dict(os.environ, FILES=" ".join(files), LIMIT="2400", MEMORY="512",
+                       CACHE=str(ROOT / "build" / "emulator"))
     finished = run([ROOT / "tests/emulator/run.sh", guest, *programs.values(), "--", "--isa", "avx512", "--require",
                     "avx512", *QUICK], env=environment)
     (WORK / "emulator.log").write_text(finished.stdout)
     verdicts = {}
     for name, path in programs.items():
         part = re.search(rf"^guest: begin {path}$(.*?)^guest: end (-?\d+)$", finished.stdout, re.MULTILINE | re.DOTALL)
-        verdicts[name] = judge(int(part.group(2)), part.group(1)) if part else ("LOST", "see build/mutants/emulator.log")
+        lost = ("LOST", "see build/mutants/emulator.log")
+        verdicts[name] = judge(int(part.group(2)), part.group(1)) if part else lost
     return verdicts
 
 
