@@ -10,11 +10,17 @@ hashes=$PWD/tests/drift/hashes.txt
 cases=0 findings=0
 mkdir -p "$work"
 
-# build NAME OPTION...: the program alone, as build/check-drift/NAME
+# build NAME LEVEL OPTION...: the program alone, in build/check-drift/NAME; fails if anything is compiled at another
+# level of optimisation
 build() {
-  local folder=$work/$1
-  cmake -S . -B "$folder" -DCMAKE_BUILD_TYPE= -DMBCONV_NETWORKS=OFF -DMBCONV_CLI=OFF -DMBCONV_BENCH=OFF \
-    -DMBCONV_EXAMPLES=OFF -DMBCONV_TEST_ADAPTERS= "${@:2}"
+  local folder=$work/$1 level=$2 levels
+  cmake -S . -B "$folder" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_C_FLAGS_RELEASE=-$level -DNDEBUG" -DMBCONV_NETWORKS=OFF \
+    -DMBCONV_CLI=OFF -DMBCONV_BENCH=OFF -DMBCONV_EXAMPLES=OFF -DMBCONV_TEST_ADAPTERS= "${@:3}" || return 1
+  levels=$(grep -oE ' -O[0-9a-z]+' "$folder/compile_commands.json" | sort -u)
+  if [[ $levels != " -$level" ]]; then
+    echo "not compiled at -$level alone, but at$levels"
+    return 1
+  fi
   cmake --build "$folder" --parallel "$(getconf _NPROCESSORS_ONLN)" --target mbconv_drift
 }
 
@@ -33,7 +39,7 @@ try() {
   fi
 }
 
-# Natively: all sets that this CPU has.
+# native NAME LEVEL OPTION...: all sets that this CPU has
 native() {
   local name=$1
   if ! build "$@" > "$work/$name.build.log" 2>&1; then
@@ -44,19 +50,18 @@ native() {
   try "$name" scalar "$work/$name/tests/mbconv_drift" "$hashes"
 }
 
-# arm64 NAME ARGUMENTS OPTION...: for ARM64, run by qemu with the arguments.
+# arm64 NAME LEVEL OPTION...: for ARM64, small images run by qemu
 arm64() {
-  local name=$1 arguments=$2
+  local name=$1 level=$2
   shift 2
-  if ! build "$name" -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+  if ! build "$name" "$level" -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
     -DCMAKE_C_COMPILER_TARGET=aarch64-linux-gnu -DCMAKE_LIBRARY_ARCHITECTURE=aarch64-linux-gnu \
     -DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64 "$@" > "$work/$name.build.log" 2>&1; then
     findings=$((findings + 1))
     tail -n 20 "$work/$name.build.log"
     return
   fi
-  # shellcheck disable=SC2086 # words
-  try "$name" neon qemu-aarch64 "$work/$name/tests/mbconv_drift" "$hashes" $arguments
+  try "$name" neon qemu-aarch64 "$work/$name/tests/mbconv_drift" "$hashes" --largest 4
 }
 
 # The blocks are those of the benchmark's list.
@@ -66,13 +71,13 @@ diff <(awk -F, '/^[a-z]+[0-9]+,/ {print $1, $2, 0; if ($11 > 0) print $1, $2, $1
 
 for level in O1 O2 O3; do
   for compiler in gcc-12 clang-14 clang-19; do
-    native "$compiler-$level" "-DCMAKE_C_COMPILER=$compiler" "-DCMAKE_C_FLAGS=-$level -DNDEBUG"
+    native "$compiler-$level" "$level" "-DCMAKE_C_COMPILER=$compiler"
   done
   for compiler in aarch64-linux-gnu-gcc clang-19; do
-    arm64 "arm64-$compiler-$level" "--largest 4" "-DCMAKE_C_COMPILER=$compiler" "-DCMAKE_C_FLAGS=-$level -DNDEBUG"
+    arm64 "arm64-$compiler-$level" "$level" "-DCMAKE_C_COMPILER=$compiler"
   done
 done
-native gcc-12-no-sleef -DCMAKE_C_COMPILER=gcc-12 "-DCMAKE_C_FLAGS=-O3 -DNDEBUG" -DMBCONV_SLEEF=OFF
+native gcc-12-no-sleef O3 -DCMAKE_C_COMPILER=gcc-12 -DMBCONV_SLEEF=OFF
 try arm64-whole neon qemu-aarch64 "$work/arm64-aarch64-linux-gnu-gcc-O3/tests/mbconv_drift" "$hashes" --isa neon
 
 # What this CPU lacks, emulated: small images.
