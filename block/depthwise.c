@@ -113,7 +113,7 @@ static void run_rows(void *argument, size_t index) {
   const size_t height = stages->shape.out_height;
   struct mbconv_strip_scratch scratch;
   scratch_of_thread(run->depthwise, run->scratch + index * run->thread_bytes, &scratch);
-  mbconv_strip_scratch_clear(stages, &stages->plan, &scratch);
+  mbconv_strip_scratch_prepare(stages, &stages->plan, &scratch);
   size_t begin, end;
   mbconv_share(run->batch * height, 1, index, run->tasks, &begin, &end);
   while (begin < end) {

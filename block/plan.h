@@ -44,9 +44,18 @@ struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_
 struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const struct mbconv_shape *shape,
                                            size_t tile_channels, size_t threads);
 
+/* The most threads that have the plan which `threads` threads have, as have all numbers between. */
+size_t mbconv_plan_threads_alike(const struct mbconv_shape *shape, size_t tile_channels, size_t threads);
+
 /* Whether one strip covers the image. */
 static inline bool mbconv_plan_one_strip(const struct mbconv_plan *plan, const struct mbconv_shape *shape) {
   return plan->strip_rows == shape->out_height;
+}
+
+/* Rows of the list of a ring's pixels: twice the ring, so that rows which go round its end stand one after the other;
+ * but none goes round a ring of all rows. */
+static inline size_t mbconv_plan_listed_rows(const struct mbconv_plan *plan, const struct mbconv_shape *shape) {
+  return plan->ring_rows == shape->height ? plan->ring_rows : 2 * plan->ring_rows;
 }
 
 /* Rings in scratch: one for each group, unless a group is done with before the next begins. */

@@ -2,7 +2,8 @@
 #include "status.h"
 
 #include <stdarg.h>
-#include <stdio.h>
+
+#include "format.h"
 
 #include "struct_size.h"
 
@@ -25,7 +26,7 @@ mbconv_status mbconv_fail(mbconv_error *error, mbconv_status status, const char 
   if (error) {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    mbconv_format_list(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     error->status = status;
   }

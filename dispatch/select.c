@@ -2,11 +2,11 @@
  *
  * The choice of a kernel set and a SiLU variant: a const table, best set first, and pure functions over it.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dispatch.h"
+#include "format.h"
 #include "status.h"
 
 /* ---- The table --------------------------------------------------------------------------------------------------- */
@@ -135,7 +135,7 @@ static size_t find_name(const char *const *names, size_t count, const char *name
 
 static const struct mbconv_kernels *choose_isa(mbconv_isa isa, const char *source, const struct mbconv_cpu *cpu,
                                                mbconv_error *error) {
-  mbconv_isa usable[SETS];
+  mbconv_isa usable[SETS] = {MBCONV_ISA_SCALAR};
   const size_t count = list_usable(cpu, usable);
   if (isa == MBCONV_ISA_AUTO) return mbconv_kernels_of(usable[0]);
   if (mbconv_isa_usable(isa, cpu)) return mbconv_kernels_of(isa);
@@ -143,7 +143,7 @@ static const struct mbconv_kernels *choose_isa(mbconv_isa isa, const char *sourc
   char list[64] = "";
   for (size_t i = 0; i < count; i++) {
     const size_t length = strlen(list);
-    snprintf(list + length, sizeof list - length, "%s%s", i > 0 ? ", " : "", mbconv_isa_name(usable[i]));
+    mbconv_format(list + length, sizeof list - length, "%s%s", i > 0 ? ", " : "", mbconv_isa_name(usable[i]));
   }
   mbconv_fail(error, MBCONV_UNSUPPORTED_ISA, "%s, asked for by %s, %s; usable on %s: %s", mbconv_isa_name(isa), source,
               find(isa) ? "cannot run on this CPU" : "is not in this build", cpu->name, list);

@@ -47,7 +47,7 @@ inline void check(mbconv_status status, const mbconv_error &report) {
 
 /* ---- Descriptions and options, zero unless set ------------------------------------------------------------------- */
 
-/** A struct of mbconv.h, zero at first; one that may grow knows its size. */
+/** A struct of mbconv.h, zero at first. */
 template <typename Struct>
 struct zeroed : Struct {
   zeroed() noexcept : Struct() {}
@@ -59,17 +59,22 @@ struct sized : Struct {
   sized() noexcept : Struct() { this->struct_size = sizeof(Struct); }
 };
 
-using allocator = zeroed<mbconv_allocator>;
+/** Zero at first.
+ * @{ */
 using batch_norm = zeroed<mbconv_batch_norm>;
 using conv = zeroed<mbconv_conv>;
 using squeeze_excite = zeroed<mbconv_squeeze_excite>;
-using threads = zeroed<mbconv_threads>;
+/** @} */
+
+/** Zero at first but for struct_size.
+ * @{ */
 using options = sized<mbconv_options>;
 using pointwise_desc = sized<mbconv_pointwise_desc>;
 using depthwise_desc = sized<mbconv_depthwise_desc>;
 using convolution_desc = sized<mbconv_convolution_desc>;
 using global_pool_desc = sized<mbconv_global_pool_desc>;
 using block_desc = sized<mbconv_block_desc>;
+/** @} */
 
 /** Padding by `p` on all sides, as PyTorch's padding=p. */
 inline mbconv_pad pad(std::size_t p) noexcept { return {p, p, p, p}; }
@@ -89,7 +94,11 @@ inline std::vector<mbconv_isa> usable_isas() {
 class scratch {
  public:
   explicit scratch(std::size_t size) : bytes_(new std::byte[size]), size_(size) {}
+
+  /** Aligned for any type. */
   void *data() const noexcept { return bytes_.get(); }
+
+  /** In bytes. */
   std::size_t size() const noexcept { return size_; }
 
  private:
@@ -115,10 +124,10 @@ class handle {
 
  protected:
   template <typename Desc, typename Create>
-  handle(Create create, Desc desc, const mbconv_options *options) {
+  handle(Create create, Desc desc, const mbconv_options *how) {
     Object *object;
     mbconv_error report;
-    check(create(desc, options, &object, &report), report);
+    check(create(desc, how, &object, &report), report);
     object_.reset(object);
   }
 
@@ -141,12 +150,15 @@ size output_size(void (*query)(const Object *, std::size_t *, std::size_t *), co
 /** The whole MBConv. */
 class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_block_info> {
  public:
-  explicit block(const mbconv_block_desc &desc, const mbconv_options *options = nullptr)
-      : handle(mbconv_block_create, &desc, options) {}
+  explicit block(const mbconv_block_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_block_create, &desc, how) {}
 
   size output_size() const noexcept { return detail::output_size(mbconv_block_output_size, get()); }
+
+  /** mbconv_block_scratch_size(). */
   std::size_t scratch_size(std::size_t threads = 1) const noexcept { return mbconv_block_scratch_size(get(), threads); }
 
+  /** mbconv_block_run(). */
   void run(std::size_t batch, const float *x, float *y, const scratch &scratch,
            const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
@@ -164,8 +176,8 @@ class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_b
 /** A 1x1 convolution. */
 class pointwise : public detail::handle<mbconv_pointwise, mbconv_pointwise_destroy, mbconv_pointwise_info> {
  public:
-  explicit pointwise(const mbconv_pointwise_desc &desc, const mbconv_options *options = nullptr)
-      : handle(mbconv_pointwise_create, &desc, options) {}
+  explicit pointwise(const mbconv_pointwise_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_pointwise_create, &desc, how) {}
 
   /** All tensors dense; mbconv_pointwise_run(get(), ...) takes strides too. */
   void run(std::size_t pixels, const float *x, float *y, const float *residual = nullptr,
@@ -178,14 +190,17 @@ class pointwise : public detail::handle<mbconv_pointwise, mbconv_pointwise_destr
 /** A kxk convolution per channel. */
 class depthwise : public detail::handle<mbconv_depthwise, mbconv_depthwise_destroy, mbconv_depthwise_info> {
  public:
-  explicit depthwise(const mbconv_depthwise_desc &desc, const mbconv_options *options = nullptr)
-      : handle(mbconv_depthwise_create, &desc, options) {}
+  explicit depthwise(const mbconv_depthwise_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_depthwise_create, &desc, how) {}
 
   size output_size() const noexcept { return detail::output_size(mbconv_depthwise_output_size, get()); }
+
+  /** mbconv_depthwise_scratch_size(). */
   std::size_t scratch_size(std::size_t threads = 1) const noexcept {
     return mbconv_depthwise_scratch_size(get(), threads);
   }
 
+  /** mbconv_depthwise_run(). */
   void run(std::size_t batch, const float *x, float *y, const scratch &scratch,
            const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
@@ -196,14 +211,17 @@ class depthwise : public detail::handle<mbconv_depthwise, mbconv_depthwise_destr
 /** A kxk convolution over all channels. */
 class convolution : public detail::handle<mbconv_convolution, mbconv_convolution_destroy, mbconv_convolution_info> {
  public:
-  explicit convolution(const mbconv_convolution_desc &desc, const mbconv_options *options = nullptr)
-      : handle(mbconv_convolution_create, &desc, options) {}
+  explicit convolution(const mbconv_convolution_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_convolution_create, &desc, how) {}
 
   size output_size() const noexcept { return detail::output_size(mbconv_convolution_output_size, get()); }
+
+  /** mbconv_convolution_scratch_size(). */
   std::size_t scratch_size(std::size_t threads = 1) const noexcept {
     return mbconv_convolution_scratch_size(get(), threads);
   }
 
+  /** mbconv_convolution_run(). */
   void run(std::size_t batch, const float *x, float *y, const scratch &scratch, const float *residual = nullptr,
            const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
@@ -215,9 +233,10 @@ class convolution : public detail::handle<mbconv_convolution, mbconv_convolution
 /** The mean of each channel. */
 class global_pool : public detail::handle<mbconv_global_pool, mbconv_global_pool_destroy, mbconv_global_pool_info> {
  public:
-  explicit global_pool(const mbconv_global_pool_desc &desc, const mbconv_options *options = nullptr)
-      : handle(mbconv_global_pool_create, &desc, options) {}
+  explicit global_pool(const mbconv_global_pool_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_global_pool_create, &desc, how) {}
 
+  /** mbconv_global_pool_run(). */
   void run(std::size_t batch, const float *x, float *y, const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
     check(mbconv_global_pool_run(get(), batch, x, y, threads, &report), report);
@@ -227,8 +246,8 @@ class global_pool : public detail::handle<mbconv_global_pool, mbconv_global_pool
 /** An activation over a buffer. */
 class activation : public detail::handle<mbconv_activation, mbconv_activation_destroy, mbconv_activation_info> {
  public:
-  explicit activation(mbconv_activation_kind kind, const mbconv_options *options = nullptr)
-      : handle(mbconv_activation_create, kind, options) {}
+  explicit activation(mbconv_activation_kind kind, const mbconv_options *how = nullptr)
+      : handle(mbconv_activation_create, kind, how) {}
 
   /** y may be x. */
   void run(std::size_t n, const float *x, float *y) const {
