@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """timm's networks, TensorFlow's paddings among them. Needs timm: `python -m unittest with_timm`."""
 
+import copy
+import pickle
 import unittest
 
 import timm
@@ -32,6 +34,8 @@ class Timm(unittest.TestCase):
                 for memory_format in FORMATS:
                     y = network(images.to(memory_format=memory_format))
                     self.assertLess(difference(y, expected), TOLERANCE)
+                for copied in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+                    self.assertTrue(torch.equal(copied(images), network(images)))
                 self.assertTrue(torch.equal(mbconv.torch.restore(network)(images), expected))
 
 
