@@ -26,6 +26,7 @@ class Call:
 
     def __init__(self, parts):
         self.parts = parts
+        self._places = [place for layer in parts.layers if layer for place in layer.places]
         self._prepared = {}
 
     def __call__(self, x):
@@ -47,10 +48,10 @@ class Call:
         return torch.ops.mbconv.block if isinstance(self.parts, BlockParts) else torch.ops.mbconv.convolution
 
     def tensors(self):
-        return [tensor for layer in self.parts.layers if layer for tensor in layer.tensors()]
+        return [place[name] for place, name in self._places if place[name] is not None]
 
-    def __getstate__(self):
-        return {"parts": self.parts, "_prepared": {}}
+    def __reduce__(self):
+        return Call, (self.parts,)
 
 
 def _is_watched(x):

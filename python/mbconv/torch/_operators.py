@@ -96,11 +96,12 @@ class Prepared:
         self._run, self._shape, self._format = operator.run_at, shape, memory_format
 
     def __call__(self, x):
-        y = torch.empty(self._shape, dtype=torch.float32, device="cpu", memory_format=self._format)
+        y = torch.empty(self._shape, dtype=torch.float32, device=_CPU, memory_format=self._format)
         self._run(self._shape[0], x.data_ptr(), y.data_ptr(), threads(torch.get_num_threads()))
         return y
 
 
+_CPU = torch.device("cpu")
 _FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 
 

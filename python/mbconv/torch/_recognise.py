@@ -85,15 +85,15 @@ class Layer:
         self.conv, self.norm, self.activation = conv, norm, "none"
         self.kernel, self.stride = conv.kernel_size[0], conv.stride[0]
         self.epsilon = norm.eps if norm is not None else 0.0
-        self._places = [(conv._parameters, "weight"), (conv._parameters, "bias")]
+        self.places = [(conv._parameters, "weight"), (conv._parameters, "bias")]
         if norm is not None:
             affine = norm._buffers if type(norm).__name__ == "FrozenBatchNorm2d" else norm._parameters
-            self._places += [(affine, "weight"), (affine, "bias")]
-            self._places += [(norm._buffers, "running_mean"), (norm._buffers, "running_var")]
+            self.places += [(affine, "weight"), (affine, "bias")]
+            self.places += [(norm._buffers, "running_mean"), (norm._buffers, "running_var")]
 
     def tensors(self):
         """As the operators take them."""
-        return [place[name] for place, name in self._places if place[name] is not None]
+        return [place[name] for place, name in self.places if place[name] is not None]
 
     @property
     def pad(self):
