@@ -116,7 +116,8 @@ mbconv_status mbconv_block_check(const mbconv_block_desc *desc, bool weights_nee
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
   struct mbconv_shape shape = {
       .height = desc->height, .width = desc->width, .kernel = desc->kernel, .stride = desc->stride};
-  mbconv_status status = check_enums(desc, error);
+  mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status == MBCONV_OK) status = check_enums(desc, error);
   if (status == MBCONV_OK) status = check_channels(desc, error);
   if (status == MBCONV_OK) status = mbconv_shape_check(&shape, &desc->pad, error);
   if (status == MBCONV_OK) status = check_sizes(desc, &shape, error);

@@ -63,13 +63,15 @@ mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, stru
       .kernel = desc->kernel,
       .stride = desc->stride,
   };
+  mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status != MBCONV_OK) return status;
   if (desc->in_channels == 0 || desc->out_channels == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is 0", desc->in_channels ? "out_channels" : "in_channels");
   if (desc->kernel < 1 || desc->kernel > 7)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "kernel is %zu, not 1 to 7", desc->kernel);
   if ((unsigned)desc->layout > MBCONV_NCHW)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "layout is %d, which is none", (int)desc->layout);
-  mbconv_status status = mbconv_window_check(shape, &desc->pad, error);
+  status = mbconv_window_check(shape, &desc->pad, error);
   if (status == MBCONV_OK) status = mbconv_activation_check(desc->activation, "activation", error);
   if (status == MBCONV_OK) status = check_sizes(shape, error);
   if (status == MBCONV_OK) status = mbconv_conv_check(&desc->conv, "conv", desc->out_channels, weights_needed, error);

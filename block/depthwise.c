@@ -27,8 +27,10 @@ static mbconv_status check(const mbconv_depthwise_desc *desc, struct mbconv_shap
       .kernel = desc->kernel,
       .stride = desc->stride,
   };
+  mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status != MBCONV_OK) return status;
   if (desc->channels == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "channels is 0");
-  mbconv_status status = mbconv_shape_check(shape, &desc->pad, error);
+  status = mbconv_shape_check(shape, &desc->pad, error);
   if (status == MBCONV_OK) status = mbconv_activation_check(desc->activation, "activation", error);
   if (status != MBCONV_OK) return status;
   bool overflow = desc->channels > PTRDIFF_MAX / 64;
@@ -111,7 +113,7 @@ static void run_rows(void *argument, size_t index) {
   const size_t height = stages->shape.out_height;
   struct mbconv_strip_scratch scratch;
   scratch_of_thread(run->depthwise, run->scratch + index * run->thread_bytes, &scratch);
-  mbconv_strip_scratch_clear(stages, &stages->plan, &scratch);
+  mbconv_strip_scratch_prepare(stages, &stages->plan, &scratch);
   size_t begin, end;
   mbconv_share(run->batch * height, 1, index, run->tasks, &begin, &end);
   while (begin < end) {

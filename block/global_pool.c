@@ -21,6 +21,8 @@ struct mbconv_global_pool {
 
 static mbconv_status check(const mbconv_global_pool_desc *desc, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
+  const mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status != MBCONV_OK) return status;
   if (desc->height == 0 || desc->width == 0 || desc->channels == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu x %zu", desc->height, desc->width,
                        desc->channels);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200112L
 #include "memory.h"
 
 #include <stdlib.h>
@@ -8,7 +9,8 @@
 
 static void *default_allocate(void *context, size_t size, size_t alignment) {
   (void)context;
-  return aligned_alloc(alignment, mbconv_round_up(size, alignment));
+  void *memory;
+  return posix_memalign(&memory, alignment, size) ? NULL : memory; /* Android has aligned_alloc from API 28 on only */
 }
 
 static void default_release(void *context, void *memory) {

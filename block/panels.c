@@ -8,7 +8,8 @@
 /* The most pixels, and pixels times channels, of any set's tile. */
 enum { MAX_TILE_PIXELS = 32, MAX_TILE = 32 * 32 };
 
-/* Pixels that are listed at a time where y is evenly spaced. */
+/* Where y is evenly spaced, so many of its pixels are listed, once for all panels; those after them are reached by the
+ * offset. */
 enum { MAX_DENSE = 120 };
 
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
@@ -71,24 +72,22 @@ static void run_staged(const struct mbconv_pointwise_tile *tile, const struct mb
   for (size_t p = 0; p < pixels; p++) memcpy(y[p] + y_offset, rows[p], bytes);
 }
 
-/* Tiles of equal height, of pixels `done` on. */
+/* Tiles of equal height, of pixels `done` on. `dense` is the list of y's first pixels unless the run has one of all. */
 static void run_tiles(const struct mbconv_pointwise_tile *tile, const struct mbconv_pointwise_panel *panel,
-                      const struct mbconv_pointwise_run *run, size_t y_offset, const float *residual, size_t done,
-                      size_t pixels, size_t tiles) {
+                      const struct mbconv_pointwise_run *run, float *const *dense, size_t y_offset,
+                      const float *residual, size_t done, size_t pixels, size_t tiles) {
   const bool staged = panel->channels < tile->channels && !tile->tails;
-  const size_t most = staged ? 1 : MAX_DENSE / pixels; /* tiles of one call, if their pixels must be listed */
-  float *dense[MAX_DENSE];
+  const size_t most = staged ? 1 : run->y_pixels ? tiles : MAX_DENSE / pixels; /* tiles of one call */
   while (tiles > 0) {
-    const size_t count = run->y_pixels && !staged ? tiles : mbconv_min(tiles, most);
+    const size_t count = mbconv_min(tiles, most);
     const float *x = run->x + done * run->x_stride;
     const float *added = residual ? residual + done * run->r_stride : NULL;
     float *const *y = run->y_pixels ? run->y_pixels + done : dense;
-    if (!run->y_pixels)
-      for (size_t p = 0; p < pixels * count; p++) dense[p] = run->y + (done + p) * run->y_stride;
+    const size_t offset = run->y_pixels ? y_offset : y_offset + done * run->y_stride;
     if (staged)
-      run_staged(tile, panel, pixels, x, y, y_offset, added);
+      run_staged(tile, panel, pixels, x, y, offset, added);
     else
-      tile->run(panel, pixels, count, x, y, y_offset, added);
+      tile->run(panel, pixels, count, x, y, offset, added);
     done += pixels * count;
     tiles -= count;
   }
@@ -97,16 +96,17 @@ static void run_tiles(const struct mbconv_pointwise_tile *tile, const struct mbc
 /* All tiles of one panel. Pixels are cut as evenly as the tile's step allows: a last tile of few pixels would have too
  * few chains to hide the latency of FMA. */
 static void run_panel(const struct mbconv_pointwise_tile *tile, const struct mbconv_pointwise_panel *panel,
-                      const struct mbconv_pointwise_run *run, size_t y_offset, const float *residual) {
+                      const struct mbconv_pointwise_run *run, float *const *dense, size_t y_offset,
+                      const float *residual) {
   const size_t steps = (run->pixels + tile->step - 1) / tile->step;
   const size_t tiles = (run->pixels + tile->pixels - 1) / tile->pixels;
   const size_t height = steps / tiles * tile->step, higher = steps % tiles; /* so many are a step higher */
   const size_t missing = steps * tile->step - run->pixels;                  /* from the last tile */
   const size_t same = tiles - higher - (missing > 0);
-  if (higher > 0) run_tiles(tile, panel, run, y_offset, residual, 0, height + tile->step, higher);
+  if (higher > 0) run_tiles(tile, panel, run, dense, y_offset, residual, 0, height + tile->step, higher);
   const size_t done = higher * (height + tile->step);
-  if (same > 0) run_tiles(tile, panel, run, y_offset, residual, done, height, same);
-  if (missing > 0) run_tiles(tile, panel, run, y_offset, residual, done + same * height, height - missing, 1);
+  if (same > 0) run_tiles(tile, panel, run, dense, y_offset, residual, done, height, same);
+  if (missing > 0) run_tiles(tile, panel, run, dense, y_offset, residual, done + same * height, height - missing, 1);
 }
 
 static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels,
@@ -138,10 +138,13 @@ static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_p
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {
   if (run->pixels == 0) return;
   const size_t wide = panels->wide->channels;
+  float *dense[MAX_DENSE];
+  if (!run->y_pixels)
+    for (size_t p = 0; p < mbconv_min(run->pixels, MAX_DENSE); p++) dense[p] = run->y + p * run->y_stride;
   for (size_t c = run->pixels == 1 ? run_gemv(panels, run) : 0; c < run->channels; c += wide) {
     const struct mbconv_pointwise_panel panel = panel_of(panels, run, c);
     const bool narrow = panel_width(panels, run->first_channel + c) < wide;
-    run_panel(narrow ? panels->narrow : panels->wide, &panel, run, run->y_offset + c,
+    run_panel(narrow ? panels->narrow : panels->wide, &panel, run, dense, run->y_offset + c,
               run->residual ? run->residual + c : NULL);
   }
 }

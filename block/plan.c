@@ -111,8 +111,9 @@ static struct mbconv_plan choose_hidden(const struct mbconv_shape *shape, size_t
     struct mbconv_plan fit = {0};
     for (size_t rows = 1; rows <= shape->out_height; rows++) {
       const struct mbconv_plan plan = with_groups(shape, tile_channels, rows, groups);
-      const size_t zero_row = plan.ring_width * plan.group_channels, pointers = 2 * plan.ring_rows * shape->width;
-      if (scratch_floats(shape, &plan, 1) + zero_row + pointers > limit) break;
+      const size_t zero_row = plan.ring_width * plan.group_channels;
+      const size_t pixels = mbconv_plan_listed_rows(&plan, shape) * shape->width * 2; /* a pointer is two floats */
+      if (scratch_floats(shape, &plan, 1) + zero_row + pixels > limit) break;
       fit = plan;
     }
     groups = more_groups(shape, tile_channels, &one_row);

@@ -52,6 +52,12 @@ static inline bool mbconv_plan_one_strip(const struct mbconv_plan *plan, const s
   return plan->strip_rows == shape->out_height;
 }
 
+/* Rows of the list of a ring's pixels: twice the ring, so that rows which go round its end stand one after the other;
+ * but none goes round a ring of all rows. */
+static inline size_t mbconv_plan_listed_rows(const struct mbconv_plan *plan, const struct mbconv_shape *shape) {
+  return plan->ring_rows == shape->height ? plan->ring_rows : 2 * plan->ring_rows;
+}
+
 /* Rings in scratch: one for each group, unless a group is done with before the next begins. */
 static inline size_t mbconv_plan_rings(const struct mbconv_plan *plan, const struct mbconv_shape *shape) {
   return plan->hidden || mbconv_plan_one_strip(plan, shape) ? 1 : plan->groups;

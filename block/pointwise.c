@@ -19,9 +19,11 @@ struct mbconv_pointwise {
 
 static mbconv_status check(const mbconv_pointwise_desc *desc, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
+  mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status != MBCONV_OK) return status;
   if (desc->in_channels == 0 || desc->out_channels == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is 0", desc->in_channels ? "out_channels" : "in_channels");
-  const mbconv_status status = mbconv_activation_check(desc->activation, "activation", error);
+  status = mbconv_activation_check(desc->activation, "activation", error);
   if (status != MBCONV_OK) return status;
   bool overflow = desc->in_channels > PTRDIFF_MAX / 8 || desc->out_channels > PTRDIFF_MAX / 8;
   const size_t weights = mbconv_multiply(desc->in_channels, desc->out_channels, &overflow);

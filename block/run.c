@@ -5,10 +5,10 @@
  * from its sums, then threads take pixels, scale and project them.
  */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "block.h"
+#include "format.h"
 #include "parallel.h"
 #include "status.h"
 #include "transpose.h"
@@ -115,7 +115,7 @@ static void run_rows(void *argument, size_t index) {
   const struct mbconv_stages *stages = &run->block->stages;
   const size_t height = stages->shape.out_height;
   const struct mbconv_strip_scratch scratch = scratch_of(run, index);
-  mbconv_strip_scratch_clear(stages, &run->plan, &scratch);
+  mbconv_strip_scratch_prepare(stages, &run->plan, &scratch);
   size_t begin, end;
   mbconv_share(run->batch * height, 1, index, run->tasks, &begin, &end);
   while (begin < end) {
@@ -132,7 +132,7 @@ static void run_groups(void *argument, size_t index) {
   const struct mbconv_strip_scratch scratch = scratch_of(run, index);
   size_t begin, end;
   mbconv_share(run->plan.groups, 1, index, run->tasks, &begin, &end);
-  mbconv_strip_scratch_clear(stages, &run->plan, &scratch);
+  mbconv_strip_scratch_prepare(stages, &run->plan, &scratch);
   run_image(run, &scratch, 0, begin, end, 0, stages->shape.out_height);
 }
 
@@ -270,7 +270,7 @@ static const char *strategy_of(const struct mbconv_plan *plan, const struct mbco
 size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *text, size_t size) {
   const struct mbconv_stages *stages = &block->stages;
   const struct mbconv_plan plan = plan_of(block, mbconv_max(threads, 1));
-  const int length = snprintf(
+  return mbconv_format(
       text, size,
       "%s, %s SiLU, %s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
       "scratch %zu bytes, weights %zu bytes",
@@ -278,5 +278,4 @@ size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *te
       stages->shape.squeeze_excite ? " in two passes" : "", plan.strip_rows, stages->shape.out_height, plan.groups,
       plan.group_channels, plan.ring_rows, plan.ring_width, mbconv_block_scratch_size(block, threads),
       block->info.weight_bytes);
-  return (size_t)length;
 }

@@ -2,7 +2,10 @@
 #include "status.h"
 
 #include <stdarg.h>
-#include <stdio.h>
+
+#include "format.h"
+
+#include "struct_size.h"
 
 const char *mbconv_status_string(mbconv_status status) {
   switch (status) {
@@ -23,11 +26,18 @@ mbconv_status mbconv_fail(mbconv_error *error, mbconv_status status, const char 
   if (error) {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    mbconv_format_list(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     error->status = status;
   }
   return status;
+}
+
+mbconv_status mbconv_struct_check(const size_t *struct_size, size_t known, const char *name, mbconv_error *error) {
+  if (mbconv_struct_fits(struct_size, known)) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
+                     "%s: struct_size is %zu, neither 0 nor %zu, or fields that this library does not know are set",
+                     name, *struct_size, known);
 }
 
 mbconv_status mbconv_succeed(mbconv_error *error) {

@@ -27,7 +27,8 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
   bool *overflow = &cursor->overflow;
   const size_t row = mbconv_multiply(plan->ring_width, plan->group_channels, overflow);
   const size_t rings = mbconv_multiply(mbconv_plan_rings(plan, &stages->shape), plan->ring_rows, overflow);
-  const size_t in_pixels = mbconv_multiply(mbconv_min(plan->ring_rows, shape->height), shape->width, overflow);
+  const size_t in_pixels = mbconv_multiply(plan->ring_rows, shape->width, overflow);
+  const size_t listed = mbconv_multiply(mbconv_plan_listed_rows(plan, shape), shape->width, overflow);
   const size_t out_pixels = mbconv_multiply(plan->strip_rows, shape->out_width, overflow);
   const bool transposed = stages->layout == MBCONV_NCHW;
   *scratch = (struct mbconv_strip_scratch){0};
@@ -41,11 +42,20 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
     const size_t pixels = plan->hidden ? MBCONV_PROJECTED_PIXELS : out_pixels;
     scratch->y = mbconv_take_floats(cursor, mbconv_multiply(pixels, stages->project.padded, overflow));
   }
-  if (shape->expand) scratch->pixels = mbconv_take(cursor, in_pixels, sizeof(float *));
+  if (shape->expand) scratch->pixels = mbconv_take(cursor, listed, sizeof(float *));
 }
 
-void mbconv_strip_scratch_clear(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
-                                const struct mbconv_strip_scratch *scratch) {
+static void list_pixels(const struct mbconv_shape *shape, const struct mbconv_plan *plan,
+                        const struct mbconv_strip_scratch *scratch) {
+  float **pixel = scratch->pixels;
+  for (size_t r = 0; r < mbconv_plan_listed_rows(plan, shape); r++) {
+    float *row = scratch->rings + (r % plan->ring_rows * plan->ring_width + shape->pad_left) * plan->group_channels;
+    for (size_t p = 0; p < shape->width; p++) *pixel++ = row + p * plan->group_channels;
+  }
+}
+
+void mbconv_strip_scratch_prepare(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
+                                  const struct mbconv_strip_scratch *scratch) {
   const struct mbconv_shape *shape = &stages->shape;
   const size_t channels = plan->group_channels, row = plan->ring_width * channels;
   const size_t left = shape->pad_left * channels, middle = shape->width * channels;
@@ -56,6 +66,7 @@ void mbconv_strip_scratch_clear(const struct mbconv_stages *stages, const struct
     memset(ring_row, 0, left * sizeof(float));
     memset(ring_row + left + middle, 0, (row - left - middle) * sizeof(float));
   }
+  if (shape->expand) list_pixels(shape, plan, scratch);
 }
 
 /* What one strip is about. */
@@ -80,15 +91,6 @@ static size_t ring_offset(const struct strip *strip, size_t r) {
   return (r % plan->ring_rows * plan->ring_width + strip->stages->shape.pad_left) * plan->group_channels;
 }
 
-static void find_pixels(const struct strip *strip) {
-  const size_t width = strip->stages->shape.width, channels = strip->plan->group_channels;
-  float **pixel = strip->scratch->pixels;
-  for (size_t r = 0; r < strip->fresh_rows; r++) {
-    float *first = strip->scratch->rings + ring_offset(strip, strip->fresh_first + r);
-    for (size_t p = 0; p < width; p++) *pixel++ = first + p * channels;
-  }
-}
-
 /* Pixels that are run before the activation is mapped over them: what L1 holds, in whole tiles if it can be. */
 static size_t map_chunk(size_t channels, size_t step) {
   const size_t pixels = MAP_FLOATS / channels;
@@ -98,17 +100,16 @@ static size_t map_chunk(size_t channels, size_t step) {
 /* Expands `pixels` pixels from pixel `first` of input row fresh_first + r on; they may run over several rows. */
 static void expand_pixels(const struct strip *strip, const struct group *group, size_t r, size_t first, size_t pixels) {
   const struct mbconv_stages *stages = strip->stages;
-  const size_t in_channels = stages->shape.in_channels;
-  const size_t done = r * stages->shape.width + first;
-  const float *x =
-      strip->scratch->x ? strip->scratch->x : strip->x + strip->fresh_first * stages->shape.width * in_channels;
+  const size_t in_channels = stages->shape.in_channels, width = stages->shape.width;
+  const size_t slot = (strip->fresh_first + r) % strip->plan->ring_rows;
+  const float *x = strip->scratch->x ? strip->scratch->x : strip->x + strip->fresh_first * width * in_channels;
   const struct mbconv_pointwise_run run = {
       .pixels = pixels,
       .first_channel = group->first,
       .channels = group->channels,
-      .x = x + done * in_channels,
+      .x = x + (r * width + first) * in_channels,
       .x_stride = in_channels,
-      .y_pixels = strip->scratch->pixels + done,
+      .y_pixels = strip->scratch->pixels + slot * width + first,
       .y_offset = (size_t)(group->ring - strip->scratch->rings),
       .y_padded = true,
       .lo = stages->epilogue.lo,
@@ -333,7 +334,6 @@ void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_p
     if (scratch->x && !target->x_ready)
       mbconv_transpose(stages->kernels, shape->in_channels, strip.fresh_rows * shape->width,
                        x + strip.fresh_first * shape->width, in_plane, scratch->x, shape->in_channels, NULL);
-    if (shape->expand) find_pixels(&strip);
     run_groups(&strip, target);
     if (scratch->y && !plan->hidden) {
       const size_t first_pixel = first * shape->out_width;

@@ -34,7 +34,7 @@ struct mbconv_strip_scratch {
   float *zero_row; /* [ring_width][group_channels] */
   float *output;   /* [strip_rows * out_width][mbconv_output_stride()]: depthwise output, if it is not stored */
   float *x, *y;    /* NCHW: the new input rows and the output strip as pixels */
-  float **pixels;  /* where the new input pixels go in the first group's ring */
+  float **pixels;  /* [mbconv_plan_listed_rows()][width]: the pixels of the first group's ring */
 };
 
 /* Which groups to run and where results go. */
@@ -56,9 +56,9 @@ static inline size_t mbconv_output_stride(const struct mbconv_stages *stages) {
 void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
                                struct mbconv_cursor *cursor, struct mbconv_strip_scratch *scratch);
 
-/* Zeroes the padding, once per run: no strip writes it. */
-void mbconv_strip_scratch_clear(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
-                                const struct mbconv_strip_scratch *scratch);
+/* Before a run: zeroes the padding, which no strip writes, and lists the pixels. */
+void mbconv_strip_scratch_prepare(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
+                                  const struct mbconv_strip_scratch *scratch);
 
 /* Runs output rows [begin, end) of the image x. Of a plan that stores the depthwise output, one group at a time. */
 void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_plan *plan,

@@ -122,7 +122,7 @@ int cli_bench(int count, char **words) {
   struct cli_model model = a.model;
   if (strcmp(model.name, "mbconv") == 0) model.options.layout = MBCONV_NHWC; /* a single block takes no other */
   mbconv_network *network = cli_network(&model);
-  const mbconv_threads threads = cli_threads_new(mbconv_network_info_of(network).threads);
+  const mbconv_threads threads = cli_threads_new(mbconv_network_info_of(network)->threads);
   struct bench_result *result = cli_allocate(1, sizeof *result);
   bench_measure(network, &threads, (double)a.seconds, result);
   if (a.format == TABLE) print_table(result);

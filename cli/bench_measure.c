@@ -36,7 +36,7 @@ static double time_of(const struct work *w, size_t first, size_t last) {
 
 void bench_measure(const mbconv_network *network, const mbconv_threads *threads, double seconds,
                    struct bench_result *result) {
-  const mbconv_network_info info = mbconv_network_info_of(network);
+  const mbconv_network_info info = *mbconv_network_info_of(network);
   const size_t images = info.height * info.width * info.channels;
   struct work w = {.network = network, .threads = threads, .several = info.threads > 1};
   w.arena_bytes = mbconv_network_arena_size(network, 1);
@@ -46,7 +46,7 @@ void bench_measure(const mbconv_network *network, const mbconv_threads *threads,
   fill(w.x, images);
   *result = (struct bench_result){.info = info, .arena_bytes = w.arena_bytes, .seconds = INFINITY};
   for (size_t i = 0; i < info.layers; i++) {
-    result->layer[i].info = mbconv_network_layer(network, i);
+    result->layer[i].info = *mbconv_network_layer(network, i);
     result->layer[i].seconds = INFINITY;
   }
   time_of(&w, 0, info.layers);

@@ -159,7 +159,7 @@ static float *read_image(const struct arguments *a, const mbconv_network_info *i
 /* ---- Answers ----------------------------------------------------------------------------------------------------- */
 
 static float *infer(const mbconv_network *network, size_t batch, const float *x) {
-  const mbconv_network_info info = mbconv_network_info_of(network);
+  const mbconv_network_info info = *mbconv_network_info_of(network);
   const size_t bytes = mbconv_network_arena_size(network, batch);
   float *y = cli_allocate(batch, info.outputs * sizeof *y);
   void *arena = cli_allocate(bytes, 1);
@@ -212,7 +212,7 @@ static void print_json(const struct answer *a) {
 }
 
 static void classify(const struct arguments *a, const mbconv_network *network) {
-  const mbconv_network_info info = mbconv_network_info_of(network);
+  const mbconv_network_info info = *mbconv_network_info_of(network);
   float *x = read_image(a, &info), *logits = infer(network, 1, x);
   float *probabilities = cli_allocate(info.outputs, sizeof *probabilities);
   size_t *best = cli_allocate(a->top, sizeof *best);
@@ -234,7 +234,7 @@ static void classify(const struct arguments *a, const mbconv_network *network) {
 }
 
 static void convert_raw(const struct arguments *a, const mbconv_network *network) {
-  const mbconv_network_info info = mbconv_network_info_of(network);
+  const mbconv_network_info info = *mbconv_network_info_of(network);
   float *x = read_raw(a->raw_input, a->batch * info.height * info.width * info.channels);
   float *y = infer(network, a->batch, x);
   write_raw(a->raw_output, y, a->batch * info.outputs);

@@ -22,7 +22,7 @@ struct row {
 static struct row row_of(struct cli_model model, const char *name, double seconds) {
   model.name = name;
   mbconv_network *network = cli_network(&model);
-  struct row row = {.info = mbconv_network_info_of(network)};
+  struct row row = {.info = *mbconv_network_info_of(network)};
   if (seconds > 0) {
     const mbconv_threads threads = cli_threads_new(row.info.threads);
     struct bench_result *result = cli_allocate(1, sizeof *result);

@@ -3,9 +3,9 @@
  * What this CPU and operating system offer. The only file that knows cpu_features.
  */
 #include <cpu_features_macros.h>
-#include <stdio.h>
 
 #include "dispatch.h"
+#include "format.h"
 
 #if defined(CPU_FEATURES_ARCH_X86)
 
@@ -46,7 +46,7 @@ void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
       .avx512_slow = avx512_slow(&info),
   };
   const char *name = info.brand_string[0] ? info.brand_string : "x86 CPU without a name";
-  snprintf(cpu->name, sizeof cpu->name, "%s", name);
+  mbconv_format(cpu->name, sizeof cpu->name, "%s", name);
 }
 
 #elif defined(CPU_FEATURES_ARCH_AARCH64)
@@ -78,8 +78,8 @@ void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
   const Aarch64Info info = GetAarch64Info();
   *cpu = (struct mbconv_cpu){.fma = info.features.asimd, .neon = info.features.asimd};
   /* ARM64 has no name to read, only these numbers. */
-  snprintf(cpu->name, sizeof cpu->name, "ARM64, implementer 0x%x, part 0x%x", (unsigned)info.implementer,
-           (unsigned)info.part);
+  mbconv_format(cpu->name, sizeof cpu->name, "ARM64, implementer 0x%x, part 0x%x", (unsigned)info.implementer,
+                (unsigned)info.part);
 }
 
 #else
@@ -87,7 +87,7 @@ void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
 /* No set but scalar exists for other architectures. */
 void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
   *cpu = (struct mbconv_cpu){.fma = false};
-  snprintf(cpu->name, sizeof cpu->name, "CPU of an architecture without vector kernels");
+  mbconv_format(cpu->name, sizeof cpu->name, "CPU of an architecture without vector kernels");
 }
 
 #endif

@@ -2,11 +2,11 @@
  *
  * The choice of a kernel set and a SiLU variant: a const table, best set first, and pure functions over it.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dispatch.h"
+#include "format.h"
 #include "status.h"
 
 /* ---- The table --------------------------------------------------------------------------------------------------- */
@@ -143,7 +143,7 @@ static const struct mbconv_kernels *choose_isa(mbconv_isa isa, const char *sourc
   char list[64] = "";
   for (size_t i = 0; i < count; i++) {
     const size_t length = strlen(list);
-    snprintf(list + length, sizeof list - length, "%s%s", i > 0 ? ", " : "", mbconv_isa_name(usable[i]));
+    mbconv_format(list + length, sizeof list - length, "%s%s", i > 0 ? ", " : "", mbconv_isa_name(usable[i]));
   }
   mbconv_fail(error, MBCONV_UNSUPPORTED_ISA, "%s, asked for by %s, %s; usable on %s: %s", mbconv_isa_name(isa), source,
               find(isa) ? "cannot run on this CPU" : "is not in this build", cpu->name, list);
@@ -205,6 +205,10 @@ mbconv_status mbconv_select(mbconv_isa isa, mbconv_silu silu, const char *env_is
 
 mbconv_status mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels, mbconv_silu *silu,
                             mbconv_error *error) {
+  if (options) {
+    const mbconv_status status = mbconv_struct_check(&options->struct_size, sizeof *options, "options", error);
+    if (status != MBCONV_OK) return status;
+  }
   struct mbconv_cpu cpu;
   mbconv_cpu_detect(&cpu);
   return mbconv_select(options ? options->isa : MBCONV_ISA_AUTO, options ? options->silu : MBCONV_SILU_AUTO,

@@ -28,19 +28,26 @@
  *
  * Conventions that hold everywhere
  *   Objects     create -> (query scratch) -> run -> destroy. An object is immutable after create: any number of threads
- *               may run it at once, each call with its own scratch. Only create and destroy touch the allocator.
+ *               may run it at once, each call with its own scratch. Only create and destroy touch the allocator. An
+ *               object works on in both processes after a fork; a run takes no lock, so a signal handler may make one.
  *   Numbers     The result is the same (under ==, NaN where the other is NaN) on every instruction set, for any number
  *               of threads, any plan and both layouts, given round-to-nearest and no flush-to-zero. Denormals are
  *               computed as IEEE 754 says, at the speed the CPU does so; the caller's floating-point mode is never
- *               changed: set flush-to-zero yourself around run if your data are full of denormals.
+ *               changed: set flush-to-zero yourself around run if your data are full of denormals. Then denormals count
+ *               as zeros, and data without them give the same floats. In another rounding mode results are rounded that
+ *               way, SiLU and sigmoid within 4e-6 of their size, and sets may differ.
  *   Tensors     f32. NHWC: [batch][height][width][channels], NCHW: [batch][channels][height][width], both dense unless
- *               a stride is named. No alignment is asked of any tensor. Not a byte outside a tensor is read or written.
- *               x and y must not overlap unless a function says that they may.
+ *               a stride is named. No alignment beyond a float's is asked of any tensor. Not a byte outside a tensor is
+ *               read or written. x and y must not overlap unless a function says that they may. Scratch may lie at any
+ *               address, odd ones too, but not in a tensor of the same run. A run refuses what overlaps.
  *   Weights     PyTorch's layouts: 1x1 [out][in][1][1], depthwise [channels][1][k][k], fully connected [out][in].
  *               They are copied (packed) at create and may be freed after it.
  *   Errors      Every function that can fail returns a status and, if the caller gives it an mbconv_error, says exactly
  *               what was wrong. On failure nothing is written to outputs (a create leaves *out NULL) and nothing leaks.
  *   Structs     A zeroed field means the default. Always initialise (`= {0}` or designated initialisers).
+ *   Versions    A struct that may grow begins with struct_size: its sizeof, or 0 for the size it had in version 0.1. A
+ *               library that is older than the header refuses fields that it does not know, unless they are zero. All
+ *               other structs stay as they are.
  */
 #ifndef MBCONV_H
 #define MBCONV_H
@@ -53,6 +60,7 @@
 #define MBCONV_VERSION_PATCH 0
 #define MBCONV_VERSION_STRING "0.1.0"
 
+/* What a shared library shows. */
 #if defined(_WIN32) || defined(__CYGWIN__)
 #define MBCONV_API
 #else
@@ -65,6 +73,7 @@ extern "C" {
 
 /* ---- Status ------------------------------------------------------------------------------------------------------ */
 
+/* What came of a call. */
 typedef enum mbconv_status {
   MBCONV_OK = 0,
   MBCONV_INVALID_ARGUMENT, /* a null pointer, a zero size, an unknown enum value, a shape that makes no sense */
@@ -133,13 +142,14 @@ typedef struct mbconv_allocator {
 /* How an object is made; NULL stands for all defaults. A set or variant that cannot be had is an error, never replaced
  * by another. The parameter beats the environment. */
 typedef struct mbconv_options {
+  size_t struct_size; /* sizeof this struct, or 0 */
   mbconv_isa isa;
   mbconv_silu silu;
-  const mbconv_allocator *allocator; /* NULL: aligned_alloc and free; the struct is copied */
+  const mbconv_allocator *allocator; /* NULL: posix_memalign and free; the struct is copied */
 } mbconv_options;
 
-/* Must call task(argument, i) exactly once for each i < count, in any order, on any threads, and return when all calls
- * have. `context` is the caller's (a thread pool, say). */
+/* Must call task(argument, i) exactly once for each i < count, in any order, on any threads, however many, and return
+ * when all calls have. May be nested in another. `context` is the caller's (a thread pool, say). */
 typedef void (*mbconv_parallel_for)(void *context, void (*task)(void *argument, size_t index), void *argument,
                                     size_t count);
 
@@ -175,6 +185,7 @@ typedef enum mbconv_activation_kind {
   MBCONV_HARD_SWISH
 } mbconv_activation_kind;
 
+/* How an image lies in memory. */
 typedef enum mbconv_layout { MBCONV_NHWC = 0, MBCONV_NCHW } mbconv_layout;
 
 /* y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, per output channel (Ioffe and Szegedy 2015). Folded into
@@ -202,13 +213,16 @@ typedef struct mbconv_pad {
 
 /* y[p][o] = act(bias[o] + sum over i of w[o][i] * x[p][i]  (+ residual[p][o])): one FMA chain, i ascending. */
 typedef struct mbconv_pointwise_desc {
+  size_t struct_size;               /* sizeof this struct, or 0 */
   size_t in_channels, out_channels; /* >= 1 */
   mbconv_conv conv;                 /* weight [out][in] */
   mbconv_activation_kind activation;
 } mbconv_pointwise_desc;
 
+/* Made by mbconv_pointwise_create(). */
 typedef struct mbconv_pointwise mbconv_pointwise;
 
+/* Makes *out of `desc`. */
 MBCONV_API mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const mbconv_options *options,
                                                  mbconv_pointwise **out, mbconv_error *error);
 
@@ -219,14 +233,19 @@ MBCONV_API mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *de
 MBCONV_API mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pixels, const float *x,
                                               size_t x_stride, float *y, size_t y_stride, const float *residual,
                                               size_t r_stride, const mbconv_threads *threads, mbconv_error *error);
+
+/* What it is made of. */
 MBCONV_API mbconv_info mbconv_pointwise_info(const mbconv_pointwise *pointwise);
-MBCONV_API void mbconv_pointwise_destroy(mbconv_pointwise *pointwise); /* NULL is allowed, as in every destroy */
+
+/* Frees it; NULL is allowed. */
+MBCONV_API void mbconv_pointwise_destroy(mbconv_pointwise *pointwise);
 
 /* ---- Depthwise: kxk convolution per channel ---------------------------------------------------------------------- */
 
 /* NHWC. One FMA chain per output from the bias, taps row by row; taps outside the image are multiplied as +0.
  * The output has (height + top + bottom - kernel) / stride + 1 rows, and columns likewise. */
 typedef struct mbconv_depthwise_desc {
+  size_t struct_size;             /* sizeof this struct, or 0 */
   size_t height, width, channels; /* of the input, >= 1 */
   size_t kernel;                  /* 3, 5 or 7 */
   size_t stride;                  /* 1 or 2 */
@@ -235,10 +254,14 @@ typedef struct mbconv_depthwise_desc {
   mbconv_activation_kind activation;
 } mbconv_depthwise_desc;
 
+/* Made by mbconv_depthwise_create(). */
 typedef struct mbconv_depthwise mbconv_depthwise;
 
+/* Makes *out of `desc`. */
 MBCONV_API mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const mbconv_options *options,
                                                  mbconv_depthwise **out, mbconv_error *error);
+
+/* Of the image that a run writes. */
 MBCONV_API void mbconv_depthwise_output_size(const mbconv_depthwise *depthwise, size_t *height, size_t *width);
 
 /* Bytes of scratch for a run with up to `threads` threads. Scratch needs no alignment and no initialisation. */
@@ -248,7 +271,11 @@ MBCONV_API size_t mbconv_depthwise_scratch_size(const mbconv_depthwise *depthwis
 MBCONV_API mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise, size_t batch, const float *x, float *y,
                                               void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                               mbconv_error *error);
+
+/* What it is made of. */
 MBCONV_API mbconv_info mbconv_depthwise_info(const mbconv_depthwise *depthwise);
+
+/* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_depthwise_destroy(mbconv_depthwise *depthwise);
 
 /* ---- Convolution: kxk over all channels -------------------------------------------------------------------------- */
@@ -257,6 +284,7 @@ MBCONV_API void mbconv_depthwise_destroy(mbconv_depthwise *depthwise);
  * are multiplied as +0. Then the residual is added, then the activation applied. The output has (height + top + bottom
  * - kernel) / stride + 1 rows, and columns likewise; it is NHWC, whatever the input is. */
 typedef struct mbconv_convolution_desc {
+  size_t struct_size;               /* sizeof this struct, or 0 */
   size_t height, width;             /* of the input, >= 1 */
   size_t in_channels, out_channels; /* >= 1 */
   size_t kernel;                    /* 1 .. 7 */
@@ -267,10 +295,14 @@ typedef struct mbconv_convolution_desc {
   mbconv_layout layout; /* of x: NCHW takes PyTorch's images as they are */
 } mbconv_convolution_desc;
 
+/* Made by mbconv_convolution_create(). */
 typedef struct mbconv_convolution mbconv_convolution;
 
+/* Makes *out of `desc`. */
 MBCONV_API mbconv_status mbconv_convolution_create(const mbconv_convolution_desc *desc, const mbconv_options *options,
                                                    mbconv_convolution **out, mbconv_error *error);
+
+/* Of the image that a run writes. */
 MBCONV_API void mbconv_convolution_output_size(const mbconv_convolution *convolution, size_t *height, size_t *width);
 
 /* Bytes of scratch for a run with up to `threads` threads. Scratch needs no alignment and no initialisation. */
@@ -282,7 +314,11 @@ MBCONV_API size_t mbconv_convolution_scratch_size(const mbconv_convolution *conv
 MBCONV_API mbconv_status mbconv_convolution_run(const mbconv_convolution *convolution, size_t batch, const float *x,
                                                 float *y, const float *residual, void *scratch, size_t scratch_size,
                                                 const mbconv_threads *threads, mbconv_error *error);
+
+/* What it is made of. */
 MBCONV_API mbconv_info mbconv_convolution_info(const mbconv_convolution *convolution);
+
+/* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_convolution_destroy(mbconv_convolution *convolution);
 
 /* ---- Global average pooling -------------------------------------------------------------------------------------- */
@@ -290,31 +326,44 @@ MBCONV_API void mbconv_convolution_destroy(mbconv_convolution *convolution);
 /* The mean of each channel of an image: per row a sum left to right from +0, the rows' sums added top to bottom, times
  * the rounded 1 / (height * width). */
 typedef struct mbconv_global_pool_desc {
+  size_t struct_size;             /* sizeof this struct, or 0 */
   size_t height, width, channels; /* >= 1 */
 } mbconv_global_pool_desc;
 
+/* Made by mbconv_global_pool_create(). */
 typedef struct mbconv_global_pool mbconv_global_pool;
 
+/* Makes *out of `desc`. */
 MBCONV_API mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc *desc, const mbconv_options *options,
                                                    mbconv_global_pool **out, mbconv_error *error);
 
 /* x [batch][height][width][channels] to y [batch][channels]; batch 0 does nothing. Needs no scratch. */
 MBCONV_API mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batch, const float *x, float *y,
                                                 const mbconv_threads *threads, mbconv_error *error);
+
+/* What it is made of. */
 MBCONV_API mbconv_info mbconv_global_pool_info(const mbconv_global_pool *pool);
+
+/* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_global_pool_destroy(mbconv_global_pool *pool);
 
 /* ---- Activation over a buffer ------------------------------------------------------------------------------------ */
 
+/* Made by mbconv_activation_create(). */
 typedef struct mbconv_activation mbconv_activation;
 
+/* Makes *out of `kind`. */
 MBCONV_API mbconv_status mbconv_activation_create(mbconv_activation_kind kind, const mbconv_options *options,
                                                   mbconv_activation **out, mbconv_error *error);
 
 /* y[i] = act(x[i]) for i < n. y may be x itself; otherwise they must not overlap. Needs no scratch. */
 MBCONV_API mbconv_status mbconv_activation_run(const mbconv_activation *activation, size_t n, const float *x, float *y,
                                                mbconv_error *error);
+
+/* What it is made of. */
 MBCONV_API mbconv_info mbconv_activation_info(const mbconv_activation *activation);
+
+/* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_activation_destroy(mbconv_activation *activation);
 
 /* ---- Block: the whole MBConv ------------------------------------------------------------------------------------- */
@@ -329,6 +378,7 @@ typedef struct mbconv_squeeze_excite {
   mbconv_activation_kind inner, gate; /* zero means none, not a default */
 } mbconv_squeeze_excite;
 
+/* Whether a block adds its input to its output. */
 typedef enum mbconv_residual {
   MBCONV_RESIDUAL_AUTO = 0, /* on exactly if stride is 1 and input and output have the same shape */
   MBCONV_RESIDUAL_OFF,
@@ -337,6 +387,7 @@ typedef enum mbconv_residual {
 
 /* The inverted bottleneck of Sandler et al. 2018 (MobileNetV2) and Tan and Le 2019 (EfficientNet). */
 typedef struct mbconv_block_desc {
+  size_t struct_size;   /* sizeof this struct, or 0 */
   size_t height, width; /* of the input image, >= 1 */
   size_t in_channels, expanded_channels, out_channels;
   const mbconv_conv *expand;    /* [expanded][in]; NULL: no expand, then expanded_channels must equal in_channels */
@@ -354,10 +405,14 @@ typedef struct mbconv_block_desc {
                             whole tile; results do not depend on them */
 } mbconv_block_desc;
 
+/* Made by mbconv_block_create(). */
 typedef struct mbconv_block mbconv_block;
 
+/* Makes *out of `desc`. */
 MBCONV_API mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_options *options,
                                              mbconv_block **out, mbconv_error *error);
+
+/* Of the image that a run writes. */
 MBCONV_API void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t *width);
 
 /* Bytes of scratch for a run with up to `threads` threads. Scratch needs no alignment and no initialisation. */
@@ -367,7 +422,11 @@ MBCONV_API size_t mbconv_block_scratch_size(const mbconv_block *block, size_t th
 MBCONV_API mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const float *x, float *y,
                                           void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                           mbconv_error *error);
+
+/* What it is made of. */
 MBCONV_API mbconv_info mbconv_block_info(const mbconv_block *block);
+
+/* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_block_destroy(mbconv_block *block);
 
 /* Writes how the block runs with `threads` threads (strategy, strip, group, scratch and weight bytes) as a line of
@@ -376,6 +435,7 @@ MBCONV_API size_t mbconv_block_describe(const mbconv_block *block, size_t thread
 
 /* ---- Counts ------------------------------------------------------------------------------------------------------ */
 
+/* The size of a layer. */
 typedef struct mbconv_counts {
   uint64_t parameters;    /* trainable, as PyTorch counts them: weights, biases, and gamma and beta of each BN */
   uint64_t multiply_adds; /* of all convolutions and fully connected layers, for one image */

@@ -10,12 +10,13 @@
  *       mbconv_network *network;
  *       mbconv_error error;
  *       if (count < 2 || mbconv_network_load(words[1], NULL, &network, &error) != MBCONV_OK) return 1;
- *       const mbconv_network_info info = mbconv_network_info_of(network);
+ *       const mbconv_network_info *info = mbconv_network_info_of(network);
  *       const size_t bytes = mbconv_network_arena_size(network, 1);
- *       float *x = calloc(info.height * info.width * info.channels, sizeof *x), *y = calloc(info.outputs, sizeof *y);
+ *       float *x = calloc(info->height * info->width * info->channels, sizeof *x);
+ *       float *y = calloc(info->outputs, sizeof *y);
  *       void *arena = malloc(bytes);
  *       mbconv_network_run(network, 1, x, y, arena, bytes, NULL, &error);
- *       printf("%s: %g\n", info.name, y[0]);
+ *       printf("%s: %g\n", info->name, y[0]);
  *       mbconv_network_destroy(network);
  *     }
  *
@@ -34,20 +35,24 @@ extern "C" {
 
 /* ---- Networks ---------------------------------------------------------------------------------------------------- */
 
-/* The networks, by name:
- *   mobilenet_v2                          width 1; mobilenet_v2_0.5 and the like for other widths, 0.1 to 4
- *   efficientnet_b0 ... efficientnet_b7
- *   mobilenet_v3_small, mobilenet_v3_large
- *   mbconv, plain, bottleneck             single blocks of 16 channels on 32x32 pixels: the inverted bottleneck (SiLU,
- *                                         expansion 6), Conv-BN-ReLU twice, and the classic bottleneck
- * They are torchvision's, with its paddings. Lists up to `capacity` of the names (width 1 only); `names` may be NULL if
- * capacity is 0. Returns how many there are; the strings are static. */
+/* The networks, by name. They are torchvision's, with its paddings:
+ *
+ *     mobilenet_v2                          width 1; mobilenet_v2_0.5 and the like for other widths, 0.1 to 4
+ *     efficientnet_b0 ... efficientnet_b7
+ *     mobilenet_v3_small, mobilenet_v3_large
+ *     mbconv, plain, bottleneck             single blocks of 16 channels on 32x32 pixels: the inverted bottleneck
+ *                                           (SiLU, expansion 6), Conv-BN-ReLU twice, and the classic bottleneck
+ *
+ * Lists up to `capacity` of the names (width 1 only); `names` may be NULL if capacity is 0. Returns how many there are;
+ * the strings are static. */
 MBCONV_API size_t mbconv_network_names(const char **names, size_t capacity);
 
+/* Made by mbconv_network_load(), _load_memory() or _random(). */
 typedef struct mbconv_network mbconv_network;
 
 /* How a network is made; NULL stands for all defaults. */
 typedef struct mbconv_network_options {
+  size_t struct_size;            /* sizeof this struct, or 0: see mbconv.h */
   const mbconv_options *kernels; /* instruction set, SiLU variant, allocator; NULL for the defaults */
   size_t height, width;          /* of the images; both 0 for the size that the network was made for */
   mbconv_layout layout;          /* of the images. Single blocks are NHWC only; their output is NHWC, too */
@@ -60,8 +65,8 @@ typedef struct mbconv_network_options {
 /* Makes the network whose weights are in a safetensors file: which it is, its width and its number of classes are told
  * from the names and shapes of the tensors, which are torchvision's or timm's. Every tensor of the network must be
  * there as F32, and no other, apart from num_batches_tracked. A file that is not so is MBCONV_BAD_FILE, and the message
- * names the tensor. The file is mapped into memory until its weights are packed: who cuts it off meanwhile ends the
- * process by SIGBUS. */
+ * names the tensor. (If memory runs out while Jansson reads the header, it may be MBCONV_BAD_FILE as well.) The file is
+ * mapped into memory until its weights are packed: who cuts it off meanwhile ends the process by SIGBUS. */
 MBCONV_API mbconv_status mbconv_network_load(const char *path, const mbconv_network_options *options,
                                              mbconv_network **out, mbconv_error *error);
 
@@ -75,6 +80,7 @@ MBCONV_API mbconv_status mbconv_network_load_memory(const void *data, size_t siz
 MBCONV_API mbconv_status mbconv_network_random(const char *name, const mbconv_network_options *options,
                                                mbconv_network **out, mbconv_error *error);
 
+/* What a network is. */
 typedef struct mbconv_network_info {
   const char *name;               /* lives as long as the network */
   mbconv_isa isa;                 /* never AUTO */
@@ -91,7 +97,10 @@ typedef struct mbconv_network_info {
   mbconv_counts counts;
 } mbconv_network_info;
 
-MBCONV_API mbconv_network_info mbconv_network_info_of(const mbconv_network *network);
+/* Lives as long as the network. Later versions may append fields. */
+MBCONV_API const mbconv_network_info *mbconv_network_info_of(const mbconv_network *network);
+
+/* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_network_destroy(mbconv_network *network);
 
 /* ---- Run --------------------------------------------------------------------------------------------------------- */
@@ -114,6 +123,7 @@ MBCONV_API mbconv_status mbconv_network_run_layers(const mbconv_network *network
                                                    const float *x, float *y, void *arena, size_t arena_size,
                                                    const mbconv_threads *threads, mbconv_error *error);
 
+/* What a layer is. */
 typedef struct mbconv_layer_info {
   char name[64];                  /* such as "block 3x3/2 16-96-24" */
   size_t height, width, channels; /* of its output */
@@ -121,8 +131,8 @@ typedef struct mbconv_layer_info {
   mbconv_counts counts;
 } mbconv_layer_info;
 
-/* Of layer `index` < layers. */
-MBCONV_API mbconv_layer_info mbconv_network_layer(const mbconv_network *network, size_t index);
+/* Of layer `index` < layers; lives as long as the network. Later versions may append fields. */
+MBCONV_API const mbconv_layer_info *mbconv_network_layer(const mbconv_network *network, size_t index);
 
 /* ---- Logits ------------------------------------------------------------------------------------------------------ */
 

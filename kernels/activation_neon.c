@@ -3,7 +3,7 @@
  * The activations on NEON, 4 vectors of 4 floats at a time.
  *
  * SiLU and sigmoid write the arithmetic of SLEEF's expf in place, for e^-c with -88 <= c: no overflow to guard against.
- * SiLU takes 27 instructions per vector, of which 5 are copies of coefficients that FMLA would overwrite; by calls of
+ * SiLU takes 26 instructions per vector, of which 5 are copies of coefficients that FMLA would overwrite; by calls of
  * SLEEF it takes 83 (silu_sleef_neon.c). Two vectors are computed side by side, so that a CPU that executes in order
  * has something to do in the latencies; four want more than 32 registers (14 hold constants), and gcc 12 spills.
  */
@@ -24,10 +24,10 @@ ALWAYS_INLINE float32x4_t hard_swish(float32x4_t x) {
   return vdivq_f32(vmulq_f32(x, relu6(vaddq_f32(x, vdupq_n_f32(3.0f)))), vdupq_n_f32(6.0f));
 }
 
-/* e^-c = u * 2^-q; the low 9 bits of `shifted` are those of q. */
+/* e^-c = u * 2^-q; `exponent` is q, which is an integer, where a float has its exponent. */
 struct exponential {
   float32x4_t u;
-  uint32x4_t shifted;
+  uint32x4_t exponent;
 };
 
 /* The steps of vec_scalar.h for d = -c, -87 <= d <= 88, with the signs of d, q and s turned: c itself is reduced, and
@@ -35,10 +35,8 @@ struct exponential {
  * the negation of c is saved, and so is one of s * s. */
 ALWAYS_INLINE struct exponential exponential_minus(float32x4_t c) {
   c = vminq_f32(c, vdupq_n_f32(87.0f));
-  const float32x4_t shifter = vdupq_n_f32(0x1.8p23f);
   const float32x4_t log2e = vdupq_n_f32(1.442695040888963407359924681001892137426645954152985934135449406931f);
-  const float32x4_t shifted = vaddq_f32(vmulq_f32(c, log2e), shifter);
-  const float32x4_t q = vsubq_f32(shifted, shifter);
+  const float32x4_t q = vrndnq_f32(vmulq_f32(c, log2e)); /* ties to even, as SLEEF's */
   float32x4_t s = vfmaq_f32(c, q, vdupq_n_f32(-0.693145751953125f));
   s = vfmaq_f32(s, q, vdupq_n_f32(-1.428606765330187045e-06f));
   float32x4_t p = vdupq_n_f32(0.000198527617612853646278381f);
@@ -48,7 +46,8 @@ ALWAYS_INLINE struct exponential exponential_minus(float32x4_t c) {
   p = vfmaq_f32(vdupq_n_f32(0.166666671633720397949219f), p, s);
   p = vfmaq_f32(vdupq_n_f32(-0.5f), p, s);
   const float32x4_t minus = vfmaq_f32(s, vmulq_f32(s, s), p);
-  const struct exponential result = {vsubq_f32(vdupq_n_f32(1.0f), minus), vreinterpretq_u32_f32(shifted)};
+  const struct exponential result = {vsubq_f32(vdupq_n_f32(1.0f), minus),
+                                     vreinterpretq_u32_s32(vcvtq_n_s32_f32(q, 23))};
   return result;
 }
 
@@ -57,29 +56,32 @@ ALWAYS_INLINE struct exponential exponential_minus(float32x4_t c) {
 ALWAYS_INLINE float32x4_t silu(float32x4_t x) {
   const float32x4_t c = floor88(x);
   const struct exponential e = exponential_minus(c);
-  const uint32x4_t scaled = vsubq_u32(vreinterpretq_u32_f32(e.u), vshlq_n_u32(e.shifted, 23));
+  const uint32x4_t scaled = vsubq_u32(vreinterpretq_u32_f32(e.u), e.exponent);
   return vdivq_f32(c, vaddq_f32(vdupq_n_f32(1.0f), vreinterpretq_f32_u32(scaled)));
 }
 
 /* Here the denominator must keep the NaN: an FMA with the power of 2, one instruction more (FMLA overwrites the 1). */
 ALWAYS_INLINE float32x4_t sigmoid(float32x4_t x) {
   const struct exponential e = exponential_minus(floor88(x));
-  const uint32x4_t power = vsubq_u32(vdupq_n_u32(0x3f800000u), vshlq_n_u32(e.shifted, 23));
+  const uint32x4_t power = vsubq_u32(vdupq_n_u32(0x3f800000u), e.exponent);
   const float32x4_t one = vdupq_n_f32(1.0f);
   return vdivq_f32(one, vfmaq_f32(one, e.u, vreinterpretq_f32_u32(power)));
 }
 
 /* Like map(), but four vectors at a time, two by two. */
 ALWAYS_INLINE void map4(float32x4_t (*act)(float32x4_t), size_t n, const float *x, float *y) {
-  size_t i = 0;
-  for (; i + 4 * LANES <= n; i += 4 * LANES) {
-    float32x4_t a = act(vld1q_f32(x + i)), b = act(vld1q_f32(x + i + LANES));
+  for (; n >= 4 * LANES; n -= 4 * LANES) {
+    float32x4_t a, b, c, d;
+    load_next2(&x, &a, &b);
+    a = act(a), b = act(b);
+    load_next2(&x, &c, &d);
     keep_order(&a), keep_order(&b);
-    const float32x4_t c = act(vld1q_f32(x + i + 2 * LANES)), d = act(vld1q_f32(x + i + 3 * LANES));
-    vst1q_f32(y + i, a), vst1q_f32(y + i + LANES, b);
-    vst1q_f32(y + i + 2 * LANES, c), vst1q_f32(y + i + 3 * LANES, d);
+    c = act(c), d = act(d);
+    vst1q_f32(y, a), vst1q_f32(y + LANES, b);
+    vst1q_f32(y + 2 * LANES, c), vst1q_f32(y + 3 * LANES, d);
+    y += 4 * LANES;
   }
-  map(act, n - i, x + i, y + i);
+  map(act, n, x, y);
 }
 
 void mbconv_none_neon(size_t n, const float *x, float *y) { map4(none, n, x, y); }

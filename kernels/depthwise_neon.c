@@ -11,188 +11,250 @@
  *     sums          14    14    7     (7x7 is not tuned)
  *     weights       3     5     7     (of one tap row)
  *     input pixels  2     2     2     (the next is loaded before the FMAs of this one, for CPUs that execute in order)
+ *     clamp         2     2     2
  *
- * Instructions per FMA, loads counted once per register, clamp and stores included (gcc 12, 96 channels):
- *     stride 1      3x3   5x5   7x7          stride 2      3x3   5x5   7x7
- *     14 outputs    2.30  1.68                             2.66  1.89
- *     7 outputs     2.82  2.01  1.73                       3.15  2.17  1.88
- * With addresses left to the compiler, additions between the loads made it 4.3 and 2.6 for 14 outputs at stride 1.
+ * Instructions per FMA, loads counted once per register, clamp and stores included (gcc 12; clang 14 within 1 %):
+ *     stride 1      3x3   5x5          stride 2      3x3   5x5
+ *     14 outputs    2.01  1.54                       2.37  1.74
+ *     7 outputs     2.16  1.68                       2.44  1.88
+ * Of the 253 for 3x3 and 14 outputs, 126 are FMAs, 58 loads, 28 the clamp, 14 sums set to the bias and 14 stores. All
+ * addresses are a pointer and a distance in a register: left to the compiler, additions between the loads made it 4.3.
  *
  * Rest pixels are done by a tile that overlaps the one before (it computes the same floats again), or by tiles of 7, 3
  * and 1. Order: taps row by row, one FMA each, from the bias.
  */
+#include <math.h>
+
 #include "set_neon.h"
 #include "vec_neon.h"
+
+enum { WIDEST = 14, MAX_KERNEL = 7 };
 
 struct sums {
   float32x4_t p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13;
 };
 
-/* Multiples of the strides between pixels, in registers: a load or store takes its address from two of them, and only
- * every eighth input pixel and the eighth output need an addition. */
-struct multiples {
-  size_t x[9], y[8];
+/* Where input pixels and outputs lie, in registers: a load or store takes its address from two of them. Input pixels
+ * are reached from a pointer that the load of the first has moved by a vector, and from others every 8 pixels after it.
+ */
+struct distances {
+  size_t x[8], eight, y[5];
 };
 
-ALWAYS_INLINE struct multiples multiples_of(size_t x, size_t y) {
-  const struct multiples m = {
-      {0, opaque(x), opaque(2 * x), opaque(3 * x), opaque(4 * x), opaque(5 * x), opaque(6 * x), opaque(7 * x),
-       opaque(8 * x)},
-      {0, opaque(y), opaque(2 * y), opaque(3 * y), opaque(4 * y), opaque(5 * y), opaque(6 * y), opaque(7 * y)}};
-  return m;
+ALWAYS_INLINE struct distances distances_of(size_t x, size_t y) {
+  const struct distances d = {
+      {0 - LANES * sizeof(float), distance(x - LANES), distance(2 * x - LANES), distance(3 * x - LANES),
+       distance(4 * x - LANES), distance(5 * x - LANES), distance(6 * x - LANES), distance(7 * x - LANES)},
+      distance(8 * x),
+      {0, distance(y), distance(2 * y), distance(3 * y), distance(4 * y)}};
+  return d;
 }
+
+/* What is constant at every call of a tile: comparisons with it vanish, and the sums live in registers. */
+struct shape {
+  size_t n, k, stride; /* outputs, and how they are reached */
+};
+
+/* Rows of taps: the weights of one and its input pixel that is next. */
+struct taps {
+  float32x4_t w[MAX_KERNEL], pixel;
+};
 
 /* Adds input pixel q of a tap row to the sum of output p, if the window of p covers q. */
-ALWAYS_INLINE void tap(const size_t q, const size_t p, const size_t k, const size_t stride, float32x4_t x,
-                       const float32x4_t *w, float32x4_t *sum) {
-  if (q >= p * stride && q < p * stride + k) {
-    *sum = vfmaq_f32(*sum, x, w[q - p * stride]);
-    keep_order(sum);
+ALWAYS_INLINE void tap(const struct shape s, const size_t q, const size_t p, float32x4_t x, const float32x4_t *w,
+                       float32x4_t *sum) {
+  if (p < s.n && q >= p * s.stride && q < p * s.stride + s.k) {
+    *sum = vfmaq_f32(*sum, x, w[q - p * s.stride]);
+    keep_order_clang(sum);
   }
 }
 
-/* Input pixel q, in *x, goes into its sums; *x becomes the one after it. `n`, `k` and `stride` are constants at every
- * call: the comparisons vanish and the sums live in registers. */
-ALWAYS_INLINE void column(const size_t q, const size_t n, const size_t k, const size_t stride, const float *next,
-                          const float32x4_t *w, float32x4_t *x, struct sums *sum) {
-  if (q >= (n - 1) * stride + k) return;
-  const float32x4_t pixel = *x;
-  if (q + 1 < (n - 1) * stride + k) *x = vld1q_f32(next);
-  tap(q, 0, k, stride, pixel, w, &sum->p0);
-  if (n > 1) tap(q, 1, k, stride, pixel, w, &sum->p1);
-  if (n > 2) tap(q, 2, k, stride, pixel, w, &sum->p2);
-  if (n > 3) tap(q, 3, k, stride, pixel, w, &sum->p3);
-  if (n > 4) tap(q, 4, k, stride, pixel, w, &sum->p4);
-  if (n > 5) tap(q, 5, k, stride, pixel, w, &sum->p5);
-  if (n > 6) tap(q, 6, k, stride, pixel, w, &sum->p6);
-  if (n > 7) tap(q, 7, k, stride, pixel, w, &sum->p7);
-  if (n > 8) tap(q, 8, k, stride, pixel, w, &sum->p8);
-  if (n > 9) tap(q, 9, k, stride, pixel, w, &sum->p9);
-  if (n > 10) tap(q, 10, k, stride, pixel, w, &sum->p10);
-  if (n > 11) tap(q, 11, k, stride, pixel, w, &sum->p11);
-  if (n > 12) tap(q, 12, k, stride, pixel, w, &sum->p12);
-  if (n > 13) tap(q, 13, k, stride, pixel, w, &sum->p13);
+/* Input pixel q goes into its sums. */
+ALWAYS_INLINE void column(const struct shape s, const size_t q, float32x4_t pixel, const float32x4_t *w,
+                          struct sums *sum) {
+  tap(s, q, 0, pixel, w, &sum->p0);
+  tap(s, q, 1, pixel, w, &sum->p1);
+  tap(s, q, 2, pixel, w, &sum->p2);
+  tap(s, q, 3, pixel, w, &sum->p3);
+  tap(s, q, 4, pixel, w, &sum->p4);
+  tap(s, q, 5, pixel, w, &sum->p5);
+  tap(s, q, 6, pixel, w, &sum->p6);
+  tap(s, q, 7, pixel, w, &sum->p7);
+  tap(s, q, 8, pixel, w, &sum->p8);
+  tap(s, q, 9, pixel, w, &sum->p9);
+  tap(s, q, 10, pixel, w, &sum->p10);
+  tap(s, q, 11, pixel, w, &sum->p11);
+  tap(s, q, 12, pixel, w, &sum->p12);
+  tap(s, q, 13, pixel, w, &sum->p13);
 }
 
-/* Input pixels q to q + 7 of a tap row. */
-ALWAYS_INLINE void columns(const size_t q, const size_t n, const size_t k, const size_t stride, const float *x,
-                           const struct multiples *m, const float32x4_t *w, float32x4_t *pixel, struct sums *sum) {
-  column(q + 0, n, k, stride, x + m->x[1], w, pixel, sum);
-  column(q + 1, n, k, stride, x + m->x[2], w, pixel, sum);
-  column(q + 2, n, k, stride, x + m->x[3], w, pixel, sum);
-  column(q + 3, n, k, stride, x + m->x[4], w, pixel, sum);
-  column(q + 4, n, k, stride, x + m->x[5], w, pixel, sum);
-  column(q + 5, n, k, stride, x + m->x[6], w, pixel, sum);
-  column(q + 6, n, k, stride, x + m->x[7], w, pixel, sum);
-  column(q + 7, n, k, stride, x + m->x[8], w, pixel, sum);
+/* The first pixel and the weights of tap row i. */
+ALWAYS_INLINE void load_row(const struct shape s, const size_t i, const float **x, const float *weights,
+                            struct taps *taps) {
+  taps->pixel = load_next(&x[i]);
+  for (size_t j = 0; j < s.k; j++) taps->w[j] = vld1q_f32(weights + (i * s.k + j) * LANES);
 }
 
-/* All channels of the vector, or the last `channels` of the group. */
-ALWAYS_INLINE void store(const bool full, float *y, float32x4_t sum, float32x4_t lo, float32x4_t hi, size_t channels) {
-  if (full)
-    vst1q_f32(y, clamp(sum, lo, hi));
-  else
-    store_partial(y, clamp(sum, lo, hi), channels);
+/* Tap row i of k: its first pixel and its weights are loaded, and those of the row after it are when it ends. x are the
+ * pointers to the rows' first pixels. Each load stands before the FMAs of the pixel before: CPUs that execute in order
+ * have these to wait for it. A weight is replaced after the last pixel that needs it. */
+ALWAYS_INLINE void add_row(const struct shape s, const size_t i, const bool last, const float **x, const float *weights,
+                           const struct distances *d, struct taps *taps, struct sums *sum) {
+  const size_t end = (s.n - 1) * s.stride; /* the first pixel of the last window */
+  const float *at = x[i];
+  UNROLL
+  for (size_t q = 0; q < end + s.k; q++) {
+    const float32x4_t pixel = taps->pixel;
+    if (q + 1 < end + s.k) {
+      if ((q + 1) % 8 == 0) at = opaque_pointer(from(at, d->eight));
+      taps->pixel = vld1q_f32(from(at, d->x[(q + 1) % 8]));
+    } else if (!last) {
+      taps->pixel = load_next(&x[i + 1]);
+    }
+    column(s, q, pixel, taps->w, sum);
+    fix_order();
+    if (q >= end && !last) taps->w[q - end] = vld1q_f32(weights + ((i + 1) * s.k + q - end) * LANES);
+  }
 }
 
-ALWAYS_INLINE void finish(const bool full, const size_t n, const struct mbconv_depthwise_group *group, float *y,
-                          size_t channels, const struct multiples *m, const struct sums *sum) {
+ALWAYS_INLINE void clamp_all(float32x4_t lo, float32x4_t hi, struct sums *sum) {
+  sum->p0 = clamp(sum->p0, lo, hi), sum->p1 = clamp(sum->p1, lo, hi), sum->p2 = clamp(sum->p2, lo, hi);
+  sum->p3 = clamp(sum->p3, lo, hi), sum->p4 = clamp(sum->p4, lo, hi), sum->p5 = clamp(sum->p5, lo, hi);
+  sum->p6 = clamp(sum->p6, lo, hi), sum->p7 = clamp(sum->p7, lo, hi), sum->p8 = clamp(sum->p8, lo, hi);
+  sum->p9 = clamp(sum->p9, lo, hi), sum->p10 = clamp(sum->p10, lo, hi), sum->p11 = clamp(sum->p11, lo, hi);
+  sum->p12 = clamp(sum->p12, lo, hi), sum->p13 = clamp(sum->p13, lo, hi);
+}
+
+/* The next of the outputs p to p + 3; *y moves on to what follows them. */
+ALWAYS_INLINE void store4(const size_t n, const size_t p, float **y, const struct distances *d, float32x4_t a,
+                          float32x4_t b, float32x4_t c, float32x4_t e) {
+  if (n > p) vst1q_f32(*y, a);
+  if (n > p + 1) vst1q_f32(to(*y, d->y[1]), b);
+  if (n > p + 2) vst1q_f32(to(*y, d->y[2]), c);
+  if (n > p + 3) vst1q_f32(to(*y, d->y[3]), e);
+  if (n > p + 4) *y = opaque_output(to(*y, d->y[4]));
+}
+
+ALWAYS_INLINE void store_all(const size_t n, float *y, const struct distances *d, const struct sums *sum) {
+  store4(n, 0, &y, d, sum->p0, sum->p1, sum->p2, sum->p3);
+  store4(n, 4, &y, d, sum->p4, sum->p5, sum->p6, sum->p7);
+  store4(n, 8, &y, d, sum->p8, sum->p9, sum->p10, sum->p11);
+  store4(n, 12, &y, d, sum->p12, sum->p13, sum->p13, sum->p13);
+}
+
+/* s.n outputs from y on, `vectors` of channels; `offset` is from rows[i] to the first tap of the first. */
+ALWAYS_INLINE void walk(const struct shape s, const struct mbconv_depthwise_group *group, size_t vectors,
+                        const float *const *rows, size_t offset, float *y) {
+  const struct distances d = distances_of(group->x_stride, group->y_stride);
+  const bool clamped = group->lo > -INFINITY || group->hi < INFINITY;
   const float32x4_t lo = vld1q_dup_f32(&group->lo), hi = vld1q_dup_f32(&group->hi);
-  store(full, y + m->y[0], sum->p0, lo, hi, channels);
-  if (n > 1) store(full, y + m->y[1], sum->p1, lo, hi, channels);
-  if (n > 2) store(full, y + m->y[2], sum->p2, lo, hi, channels);
-  if (n > 3) store(full, y + m->y[3], sum->p3, lo, hi, channels);
-  if (n > 4) store(full, y + m->y[4], sum->p4, lo, hi, channels);
-  if (n > 5) store(full, y + m->y[5], sum->p5, lo, hi, channels);
-  if (n > 6) store(full, y + m->y[6], sum->p6, lo, hi, channels);
-  if (n <= 7) return;
-  y += m->y[7];
-  store(full, y + m->y[0], sum->p7, lo, hi, channels);
-  if (n > 8) store(full, y + m->y[1], sum->p8, lo, hi, channels);
-  if (n > 9) store(full, y + m->y[2], sum->p9, lo, hi, channels);
-  if (n > 10) store(full, y + m->y[3], sum->p10, lo, hi, channels);
-  if (n > 11) store(full, y + m->y[4], sum->p11, lo, hi, channels);
-  if (n > 12) store(full, y + m->y[5], sum->p12, lo, hi, channels);
-  if (n > 13) store(full, y + m->y[6], sum->p13, lo, hi, channels);
-}
-
-/* n outputs from y on, channels c to c + 3; `offset` is from rows[i] to the first tap of the first. */
-ALWAYS_INLINE void tile(const size_t n, const size_t k, const size_t stride, const struct mbconv_depthwise_group *group,
-                        const struct multiples *m, const float *const *rows, size_t offset, float *y, size_t c) {
-  const float *weights = group->weights + c * (k * k + 1);
-  const float32x4_t bias = vld1q_f32(weights);
-  struct sums sum = {bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias};
-  weights += LANES;
+  const float *weights = group->weights, *x[MAX_KERNEL];
+  for (size_t i = 0; i < s.k; i++) x[i] = rows[i] + offset;
   NO_UNROLL
-  for (size_t i = 0; i < k; i++) {
-    const float *x = rows[i] + offset + c;
-    float32x4_t w[7], pixel = vld1q_f32(x);
-    w[0] = vld1q_f32(weights), w[1] = vld1q_f32(weights + LANES), w[2] = vld1q_f32(weights + 2 * LANES);
-    if (k > 3) w[3] = vld1q_f32(weights + 3 * LANES), w[4] = vld1q_f32(weights + 4 * LANES);
-    if (k > 5) w[5] = vld1q_f32(weights + 5 * LANES), w[6] = vld1q_f32(weights + 6 * LANES);
-    columns(0, n, k, stride, x, m, w, &pixel, &sum);
-    columns(8, n, k, stride, x + m->x[8], m, w, &pixel, &sum);
-    columns(16, n, k, stride, x + m->x[8] + m->x[8], m, w, &pixel, &sum);
-    columns(24, n, k, stride, x + m->x[8] + m->x[8] + m->x[8], m, w, &pixel, &sum);
-    weights += k * LANES;
+  for (; vectors > 0; vectors--) {
+    const float32x4_t bias = vld1q_f32(weights);
+    struct sums sum = {bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias};
+    struct taps taps;
+    weights += LANES;
+    if (s.k < 7) load_row(s, 0, x, weights, &taps);
+    if (s.k < 7) {
+      add_row(s, 0, false, x, weights, &d, &taps, &sum);
+      add_row(s, 1, false, x, weights, &d, &taps, &sum);
+      add_row(s, 2, s.k == 3, x, weights, &d, &taps, &sum);
+      if (s.k > 3) add_row(s, 3, false, x, weights, &d, &taps, &sum);
+      if (s.k > 3) add_row(s, 4, true, x, weights, &d, &taps, &sum);
+    } else {
+      NO_UNROLL
+      for (size_t i = 0; i < s.k; i++) {
+        load_row(s, i, x, weights, &taps);
+        add_row(s, i, true, x, weights, &d, &taps, &sum);
+      }
+    }
+    weights += s.k * s.k * LANES;
+    if (clamped) clamp_all(lo, hi, &sum);
+    store_all(s.n, y, &d, &sum);
+    y += LANES;
   }
-  const size_t channels = group->channels - c;
-  if (channels >= LANES)
-    finish(true, n, group, y + c, channels, m, &sum);
-  else
-    finish(false, n, group, y + c, channels, m, &sum);
 }
 
-/* `most` is the widest tile. */
-ALWAYS_INLINE void row(const size_t most, const size_t k, const size_t stride,
-                       const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows, float *y) {
-  const struct multiples m = multiples_of(group->x_stride, group->y_stride);
+/* The whole vectors of channels; `most` is the widest tile. */
+ALWAYS_INLINE void run_vectors(const size_t most, const size_t k, const size_t stride,
+                               const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
+                               float *y) {
+  const size_t vectors = group->channels / LANES;
   for (size_t done = 0, n; done < pixels; done += n) {
     const size_t left = pixels - done;
     n = left >= 12 && pixels >= 14 ? 14 : left >= 5 && pixels >= 7 ? 7 : left >= 2 && pixels >= 3 ? 3 : 1;
     if (n > most) n = most;
     const size_t first = left >= n ? done : pixels - n;
     const size_t offset = first * stride * group->x_stride;
-    float *to = y + first * group->y_stride;
-    for (size_t c = 0; c < group->channels; c += LANES) {
-      if (most == 14 && n == 14)
-        tile(14, k, stride, group, &m, rows, offset, to, c);
-      else if (n == 7)
-        tile(7, k, stride, group, &m, rows, offset, to, c);
-      else if (n == 3)
-        tile(3, k, stride, group, &m, rows, offset, to, c);
-      else
-        tile(1, k, stride, group, &m, rows, offset, to, c);
+    float *first_y = y + first * group->y_stride;
+    switch (n) {
+      case 14: walk((struct shape){most == 14 ? 14 : 7, k, stride}, group, vectors, rows, offset, first_y); break;
+      case 7: walk((struct shape){7, k, stride}, group, vectors, rows, offset, first_y); break;
+      case 3: walk((struct shape){3, k, stride}, group, vectors, rows, offset, first_y); break;
+      default: walk((struct shape){1, k, stride}, group, vectors, rows, offset, first_y); break;
     }
+  }
+}
+
+/* The last channels, fewer than a vector, by way of whole vectors on the stack. Not inlined and not unrolled: nobody is
+ * in a hurry here, and it would be a third of the code. */
+__attribute__((noinline)) static void run_rest(mbconv_depthwise_fn *run, size_t k, size_t stride,
+                                               const struct mbconv_depthwise_group *group, size_t pixels,
+                                               const float *const *rows, float *y) {
+  const size_t channels = group->channels % LANES, c = group->channels - channels;
+  float staged[WIDEST * LANES];
+  const struct mbconv_depthwise_group vector = {.channels = LANES,
+                                                .x_stride = group->x_stride,
+                                                .y_stride = LANES,
+                                                .weights = group->weights + c * (k * k + 1),
+                                                .lo = group->lo,
+                                                .hi = group->hi};
+  for (size_t done = 0; done < pixels; done += WIDEST) {
+    const size_t n = pixels - done < WIDEST ? pixels - done : WIDEST;
+    const float *x[MAX_KERNEL];
+    NO_UNROLL
+    for (size_t i = 0; i < k; i++) x[i] = rows[i] + done * stride * group->x_stride + c;
+    run(&vector, n, x, staged);
+    NO_UNROLL
+    for (size_t p = 0; p < n; p++)
+      store_partial(y + (done + p) * group->y_stride + c, vld1q_f32(staged + p * LANES), channels);
   }
 }
 
 void mbconv_depthwise_neon_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
                                  float *y) {
-  row(14, 3, 1, group, pixels, rows, y);
+  run_vectors(14, 3, 1, group, pixels, rows, y);
+  if (group->channels % LANES) run_rest(mbconv_depthwise_neon_3x3s1, 3, 1, group, pixels, rows, y);
 }
 
 void mbconv_depthwise_neon_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
                                  float *y) {
-  row(14, 3, 2, group, pixels, rows, y);
+  run_vectors(14, 3, 2, group, pixels, rows, y);
+  if (group->channels % LANES) run_rest(mbconv_depthwise_neon_3x3s2, 3, 2, group, pixels, rows, y);
 }
 
 void mbconv_depthwise_neon_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
                                  float *y) {
-  row(14, 5, 1, group, pixels, rows, y);
+  run_vectors(14, 5, 1, group, pixels, rows, y);
+  if (group->channels % LANES) run_rest(mbconv_depthwise_neon_5x5s1, 5, 1, group, pixels, rows, y);
 }
 
 void mbconv_depthwise_neon_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
                                  float *y) {
-  row(14, 5, 2, group, pixels, rows, y);
+  run_vectors(14, 5, 2, group, pixels, rows, y);
+  if (group->channels % LANES) run_rest(mbconv_depthwise_neon_5x5s2, 5, 2, group, pixels, rows, y);
 }
 
 void mbconv_depthwise_neon_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
                                  float *y) {
-  row(7, 7, 1, group, pixels, rows, y);
+  run_vectors(7, 7, 1, group, pixels, rows, y);
+  if (group->channels % LANES) run_rest(mbconv_depthwise_neon_7x7s1, 7, 1, group, pixels, rows, y);
 }
 
 void mbconv_depthwise_neon_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
                                  float *y) {
-  row(7, 7, 2, group, pixels, rows, y);
+  run_vectors(7, 7, 2, group, pixels, rows, y);
+  if (group->channels % LANES) run_rest(mbconv_depthwise_neon_7x7s2, 7, 2, group, pixels, rows, y);
 }

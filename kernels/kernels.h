@@ -23,11 +23,6 @@
 /* The widest vector of any set, in floats: scratch and packed weights are aligned to it. */
 enum { MBCONV_MAX_LANES = 16, MBCONV_ALIGNMENT = 64 };
 
-/* How many steps of k ahead the first and the last pointwise tile of a call prefetch weights, which goes on into the
- * next panel. In a network weights come from L3 or from memory, and the CPU's own prefetchers start anew with each panel
- * and each page: without, MobileNetV2 takes 4% longer on Zen 4. */
-enum { MBCONV_PREFETCHED_STEPS = 64 };
-
 /* ---- Pointwise --------------------------------------------------------------------------------------------------- */
 
 /* What all tiles of one panel have in common. A panel is one tile width of output channels, of which `channels` are

@@ -1,51 +1,59 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pointwise on NEON: tiles of 10 pixels x 8 channels and 10 pixels x 4 channels.
+ * Pointwise on NEON: tiles of 10 pixels x 8 channels and of 6 pixels x 4 channels.
  *
  * k goes in steps of 4: a pixel's 4 floats are one load, and an FMA takes one of them as its scalar operand. The step's
- * weights stay in registers while the pixels pass, two at a time. 10x8 does 18 loads for 80 FMAs; 10x4 does 14 for 40
- * and serves only a last panel of up to 4 channels. One body does both: `vectors` is 2 or 1.
+ * weights stay in registers while the pixels pass, two at a time. 10x8 does 18 loads for 80 FMAs; 6x4 serves only a
+ * last panel of up to 4 channels. One body does both: `vectors` is 2 or 1.
  *
- *     registers     10x8      10x4
- *     sums          20        10
+ *     registers     10x8      6x4
+ *     sums          20        6
  *     weights       8         4      (of 4 k)
  *     pixels        2         2
  *
- * Instructions per FMA, loads counted once per register, k = 96, ends included (gcc 12; clang 14 within 1 %):
- *     pixels        10     9      8      7      6
- *     10x8          1.39   1.41   1.43   1.46   1.50
- * The k loop of 10 pixels takes 1.28. Left to order it themselves, compilers load ahead until they run out of
- * registers: 1.65 (gcc 12) and 1.40 (clang 14). 6x16 would do 22 loads for 96 FMAs, no fewer, with twice the channels
- * lost in a last panel. Two pixels are 4 chains side by side: enough for CPUs that execute in order (Cortex-A55: an
- * FMA of 4 floats a cycle, latency 4). Those with two FMAs a cycle look further ahead themselves.
+ * Two steps of 10x8 are 160 FMAs, 36 loads and 2 instructions of the loop: 1.24 for each FMA, loads counted once per
+ * register (gcc 12 adds two copies). A tile adds about 105, of which 20 are sums set to the bias, 40 the clamp and 30
+ * stores and their addresses. Rows are reached from one pointer and distances in registers, and the clamp is left out
+ * where there is none: that took a tenth off. 11x8 would do 19 loads for 88 FMAs, but takes all 32 registers, and both
+ * compilers spill; 6x16 and 7x12 load as much as 10x8.
  *
- * The sums are named: gcc 12 keeps an array of them in memory, even when every loop over it is unrolled. `rows` is a
- * constant at every call of a tile, so the comparisons with it vanish.
+ * llvm-mca's cycles for each FMA: 1.34 on Cortex-A55, 0.51 on Neoverse N1, 0.34 on Apple M1 (at best 1, 0.5 and 0.33).
+ * On A55 two pixels are 4 chains side by side, which hide an FMA's latency of 4; to load the next two ahead took more
+ * registers than clang has left, or assembly for whole pairs (1.26).
+ *
+ * The sums are named: gcc 12 keeps an array of them in memory, even when every loop over it is unrolled. `rows` and
+ * `vectors` are constants at every call, so the comparisons with them vanish.
  *
  * Order: k ascending, one FMA a step, from the bias.
  */
 #include <assert.h>
+#include <math.h>
 
 #include "set_neon.h"
 #include "vec_neon.h"
 
-/* Constants are loaded here, after the k loop, and so occupy no registers in it. */
-ALWAYS_INLINE void finish(const size_t vectors, const struct mbconv_pointwise_panel *panel, float *y,
-                          const float *residual, size_t row, float32x4_t sum0, float32x4_t sum1) {
-  if (residual) {
-    residual += row * panel->r_stride;
-    sum0 = vaddq_f32(sum0, vld1q_f32(residual));
-    if (vectors > 1) sum1 = vaddq_f32(sum1, vld1q_f32(residual + LANES));
-  }
-  const float32x4_t lo = vld1q_dup_f32(&panel->lo), hi = vld1q_dup_f32(&panel->hi);
-  vst1q_f32(y, clamp(sum0, lo, hi));
-  if (vectors > 1) vst1q_f32(y + LANES, clamp(sum1, lo, hi));
+/* The sums of the rows, two vectors each. */
+struct sums {
+  float32x4_t a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1, g0, g1, h0, h1, i0, i1, j0, j1;
+};
+
+/* Where a tile reads: row i at distances[i] from x, which is i strides less the 4 floats by which the load of row 0 has
+ * moved x. */
+struct input {
+  const float *x, *weights;
+  size_t distances[10];
+};
+
+ALWAYS_INLINE void load_weights(const size_t vectors, const float **weights, float32x4_t *w0, float32x4_t *w1) {
+  if (vectors > 1)
+    load_next2(weights, w0, w1);
+  else
+    *w0 = *w1 = load_next(weights);
 }
 
-ALWAYS_INLINE void step4(const size_t vectors, const float **x, const float32x4_t *w, float32x4_t *sum0,
-                         float32x4_t *sum1) {
-  const float32x4_t pixel = vld1q_f32(*x);
-  *x += 4;
+/* 4 k of one row. */
+ALWAYS_INLINE void row4(const size_t vectors, float32x4_t pixel, const float32x4_t *w, float32x4_t *sum0,
+                        float32x4_t *sum1) {
   *sum0 = vfmaq_laneq_f32(*sum0, w[0], pixel, 0);
   if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[1], pixel, 0);
   *sum0 = vfmaq_laneq_f32(*sum0, w[2], pixel, 1);
@@ -56,111 +64,178 @@ ALWAYS_INLINE void step4(const size_t vectors, const float **x, const float32x4_
   if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[7], pixel, 3);
 }
 
-/* Two rows, or the last one of an odd number. */
-ALWAYS_INLINE void pair4(const bool both, const size_t vectors, const float **xa, const float **xb,
+/* 4 k of two rows, or of the last one of an odd number. */
+ALWAYS_INLINE void rows4(const bool both, const size_t vectors, float32x4_t pixel_a, float32x4_t pixel_b,
                          const float32x4_t *w, float32x4_t *a0, float32x4_t *a1, float32x4_t *b0, float32x4_t *b1) {
-  step4(vectors, xa, w, a0, a1);
-  if (both) step4(vectors, xb, w, b0, b1);
+  row4(vectors, pixel_a, w, a0, a1);
+  if (both) row4(vectors, pixel_b, w, b0, b1);
   keep_order(a0);
   if (vectors > 1) keep_order(a1);
   if (both) keep_order(b0);
   if (both && vectors > 1) keep_order(b1);
 }
 
-ALWAYS_INLINE void step1(const size_t vectors, const float **x, float32x4_t w0, float32x4_t w1, float32x4_t *sum0,
+/* 4 k of all rows. */
+ALWAYS_INLINE void steps4(const size_t rows, const size_t vectors, struct input *in, struct sums *s) {
+  const size_t *d = in->distances;
+  float32x4_t w[8], a, b;
+  for (size_t i = 0; i < 8; i += 2) load_weights(vectors, &in->weights, &w[i], &w[i + 1]);
+  a = load_next(&in->x);
+  const float *x = in->x;
+  b = rows > 1 ? vld1q_f32(from(x, d[1])) : a;
+  rows4(rows > 1, vectors, a, b, w, &s->a0, &s->a1, &s->b0, &s->b1);
+  if (rows > 2) a = vld1q_f32(from(x, d[2]));
+  if (rows > 3) b = vld1q_f32(from(x, d[3]));
+  if (rows > 2) rows4(rows > 3, vectors, a, b, w, &s->c0, &s->c1, &s->d0, &s->d1);
+  if (rows > 4) a = vld1q_f32(from(x, d[4]));
+  if (rows > 5) b = vld1q_f32(from(x, d[5]));
+  if (rows > 4) rows4(rows > 5, vectors, a, b, w, &s->e0, &s->e1, &s->f0, &s->f1);
+  if (rows > 6) a = vld1q_f32(from(x, d[6]));
+  if (rows > 7) b = vld1q_f32(from(x, d[7]));
+  if (rows > 6) rows4(rows > 7, vectors, a, b, w, &s->g0, &s->g1, &s->h0, &s->h1);
+  if (rows > 8) a = vld1q_f32(from(x, d[8]));
+  if (rows > 9) b = vld1q_f32(from(x, d[9]));
+  if (rows > 8) rows4(rows > 9, vectors, a, b, w, &s->i0, &s->i1, &s->j0, &s->j1);
+}
+
+ALWAYS_INLINE void step1(const size_t vectors, const float *x, float32x4_t w0, float32x4_t w1, float32x4_t *sum0,
                          float32x4_t *sum1) {
-  const float pixel = *(*x)++;
-  *sum0 = vfmaq_n_f32(*sum0, w0, pixel);
-  if (vectors > 1) *sum1 = vfmaq_n_f32(*sum1, w1, pixel);
+  const float32x4_t pixel = vld1q_dup_f32(x);
+  *sum0 = vfmaq_f32(*sum0, w0, pixel);
+  if (vectors > 1) *sum1 = vfmaq_f32(*sum1, w1, pixel);
 }
 
-ALWAYS_INLINE void tile(const size_t rows, const size_t vectors, const struct mbconv_pointwise_panel *panel,
-                        const float *x, float *const *y, size_t offset, const float *residual) {
-  const size_t second = vectors - 1;
-  float32x4_t a0 = vld1q_f32(panel->bias), a1 = vld1q_f32(panel->bias + second * LANES);
-  float32x4_t b0 = a0, b1 = a1, c0 = a0, c1 = a1, d0 = a0, d1 = a1, e0 = a0, e1 = a1, f0 = a0, f1 = a1, g0 = a0,
-              g1 = a1, h0 = a0, h1 = a1, i0 = a0, i1 = a1, j0 = a0, j1 = a1;
-  const size_t stride = panel->x_stride;
-  const float *xa = x, *xb = opaque_pointer(xa + stride), *xc = opaque_pointer(xb + stride),
-              *xd = opaque_pointer(xc + stride), *xe = opaque_pointer(xd + stride), *xf = opaque_pointer(xe + stride),
-              *xg = opaque_pointer(xf + stride), *xh = opaque_pointer(xg + stride), *xi = opaque_pointer(xh + stride),
-              *xj = opaque_pointer(xi + stride);
-  const float *weights = panel->weights;
-  for (size_t left = panel->k / 4; left > 0; left--) {
-    float32x4_t w[8];
-    w[0] = vld1q_f32(weights), w[1] = vld1q_f32(weights + second * LANES);
-    weights += vectors * LANES;
-    w[2] = vld1q_f32(weights), w[3] = vld1q_f32(weights + second * LANES);
-    weights += vectors * LANES;
-    w[4] = vld1q_f32(weights), w[5] = vld1q_f32(weights + second * LANES);
-    weights += vectors * LANES;
-    w[6] = vld1q_f32(weights), w[7] = vld1q_f32(weights + second * LANES);
-    weights += vectors * LANES;
-    pair4(rows > 1, vectors, &xa, &xb, w, &a0, &a1, &b0, &b1);
-    if (rows > 2) pair4(rows > 3, vectors, &xc, &xd, w, &c0, &c1, &d0, &d1);
-    if (rows > 4) pair4(rows > 5, vectors, &xe, &xf, w, &e0, &e1, &f0, &f1);
-    if (rows > 6) pair4(rows > 7, vectors, &xg, &xh, w, &g0, &g1, &h0, &h1);
-    if (rows > 8) pair4(rows > 9, vectors, &xi, &xj, w, &i0, &i1, &j0, &j1);
-  }
-  for (size_t left = panel->k % 4; left > 0; left--) {
-    const float32x4_t w0 = vld1q_f32(weights), w1 = vld1q_f32(weights + second * LANES);
-    weights += vectors * LANES;
-    step1(vectors, &xa, w0, w1, &a0, &a1);
-    if (rows > 1) step1(vectors, &xb, w0, w1, &b0, &b1);
-    if (rows > 2) step1(vectors, &xc, w0, w1, &c0, &c1);
-    if (rows > 3) step1(vectors, &xd, w0, w1, &d0, &d1);
-    if (rows > 4) step1(vectors, &xe, w0, w1, &e0, &e1);
-    if (rows > 5) step1(vectors, &xf, w0, w1, &f0, &f1);
-    if (rows > 6) step1(vectors, &xg, w0, w1, &g0, &g1);
-    if (rows > 7) step1(vectors, &xh, w0, w1, &h0, &h1);
-    if (rows > 8) step1(vectors, &xi, w0, w1, &i0, &i1);
-    if (rows > 9) step1(vectors, &xj, w0, w1, &j0, &j1);
-  }
-  finish(vectors, panel, y[0] + offset, residual, 0, a0, a1);
-  if (rows > 1) finish(vectors, panel, y[1] + offset, residual, 1, b0, b1);
-  if (rows > 2) finish(vectors, panel, y[2] + offset, residual, 2, c0, c1);
-  if (rows > 3) finish(vectors, panel, y[3] + offset, residual, 3, d0, d1);
-  if (rows > 4) finish(vectors, panel, y[4] + offset, residual, 4, e0, e1);
-  if (rows > 5) finish(vectors, panel, y[5] + offset, residual, 5, f0, f1);
-  if (rows > 6) finish(vectors, panel, y[6] + offset, residual, 6, g0, g1);
-  if (rows > 7) finish(vectors, panel, y[7] + offset, residual, 7, h0, h1);
-  if (rows > 8) finish(vectors, panel, y[8] + offset, residual, 8, i0, i1);
-  if (rows > 9) finish(vectors, panel, y[9] + offset, residual, 9, j0, j1);
+/* 1 k of all rows. */
+ALWAYS_INLINE void steps1(const size_t rows, const size_t vectors, struct input *in, struct sums *s) {
+  const size_t *d = in->distances;
+  float32x4_t w0, w1;
+  load_weights(vectors, &in->weights, &w0, &w1);
+  const float *x = in->x + LANES;
+  step1(vectors, in->x, w0, w1, &s->a0, &s->a1);
+  if (rows > 1) step1(vectors, from(x, d[1]), w0, w1, &s->b0, &s->b1);
+  if (rows > 2) step1(vectors, from(x, d[2]), w0, w1, &s->c0, &s->c1);
+  if (rows > 3) step1(vectors, from(x, d[3]), w0, w1, &s->d0, &s->d1);
+  if (rows > 4) step1(vectors, from(x, d[4]), w0, w1, &s->e0, &s->e1);
+  if (rows > 5) step1(vectors, from(x, d[5]), w0, w1, &s->f0, &s->f1);
+  if (rows > 6) step1(vectors, from(x, d[6]), w0, w1, &s->g0, &s->g1);
+  if (rows > 7) step1(vectors, from(x, d[7]), w0, w1, &s->h0, &s->h1);
+  if (rows > 8) step1(vectors, from(x, d[8]), w0, w1, &s->i0, &s->i1);
+  if (rows > 9) step1(vectors, from(x, d[9]), w0, w1, &s->j0, &s->j1);
+  in->x = opaque_pointer(in->x + 1);
 }
 
-ALWAYS_INLINE void any_tile(const size_t vectors, const struct mbconv_pointwise_panel *panel, size_t pixels,
-                            const float *x, float *const *y, size_t y_offset, const float *residual) {
-  assert(panel->channels == vectors * LANES);
-  switch (pixels) {
-    case 1: tile(1, vectors, panel, x, y, y_offset, residual); break;
-    case 2: tile(2, vectors, panel, x, y, y_offset, residual); break;
-    case 3: tile(3, vectors, panel, x, y, y_offset, residual); break;
-    case 4: tile(4, vectors, panel, x, y, y_offset, residual); break;
-    case 5: tile(5, vectors, panel, x, y, y_offset, residual); break;
-    case 6: tile(6, vectors, panel, x, y, y_offset, residual); break;
-    case 7: tile(7, vectors, panel, x, y, y_offset, residual); break;
-    case 8: tile(8, vectors, panel, x, y, y_offset, residual); break;
-    case 9: tile(9, vectors, panel, x, y, y_offset, residual); break;
-    default: tile(10, vectors, panel, x, y, y_offset, residual); break;
-  }
+ALWAYS_INLINE void add(const size_t vectors, const float *residual, float32x4_t *sum0, float32x4_t *sum1) {
+  *sum0 = vaddq_f32(*sum0, vld1q_f32(residual));
+  if (vectors > 1) *sum1 = vaddq_f32(*sum1, vld1q_f32(residual + LANES));
 }
 
-ALWAYS_INLINE void run(const size_t vectors, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
-                       const float *x, float *const *y, size_t y_offset, const float *residual) {
+ALWAYS_INLINE void add_all(const size_t rows, const size_t vectors, const float *r, size_t stride, struct sums *s) {
+  add(vectors, r, &s->a0, &s->a1);
+  if (rows > 1) add(vectors, r += stride, &s->b0, &s->b1);
+  if (rows > 2) add(vectors, r += stride, &s->c0, &s->c1);
+  if (rows > 3) add(vectors, r += stride, &s->d0, &s->d1);
+  if (rows > 4) add(vectors, r += stride, &s->e0, &s->e1);
+  if (rows > 5) add(vectors, r += stride, &s->f0, &s->f1);
+  if (rows > 6) add(vectors, r += stride, &s->g0, &s->g1);
+  if (rows > 7) add(vectors, r += stride, &s->h0, &s->h1);
+  if (rows > 8) add(vectors, r += stride, &s->i0, &s->i1);
+  if (rows > 9) add(vectors, r += stride, &s->j0, &s->j1);
+}
+
+ALWAYS_INLINE void clamp2(float32x4_t lo, float32x4_t hi, float32x4_t *sum0, float32x4_t *sum1) {
+  *sum0 = clamp(*sum0, lo, hi);
+  *sum1 = clamp(*sum1, lo, hi);
+}
+
+/* Vectors and rows that are not there cost nothing: nobody stores them. */
+ALWAYS_INLINE void clamp_all(float32x4_t lo, float32x4_t hi, struct sums *s) {
+  clamp2(lo, hi, &s->a0, &s->a1), clamp2(lo, hi, &s->b0, &s->b1), clamp2(lo, hi, &s->c0, &s->c1);
+  clamp2(lo, hi, &s->d0, &s->d1), clamp2(lo, hi, &s->e0, &s->e1), clamp2(lo, hi, &s->f0, &s->f1);
+  clamp2(lo, hi, &s->g0, &s->g1), clamp2(lo, hi, &s->h0, &s->h1), clamp2(lo, hi, &s->i0, &s->i1);
+  clamp2(lo, hi, &s->j0, &s->j1);
+}
+
+ALWAYS_INLINE void store(const size_t vectors, float *y, size_t first, size_t second, float32x4_t sum0,
+                         float32x4_t sum1) {
+  vst1q_f32(to(y, first), sum0);
+  if (vectors > 1) vst1q_f32(to(y, second), sum1);
+}
+
+ALWAYS_INLINE void store_all(const size_t rows, const size_t vectors, float *const *y, size_t first, size_t second,
+                             const struct sums *s) {
+  store(vectors, y[0], first, second, s->a0, s->a1);
+  if (rows > 1) store(vectors, y[1], first, second, s->b0, s->b1);
+  if (rows > 2) store(vectors, y[2], first, second, s->c0, s->c1);
+  if (rows > 3) store(vectors, y[3], first, second, s->d0, s->d1);
+  if (rows > 4) store(vectors, y[4], first, second, s->e0, s->e1);
+  if (rows > 5) store(vectors, y[5], first, second, s->f0, s->f1);
+  if (rows > 6) store(vectors, y[6], first, second, s->g0, s->g1);
+  if (rows > 7) store(vectors, y[7], first, second, s->h0, s->h1);
+  if (rows > 8) store(vectors, y[8], first, second, s->i0, s->i1);
+  if (rows > 9) store(vectors, y[9], first, second, s->j0, s->j1);
+}
+
+/* Tiles of `rows` pixels, one after the other. */
+ALWAYS_INLINE void walk(const size_t rows, const size_t vectors, const struct mbconv_pointwise_panel *panel,
+                        size_t tiles, const float *x, float *const *y, size_t offset, const float *residual) {
+  const size_t stride = panel->x_stride, k = panel->k, first = distance(offset), second = distance(offset + LANES);
+  const size_t once =
+      rows >= 8 && vectors > 1 ? 8 : 4; /* k of a step of the loop; small tiles are rare, let them be short */
+  const bool clamped = panel->lo > -INFINITY || panel->hi < INFINITY;
+  struct input in = {.x = x, .weights = panel->weights};
+  UNROLL
+  for (size_t i = 1; i < rows; i++) in.distances[i] = distance(i * stride - LANES);
+  const size_t back = distance(k * vectors * LANES), next = distance(rows * stride - k);
   for (; tiles > 0; tiles--) {
-    any_tile(vectors, panel, pixels, x, y, y_offset, residual);
-    x += pixels * panel->x_stride;
-    y += pixels;
-    if (residual) residual += pixels * panel->r_stride;
+    const float32x4_t bias0 = vld1q_f32(panel->bias), bias1 = vld1q_f32(panel->bias + (vectors - 1) * LANES);
+    struct sums s = {bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1,
+                     bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1};
+    for (size_t left = k / once; left > 0; left--) {
+      steps4(rows, vectors, &in, &s);
+      if (once == 8) steps4(rows, vectors, &in, &s);
+    }
+    if (k % once) {
+      if (once == 8 && (k & 4)) steps4(rows, vectors, &in, &s);
+      NO_UNROLL
+      for (size_t left = k & 3; left > 0; left--) steps1(rows, vectors, &in, &s);
+    }
+    in.x = from(in.x, next), in.weights = from(in.weights, 0 - back);
+    if (residual) {
+      add_all(rows, vectors, residual, panel->r_stride, &s);
+      residual += rows * panel->r_stride;
+    }
+    if (clamped) clamp_all(vld1q_dup_f32(&panel->lo), vld1q_dup_f32(&panel->hi), &s);
+    store_all(rows, vectors, y, first, second, &s);
+    y += rows;
   }
 }
 
 void mbconv_pointwise_neon_10x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
                                 float *const *y, size_t y_offset, const float *residual) {
-  run(2, panel, pixels, tiles, x, y, y_offset, residual);
+  assert(panel->channels == 2 * LANES);
+  switch (pixels) {
+    case 1: walk(1, 2, panel, tiles, x, y, y_offset, residual); break;
+    case 2: walk(2, 2, panel, tiles, x, y, y_offset, residual); break;
+    case 3: walk(3, 2, panel, tiles, x, y, y_offset, residual); break;
+    case 4: walk(4, 2, panel, tiles, x, y, y_offset, residual); break;
+    case 5: walk(5, 2, panel, tiles, x, y, y_offset, residual); break;
+    case 6: walk(6, 2, panel, tiles, x, y, y_offset, residual); break;
+    case 7: walk(7, 2, panel, tiles, x, y, y_offset, residual); break;
+    case 8: walk(8, 2, panel, tiles, x, y, y_offset, residual); break;
+    case 9: walk(9, 2, panel, tiles, x, y, y_offset, residual); break;
+    default: walk(10, 2, panel, tiles, x, y, y_offset, residual); break;
+  }
 }
 
-void mbconv_pointwise_neon_10x4(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
-                                float *const *y, size_t y_offset, const float *residual) {
-  run(1, panel, pixels, tiles, x, y, y_offset, residual);
+void mbconv_pointwise_neon_6x4(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
+                               float *const *y, size_t y_offset, const float *residual) {
+  assert(panel->channels == LANES);
+  switch (pixels) {
+    case 1: walk(1, 1, panel, tiles, x, y, y_offset, residual); break;
+    case 2: walk(2, 1, panel, tiles, x, y, y_offset, residual); break;
+    case 3: walk(3, 1, panel, tiles, x, y, y_offset, residual); break;
+    case 4: walk(4, 1, panel, tiles, x, y, y_offset, residual); break;
+    case 5: walk(5, 1, panel, tiles, x, y, y_offset, residual); break;
+    default: walk(6, 1, panel, tiles, x, y, y_offset, residual); break;
+  }
 }

@@ -22,11 +22,24 @@ enum { LANES = 4 };
  * computation of v: moved up, they run out of registers. */
 #if defined(__clang__)
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
+#define UNROLL _Pragma("clang loop unroll_count(32)")
 #else
 #define NO_UNROLL _Pragma("GCC unroll 1")
+#define UNROLL _Pragma("GCC unroll 32")
 #endif
 
 ALWAYS_INLINE void keep_order(float32x4_t *v) { __asm__ volatile("" : "+w"(*v)::"memory"); }
+
+/* Clang needs that for each sum of a depthwise, or keeps pixels on the stack; gcc is better off without, and would copy
+ * registers. */
+#if defined(__clang__)
+ALWAYS_INLINE void keep_order_clang(float32x4_t *v) { keep_order(v); }
+#else
+ALWAYS_INLINE void keep_order_clang(float32x4_t *v) { (void)v; }
+#endif
+
+/* Loads and stores stay on the side of it where they are written. */
+ALWAYS_INLINE void fix_order(void) { __asm__ volatile("" ::: "memory"); }
 
 /* n or p, but where it comes from is hidden: compilers would compute addresses anew, step after step, from fewer
  * registers. */
@@ -38,6 +51,30 @@ ALWAYS_INLINE size_t opaque(size_t n) {
 ALWAYS_INLINE const float *opaque_pointer(const float *p) {
   __asm__("" : "+r"(p));
   return p;
+}
+
+ALWAYS_INLINE float *opaque_output(float *p) {
+  __asm__("" : "+r"(p));
+  return p;
+}
+
+/* Distances in bytes that stay in registers: an address is then a pointer and a register, without a shift. */
+ALWAYS_INLINE size_t distance(size_t floats) { return opaque(floats * sizeof(float)); }
+
+ALWAYS_INLINE const float *from(const float *p, size_t bytes) { return (const float *)((const char *)p + bytes); }
+
+ALWAYS_INLINE float *to(float *p, size_t bytes) { return (float *)((char *)p + bytes); }
+
+/* The 4 floats at *x, or two vectors of 4, and *x moves on to what follows. In assembly: where compilers see how a
+ * pointer moves they compute it anew, in instructions of their own. */
+ALWAYS_INLINE float32x4_t load_next(const float **x) {
+  float32x4_t v;
+  __asm__("ldr %q0, [%1], #16" : "=w"(v), "+r"(*x) : "m"(*(const float(*)[LANES]) * x));
+  return v;
+}
+
+ALWAYS_INLINE void load_next2(const float **x, float32x4_t *v0, float32x4_t *v1) {
+  __asm__("ldp %q0, %q1, [%2], #32" : "=w"(*v0), "=w"(*v1), "+r"(*x) : "m"(*(const float(*)[2 * LANES]) * x));
 }
 
 /* n < 4 floats; lanes beyond n are zero. */

@@ -14,7 +14,7 @@ static size_t round_up(size_t bytes) {
 static size_t output_bytes(const mbconv_network *network, size_t i) {
   const struct mbconv_step *step = &network->step[i];
   if (i + 1 >= network->first_for_all || i + 1 == network->info.layers) return 0;
-  return round_up(step->height * step->width * step->channels * sizeof(float));
+  return round_up(step->info.height * step->info.width * step->info.channels * sizeof(float));
 }
 
 /* Sizes of which a few can be added. */
@@ -22,9 +22,9 @@ static bool moderate(const mbconv_network *network) {
   for (size_t i = 0; i < network->info.layers; i++) {
     const struct mbconv_step *step = &network->step[i];
     size_t bytes = sizeof(float);
-    if (__builtin_mul_overflow(bytes, step->height, &bytes) || __builtin_mul_overflow(bytes, step->width, &bytes) ||
-        __builtin_mul_overflow(bytes, step->channels, &bytes) || bytes > PTRDIFF_MAX / MBCONV_MOST_LAYERS ||
-        step->scratch_bytes > PTRDIFF_MAX / MBCONV_MOST_LAYERS)
+    if (__builtin_mul_overflow(bytes, step->info.height, &bytes) || __builtin_mul_overflow(bytes, step->info.width, &bytes) ||
+        __builtin_mul_overflow(bytes, step->info.channels, &bytes) || bytes > PTRDIFF_MAX / MBCONV_MOST_LAYERS ||
+        step->info.scratch_bytes > PTRDIFF_MAX / MBCONV_MOST_LAYERS)
       return false;
   }
   return true;
@@ -36,7 +36,7 @@ bool mbconv_arena_plan(mbconv_network *network) {
   network->image_bytes = 0;
   for (size_t i = 0; i < layers; i++) {
     const size_t input = i > 0 ? output_bytes(network, i - 1) : 0;
-    const size_t sum = input + round_up(network->step[i].scratch_bytes) + output_bytes(network, i);
+    const size_t sum = input + round_up(network->step[i].info.scratch_bytes) + output_bytes(network, i);
     if (sum > network->image_bytes) network->image_bytes = sum;
   }
   size_t floats = 0;
@@ -48,7 +48,7 @@ bool mbconv_arena_plan(mbconv_network *network) {
     step->output = at_start ? 0 : network->image_bytes - output;
     if (i + 1 < network->first_for_all || i + 1 == layers) continue;
     step->output = floats; /* per image, behind the values of the layers before */
-    floats += step->height * step->width * step->channels;
+    floats += step->info.height * step->info.width * step->info.channels;
   }
   network->batch_floats = floats;
   return true;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../block/struct_size.h"
 #include "status.h"
 #include "weights.h"
 
@@ -49,9 +50,9 @@ static mbconv_status make_convolution(const struct source *source, const struct 
   };
   mbconv_status status = mbconv_convolution_create(&desc, source->options, &step->operator.convolution, error);
   if (status != MBCONV_OK) return status;
-  mbconv_convolution_output_size(step->operator.convolution, &step->height, &step->width);
-  step->scratch_bytes = mbconv_convolution_scratch_size(step->operator.convolution, source->threads);
-  return mbconv_convolution_count(&desc, &step->counts, error);
+  mbconv_convolution_output_size(step->operator.convolution, &step->info.height, &step->info.width);
+  step->info.scratch_bytes = mbconv_convolution_scratch_size(step->operator.convolution, source->threads);
+  return mbconv_convolution_count(&desc, &step->info.counts, error);
 }
 
 static mbconv_status make_block(const struct source *source, const struct mbconv_layer *layer,
@@ -84,9 +85,9 @@ static mbconv_status make_block(const struct source *source, const struct mbconv
   };
   mbconv_status status = mbconv_block_create(&desc, source->options, &step->operator.block, error);
   if (status != MBCONV_OK) return status;
-  mbconv_block_output_size(step->operator.block, &step->height, &step->width);
-  step->scratch_bytes = mbconv_block_scratch_size(step->operator.block, source->threads);
-  return mbconv_block_count(&desc, &step->counts, error);
+  mbconv_block_output_size(step->operator.block, &step->info.height, &step->info.width);
+  step->info.scratch_bytes = mbconv_block_scratch_size(step->operator.block, source->threads);
+  return mbconv_block_count(&desc, &step->info.counts, error);
 }
 
 static mbconv_status make_connected(const struct source *source, const struct mbconv_layer *layer,
@@ -96,23 +97,39 @@ static mbconv_status make_connected(const struct source *source, const struct mb
                                       .out_channels = layer->out,
                                       .conv = conv_of(source, part, &unused),
                                       .activation = layer->activation};
-  step->height = step->width = 1;
-  step->counts = (mbconv_counts){layer->out * (layer->in + 1), layer->out * layer->in};
+  step->info.height = step->info.width = 1;
+  step->info.counts = (mbconv_counts){layer->out * (layer->in + 1), layer->out * layer->in};
   return mbconv_pointwise_create(&desc, source->options, &step->operator.connected, error);
+}
+
+static void name_layer(const struct mbconv_layer *layer, char *name, size_t size) {
+  switch (layer->kind) {
+    case MBCONV_LAYER_CONVOLUTION:
+      snprintf(name, size, "convolution %zux%zu/%zu %zu-%zu", layer->kernel, layer->kernel, layer->stride, layer->in,
+               layer->out);
+      break;
+    case MBCONV_LAYER_BLOCK:
+      snprintf(name, size, "block %zux%zu/%zu %zu-%zu-%zu%s", layer->kernel, layer->kernel, layer->stride, layer->in,
+               layer->expanded, layer->out, layer->squeeze > 0 ? " se" : "");
+      break;
+    case MBCONV_LAYER_POOL: snprintf(name, size, "pool %zu", layer->in); break;
+    case MBCONV_LAYER_CONNECTED: snprintf(name, size, "connected %zu-%zu", layer->in, layer->out); break;
+  }
 }
 
 static mbconv_status make_step(const struct source *source, const struct mbconv_description *d, size_t index,
                                struct image image, struct mbconv_step *step, mbconv_error *error) {
   const struct mbconv_layer *layer = &d->layer[index];
-  const mbconv_global_pool_desc pool = {image.height, image.width, layer->in};
+  const mbconv_global_pool_desc pool = {.height = image.height, .width = image.width, .channels = layer->in};
   struct mbconv_part parts[MBCONV_ROLES];
   mbconv_parts_of(d, index, parts);
-  step->channels = layer->out;
+  step->info.channels = layer->out;
+  name_layer(layer, step->info.name, sizeof step->info.name);
   switch (layer->kind) {
     case MBCONV_LAYER_CONVOLUTION: return make_convolution(source, layer, parts, image, step, error);
     case MBCONV_LAYER_BLOCK: return make_block(source, layer, parts, image, step, error);
     case MBCONV_LAYER_POOL:
-      step->height = step->width = 1;
+      step->info.height = step->info.width = 1;
       return mbconv_global_pool_create(&pool, source->options, &step->operator.pool, error);
     case MBCONV_LAYER_CONNECTED: return make_connected(source, layer, parts, step, error);
   }
@@ -133,6 +150,11 @@ static mbconv_info step_info(const struct mbconv_layer *layer, const struct mbco
 
 static mbconv_status check_options(const mbconv_network_options *options, const struct mbconv_description *d,
                                    mbconv_error *error) {
+  if (!mbconv_struct_fits(&options->struct_size, sizeof *options))
+    return mbconv_network_fail(
+        error, MBCONV_INVALID_ARGUMENT,
+        "options: struct_size is %zu, neither 0 nor %zu, or fields that this library does not know are set",
+        options->struct_size, sizeof *options);
   if ((options->height == 0) != (options->width == 0))
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "images of %zu x %zu", options->height, options->width);
   if ((unsigned)options->layout > MBCONV_NCHW)
@@ -158,14 +180,14 @@ static mbconv_status make_steps(mbconv_network *network, const struct source *so
     const mbconv_status status = make_step(source, d, i, image, step, &cause);
     if (status != MBCONV_OK)
       return mbconv_network_fail(error, status, "layer %zu of %s: %.180s", i, d->name, cause.message);
-    image = (struct image){step->height, step->width};
+    image = (struct image){step->info.height, step->info.width};
     const mbconv_info made = step_info(&d->layer[i], step);
     info->isa = made.isa;
     info->silu = made.silu;
     info->weight_bytes += made.weight_bytes;
-    info->counts.parameters += step->counts.parameters;
-    info->counts.multiply_adds += step->counts.multiply_adds;
-    info->outputs = step->height * step->width * step->channels;
+    info->counts.parameters += step->info.counts.parameters;
+    info->counts.multiply_adds += step->info.counts.multiply_adds;
+    info->outputs = step->info.height * step->info.width * step->info.channels;
     if (d->layer[i].kind == MBCONV_LAYER_POOL) network->first_for_all = i + 1;
   }
   if (!mbconv_arena_plan(network))
@@ -257,29 +279,8 @@ void mbconv_network_destroy(mbconv_network *network) {
 
 /* ---- Queries ----------------------------------------------------------------------------------------------------- */
 
-mbconv_network_info mbconv_network_info_of(const mbconv_network *network) { return network->info; }
+const mbconv_network_info *mbconv_network_info_of(const mbconv_network *network) { return &network->info; }
 
-mbconv_layer_info mbconv_network_layer(const mbconv_network *network, size_t index) {
-  const struct mbconv_layer *layer = &network->description.layer[index];
-  const struct mbconv_step *step = &network->step[index];
-  mbconv_layer_info info = {.height = step->height,
-                            .width = step->width,
-                            .channels = step->channels,
-                            .scratch_bytes = step->scratch_bytes,
-                            .counts = step->counts};
-  switch (layer->kind) {
-    case MBCONV_LAYER_CONVOLUTION:
-      snprintf(info.name, sizeof info.name, "convolution %zux%zu/%zu %zu-%zu", layer->kernel, layer->kernel,
-               layer->stride, layer->in, layer->out);
-      break;
-    case MBCONV_LAYER_BLOCK:
-      snprintf(info.name, sizeof info.name, "block %zux%zu/%zu %zu-%zu-%zu%s", layer->kernel, layer->kernel,
-               layer->stride, layer->in, layer->expanded, layer->out, layer->squeeze > 0 ? " se" : "");
-      break;
-    case MBCONV_LAYER_POOL: snprintf(info.name, sizeof info.name, "pool %zu", layer->in); break;
-    case MBCONV_LAYER_CONNECTED:
-      snprintf(info.name, sizeof info.name, "connected %zu-%zu", layer->in, layer->out);
-      break;
-  }
-  return info;
+const mbconv_layer_info *mbconv_network_layer(const mbconv_network *network, size_t index) {
+  return &network->step[index].info;
 }

@@ -21,10 +21,9 @@ struct mbconv_step {
     mbconv_global_pool *pool;
     mbconv_pointwise *connected;
   } operator;
-  size_t height, width, channels; /* of the output */
-  size_t scratch_bytes, scratch;  /* the latter an offset into the arena */
-  size_t output;                  /* offset into the arena of value i + 1; not of the last, which is y */
-  mbconv_counts counts;
+  mbconv_layer_info info;
+  size_t scratch; /* offset into the arena */
+  size_t output;  /* offset into the arena of value i + 1; not of the last, which is y */
 };
 
 struct mbconv_network {

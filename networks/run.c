@@ -34,7 +34,7 @@ static float *value_of(const struct run *run, size_t image, size_t index) {
   if (index == info->layers) return run->y + image * info->outputs;
   const struct mbconv_step *step = &network->step[index - 1];
   if (index < network->first_for_all) return (float *)(void *)(run->arena + step->output);
-  return (float *)(void *)(run->arena + network->image_bytes) + step->output * run->batch + image * step->channels;
+  return (float *)(void *)(run->arena + network->image_bytes) + step->output * run->batch + image * step->info.channels;
 }
 
 /* Layer `index` on `images` images from `image` on. */
@@ -47,10 +47,10 @@ static mbconv_status run_layer(const struct run *run, size_t image, size_t image
   const float *residual = layer->residual_back > 0 ? value_of(run, image, index - layer->residual_back) : NULL;
   switch (layer->kind) {
     case MBCONV_LAYER_CONVOLUTION:
-      return mbconv_convolution_run(step->operator.convolution, images, x, y, residual, scratch, step->scratch_bytes,
+      return mbconv_convolution_run(step->operator.convolution, images, x, y, residual, scratch, step->info.scratch_bytes,
                                     run->threads, error);
     case MBCONV_LAYER_BLOCK:
-      return mbconv_block_run(step->operator.block, images, x, y, scratch, step->scratch_bytes, run->threads, error);
+      return mbconv_block_run(step->operator.block, images, x, y, scratch, step->info.scratch_bytes, run->threads, error);
     case MBCONV_LAYER_POOL: return mbconv_global_pool_run(step->operator.pool, images, x, y, run->threads, error);
     case MBCONV_LAYER_CONNECTED: break;
   }

@@ -59,6 +59,7 @@ void api_expect_no_object(struct test *t, struct api_fixture *f, enum api_kind k
 void api_bad_descriptions(struct test *t, struct api_fixture *f);
 void api_bad_runs(struct test *t, const struct api_fixture *f);
 void api_counts(struct test *t, const struct api_fixture *f);
+void api_struct_sizes(struct test *t, const struct api_fixture *f);
 void api_weight_bytes(struct test *t, const struct api_fixture *f);
 
 #endif

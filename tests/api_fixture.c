@@ -72,7 +72,7 @@ void api_fixture_new(struct test *t, struct api_fixture *f) {
                                              .conv = f->c.expand,
                                              .activation = MBCONV_SILU};
   f->convolution.conv.weight = f->convolution_weights;
-  f->global_pool = (mbconv_global_pool_desc){4, 5, 18};
+  f->global_pool = (mbconv_global_pool_desc){.height = 4, .width = 5, .channels = 18};
   f->allocator = (mbconv_allocator){ledger_allocate, ledger_release, &f->ledger};
   f->options = (mbconv_options){.isa = t->isa, .allocator = &f->allocator};
 }

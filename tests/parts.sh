@@ -140,7 +140,7 @@ all_parts() {
     part "networks-$isa" networks_tests_of default --isa "$isa" --require "$isa"
   done
   for preset in clang asan tsan shared no-sleef; do build "$preset"; done
-  if [[ $machine == x86_64 ]]; then build arm64; fi
+  if [[ $machine == x86_64 ]]; then build arm64-linux; build arm64-linux-clang; fi
   part asan but_small_silu asan
   part asan-networks networks_tests_of asan --budget small
   part clang but_small_silu clang
@@ -159,24 +159,32 @@ all_parts() {
   part binaries binaries default clang
 }
 
+# The oldest CPU and one of everything by gcc, one between them by Clang; `./run check arm64` does the rest.
 arm64_parts() {
-  local cpu
-  for cpu in cortex-a53 max; do
-    part "arm64-$cpu" qemu-aarch64 -cpu "$cpu" build/arm64/tests/mbconv_tests --budget small \
-      --require scalar --require neon
-    part "arm64-$cpu-networks" qemu-aarch64 -cpu "$cpu" build/arm64/tests/networks/mbconv_networks_tests \
-      --budget small --require scalar --require neon
-  done
-  part arm64-binaries python3 tests/check_binary.py build/arm64
+  arm64_tests_as cortex-a53 arm64-linux
+  arm64_tests_as max arm64-linux
+  arm64_tests_as cortex-a76 arm64-linux-clang
+  part arm64-binaries python3 tests/check_binary.py build/arm64-linux build/arm64-linux-clang
+}
+
+# arm64_tests_as CPU PRESET
+arm64_tests_as() {
+  local tests=build/$2/tests
+  part "$2-$1" qemu-aarch64 -cpu "$1" "$tests/mbconv_tests" --budget small --require scalar --require neon
+  part "$2-$1-networks" qemu-aarch64 -cpu "$1" "$tests/networks/mbconv_networks_tests" --budget small \
+    --require scalar --require neon
 }
 
 tests_of() { "build/$1/tests/mbconv_tests" "${@:2}"; }
+
+# suites_but SUITE: all others
+suites_but() { tests_of default --list | sed -n 's/^suites: //p' | tr ' ' '\n' | grep -vx "$1"; }
 
 networks_tests_of() { "build/$1/tests/networks/mbconv_networks_tests" "${@:2}"; }
 
 # The sweep over every float is run once, by the default build.
 but_small_silu() {
-  tests_of "$1" $(tests_of "$1" --list | sed -n 's/^suites: //p' | tr ' ' '\n' | grep -vx silu)
+  tests_of "$1" $(suites_but silu)
   tests_of "$1" --budget small silu
 }
 
@@ -184,7 +192,7 @@ but_small_silu() {
 thread_sanitized() {
   local fixed=()
   if setarch -R true; then fixed=(setarch -R); fi
-  "${fixed[@]}" build/tsan/tests/mbconv_tests threads
+  "${fixed[@]}" build/tsan/tests/mbconv_tests threads faults
   "${fixed[@]}" build/tsan/tests/networks/mbconv_networks_tests sharing
 }
 
@@ -197,7 +205,8 @@ emulated() {
 }
 
 without_fma() {
-  qemu-x86_64 -cpu Nehalem build/default/tests/mbconv_tests --isa scalar --require scalar --budget small
+  qemu-x86_64 -cpu Nehalem build/default/tests/mbconv_tests --isa scalar --require scalar --budget small \
+    $(suites_but signals)
   refused Nehalem avx2
   refused Haswell avx512
 }
@@ -233,12 +242,11 @@ emulated_networks() {
   local sets
   mapfile -t sets < <(native_sets)
   /usr/bin/python3 -B tests/networks/parity.py "${sets[-1]}=build/default/cli/mbconv" \
-    "neon=qemu-aarch64 -cpu cortex-a53 build/arm64/cli/mbconv" --small --threads
+    "neon=qemu-aarch64 -cpu cortex-a53 build/arm64-linux/cli/mbconv" --small --threads
 }
 
 binaries() {
-  local shared=(build/shared/libmbconv.*)
-  python3 tests/check_binary.py --shared "${shared[0]}" "${@/#/build/}"
+  python3 tests/check_binary.py --shared build/shared/libmbconv.so "${@/#/build/}"
 }
 
 headers() {
@@ -246,6 +254,9 @@ headers() {
   for header in include/mbconv.h include/mbconv_networks.h; do
     for compiler in gcc clang; do "$compiler" -std=c99 "${strict[@]}" -Iinclude -fsyntax-only -x c "$header"; done
     for compiler in g++ clang++; do "$compiler" -std=c++17 "${strict[@]}" -Iinclude -fsyntax-only -x c++ "$header"; done
+  done
+  for compiler in g++ clang++; do
+    "$compiler" -std=c++17 "${strict[@]}" -Wshadow -Wconversion -Iinclude -fsyntax-only -x c++ include/mbconv.hpp
   done
   for header in pthreadpool openmp; do
     for compiler in gcc clang; do

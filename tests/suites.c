@@ -3,6 +3,7 @@
 
 /* From the parts to the whole; the long SiLU sweep last. */
 const struct test_suite test_suites[] = {
+    {"format", test_format},
     {"dispatch", test_dispatch},
     {"pointwise", test_pointwise},
     {"gemv", test_gemv},
@@ -18,6 +19,8 @@ const struct test_suite test_suites[] = {
     {"plan", test_plan},
     {"strategies", test_strategies},
     {"threads", test_threads},
+    {"faults", test_faults},
+    {"signals", test_signals},
     {"adapters", test_adapters},
     {"silu", test_silu},
 };

@@ -59,6 +59,7 @@ bool test_check(struct test *t, bool ok, const char *format, ...) {
   printf(t->printed == MESSAGES ? "\n  (further failures are only counted)\n" : "\n");
   fflush(stdout);
   va_end(arguments);
+  if (t->stop) exit(EXIT_FAILURE);
   return false;
 }
 

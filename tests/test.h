@@ -21,6 +21,7 @@ struct test {
   mbconv_isa isa;
   const struct mbconv_kernels *kernels; /* those of isa */
   bool small;                           /* emulated: fewer and smaller cases */
+  bool stop;                            /* the first failure ends the program */
   uint64_t seed;                        /* the same for every set, so that all sets see the same shapes */
   const char *suite;
   size_t cases, failed, skipped;
@@ -143,6 +144,7 @@ extern const size_t test_suite_count;
 
 /* ---- Suites, one file each --------------------------------------------------------------------------------------- */
 
+void test_format(struct test *t);
 void test_dispatch(struct test *t);
 void test_pointwise(struct test *t);
 void test_gemv(struct test *t);
@@ -159,6 +161,8 @@ void test_golden(struct test *t);
 void test_plan(struct test *t);
 void test_strategies(struct test *t);
 void test_threads(struct test *t);
+void test_faults(struct test *t);
+void test_signals(struct test *t);
 void test_adapters(struct test *t);
 
 void test_pointwise_tiles(struct test *t); /* the first part of pointwise, a file of its own */

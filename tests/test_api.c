@@ -204,6 +204,7 @@ void test_api(struct test *t) {
   api_bad_runs(t, f);
   api_counts(t, f);
   api_weight_bytes(t, f);
+  api_struct_sizes(t, f);
   api_fixture_free(f);
   free(f);
 }

@@ -52,7 +52,7 @@ static void check_shape(struct test *t, uint64_t *state, const struct shape *s) 
   test_buffer_new(&y, s->batch * s->channels, s->guard);
   test_fill(state, x.data, x.n);
   test_buffer_protect(&x);
-  const mbconv_global_pool_desc desc = {s->height, s->width, s->channels};
+  const mbconv_global_pool_desc desc = {.height = s->height, .width = s->width, .channels = s->channels};
   const mbconv_options options = {.isa = t->isa};
   const mbconv_threads threads = {parallel_reversed, NULL, s->threads};
   mbconv_global_pool *pool = NULL;

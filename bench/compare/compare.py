@@ -4,11 +4,11 @@
 import argparse
 import importlib
 import math
-import os
 import sys
 import zlib
 
 import chart
+import hold
 import measure
 import peers
 import report
@@ -23,7 +23,7 @@ COLD_FACTOR = 2  # the data of all copies together, in last-level caches
 def main():
     arguments = parse_arguments()
     if arguments.isa == "avx2":
-        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # before any of peers.HELD is loaded
+        hold.hold_to_avx2(arguments.driver)
     driver = Driver(arguments.driver)
     isa = driver.isa(arguments.isa)
     if not isa:
@@ -55,9 +55,6 @@ class Run:
                     self.problem(name, f"missing: {error}")
         for name in set(peers.REQUIRED) - set(arguments.contenders):
             self.problem(name, "not asked for")
-        # Where there is more than AVX2, some peers can be kept to it.
-        narrowed = arguments.isa == "avx2" and driver.isa("avx512")
-        self.held = [name for name in self.contenders("warm") if narrowed and name in peers.HELD]
 
     def problem(self, name, what):
         self.problems.append((name, what))
@@ -74,16 +71,13 @@ class Run:
         print(f"onednn       {self.driver.version('onednn')}")
         for name, module in self.modules.items():
             print(f"{name:12} {module.VERSION}")
-        if self.held:
-            others = ", ".join(name for name in self.contenders("warm") if name not in ("mbconv", *self.held))
-            print(f"Kept to AVX2 as mbconv: {', '.join(self.held)}; beyond it by their own choice: {others}")
-            print("avx2 ratio: to the best of the former and of the kept figures, which are AVX2's")
+        if self.arguments.isa == "avx2":
+            print("All are kept to AVX2.")
 
     def measure_table(self, threads, cache):
         names = self.contenders(cache)
         warn_if_busy()
-        held = [name for name in self.held if name in names]
-        table = report.Table(names, held)
+        table = report.Table(names)
         print(f"\n{threads} thread{'s' * (threads > 1)}, {cache} caches\n{table.head()}", flush=True)
         # As long for each contender as in the warm table.
         seconds = self.arguments.seconds * len(names) / len(self.contenders("warm"))
@@ -122,7 +116,7 @@ class Run:
         scratch = {contestant.name: contestant.peer.scratch_bytes for contestant in contestants}
         for contestant in contestants:
             contestant.peer.close()
-        return report.Result(block, threads, cache, times, scratch, peak, tuple(self.held))
+        return report.Result(block, threads, cache, times, scratch, peak)
 
     def make(self, name, case, threads, copies):
         if name in self.modules:

@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 
+import hold
 import measure
 import network
 import peers
@@ -41,31 +42,24 @@ class Result:
     def ratio(self, name):
         return self.times[name].us_min / self.ours if name in self.times else None
 
-    def best(self, names):
-        """(how many times as long as mbconv it took, name) of the fastest of these."""
-        ratios = [(self.ratio(name), name) for name in names if name in self.times and name != "mbconv"]
-        return min(ratios) if ratios else None
-
 
 def main():
     arguments = parse_arguments()
     if arguments.isa == "avx2":
-        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # before any of peers.HELD is loaded
+        hold.hold_to_avx2(arguments.driver)
     driver = Driver(arguments.driver)
     isa = driver.isa(arguments.isa)
     if not isa:
         sys.exit(f"compare: this CPU cannot run {arguments.isa}")
     modules, problems = load(arguments.contenders)
-    narrowed = arguments.isa == "avx2" and driver.isa("avx512")
-    held = [name for name in modules if narrowed and name in peers.HELD]
-    print_head(driver, isa, modules, held)
+    print_head(driver, isa, modules, arguments.isa == "avx2")
     warn_if_busy()
     results = []
     for name in arguments.networks:
         say(f"{name}, {arguments.seconds:g} s")
         results.append(measure_network(network.make_network(name, arguments.seed), driver, isa, modules, problems,
                                        arguments))  # fmt: skip
-        print_result(results[-1], list(modules), held)
+        print_result(results[-1], list(modules))
     print_geomeans(results, list(modules))
     if arguments.csv:
         write_csv(arguments.csv, results, driver.isa_name(isa))
@@ -93,8 +87,7 @@ def print_head(driver, isa, modules, held):
     for name, module in modules.items():
         print(f"{name:12} {module.VERSION}")
     if held:
-        others = ", ".join(name for name in modules if name not in held)
-        print(f"Kept to AVX2 as mbconv: {', '.join(held)}; beyond it by their own choice: {others}")
+        print("All are kept to AVX2.")
 
 
 def measure_network(case, driver, isa, modules, problems, arguments):
@@ -124,7 +117,7 @@ def measure_network(case, driver, isa, modules, problems, arguments):
     return Result(case, times, peak, memory, asked)
 
 
-def print_result(result, names, held):
+def print_result(result, names):
     case = result.network
     millions, peak = 1e-6 * case.multiply_adds, 1e-9 * result.peak
     print(f"\n{case.name}, {case.height}x{case.width}, {millions:.1f} million multiply-adds: ", end="")
@@ -134,10 +127,9 @@ def print_result(result, names, held):
         time = result.times[name]
         percent = 100 * result.peak_us / time.us_min
         print(f"{name:14}{time.us_min:9.0f}{time.us_median:9.0f}{percent:8.1f}{result.ratio(name):14.3f}")
-    for group, among in (("all", names), ("those kept to AVX2", held)):
-        best = result.best(among)
-        if best:
-            print(f"the fastest of {group}, {best[1]}, took {best[0]:.3f} times as long as mbconv")
+    if len(result.times) > 1:
+        ratio, name = min((result.ratio(name), name) for name in result.times if name != "mbconv")
+        print(f"the fastest of all, {name}, took {ratio:.3f} times as long as mbconv")
     ours = result.memory["mbconv"]
     print(f"activations: mbconv's arena {ours / 1024:.0f} KB", end="")
     if "onnxruntime" in result.memory:

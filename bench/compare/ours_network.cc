@@ -63,7 +63,7 @@ class OursNetwork : public compare_contender {
       : pool_(make_pool(request.threads)),
         threads_(mbconv_pthreadpool_threads(pool_.get())),
         network_(load(request, threads_.count)),
-        info_(mbconv_network_info_of(network_.get())),
+        info_(*mbconv_network_info_of(network_.get())),
         x_(padded_copy(request.x, info_.height * info_.width * info_.channels)),
         y_(info_.outputs),
         arena_bytes_(mbconv_network_arena_size(network_.get(), 1)),

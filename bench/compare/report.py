@@ -22,7 +22,6 @@ class Result:
     times: dict  # {contender: Time}; "mbconv" is among them
     scratch: dict  # {contender: bytes}
     peak: float  # FMA peak of one core, FLOP/s, with the instruction set of mbconv
-    held: tuple  # the peers that were kept to the instruction set of mbconv
 
     def merged(self, other):
         """Of two runs of the same: the faster time of each contender, and the higher peak."""
@@ -49,23 +48,14 @@ class Result:
     @property
     def best_peer(self):
         """(us, name) of the fastest peer, measured or kept; None if there is none."""
-        return self._best(name for name in self.times if name != "mbconv")
+        peers = [(time.us_min, name) for name, time in self.times.items() if name != "mbconv"]
+        if self.kept:
+            peers.append((self.kept[0], self.kept[1] + " kept"))
+        return min(peers) if peers else None
 
     @property
     def ratio(self):
         return self.best_peer[0] / self.ours if self.best_peer else math.nan
-
-    @property
-    def held_ratio(self):
-        """To the fastest of the peers with the same instruction set; the kept figures are AVX2's, too."""
-        best = self._best(name for name in self.times if name in self.held)
-        return best[0] / self.ours if best else math.nan
-
-    def _best(self, names):
-        peers = [(self.times[name].us_min, name) for name in names]
-        if self.kept:
-            peers.append((self.kept[0], self.kept[1] + " kept"))
-        return min(peers) if peers else None
 
     def peak_percent(self, contender):
         flops = 2 * self.block.multiply_adds / (1e-6 * self.times[contender].us_min)
@@ -75,13 +65,12 @@ class Result:
 class Table:
     """Lines of one table: to be printed as soon as they are known."""
 
-    def __init__(self, contenders, held):
-        self._peers, self._held = [name for name in contenders if name != "mbconv"], bool(held)
+    def __init__(self, contenders):
+        self._peers = [name for name in contenders if name != "mbconv"]
 
     def head(self):
         names = "".join(f"{name[:11]:>12}" for name in self._peers)
-        held = f"{'avx2 ratio':>12}" if self._held else ""
-        ratios = f"{'best peer':16}{'ratio':>6}{held}"
+        ratios = f"{'best peer':16}{'ratio':>6}"
         return f"{'block':9}{'mbconv us':>10}{names}{'kept':>9}  {ratios}{'peak %':>8}{'scratch B':>11}"
 
     def line(self, result):
@@ -90,7 +79,7 @@ class Table:
         best = result.best_peer[1] if result.best_peer else "-"
         name = result.block.name + ("+se" if result.block.se_width else "")
         return (
-            f"{name:9}{result.ours:10.1f}{times}{kept}  {best:16}{result.ratio:6.3f}{self._held_ratio([result])}"
+            f"{name:9}{result.ours:10.1f}{times}{kept}  {best:16}{result.ratio:6.3f}"
             f"{result.peak_percent('mbconv'):8.1f}{result.scratch['mbconv']:11}"
         )
 
@@ -102,11 +91,8 @@ class Table:
         low, name = min((result.ratio, result.block.name) for result in results)
         mean = geomean([result.ratio for result in results])
         percent = geomean([result.peak_percent("mbconv") for result in results])
-        ratios = f"{f'min {low:.3f} {name}':16}{mean:6.3f}{self._held_ratio(results)}"
+        ratios = f"{f'min {low:.3f} {name}':16}{mean:6.3f}"
         return f"{'geomean':9}{'':10}{means}{last}  {ratios}{percent:8.1f}"
-
-    def _held_ratio(self, results):
-        return f"{geomean([result.held_ratio for result in results]):12.3f}" if self._held else ""
 
     @staticmethod
     def _number(time, width):

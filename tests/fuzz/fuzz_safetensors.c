@@ -41,7 +41,7 @@ static uint8_t *make_file(const uint8_t *input, size_t size, size_t *file_size) 
 }
 
 static void run(const mbconv_network *network) {
-  const mbconv_network_info info = mbconv_network_info_of(network);
+  const mbconv_network_info info = *mbconv_network_info_of(network);
   const size_t x_floats = info.height * info.width * info.channels;
   const size_t arena_bytes = mbconv_network_arena_size(network, 1);
   float *x = fuzz_allocate(x_floats * sizeof *x), *y = fuzz_allocate(info.outputs * sizeof *y);

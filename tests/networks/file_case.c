@@ -122,7 +122,7 @@ struct mbconv_description file_case_describe(const char *name, enum mbconv_namin
 }
 
 void file_case_run(struct test *t, const mbconv_network *network, uint64_t seed, float *y) {
-  const mbconv_network_info info = mbconv_network_info_of(network);
+  const mbconv_network_info info = *mbconv_network_info_of(network);
   const size_t bytes = mbconv_network_arena_size(network, 1);
   float *x = test_new_floats(&seed, info.height * info.width * info.channels);
   void *arena = checked(malloc(bytes));

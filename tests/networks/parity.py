@@ -4,7 +4,7 @@
 
     parity.py SET=COMMAND... [--small] [--threads [N...]] [--seed N]
     parity.py scalar=build/default/cli/mbconv avx2=build/default/cli/mbconv
-    parity.py --small avx2=build/default/cli/mbconv "neon=qemu-aarch64 build/arm64/cli/mbconv"
+    parity.py --small avx2=build/default/cli/mbconv "neon=qemu-aarch64 build/arm64-linux/cli/mbconv"
 
 Each COMMAND computes on its SET. Logits must be within 1e-4 of the largest one from PyTorch's, with the same five
 classes first; those of the second set and on, of more threads, of timm's names and of NHWC images must be the same

@@ -31,7 +31,7 @@ static mbconv_network *make(struct test *t, const char *name, mbconv_isa isa, si
 /* A run with the arena and the outputs guarded, and full of NaN. */
 static void run(struct test *t, const mbconv_network *network, size_t batch, size_t threads, const float *x,
                 const float *want, enum test_guard guard) {
-  const mbconv_network_info info = mbconv_network_info_of(network);
+  const mbconv_network_info info = *mbconv_network_info_of(network);
   const size_t bytes = mbconv_network_arena_size(network, batch);
   struct test_buffer y, arena;
   test_buffer_new(&y, batch * info.outputs, guard);
@@ -62,7 +62,7 @@ static void check_network(struct test *t, const char *name, size_t height, size_
   mbconv_network *reference = make(t, name, MBCONV_ISA_SCALAR, height, width, MBCONV_NHWC);
   mbconv_network *network = make(t, name, t->isa, height, width, MBCONV_NHWC);
   if (!reference || !network) return;
-  const mbconv_network_info info = mbconv_network_info_of(network);
+  const mbconv_network_info info = *mbconv_network_info_of(network);
   test_check(t, info.isa == t->isa, "made for another set");
   const size_t image = height * width * info.channels;
   float *x = test_new_floats(&state, MOST_BATCH * image), *planes = test_new_floats(&state, MOST_BATCH * image);
@@ -109,12 +109,12 @@ static void check_places(struct test *t, const char *name) {
   size_t count = 0, least = 0;
   for (size_t i = 0; i < d->layers; i++) {
     const struct mbconv_step *step = &network->step[i];
-    places[count++] = (struct place){step->scratch, step->scratch + step->scratch_bytes, i, i};
+    places[count++] = (struct place){step->scratch, step->scratch + step->info.scratch_bytes, i, i};
     if (i + 1 >= network->first_for_all || i + 1 == d->layers) continue;
     size_t last = i + 1;
     for (size_t r = i + 1; r < d->layers; r++)
       if (d->layer[r].residual_back > 0 && r - d->layer[r].residual_back == i + 1) last = r;
-    const size_t bytes = step->height * step->width * step->channels * sizeof(float);
+    const size_t bytes = step->info.height * step->info.width * step->info.channels * sizeof(float);
     places[count++] = (struct place){step->output, step->output + bytes, i, last};
   }
   for (size_t layer = 0; layer < d->layers; layer++) {
@@ -254,6 +254,33 @@ static void check_allocations(struct test *t) {
   test_check(t, ledger.live == 0, "destroy left %zu allocations", ledger.live);
 }
 
+/* As with the descriptions of mbconv.h. */
+static void check_struct_size(struct test *t) {
+  const mbconv_options kernels = {.isa = t->isa};
+  struct {
+    mbconv_network_options known;
+    size_t appended;
+  } options = {.known = {.kernels = &kernels, .height = 32, .width = 32, .classes = 2}};
+  const struct {
+    size_t size, appended;
+    mbconv_status expected;
+  } cases[] = {{0, 1, MBCONV_OK},
+               {sizeof options.known, 1, MBCONV_OK},
+               {sizeof options, 0, MBCONV_OK},
+               {sizeof options, 1, MBCONV_INVALID_ARGUMENT},
+               {sizeof(size_t), 0, MBCONV_INVALID_ARGUMENT}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    test_at(t, "options with struct_size %zu", cases[i].size);
+    options.known.struct_size = cases[i].size;
+    options.appended = cases[i].appended;
+    mbconv_network *network = NULL;
+    mbconv_error error = {.message = ""};
+    const mbconv_status status = mbconv_network_random("mobilenet_v2_0.1", &options.known, &network, &error);
+    test_check(t, status == cases[i].expected && (network != NULL) == (status == MBCONV_OK), "%s", error.message);
+    mbconv_network_destroy(network);
+  }
+}
+
 /* ---- Counts ------------------------------------------------------------------------------------------------------ */
 
 /* Parameters as torchvision gives them for its models (num_params), and as the notebook prints them. */
@@ -281,12 +308,12 @@ static void check_counts(struct test *t) {
     mbconv_network *network = NULL;
     if (!test_check(t, mbconv_network_random(counts[i].name, &options, &network, NULL) == MBCONV_OK, "random"))
       continue;
-    const mbconv_network_info info = mbconv_network_info_of(network);
+    const mbconv_network_info info = *mbconv_network_info_of(network);
     test_check(t, info.counts.parameters == counts[i].parameters, "%llu instead of %llu",
                (unsigned long long)info.counts.parameters, (unsigned long long)counts[i].parameters);
     mbconv_counts sum = {0};
     for (size_t k = 0; k < info.layers; k++) {
-      const mbconv_layer_info layer = mbconv_network_layer(network, k);
+      const mbconv_layer_info layer = *mbconv_network_layer(network, k);
       sum.parameters += layer.counts.parameters;
       sum.multiply_adds += layer.counts.multiply_adds;
     }
@@ -301,6 +328,7 @@ void test_networks(struct test *t) {
   check_bad_options(t);
   check_bad_runs(t);
   check_allocations(t);
+  check_struct_size(t);
   check_counts(t);
   static const char *const names[] = {"mobilenet_v2_0.35",  "mobilenet_v3_small", "efficientnet_b0",
                                       "mobilenet_v3_large", "efficientnet_b3",    "mobilenet_v2"};

@@ -100,7 +100,7 @@ static void check_network(struct test *t, const char *name, enum mbconv_naming n
   file_case_free(&file); /* nothing of it may be needed any more */
   test_check(t, mbconv_network_random(name, &options, &made, &error) == MBCONV_OK, "random: %s", error.message);
   if (loaded && made) {
-    const mbconv_network_info info = mbconv_network_info_of(loaded), other = mbconv_network_info_of(made);
+    const mbconv_network_info info = *mbconv_network_info_of(loaded), other = *mbconv_network_info_of(made);
     test_check(t, strcmp(info.name, name) == 0, "taken for %s", info.name);
     test_check(t, info.outputs == other.outputs && info.counts.parameters == other.counts.parameters,
                "%zu outputs, not %zu", info.outputs, other.outputs);

@@ -9,7 +9,6 @@ import numpy as np
 NATIVE = "onednn", "xnnpack"  # beside mbconv
 PYTHON = "onnxruntime", "openvino", "litert", "ncnn", "torch"
 REQUIRED = "onednn", "onnxruntime", "openvino", "litert"
-HELD = "onednn", "openvino", "torch"  # oneDNN is inside all three, and listens to the environment
 
 
 class Refused(Exception):

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""count.py PROGRAM PLUGIN [OPTION...]: instructions that blocks execute on ARM64, beside XNNPACK's.
+
+PROGRAM is mbconv_count_blocks for ARM64, PLUGIN is plugin.c compiled. Under qemu nothing can be timed, but counts are
+exact. `uops` counts a load or store once per register that it moves; `per FMA` are uops by multiply-adds of 4 floats.
+"""
+import argparse
+import csv
+import math
+import pathlib
+import subprocess
+import sys
+
+BLOCKS = pathlib.Path(__file__).parent.parent / "blocks.csv"
+CLASSES = ["fma", "vector", "vector_load", "vector_store", "integer", "load", "store", "branch"]
+
+
+def peers():
+    """block -> XNNPACK's uops, of blocks without squeeze-excite."""
+    with open(BLOCKS, encoding="utf-8") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        return {row["block"]: 1000 * int(row["xnnpack_arm64_kuops"]) for row in rows}
+
+
+def run(arguments):
+    """Yields for each block its name, variant, multiply-adds, counts by class, and uops by function."""
+    plugin = f"{arguments.plugin},functions={'on' if arguments.functions else 'off'}"
+    command = ["qemu-aarch64", "-cpu", arguments.cpu, "-plugin", plugin, arguments.program, *arguments.blocks]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    block, counts, functions = None, [], []
+    for line in output.splitlines():
+        kind, *words = line.split()
+        if kind == "block":
+            block, counts = words, []
+        elif kind == "function":
+            functions.append((int(words[1]), words[0]))
+        elif kind == "count":  # at the first mark all before it, at the second the run between them
+            counts.append(({key: int(value) for key, value in (word.split("=") for word in words)}, functions))
+            functions = []
+            if len(counts) == 2:
+                yield block[0], block[1], int(block[2]), *counts[1]
+
+
+def geomean(values):
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def table(arguments):
+    """Prints the table; returns the rows for --csv, and by variant the ratios to XNNPACK."""
+    xnnpack, rows, ratios = peers(), [], {}
+    print("thousands".ljust(14) + "".join(title.rjust(9) for title in ("insns", "uops", "xnnpack", "ratio", "per FMA"))
+          + "  " + " ".join(name.rjust(max(len(name), 7)) for name in CLASSES))
+    for block, variant, multiply_adds, counts, functions in run(arguments):
+        uops, peer = counts["uops"], "" if variant.endswith("-se") else xnnpack[block]
+        ratio = ""
+        if peer:
+            ratios.setdefault(variant, {})[block] = uops / peer
+            ratio = f"{uops / peer:.3f}"
+        cells = [f"{counts['instructions'] / 1e3:.0f}", f"{uops / 1e3:.0f}", f"{peer / 1e3:.0f}" if peer else "",
+                 ratio, f"{uops / (multiply_adds / 4):.3f}"]
+        classes = " ".join(f"{counts[name] / 1e3:.0f}".rjust(max(len(name), 7)) for name in CLASSES)
+        print(f"{block:4} {variant:9}" + "".join(cell.rjust(9) for cell in cells) + "  " + classes)
+        for function_uops, name in sorted(functions, reverse=True)[:8]:
+            print(f"    {function_uops / 1e3:9.0f}  {name}")
+        rows.append((block, variant, counts["instructions"], uops))
+    return rows, ratios
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("plugin")
+    parser.add_argument("--csv", metavar="FILE", help="write block,variant,instructions,uops")
+    parser.add_argument("--blocks", type=lambda text: text.split(","), default=[], help="such as b7,e2; default: all")
+    parser.add_argument("--cpu", default="neoverse-n1", help="qemu's; default: %(default)s")
+    parser.add_argument("--functions", action="store_true", help="where the uops of each block go")
+    parser.add_argument("--most", type=float, metavar="RATIO", help="fail if a block has more than RATIO * XNNPACK's")
+    arguments = parser.parse_args()
+    rows, ratios = table(arguments)
+    if arguments.csv:
+        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("block", "variant", "instructions", "uops"))
+            writer.writerows(rows)
+    for variant, by_block in ratios.items():
+        worst = max(by_block, key=by_block.get)
+        print(f"{variant}: uops by XNNPACK's: geomean {geomean(by_block.values()):.3f}, "
+              f"most {by_block[worst]:.3f} ({worst})")
+    return any(arguments.most and ratio > arguments.most for by_block in ratios.values() for ratio in by_block.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

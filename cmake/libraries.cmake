@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+# How objects become libraries: static and shared, and the self-contained form of both.
+
+# MBCONV_KINDS: static or shared, as BUILD_SHARED_LIBS says; then the other, if both are to be built.
+if(BUILD_SHARED_LIBS)
+  set(MBCONV_KINDS shared static)
+else()
+  set(MBCONV_KINDS static shared)
+endif()
+if(NOT MBCONV_BOTH_KINDS)
+  list(POP_BACK MBCONV_KINDS)
+endif()
+
+# mbconv_target(RESULT NAME KIND): the target that is library NAME in this kind.
+function(mbconv_target result name kind)
+  list(GET MBCONV_KINDS 0 first)
+  if(kind STREQUAL first)
+    set(${result} ${name} PARENT_SCOPE)
+  else()
+    set(${result} ${name}_${kind} PARENT_SCOPE)
+  endif()
+endfunction()
+
+# mbconv_add_library(NAME OBJECTS files... [ON library] [LIBRARIES libraries...]): target NAME is of the first kind, the
+# other kind is NAME_static or NAME_shared. ON is another library made by this function, which users see through this one:
+# each kind is linked with its like. LIBRARIES are what only the objects need. The shared one shows mbconv_* alone.
+function(mbconv_add_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" ON "OBJECTS;LIBRARIES")
+  foreach(kind IN LISTS MBCONV_KINDS)
+    mbconv_target(target ${name} ${kind})
+    string(TOUPPER ${kind} type)
+    add_library(${target} ${type} ${arg_OBJECTS})
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} LINKER_LANGUAGE C
+      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+    target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
+    target_link_libraries(${target} PRIVATE ${arg_LIBRARIES})
+    if(arg_ON)
+      mbconv_target(base ${arg_ON} ${kind})
+      target_link_libraries(${target} PUBLIC ${base})
+    endif()
+    if(kind STREQUAL shared AND NOT APPLE)
+      mbconv_link_shared(${target})
+    endif()
+    if(TARGET mbconv_joined)
+      add_dependencies(${target} mbconv_joined)
+    endif()
+  endforeach()
+endfunction()
+
+# Pages of 16 KB are Android's. -Bsymbolic: in a process with several copies of the library, each calls itself.
+function(mbconv_link_shared target)
+  set(map ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+  target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL -Wl,--version-script,${map} -Wl,-Bsymbolic
+    -Wl,-z,max-page-size=16384)
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${map})
+  if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize=") # Clang leaves the sanitizers' functions to the program
+    target_link_options(${target} PRIVATE -Wl,--no-undefined)
+  endif()
+endfunction()
+
+# mbconv_join(RESULT OBJECTS [ARCHIVE]): makes one object file of the target OBJECTS and of what it needs of the target
+# ARCHIVE, in which nothing can be seen but what the header declares, and sets RESULT to it.
+function(mbconv_join result objects)
+  if(NOT CMAKE_OBJCOPY OR NOT CMAKE_LINKER OR APPLE)
+    message(FATAL_ERROR "MBCONV_SELF_CONTAINED needs objcopy and a linker for ELF")
+  endif()
+  set(joined ${CMAKE_CURRENT_BINARY_DIR}/mbconv_self_contained${CMAKE_C_OUTPUT_EXTENSION})
+  set(files $<TARGET_OBJECTS:${objects}>)
+  foreach(archive IN LISTS ARGN)
+    list(APPEND files $<TARGET_FILE:${archive}>)
+  endforeach()
+  add_custom_command(OUTPUT ${joined}
+    COMMAND ${CMAKE_LINKER} -r -o ${joined}.all ${files}
+    COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=mbconv_* --localize-hidden ${joined}.all ${joined}
+    DEPENDS ${files} COMMAND_EXPAND_LISTS VERBATIM)
+  target_compile_options(${objects} PRIVATE -fno-lto) # whatever the flags are: what is joined must be machine code
+  add_custom_target(mbconv_joined DEPENDS ${joined}) # or both kinds would make it, at the same time
+  add_dependencies(mbconv_joined ${objects})
+  set_source_files_properties(${joined} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+  set(${result} ${joined} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mbconv for C++17: the objects of mbconv.h as values that can be moved, and failures as exceptions. Header-only, thin:
+ * every function is one call of mbconv.h, which stays the manual.
+ *
+ *     #include <mbconv.hpp>
+ *
+ *     mbconv::conv expand, depthwise, project;   // weights, biases, batch norms
+ *     mbconv::block_desc desc;                   // all zero; then height, width, channels ...
+ *     const mbconv::block block(desc);           // throws mbconv::error
+ *     mbconv::scratch scratch(block.scratch_size());
+ *     block.run(1, x, y, scratch);
+ *
+ * An object may be run by any number of threads at once, each with its own scratch. One that was moved from may only be
+ * destroyed or assigned to.
+ */
+#ifndef MBCONV_HPP
+#define MBCONV_HPP
+
+#include <mbconv.h>
+
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mbconv {
+
+/* ---- Failure ----------------------------------------------------------------------------------------------------- */
+
+/** What a function of mbconv.h reports by status and message. */
+class error : public std::runtime_error {
+ public:
+  error(mbconv_status status, const char *message) : std::runtime_error(message), status_(status) {}
+  mbconv_status status() const noexcept { return status_; }
+
+ private:
+  mbconv_status status_;
+};
+
+/** Throws what `report` says unless `status` is MBCONV_OK. For calls of mbconv.h that have no place here. */
+inline void check(mbconv_status status, const mbconv_error &report) {
+  if (status != MBCONV_OK) throw error(status, report.message);
+}
+
+/* ---- Descriptions and options, zero unless set ------------------------------------------------------------------- */
+
+/** A struct of mbconv.h, zero at first. */
+template <typename Struct>
+struct zeroed : Struct {
+  zeroed() noexcept : Struct() {}
+};
+
+/** Like zeroed, with struct_size set. */
+template <typename Struct>
+struct sized : Struct {
+  sized() noexcept : Struct() { this->struct_size = sizeof(Struct); }
+};
+
+/** Zero at first.
+ * @{ */
+using batch_norm = zeroed<mbconv_batch_norm>;
+using conv = zeroed<mbconv_conv>;
+using squeeze_excite = zeroed<mbconv_squeeze_excite>;
+/** @} */
+
+/** Zero at first but for struct_size.
+ * @{ */
+using options = sized<mbconv_options>;
+using pointwise_desc = sized<mbconv_pointwise_desc>;
+using depthwise_desc = sized<mbconv_depthwise_desc>;
+using convolution_desc = sized<mbconv_convolution_desc>;
+using global_pool_desc = sized<mbconv_global_pool_desc>;
+using block_desc = sized<mbconv_block_desc>;
+/** @} */
+
+/** Padding by `p` on all sides, as PyTorch's padding=p. */
+inline mbconv_pad pad(std::size_t p) noexcept { return {p, p, p, p}; }
+
+/* ---- What is there ----------------------------------------------------------------------------------------------- */
+
+/** The instruction sets that are in this build and usable on this CPU, best first. */
+inline std::vector<mbconv_isa> usable_isas() {
+  std::vector<mbconv_isa> isas(mbconv_usable_isas(nullptr, 0));
+  mbconv_usable_isas(isas.data(), isas.size());
+  return isas;
+}
+
+/* ---- Scratch ----------------------------------------------------------------------------------------------------- */
+
+/** Bytes for a run, not initialised. One for each thread that runs at the same time. */
+class scratch {
+ public:
+  explicit scratch(std::size_t size) : bytes_(new std::byte[size]), size_(size) {}
+
+  /** Aligned for any type. */
+  void *data() const noexcept { return bytes_.get(); }
+
+  /** In bytes. */
+  std::size_t size() const noexcept { return size_; }
+
+ private:
+  std::unique_ptr<std::byte[]> bytes_;
+  std::size_t size_;
+};
+
+/* ---- Operators --------------------------------------------------------------------------------------------------- */
+
+/** Height and width of an output. */
+struct size {
+  std::size_t height, width;
+};
+
+namespace detail {
+
+/* What all operators have: ownership of a C object. */
+template <typename Object, void (*destroy)(Object *), mbconv_info (*info_of)(const Object *)>
+class handle {
+ public:
+  const Object *get() const noexcept { return object_.get(); }
+  mbconv_info info() const noexcept { return info_of(get()); }
+
+ protected:
+  template <typename Desc, typename Create>
+  handle(Create create, Desc desc, const mbconv_options *how) {
+    Object *object;
+    mbconv_error report;
+    check(create(desc, how, &object, &report), report);
+    object_.reset(object);
+  }
+
+ private:
+  struct destroyer {
+    void operator()(Object *object) const noexcept { destroy(object); }
+  };
+  std::unique_ptr<Object, destroyer> object_;
+};
+
+template <typename Object>
+size output_size(void (*query)(const Object *, std::size_t *, std::size_t *), const Object *object) noexcept {
+  size output;
+  query(object, &output.height, &output.width);
+  return output;
+}
+
+}  // namespace detail
+
+/** The whole MBConv. */
+class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_block_info> {
+ public:
+  explicit block(const mbconv_block_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_block_create, &desc, how) {}
+
+  size output_size() const noexcept { return detail::output_size(mbconv_block_output_size, get()); }
+
+  /** mbconv_block_scratch_size(). */
+  std::size_t scratch_size(std::size_t threads = 1) const noexcept { return mbconv_block_scratch_size(get(), threads); }
+
+  /** mbconv_block_run(). */
+  void run(std::size_t batch, const float *x, float *y, const scratch &scratch,
+           const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_block_run(get(), batch, x, y, scratch.data(), scratch.size(), threads, &report), report);
+  }
+
+  /** How it runs with so many threads, as a line of text. */
+  std::string describe(std::size_t threads = 1) const {
+    std::string text(mbconv_block_describe(get(), threads, nullptr, 0), '\0');
+    mbconv_block_describe(get(), threads, text.data(), text.size() + 1);
+    return text;
+  }
+};
+
+/** A 1x1 convolution. */
+class pointwise : public detail::handle<mbconv_pointwise, mbconv_pointwise_destroy, mbconv_pointwise_info> {
+ public:
+  explicit pointwise(const mbconv_pointwise_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_pointwise_create, &desc, how) {}
+
+  /** All tensors dense; mbconv_pointwise_run(get(), ...) takes strides too. */
+  void run(std::size_t pixels, const float *x, float *y, const float *residual = nullptr,
+           const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_pointwise_run(get(), pixels, x, 0, y, 0, residual, 0, threads, &report), report);
+  }
+};
+
+/** A kxk convolution per channel. */
+class depthwise : public detail::handle<mbconv_depthwise, mbconv_depthwise_destroy, mbconv_depthwise_info> {
+ public:
+  explicit depthwise(const mbconv_depthwise_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_depthwise_create, &desc, how) {}
+
+  size output_size() const noexcept { return detail::output_size(mbconv_depthwise_output_size, get()); }
+
+  /** mbconv_depthwise_scratch_size(). */
+  std::size_t scratch_size(std::size_t threads = 1) const noexcept {
+    return mbconv_depthwise_scratch_size(get(), threads);
+  }
+
+  /** mbconv_depthwise_run(). */
+  void run(std::size_t batch, const float *x, float *y, const scratch &scratch,
+           const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_depthwise_run(get(), batch, x, y, scratch.data(), scratch.size(), threads, &report), report);
+  }
+};
+
+/** A kxk convolution over all channels. */
+class convolution : public detail::handle<mbconv_convolution, mbconv_convolution_destroy, mbconv_convolution_info> {
+ public:
+  explicit convolution(const mbconv_convolution_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_convolution_create, &desc, how) {}
+
+  size output_size() const noexcept { return detail::output_size(mbconv_convolution_output_size, get()); }
+
+  /** mbconv_convolution_scratch_size(). */
+  std::size_t scratch_size(std::size_t threads = 1) const noexcept {
+    return mbconv_convolution_scratch_size(get(), threads);
+  }
+
+  /** mbconv_convolution_run(). */
+  void run(std::size_t batch, const float *x, float *y, const scratch &scratch, const float *residual = nullptr,
+           const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_convolution_run(get(), batch, x, y, residual, scratch.data(), scratch.size(), threads, &report),
+          report);
+  }
+};
+
+/** The mean of each channel. */
+class global_pool : public detail::handle<mbconv_global_pool, mbconv_global_pool_destroy, mbconv_global_pool_info> {
+ public:
+  explicit global_pool(const mbconv_global_pool_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_global_pool_create, &desc, how) {}
+
+  /** mbconv_global_pool_run(). */
+  void run(std::size_t batch, const float *x, float *y, const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_global_pool_run(get(), batch, x, y, threads, &report), report);
+  }
+};
+
+/** An activation over a buffer. */
+class activation : public detail::handle<mbconv_activation, mbconv_activation_destroy, mbconv_activation_info> {
+ public:
+  explicit activation(mbconv_activation_kind kind, const mbconv_options *how = nullptr)
+      : handle(mbconv_activation_create, kind, how) {}
+
+  /** y may be x. */
+  void run(std::size_t n, const float *x, float *y) const {
+    mbconv_error report;
+    check(mbconv_activation_run(get(), n, x, y, &report), report);
+  }
+};
+
+}  // namespace mbconv
+
+#endif

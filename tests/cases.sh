@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Cases of a check: try and refuse count them, finish ends the check. Who sources this says where it works.
+: "${work:?}"
+
+cases=0
+findings=0
+
+# attempt COMMAND...: sets `status`. A function stops at its first failure, as a script does; therefore this must not be
+# called as a condition.
+attempt() {
+  set +e
+  (set -e; "$@") > "$work/output" 2>&1
+  status=$?
+  set -e
+}
+
+# nothing: fails, and shows it, if there is anything to read.
+nothing() { awk '{print} END {exit NR > 0}'; }
+
+# try WHAT COMMAND...: it must succeed.
+try() {
+  local what=$1 status
+  shift
+  cases=$((cases + 1))
+  attempt "$@"
+  if ((status == 0)); then
+    echo "ok: $what"
+  else
+    echo "FAILED: $what: status $status of: $*"
+    sed 's/^/    /' "$work/output"
+    findings=$((findings + 1))
+  fi
+}
+
+# refuse WHAT MESSAGE COMMAND...: it must fail and say so.
+refuse() {
+  local what=$1 message=$2 status
+  shift 2
+  cases=$((cases + 1))
+  attempt "$@"
+  if ((status != 0)) && tr '\n' ' ' < "$work/output" | tr -s ' ' | grep -qF "$message"; then
+    echo "ok: $what"
+  else
+    echo "FAILED: $what: status $status, expected is a failure with \"$message\", of: $*"
+    sed 's/^/    /' "$work/output"
+    findings=$((findings + 1))
+  fi
+}
+
+finish() {
+  echo "check: $cases cases, $findings findings"
+  ((findings == 0))
+}

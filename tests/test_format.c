@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The library's own formatting against the C library's snprintf: the same bytes, the same length, cut at the same
+ * place.
+ */
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "format.h"
+#include "test.h"
+
+enum { SIZE = 160, CANARY = 0x5a };
+
+/* Both ways, into buffers of `size` bytes. */
+__attribute__((format(printf, 3, 4))) static void check(struct test *t, size_t size, const char *format, ...) {
+  char want[SIZE], got[SIZE];
+  memset(want, CANARY, sizeof want);
+  memset(got, CANARY, sizeof got);
+  va_list arguments, again;
+  va_start(arguments, format);
+  va_copy(again, arguments);
+  const int want_length = vsnprintf(want, size, format, arguments);
+  const size_t got_length = mbconv_format_list(got, size, format, again);
+  va_end(again);
+  va_end(arguments);
+  const bool equal = !memcmp(got, want, sizeof want) && got_length == (size_t)want_length;
+  test_check(t, equal, "\"%s\" in %zu bytes: \"%.*s\" of length %zu instead of \"%.*s\" of length %d", format, size,
+             (int)size, got, got_length, (int)size, want, want_length);
+}
+
+static void check_float(struct test *t, float value) { check(t, SIZE, "%g", (double)value); }
+
+static void check_sizes(struct test *t) {
+  test_at(t, "cut off");
+  for (size_t size = 0; size < 60; size++)
+    check(t, size, "%s: %zu of %d are %g %% (0x%x)%s", "name", (size_t)12, -7, 0.125, 0xbeefu, ".");
+}
+
+static void check_integers(struct test *t) {
+  test_at(t, "integers");
+  const int ints[] = {0, 1, -1, 9, 10, -10, 99, 12345, INT_MAX, INT_MIN};
+  for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) check(t, SIZE, "%d,%x", ints[i], (unsigned)ints[i]);
+  for (size_t value = 1; value <= SIZE_MAX / 10; value *= 10) check(t, SIZE, "%zu %zu", value, value - 1);
+  check(t, SIZE, "%zu", SIZE_MAX);
+}
+
+static void check_strings(struct test *t) {
+  test_at(t, "strings");
+  check(t, SIZE, "no argument");
+  check(t, SIZE, "%s%s|", "", "two");
+  check(t, SIZE, "%.3s|%.32s|%.0s|", "cut here", "whole", "nothing");
+  const char unterminated[] = {'a', 'b', 'c'};
+  check(t, SIZE, "%.3s|", unterminated);
+}
+
+static void check_floats(struct test *t) {
+  test_at(t, "floats");
+  const float special[] = {0.0f,         -0.0f,     NAN,         -NAN,  INFINITY,  -INFINITY, FLT_MAX, FLT_MIN,
+                           FLT_TRUE_MIN, 1e-5f,     9.99999e-5f, 1e-4f, 0.001f,    0.1f,      1.0f,    -1.5f,
+                           999999.5f,    99999.95f, 1e6f,        1e5f,  123456.5f, 123457.5f, 1e10f,   -2e-30f};
+  for (size_t i = 0; i < sizeof special / sizeof *special; i++) check_float(t, special[i]);
+  /* Of seven and eight digits, so that the sixth is rounded, a tenth of them on a tie; all exact. */
+  for (int i = 999900; i < 1001100; i++) check_float(t, (float)i);
+  for (int i = 9999900; i < 10000200; i++) check_float(t, (float)i);
+  for (int exponent = -149; exponent < 128; exponent++) {
+    check_float(t, ldexpf(1.0f, exponent));
+    check_float(t, -ldexpf(1.9999999f, exponent));
+  }
+  uint64_t state = t->seed;
+  const size_t count = t->small ? 2000 : 50000;
+  for (size_t i = 0; i < count; i++) check_float(t, test_float((uint32_t)(test_random(&state) >> 32)));
+}
+
+void test_format(struct test *t) {
+  check_sizes(t);
+  check_integers(t);
+  check_strings(t);
+  check_floats(t);
+}
