@@ -12,8 +12,8 @@ mkdir -p "$work"
 build() {
   {
     cmake -S . -B "$work/$1" -DCMAKE_BUILD_TYPE=Release -DMBCONV_NETWORKS=OFF -DMBCONV_CLI=OFF -DMBCONV_BENCH=OFF \
-      -DMBCONV_TEST_ADAPTERS= "${@:2}"
-    cmake --build "$work/$1" --parallel "$(getconf _NPROCESSORS_ONLN)" --target mbconv_tests mbconv_demo
+      -DMBCONV_TEST_ADAPTERS= "${@:2}" &&
+      cmake --build "$work/$1" --parallel "$(getconf _NPROCESSORS_ONLN)" --target mbconv_tests mbconv_demo
   } > "$work/$1.log" 2>&1 || { tail -n 20 "$work/$1.log"; exit 1; }
 }
 

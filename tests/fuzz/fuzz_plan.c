@@ -76,6 +76,7 @@ static void check_plan(const struct mbconv_plan *plan, const struct mbconv_shape
 static void check_scratch(const mbconv_block *block, size_t threads) {
   const size_t size = mbconv_block_scratch_size(block, threads), one = mbconv_block_scratch_size(block, 1);
   fuzz_require(size >= one, "more threads need less scratch");
+  fuzz_require(one < SIZE_MAX, "a shape was accepted whose scratch no memory holds");
   const struct mbconv_shape *shape = &block->stages.shape;
   const size_t hidden = shape->out_height * shape->out_width * shape->expanded_channels * sizeof(float);
   fuzz_require(!shape->squeeze_excite || one >= hidden, "scratch without room for the depthwise output");

@@ -90,9 +90,11 @@ typedef mbconv_status run_fn(const void *object, size_t batch, const float *x, f
 static void check_runs(const void *object, run_fn *run, wide x_size, wide y_size, size_t scratch_size, size_t batch) {
   mbconv_error error;
   float unused[2];
-  const wide bytes = times(batch, (x_size > y_size ? x_size : y_size)) * sizeof(float);
-  if (batch > 0 && bytes > PTRDIFF_MAX)
-    fuzz_require(run(object, batch, unused, unused + 1, unused, SIZE_MAX, &error) != MBCONV_OK, "a batch that overflows");
+  const wide larger = x_size > y_size ? x_size : y_size;
+  fuzz_require(larger <= PTRDIFF_MAX / sizeof(float), "an image was accepted that no memory holds");
+  if (times(batch, larger) > PTRDIFF_MAX / sizeof(float))
+    fuzz_require(run(object, batch, unused, unused + 1, unused, SIZE_MAX, &error) == MBCONV_SIZE_OVERFLOW,
+                 "a batch was accepted that no memory holds");
   if (x_size > MOST_RUN || y_size > MOST_RUN || scratch_size > 16 * MOST_RUN) return;
   struct test_buffer x, y, scratch;
   test_buffer_new(&x, (size_t)x_size, TEST_GUARD_AFTER);

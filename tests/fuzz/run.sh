@@ -21,7 +21,7 @@ if [[ $seconds == --minimise ]]; then
   for name in "${committed[@]}"; do
     rm -rf build/fuzz-minimised
     mkdir -p build/fuzz-minimised "build/fuzz-corpus/$name"
-    "build/fuzz/tests/fuzz/fuzz_$name" -merge=1 -max_len="${longest[$name]}" build/fuzz-minimised \
+    "build/fuzz/tests/fuzz/fuzz_$name" -set_cover_merge=1 -max_len="${longest[$name]}" build/fuzz-minimised \
       "$seeds/$name" "build/fuzz-corpus/$name" > "build/fuzz-$name.log" 2>&1
     /usr/bin/python3 -B tests/fuzz/corpus.py keep "$name" build/fuzz-minimised
   done

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The library and the JNI example for Android, without its NDK: compiled by Clang for aarch64-linux-android24 against
+# glibc's headers, linked by lld with 16 KB pages; what they need of the C library must be in android.symbols; sizes.
+# packages: clang lld gcc-aarch64-linux-gnu android-libnativehelper-dev
+set -euo pipefail
+
+build=build/check-android
+allowed=tests/checks/android.symbols
+api=24 most_shared=150000 most_static=80000
+rm -rf "$build"
+mkdir -p "$build"
+cases=0 findings=0
+
+# judge WHAT COMMAND...: a case, and a finding if the command fails.
+judge() {
+  local what=$1
+  shift
+  cases=$((cases + 1))
+  if ! "$@"; then
+    echo "FINDING: $what"
+    findings=$((findings + 1))
+  fi
+}
+
+# Glibc's headers say where its functions are; Clang knows by the target that this is not glibc.
+flags=(--target="aarch64-linux-android$api" -isystem /usr/aarch64-linux-gnu/include -fPIC-fvisibility=hidden)
+link=(clang --target="aarch64-linux-android$api" -nostdlib -shared -fuse-ld=lld -Wl,--gc-sections
+  -Wl,-z,max-page-size=16384)
+
+# compile SOURCE FLAG...: an object beside the others.
+compile() {
+  local object=$build/${1//\//-}.o
+  clang -std=c11 -O2 -DNDEBUG -fno-asynchronous-unwind-tables -fno-unwind-tables "${flags[@]}" "${@:2}" -c "$1" -o "$object"
+  echo "$object"
+}
+
+# What the preset arm64-android compiles, with its flags, as CMake has it for Linux: it knows Android only with the NDK.
+cmake -S . -B "$build/cmake" -DCMAKE_TOOLCHAIN_FILE="$PWD/cmake/arm64-linux-clang.cmake" -DCMAKE_BUILD_TYPE=Release \
+  -DCMAKE_C_FLAGS_RELEASE="-O2 -DNDEBUG -fno-asynchronous-unwind-tables -fno-unwind-tables" \
+  -DCMAKE_C_FLAGS="${flags[*]:1}" -DCMAKE_C_COMPILER_TARGET="${flags[0]#--target=}" \
+  -DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY -DBUILD_SHARED_LIBS=OFF -DMBCONV_BOTH_KINDS=OFF \
+  -DMBCONV_SLEEF=OFF -DMBCONV_CPU_FEATURES=OFF -DMBCONV_NETWORKS=OFF -DMBCONV_TESTS=OFF -DMBCONV_EXAMPLES=OFF \
+  -DMBCONV_BENCH=OFF
+cmake --build "$build/cmake" --parallel 2 --target mbconv
+library=$build/cmake/libmbconv.a
+
+undefined() { nm -u "$@" | sed -n 's/^ *U //p' | sort -u; }
+levels() { sed '/^#/d' "$allowed"; }
+
+# only_allowed OBJECT: each undefined symbol is on the list with a level that the API has.
+only_allowed() {
+  local symbol level bad=0
+  while read -r symbol; do
+    level=$(levels | awk -v symbol="$symbol" '$1 == symbol {print $2}')
+    if [[ -z $level ]]; then
+      echo "$1 needs $symbol, which is not in $allowed"
+      bad=1
+    elif ((level > api)); then
+      echo "$1 needs $symbol, of API level $level"
+      bad=1
+    fi
+  done < <(undefined -D "$1")
+  echo "$1 needs: $(undefined -D "$1" | tr '\n' ' ')"
+  return "$bad"
+}
+
+at_most() { # AT_MOST BYTES MOST WHAT
+  echo "$3: $1 bytes of $2"
+  (($1 <= $2))
+}
+
+pages_of_16k() { [[ $(readelf -lW "$1" | awk '$1 == "LOAD" {print $NF}' | sort -u) == 0x4000 ]]; }
+
+no_constructors() { ! readelf -SW "$1" | grep -E '\.(init_array|ctors)'; }
+
+stripped_size() {
+  llvm-strip-14 -o "$1.stripped" "$1" 2> /dev/null || aarch64-linux-gnu-strip -o "$1.stripped" "$1"
+  stat -c %s "$1.stripped"
+}
+
+# Everything: a shared library.
+shared=$build/libmbconv.so
+"${link[@]}" -Wl,--version-script=cmake/exports.map -Wl,--whole-archive "$library" -Wl,--no-whole-archive -o "$shared"
+judge "the library needs what Android $api lacks" only_allowed "$shared"
+judge "the library has pages of another size than 16 KB" pages_of_16k "$shared"
+judge "the library has code that runs when it is loaded" no_constructors "$shared"
+judge "the library is too large" at_most "$(stripped_size "$shared")" "$most_shared" "the shared library, stripped"
+
+# One block: what a static link adds to an app, here the JNI example against itself without the library.
+jni=$(compile examples/android/mbconv_jni.c -Iinclude -isystem /usr/include/android/nativehelper -Wall -Wextra -Werror)
+"${link[@]}" "$jni" "$library" -Wl,--exclude-libs,ALL -o "$build/libmbconv_jni.so"
+"${link[@]}" "$jni" -o "$build/libwithout.so"
+judge "the example needs what Android $api lacks" only_allowed "$build/libmbconv_jni.so"
+judge "the example has pages of another size than 16 KB" pages_of_16k "$build/libmbconv_jni.so"
+exported=$(nm -D --defined-only "$build/libmbconv_jni.so" | awk '{print $3}' | sort | tr '\n' ' ')
+expected="Java_org_mbconv_Block_create Java_org_mbconv_Block_destroy Java_org_mbconv_Block_run "
+judge "the example shows $exported" test "$exported" = "$expected"
+added=$(($(stripped_size "$build/libmbconv_jni.so") - $(stripped_size "$build/libwithout.so")))
+judge "a static link of one block adds too much" at_most "$added" "$most_static" "a static link of one block"
+
+# The list can say no: a program with errno, stdio and assert.
+printf '%s\n' '#include <assert.h>' '#include <errno.h>' '#include <stdio.h>' '#undef NDEBUG' '#include <assert.h>' \
+  'int bad(int x) { assert(x); return printf("%d", errno); }' > "$build/bad.c"
+bad=$(compile "$build/bad.c" -fvisibility=default)
+"${link[@]}" "$bad" -Wl,--undefined=bad -o "$build/libbad.so"
+denied=$(only_allowed "$build/libbad.so" | grep -c 'not in' || true)
+judge "the list lets errno, stdio or assert through" test "$denied" = 3
+
+echo "check: $cases cases, $findings findings"
+((findings == 0))
