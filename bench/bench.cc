@@ -28,7 +28,7 @@ const std::vector<mbconv_silu> silus = {MBCONV_SILU_SLEEF, MBCONV_SILU_INLINE};
 void register_all(const std::vector<bench::Block> &blocks, const std::vector<mbconv_isa> &isas) {
   using Register = void (*)(const bench::Block &, mbconv_isa);
   const Register by_block[] = {bench::register_pointwise, bench::register_depthwise, bench::register_block,
-                               bench::register_block_se};
+                               bench::register_block_se, bench::register_block_denormal};
   for (const mbconv_silu silu : silus) {
     for (const mbconv_isa isa : isas) bench::register_silu(silu, isa);
   }

@@ -40,6 +40,10 @@ BlockParameters::BlockParameters(const Block &block, bool se)
   desc.activation = block.activation;
 }
 
+void BlockParameters::drop_biases() {
+  for (Conv *conv : {&expand, &depthwise, &project}) conv->conv.bias = nullptr;
+}
+
 BlockRunner::BlockRunner(const mbconv_block_desc &desc, mbconv_isa isa) {
   mbconv_options options = {};
   options.isa = isa;

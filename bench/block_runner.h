@@ -25,6 +25,7 @@ struct BlockParameters {
   mbconv_block_desc desc = {};
 
   BlockParameters(const Block &block, bool se);
+  void drop_biases();
   BlockParameters(const BlockParameters &) = delete;
   BlockParameters &operator=(const BlockParameters &) = delete;
 };

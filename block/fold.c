@@ -17,12 +17,12 @@ mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the BN's %s is NULL", name,
                        norm->mean ? "variance" : "mean");
   if (!(norm->epsilon >= 0.0f) || isinf(norm->epsilon))
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the BN's epsilon is %g", name, (double)norm->epsilon);
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the BN's epsilon is negative or not finite", name);
   for (size_t c = 0; c < channels; c++) {
     const double below_root = (double)norm->variance[c] + (double)norm->epsilon;
     if (!(norm->variance[c] >= 0.0f) || !(below_root > 0.0) || isinf(below_root))
-      return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the BN's variance of channel %zu is %g, epsilon %g", name,
-                         c, (double)norm->variance[c], (double)norm->epsilon);
+      return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
+                         "%s: the BN's variance of channel %zu is negative, not finite, or 0 as its epsilon", name, c);
   }
   return MBCONV_OK;
 }

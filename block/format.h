@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 /* As snprintf: writes at most `size` bytes, the terminating zero among them, and returns the length that the whole text
- * would have. Of printf's format it knows what the library's messages use: %s, %.Ns, %d, %zu, %x, %g and %%, each with
- * the same bytes as printf's in the C locale; %g is for floats, which are converted exactly. */
+ * would have. Of printf's format it knows what the library's messages use: %s, %.Ns, %d, %zu, %x and %%, each with the
+ * same bytes as printf's. */
 __attribute__((format(printf, 3, 4))) size_t mbconv_format(char *text, size_t size, const char *format, ...);
 
 /* Like mbconv_format(), but with the arguments in a list. */

@@ -16,8 +16,8 @@ enum { GROUP_CHANNELS = 48, L1_BYTES = 34 * 1024 };
  * pixels of an expand run that make several tiles of every set. */
 enum { HIDDEN_SHARE = 12, RUN_PIXELS = 48 };
 
-/* Images of no more output rows are shared out by groups. */
-enum { GROUP_ROWS = 14 };
+/* Images of no more output rows are shared out by groups, of no more channels. */
+enum { GROUP_ROWS = 14, SHARED_CHANNELS = 2 * GROUP_CHANNELS };
 
 static struct mbconv_plan complete(const struct mbconv_shape *shape, size_t tile_channels, size_t strip_rows,
                                    size_t group_channels) {
@@ -49,6 +49,13 @@ static struct mbconv_plan with_groups(const struct mbconv_shape *shape, size_t t
   return complete(shape, tile_channels, rows, (shape->expanded_channels + groups - 1) / groups);
 }
 
+/* The next number of groups that makes them narrower; more than there are tiles if they are a tile wide. */
+static size_t more_groups(const struct mbconv_shape *shape, size_t tile_channels, const struct mbconv_plan *plan) {
+  if (plan->group_channels <= tile_channels) return shape->expanded_channels + 1;
+  const size_t narrower = plan->group_channels - tile_channels;
+  return (shape->expanded_channels + narrower - 1) / narrower;
+}
+
 /* Channels that the last group lacks: an activation is mapped over them for nothing. */
 static size_t waste_of(const struct mbconv_shape *shape, const struct mbconv_plan *plan) {
   return plan->groups * plan->group_channels - shape->expanded_channels;
@@ -75,7 +82,7 @@ static size_t fused_groups(const struct mbconv_shape *shape, size_t tile_channel
 /* Groups for L1 if there is an expand to write them, then as few strips as L2 allows, of even height. If a group's ring
  * for one row does not fit into that, more groups. */
 static struct mbconv_plan choose_fused(const struct mbconv_shape *shape, size_t tile_channels, size_t budget) {
-  size_t groups = fused_groups(shape, tile_channels);
+  const size_t groups = fused_groups(shape, tile_channels);
   struct mbconv_plan plan = with_groups(shape, tile_channels, shape->out_height, groups);
   if (scratch_floats(shape, &plan, 1) <= ONE_STRIP * budget) return plan;
   while (plan.strip_rows > 1) {
@@ -86,7 +93,7 @@ static struct mbconv_plan choose_fused(const struct mbconv_shape *shape, size_t 
   }
   while (plan.ring_rows * plan.ring_width * plan.group_channels > budget && plan.group_channels > tile_channels &&
          shape->project)
-    plan = with_groups(shape, tile_channels, 1, ++groups);
+    plan = with_groups(shape, tile_channels, 1, more_groups(shape, tile_channels, &plan));
   return plan;
 }
 
@@ -99,7 +106,8 @@ static struct mbconv_plan choose_hidden(const struct mbconv_shape *shape, size_t
   const size_t tiles = (shape->expanded_channels + tile_channels - 1) / tile_channels;
   struct mbconv_plan best = complete(shape, tile_channels, 1, tile_channels);
   size_t best_run = 0, best_waste = SIZE_MAX;
-  for (size_t groups = fused_groups(shape, tile_channels); groups <= tiles; groups++) {
+  for (size_t groups = fused_groups(shape, tile_channels); groups <= tiles;) {
+    const struct mbconv_plan one_row = with_groups(shape, tile_channels, 1, groups);
     struct mbconv_plan fit = {0};
     for (size_t rows = 1; rows <= shape->out_height; rows++) {
       const struct mbconv_plan plan = with_groups(shape, tile_channels, rows, groups);
@@ -108,6 +116,7 @@ static struct mbconv_plan choose_hidden(const struct mbconv_shape *shape, size_t
       if (scratch_floats(shape, &plan, 1) + zero_row + pixels > limit) break;
       fit = plan;
     }
+    groups = more_groups(shape, tile_channels, &one_row);
     if (fit.strip_rows == 0) continue;
     const size_t run = mbconv_min(RUN_PIXELS, fit.strip_rows * shape->stride * shape->width);
     const size_t waste = waste_of(shape, &fit);
@@ -142,14 +151,17 @@ static size_t balanced_group(size_t channels, size_t tile_channels, size_t threa
   return best * tile_channels;
 }
 
+/* Whether threads share out the groups, not the rows. */
+static bool shares_groups(const struct mbconv_shape *shape, size_t tile_channels, size_t threads) {
+  return shape->project && shape->expand && shape->out_height <= GROUP_ROWS &&
+         shape->expanded_channels / tile_channels >= threads;
+}
+
 struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const struct mbconv_shape *shape,
                                            size_t tile_channels, size_t threads) {
   if (threads <= 1) return *plan;
-  const bool by_groups = shape->project && shape->expand && shape->out_height <= GROUP_ROWS &&
-                         shape->expanded_channels / tile_channels >= threads;
-  if (by_groups) {
-    const size_t most = 2 * GROUP_CHANNELS;
-    const size_t channels = balanced_group(shape->expanded_channels, tile_channels, threads, most);
+  if (shares_groups(shape, tile_channels, threads)) {
+    const size_t channels = balanced_group(shape->expanded_channels, tile_channels, threads, SHARED_CHANNELS);
     struct mbconv_plan fit = complete(shape, tile_channels, shape->out_height, channels);
     fit.hidden = fit.by_groups = true;
     return fit;
@@ -157,4 +169,20 @@ struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const
   const size_t share = (shape->out_height - 1) / threads + 1;
   const size_t strips = (share - 1) / plan->strip_rows + 1;
   return complete(shape, tile_channels, (share - 1) / strips + 1, plan->group_channels);
+}
+
+/* The largest divisor that gives n / divisor. */
+static size_t last_divisor(size_t n, size_t divisor) {
+  const size_t quotient = n / divisor;
+  return quotient > 0 ? n / quotient : SIZE_MAX;
+}
+
+size_t mbconv_plan_threads_alike(const struct mbconv_shape *shape, size_t tile_channels, size_t threads) {
+  if (threads <= 1) return 1;
+  if (!shares_groups(shape, tile_channels, threads)) return last_divisor(shape->out_height - 1, threads);
+  size_t last = shape->expanded_channels / tile_channels;
+  const size_t tiles = (shape->expanded_channels + tile_channels - 1) / tile_channels;
+  for (size_t size = 1; size <= SHARED_CHANNELS / tile_channels; size++)
+    last = mbconv_min(last, last_divisor((tiles + size - 1) / size - 1, threads));
+  return last;
 }

@@ -44,6 +44,9 @@ struct mbconv_plan mbconv_plan_of(const struct mbconv_shape *shape, size_t tile_
 struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const struct mbconv_shape *shape,
                                            size_t tile_channels, size_t threads);
 
+/* The most threads that have the plan which `threads` threads have, as have all numbers between. */
+size_t mbconv_plan_threads_alike(const struct mbconv_shape *shape, size_t tile_channels, size_t threads);
+
 /* Whether one strip covers the image. */
 static inline bool mbconv_plan_one_strip(const struct mbconv_plan *plan, const struct mbconv_shape *shape) {
   return plan->strip_rows == shape->out_height;

@@ -59,19 +59,16 @@ static size_t lay_out_scratch(const mbconv_block *block, const struct mbconv_pla
 }
 
 /* Fewer threads may need more, because their strips are higher or their groups larger: the query allows for any number
- * up to `threads`. From one thread per row and per tile of channels on, every strip is one row and each thread adds as
- * much. */
+ * up to `threads`. Of those with one plan the most need the most. */
 size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads) {
   const struct mbconv_stages *stages = &block->stages;
-  const size_t tiles = stages->shape.expanded_channels / stages->kernels->pointwise[0].channels;
-  const size_t settled = mbconv_max(stages->shape.out_height, tiles);
+  const size_t tile_channels = stages->kernels->pointwise[0].channels, last = mbconv_max(threads, 1);
   size_t most = 0;
-  for (size_t count = 1; count <= mbconv_max(threads, 1); count++) {
-    if (count > settled) count = threads;
+  for (size_t count = 0; count < last;) {
+    count = mbconv_min(last, mbconv_plan_threads_alike(&stages->shape, tile_channels, count + 1));
     const struct mbconv_plan plan = plan_of(block, count);
     struct scratch scratch;
     most = mbconv_max(most, lay_out_scratch(block, &plan, count, NULL, &scratch));
-    if (count == threads) break;
   }
   return most;
 }

@@ -26,7 +26,8 @@ if(MBCONV_SLEEF_OFFERED)
   list(APPEND static_modules sleef)
 endif()
 
-# mbconv_install_library(NAME EXPORTED RUNTIME DEVELOPMENT): the kinds of a library with their CMake targets mbconv::EXPORTED...
+# mbconv_install_library(NAME EXPORTED RUNTIME DEVELOPMENT): the kinds of a library, in these components. For CMake they
+# are mbconv::static and mbconv::shared, with EXPORTED before the kind.
 function(mbconv_install_library name exported runtime development)
   foreach(kind IN LISTS installed_kinds)
     mbconv_target(target ${name} ${kind})
@@ -41,8 +42,8 @@ function(mbconv_install_library name exported runtime development)
   endforeach()
 endfunction()
 
-# mbconv_install_pc(NAME DESCRIPTION REQUIRES MODULES LIBRARIES): NAME.pc. What only the static library needs is private,
-# unless there is no other.
+# mbconv_install_pc(NAME DESCRIPTION REQUIRES MODULES LIBRARIES DEVELOPMENT): NAME.pc. MODULES and LIBRARIES, which only
+# the static library needs, are private unless there is no other.
 function(mbconv_install_pc name description requires modules libraries development)
   set(needed_modules)
   set(needed_libraries)
@@ -94,7 +95,7 @@ if(MBCONV_NETWORKS)
   install(FILES cmake/FindJansson.cmake DESTINATION ${packagedir} COMPONENT networks_development)
 endif()
 if(MBCONV_CLI)
-  file(RELATIVE_PATH libraries /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
-  set_target_properties(mbconv_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${libraries}")
+  file(RELATIVE_PATH way /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+  set_target_properties(mbconv_cli PROPERTIES INSTALL_RPATH $ORIGIN/${way})
   install(TARGETS mbconv_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command)
 endif()

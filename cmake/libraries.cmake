@@ -73,6 +73,7 @@ function(mbconv_join result objects)
     COMMAND ${CMAKE_LINKER} -r -o ${joined}.all ${files}
     COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=mbconv_* --localize-hidden ${joined}.all ${joined}
     DEPENDS ${files} COMMAND_EXPAND_LISTS VERBATIM)
+  target_compile_options(${objects} PRIVATE -fno-lto) # whatever the flags are: what is joined must be machine code
   add_custom_target(mbconv_joined DEPENDS ${joined}) # or both kinds would make it, at the same time
   add_dependencies(mbconv_joined ${objects})
   set_source_files_properties(${joined} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)

@@ -43,14 +43,15 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA ${ldconfig})
 
 set(depends "libmbconv${version} ${same}")
-if(NOT MBCONV_SELF_CONTAINED)
+if(CpuFeatures IN_LIST static_packages)
   string(APPEND depends ", libcpu-features-dev")
 endif()
-if(MBCONV_SLEEF_OFFERED)
+if(SLEEF IN_LIST static_packages)
   string(APPEND depends ", libsleef-dev")
 endif()
 mbconv_package(development libmbconv-dev libdevel "inverted bottleneck kernels for CPUs (development)"
-  "${about}\n.\nThis package has the headers for C and C++, the static library and what\nCMake and pkg-config need." "${depends}")
+  "${about}\n.\nThis package has the headers for C and C++, the static library and what\nCMake and pkg-config need."
+  "${depends}")
 
 if(MBCONV_NETWORKS)
   mbconv_package(networks libmbconv-networks${version} libs "MobileNet and EfficientNet on mbconv (library)"

@@ -135,7 +135,7 @@ static size_t find_name(const char *const *names, size_t count, const char *name
 
 static const struct mbconv_kernels *choose_isa(mbconv_isa isa, const char *source, const struct mbconv_cpu *cpu,
                                                mbconv_error *error) {
-  mbconv_isa usable[SETS];
+  mbconv_isa usable[SETS] = {MBCONV_ISA_SCALAR};
   const size_t count = list_usable(cpu, usable);
   if (isa == MBCONV_ISA_AUTO) return mbconv_kernels_of(usable[0]);
   if (mbconv_isa_usable(isa, cpu)) return mbconv_kernels_of(isa);

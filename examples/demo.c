@@ -80,11 +80,12 @@ static double seconds(void) {
 /* The least time of a run, in microseconds. Runs are timed in lots, since reading the clock takes time as well. */
 static double measure(const struct job *job) {
   size_t lot = 1;
-  double best = 0.0, took = 0.0;
-  for (double spent = 0.0; spent < seconds_per_time; spent += took) {
+  double best = 0.0, spent = 0.0;
+  while (spent < seconds_per_time) {
     const double start = seconds();
     for (size_t i = 0; i < lot; i++) run(job);
-    took = seconds() - start;
+    const double took = seconds() - start;
+    spent += took;
     if (best == 0.0 || took / (double)lot < best) best = took / (double)lot;
     if (took < 1e-3) lot *= 2;
   }

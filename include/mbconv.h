@@ -28,14 +28,18 @@
  *
  * Conventions that hold everywhere
  *   Objects     create -> (query scratch) -> run -> destroy. An object is immutable after create: any number of threads
- *               may run it at once, each call with its own scratch. Only create and destroy touch the allocator.
+ *               may run it at once, each call with its own scratch. Only create and destroy touch the allocator. An
+ *               object works on in both processes after a fork; a run takes no lock, so a signal handler may make one.
  *   Numbers     The result is the same (under ==, NaN where the other is NaN) on every instruction set, for any number
  *               of threads, any plan and both layouts, given round-to-nearest and no flush-to-zero. Denormals are
  *               computed as IEEE 754 says, at the speed the CPU does so; the caller's floating-point mode is never
- *               changed: set flush-to-zero yourself around run if your data are full of denormals.
+ *               changed: set flush-to-zero yourself around run if your data are full of denormals. Then denormals count
+ *               as zeros, and data without them give the same floats. In another rounding mode results are rounded that
+ *               way, SiLU and sigmoid within 4e-6 of their size, and sets may differ.
  *   Tensors     f32. NHWC: [batch][height][width][channels], NCHW: [batch][channels][height][width], both dense unless
- *               a stride is named. No alignment is asked of any tensor. Not a byte outside a tensor is read or written.
- *               x and y must not overlap unless a function says that they may.
+ *               a stride is named. No alignment beyond a float's is asked of any tensor. Not a byte outside a tensor is
+ *               read or written. x and y must not overlap unless a function says that they may. Scratch may lie at any
+ *               address, odd ones too, but not in a tensor of the same run. A run refuses what overlaps.
  *   Weights     PyTorch's layouts: 1x1 [out][in][1][1], depthwise [channels][1][k][k], fully connected [out][in].
  *               They are copied (packed) at create and may be freed after it.
  *   Errors      Every function that can fail returns a status and, if the caller gives it an mbconv_error, says exactly
@@ -144,8 +148,8 @@ typedef struct mbconv_options {
   const mbconv_allocator *allocator; /* NULL: posix_memalign and free; the struct is copied */
 } mbconv_options;
 
-/* Must call task(argument, i) exactly once for each i < count, in any order, on any threads, and return when all calls
- * have. `context` is the caller's (a thread pool, say). */
+/* Must call task(argument, i) exactly once for each i < count, in any order, on any threads, however many, and return
+ * when all calls have. May be nested in another. `context` is the caller's (a thread pool, say). */
 typedef void (*mbconv_parallel_for)(void *context, void (*task)(void *argument, size_t index), void *argument,
                                     size_t count);
 

@@ -65,8 +65,8 @@ typedef struct mbconv_network_options {
 /* Makes the network whose weights are in a safetensors file: which it is, its width and its number of classes are told
  * from the names and shapes of the tensors, which are torchvision's or timm's. Every tensor of the network must be
  * there as F32, and no other, apart from num_batches_tracked. A file that is not so is MBCONV_BAD_FILE, and the message
- * names the tensor. The file is mapped into memory until its weights are packed: who cuts it off meanwhile ends the
- * process by SIGBUS. */
+ * names the tensor. (If memory runs out while Jansson reads the header, it may be MBCONV_BAD_FILE as well.) The file is
+ * mapped into memory until its weights are packed: who cuts it off meanwhile ends the process by SIGBUS. */
 MBCONV_API mbconv_status mbconv_network_load(const char *path, const mbconv_network_options *options,
                                              mbconv_network **out, mbconv_error *error);
 

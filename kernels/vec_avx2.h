@@ -20,8 +20,13 @@ enum { LANES = 8 };
 
 /* Compilers. NO_UNROLL stands before a loop that must stay one: unrolled, its loads move up and registers run out.
  * in_order() keeps loads and stores behind it from moving before the computation of v. keep_order() does so for clang
- * 14 alone, which would spill what it loads early; gcc often needs no such help and would only add moves. */
+ * 14 alone, which would spill what it loads early; gcc often needs no such help and would only add moves. The memory
+ * sanitizer would take it for a use of all lanes, of which those beyond a tensor's channels may hold anything. */
+#ifdef MBCONV_MEMORY_SANITIZED
+ALWAYS_INLINE void in_order(__m256 *v) { (void)v; }
+#else
 ALWAYS_INLINE void in_order(__m256 *v) { __asm__ volatile("" : "+x"(*v)::"memory"); }
+#endif
 
 #if defined(__clang__)
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")

@@ -25,8 +25,13 @@ enum { LANES = 16 };
 #define NO_UNROLL _Pragma("GCC unroll 1")
 #endif
 
-/* Has v in a register, once loaded: gcc 12 would repeat the load as an operand of every FMA that uses v. */
+/* Has v in a register, once loaded: gcc 12 would repeat the load as an operand of every FMA that uses v. The memory
+ * sanitizer would take it for a use of all lanes, of which those beyond a tensor's channels may hold anything. */
+#ifdef MBCONV_MEMORY_SANITIZED
+ALWAYS_INLINE void load_once(__m512 *v) { (void)v; }
+#else
 ALWAYS_INLINE void load_once(__m512 *v) { __asm__("" : "+v"(*v)); }
+#endif
 
 /* The first n lanes; all of them from n = 16. */
 ALWAYS_INLINE __mmask16 first_lanes(size_t n) { return (__mmask16)(n < LANES ? (1u << n) - 1 : 0xffff); }

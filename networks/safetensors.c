@@ -178,6 +178,9 @@ mbconv_status mbconv_safetensors_read(const void *file, size_t size, struct mbco
                                (unsigned long long)length, MOST_HEADER);
   json_error_t json_error;
   json_t *header = json_loadb((const char *)bytes + PREFIX, (size_t)length, JSON_REJECT_DUPLICATES, &json_error);
+  /* Out of memory, Jansson mostly says nothing; sometimes it has lost a byte and finds fault with what it read. */
+  if (!header && json_error.text[0] == '\0')
+    return mbconv_network_fail(error, MBCONV_OUT_OF_MEMORY, "no memory to read the header with");
   if (!header)
     return mbconv_network_fail(error, MBCONV_BAD_FILE, "the header is not JSON: %.150s, at byte %d", json_error.text,
                                json_error.position);

@@ -71,6 +71,7 @@ static void bad_activation_runs(struct test *t, const struct api_fixture *f, str
   expect_no_run(t, b, "y NULL", mbconv_activation_run(object, 9, x, NULL, &e), bad, &e);
   expect_no_run(t, b, "y in x", mbconv_activation_run(object, 9, y + 8, y, &e), bad, &e);
   expect_no_run(t, b, "x in y", mbconv_activation_run(object, 9, y, y + 1, &e), bad, &e);
+  expect_no_run(t, b, "end of x in y", mbconv_activation_run(object, 9, y, y + 8, &e), bad, &e);
   expect_no_run(t, b, "n", mbconv_activation_run(object, SIZE_MAX / 2, x, y, &e), MBCONV_SIZE_OVERFLOW, &e);
   expect_no_run(t, b, "0 floats", mbconv_activation_run(object, 0, x, y, &e), MBCONV_OK, &e);
   test_check(t, mbconv_activation_run(object, 9, NULL, y, NULL) == bad && untouched(b), "without an error struct");

@@ -69,6 +69,7 @@ bool block_run_images(struct test *t, const mbconv_block *block, const struct bl
   char *memory = (char *)scratch.data + run->misalign;
   if (run->guard == TEST_GUARD_AFTER) memory = (char *)(scratch.data + scratch.n) - size - run->misalign;
 
+  test_forget(memory, size);
   struct parallel_log log = {0};
   const mbconv_threads threads = {run->parallel_for, &log, run->threads};
   mbconv_error error;
@@ -102,6 +103,7 @@ static void run_case(struct test *t, const struct block_case *c, const struct bl
     memcpy(in.data, x, batch * x_size * sizeof *x);
   }
   test_buffer_protect(&in);
+  test_forget(out.data, out.n * sizeof(float));
   block_run_images(t, block, run, batch, in.data, out.data);
   test_check(t, test_buffer_intact(&out), "canaries around y were written");
   if (run->layout == MBCONV_NCHW) {
@@ -117,7 +119,7 @@ static void run_case(struct test *t, const struct block_case *c, const struct bl
 /* ---- One block, its input and what the scalar set makes of it ---------------------------------------------------- */
 
 static float *floats(size_t n) {
-  float *x = malloc((n == 0 ? 1 : n) * sizeof *x);
+  float *x = calloc(n == 0 ? 1 : n, sizeof *x);
   if (!x) abort();
   return x;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Runs the suites (suites.c, or networks/suites.c) on every instruction set of this machine:
- *   mbconv_tests [--isa NAME]... [--require NAME]... [--budget full|small] [--seed N] [--list] [SUITE...]
+ *   mbconv_tests [--isa NAME]... [--require NAME]... [--budget full|small] [--seed N] [--stop] [--list] [SUITE...]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +17,18 @@ struct options {
   bool run_suite[MOST_SUITES], any_suite;
   bool run_isa[ISAS], any_isa;
   bool require[ISAS];
-  bool small, list;
+  bool small, stop, list;
   uint64_t seed;
 };
 
 static const char usage[] =
-    "usage: mbconv_tests [--isa NAME]... [--require NAME]... [--budget full|small] [--seed N] [--list] [SUITE...]\n"
+    "usage: mbconv_tests [--isa NAME]... [--require NAME]... [--budget full|small] [--seed N] [--stop] [--list]\n"
+    "                    [SUITE...]\n"
     "  --isa      run this set only (scalar, avx2, avx512, neon); a set that is not usable here is a failure\n"
     "  --require  run what is usable, and fail if this set is not among it\n"
     "  --budget   small: fewer and smaller cases, for emulators\n"
     "  --seed     of the random shapes and values\n"
+    "  --stop     end at the first failure\n"
     "  --list     print the suites and the usable sets\n";
 
 _Noreturn static void stop(const char *problem, const char *word) {
@@ -66,6 +68,8 @@ static struct options parse(int count, char **words) {
     const char *word = words[i];
     if (strcmp(word, "--list") == 0) {
       o.list = true;
+    } else if (strcmp(word, "--stop") == 0) {
+      o.stop = true;
     } else if (word[0] != '-') {
       o.run_suite[suite_of(word)] = o.any_suite = true;
     } else if (i + 1 == count) {
@@ -93,9 +97,10 @@ static void list(const mbconv_isa *isas, size_t count) {
   printf("\n");
 }
 
-/* A set that was asked for but cannot run is a failure, never a skip. */
+/* A set that was asked for but cannot run is a failure, never a skip; so is scalar if it is missing. */
 static bool all_there(const struct options *o, const mbconv_isa *isas, size_t count) {
-  bool usable[ISAS] = {false}, ok = true;
+  bool usable[ISAS] = {false}, ok = count > 0 && isas[count - 1] == MBCONV_ISA_SCALAR;
+  if (!ok) printf("FAIL the set scalar is not usable\n");
   for (size_t i = 0; i < count; i++) usable[isas[i]] = true;
   for (int isa = MBCONV_ISA_SCALAR; isa < ISAS; isa++) {
     if (usable[isa] || !(o->run_isa[isa] || o->require[isa])) continue;
@@ -139,7 +144,8 @@ int main(int count, char **words) {
   struct test tests[ISAS] = {0};
   for (size_t i = 0; i < usable; i++) {
     if (o.any_isa && !o.run_isa[isas[i]]) continue;
-    tests[i] = (struct test){.isa = isas[i], .kernels = mbconv_kernels_of(isas[i]), .small = o.small, .seed = o.seed};
+    tests[i] = (struct test){.isa = isas[i], .kernels = mbconv_kernels_of(isas[i]), .small = o.small, .stop = o.stop};
+    tests[i].seed = o.seed;
     run_set(&o, &tests[i]);
   }
   for (size_t i = 0; i < usable; i++) {

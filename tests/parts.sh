@@ -177,11 +177,14 @@ arm64_tests_as() {
 
 tests_of() { "build/$1/tests/mbconv_tests" "${@:2}"; }
 
+# suites_but SUITE: all others
+suites_but() { tests_of default --list | sed -n 's/^suites: //p' | tr ' ' '\n' | grep -vx "$1"; }
+
 networks_tests_of() { "build/$1/tests/networks/mbconv_networks_tests" "${@:2}"; }
 
 # The sweep over every float is run once, by the default build.
 but_small_silu() {
-  tests_of "$1" $(tests_of "$1" --list | sed -n 's/^suites: //p' | tr ' ' '\n' | grep -vx silu)
+  tests_of "$1" $(suites_but silu)
   tests_of "$1" --budget small silu
 }
 
@@ -189,7 +192,7 @@ but_small_silu() {
 thread_sanitized() {
   local fixed=()
   if setarch -R true; then fixed=(setarch -R); fi
-  "${fixed[@]}" build/tsan/tests/mbconv_tests threads
+  "${fixed[@]}" build/tsan/tests/mbconv_tests threads faults
   "${fixed[@]}" build/tsan/tests/networks/mbconv_networks_tests sharing
 }
 
@@ -202,7 +205,8 @@ emulated() {
 }
 
 without_fma() {
-  qemu-x86_64 -cpu Nehalem build/default/tests/mbconv_tests --isa scalar --require scalar --budget small
+  qemu-x86_64 -cpu Nehalem build/default/tests/mbconv_tests --isa scalar --require scalar --budget small \
+    $(suites_but signals)
   refused Nehalem avx2
   refused Haswell avx512
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The pointwise tiles of a set, each alone, with every pixel count and channel count up to its size.
+ * The pointwise tiles of a set, each alone, with every pixel count and channel count up to its size, and several in one
+ * call.
  *
- * All those parts of a tile are cut from one problem of the whole tile, so that its results, from the scalar set and
- * held to the oracle, serve for all of them.
+ * All those parts are cut from one problem of three whole tiles, so that its results, from the scalar set and held to
+ * the oracle, serve for all of them.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -27,9 +28,9 @@ static const struct mode modes[] = {
     {"dense residual, clamped", .residual = true, .lo = -0.5f, .hi = 0.25f},
     {"special values, clamped", .wide = true, .special = true, .lo = 0.0f, .hi = 6.0f},
 };
-enum { MODES = sizeof modes / sizeof *modes, GAP = 3, MAX_PIXELS = 64 };
+enum { MODES = sizeof modes / sizeof *modes, GAP = 3, TILES = 3, MAX_PIXELS = 32 };
 
-/* One whole tile. Rows of the guarded tensors are x_stride and r_stride floats apart. */
+/* Some whole tiles. Rows of the guarded tensors are x_stride and r_stride floats apart. */
 struct problem {
   const struct mode *mode;
   size_t pixels, channels, k, x_stride, r_stride;
@@ -120,7 +121,7 @@ static void check_scalar(struct test *t, const struct problem *p) {
 
 static void problem_new(struct problem *p, uint64_t *state, const struct mode *mode,
                         const struct mbconv_pointwise_tile *tile, size_t k, enum test_guard guard) {
-  const size_t pixels = tile->pixels, channels = tile->channels;
+  const size_t pixels = TILES * tile->pixels, channels = tile->channels;
   *p = (struct problem){.mode = mode, .pixels = pixels, .channels = channels, .k = k};
   p->x_stride = k + (mode->wide ? GAP : 0);
   p->r_stride = channels + (mode->wide ? GAP : 0);
@@ -145,7 +146,7 @@ static void problem_free(struct problem *p) {
 /* Where the rows of a part lie in y: behind `offset` floats each, the last row of memory flush against its end. */
 struct placement {
   size_t offset, stride;
-  float *rows[MAX_PIXELS];
+  float *rows[TILES * MAX_PIXELS];
 };
 
 /* Places and fills the rows: in reverse order where the residual does not forbid it. */
@@ -163,8 +164,10 @@ static void place(const struct problem *p, const struct part *part, struct test_
   }
 }
 
+/* The part in one call of so many tiles. */
 static void check_part(struct test *t, const struct problem *p, const struct part *part, mbconv_pointwise_fn *run,
-                       const struct test_buffer *weights, const struct test_buffer *bias, struct test_buffer *y) {
+                       size_t tiles, const struct test_buffer *weights, const struct test_buffer *bias,
+                       struct test_buffer *y) {
   test_at_size(t, part->pixels, part->channels);
   const struct mode *mode = p->mode;
   struct placement to;
@@ -172,9 +175,6 @@ static void check_part(struct test *t, const struct problem *p, const struct par
   struct mbconv_pointwise_panel panel = panel_of(p, part, weights, bias);
   if (mode->in_place) panel.r_stride = to.stride;
   const float *residual = NULL;
-  /* Half of the cases as several lower tiles in one call. */
-  const size_t pixels = part->pixels;
-  const size_t tiles = part->channels % 2 ? 1 : pixels % 3 == 0 ? 3 : pixels % 2 == 0 ? 2 : 1;
   if (mode->residual) residual = p->residual.data + part->pixel * p->r_stride + part->channel;
   if (mode->in_place) residual = y->data;
   run(&panel, part->pixels / tiles, tiles, p->x.data + part->pixel * p->x_stride, to.rows, to.offset, residual);
@@ -191,7 +191,8 @@ static void check_part(struct test *t, const struct problem *p, const struct par
   test_check(t, equal, "differs from the scalar set");
 }
 
-/* All parts of one problem. Emulated: of the channel counts those around whole vectors, and every other pixel count. */
+/* All parts of one problem. Emulated: of the channel counts those around whole vectors, every other pixel count, and two
+ * heights of three tiles. */
 static void check_problem(struct test *t, const struct problem *p, const struct mbconv_pointwise_tile *tile) {
   const size_t lanes = t->kernels->lanes;
   const enum test_guard guard = p->x.guard;
@@ -203,10 +204,16 @@ static void check_problem(struct test *t, const struct problem *p, const struct 
     struct part part = {.channels = channels};
     part.channel = guard == TEST_GUARD_AFTER ? p->channels - channels : 0;
     pack(p, &part, tile->channels, &weights, &bias);
-    for (part.pixels = 1; part.pixels <= p->pixels; part.pixels++) {
+    for (part.pixels = 1; part.pixels <= tile->pixels; part.pixels++) {
       if (t->small && part.pixels > 4 && (part.pixels + channels) % 2 == 0) continue;
       part.pixel = guard == TEST_GUARD_AFTER ? p->pixels - part.pixels : 0;
-      check_part(t, p, &part, tile->run, &weights, &bias, &y);
+      check_part(t, p, &part, tile->run, part.channels % 2 == 0 && part.pixels % 2 == 0 ? 2 : 1, &weights, &bias, &y);
+    }
+    for (size_t height = 1; height <= tile->pixels; height++) {
+      if (t->small && height != p->k % tile->pixels + 1 && height != tile->pixels - p->k % tile->pixels) continue;
+      part.pixels = TILES * height;
+      part.pixel = guard == TEST_GUARD_AFTER ? p->pixels - part.pixels : 0;
+      check_part(t, p, &part, tile->run, TILES, &weights, &bias, &y);
     }
     test_buffer_free(&weights);
     test_buffer_free(&bias);

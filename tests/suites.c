@@ -19,6 +19,8 @@ const struct test_suite test_suites[] = {
     {"plan", test_plan},
     {"strategies", test_strategies},
     {"threads", test_threads},
+    {"faults", test_faults},
+    {"signals", test_signals},
     {"adapters", test_adapters},
     {"silu", test_silu},
 };

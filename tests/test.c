@@ -59,6 +59,7 @@ bool test_check(struct test *t, bool ok, const char *format, ...) {
   printf(t->printed == MESSAGES ? "\n  (further failures are only counted)\n" : "\n");
   fflush(stdout);
   va_end(arguments);
+  if (t->stop) exit(EXIT_FAILURE);
   return false;
 }
 
@@ -239,6 +240,17 @@ const float *test_buffer_part(const struct test_buffer *b, size_t n) {
   if (n > b->n) out_of_memory(n);
   return b->guard == TEST_GUARD_AFTER ? b->data + (b->n - n) : b->data;
 }
+
+#ifdef MBCONV_MEMORY_SANITIZED
+void __msan_poison(const volatile void *memory, size_t bytes); /* of the sanitizer's run-time library */
+void test_forget(void *memory, size_t bytes) {
+  __msan_poison(memory, bytes);
+}
+#else
+void test_forget(void *memory, size_t bytes) {
+  (void)memory, (void)bytes;
+}
+#endif
 
 static bool all_poison(const float *x, size_t n) {
   for (size_t i = 0; i < n; i++) {

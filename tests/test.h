@@ -21,6 +21,7 @@ struct test {
   mbconv_isa isa;
   const struct mbconv_kernels *kernels; /* those of isa */
   bool small;                           /* emulated: fewer and smaller cases */
+  bool stop;                            /* the first failure ends the program */
   uint64_t seed;                        /* the same for every set, so that all sets see the same shapes */
   const char *suite;
   size_t cases, failed, skipped;
@@ -120,6 +121,9 @@ bool test_buffer_intact(const struct test_buffer *b);
  * without the system calls. */
 void test_buffer_reuse(struct test_buffer *b, size_t n);
 
+/* Tells the memory sanitizer, where it watches, that these bytes were never written; they keep their values. */
+void test_forget(void *memory, size_t bytes);
+
 /* The n floats of a filled buffer that are flush against the guarded side; n <= b->n. */
 const float *test_buffer_part(const struct test_buffer *b, size_t n);
 
@@ -157,6 +161,8 @@ void test_golden(struct test *t);
 void test_plan(struct test *t);
 void test_strategies(struct test *t);
 void test_threads(struct test *t);
+void test_faults(struct test *t);
+void test_signals(struct test *t);
 void test_adapters(struct test *t);
 
 void test_pointwise_tiles(struct test *t); /* the first part of pointwise, a file of its own */

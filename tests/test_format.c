@@ -3,9 +3,7 @@
  * The library's own formatting against the C library's snprintf: the same bytes, the same length, cut at the same
  * place.
  */
-#include <float.h>
 #include <limits.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -31,12 +29,10 @@ __attribute__((format(printf, 3, 4))) static void check(struct test *t, size_t s
              (int)size, got, got_length, (int)size, want, want_length);
 }
 
-static void check_float(struct test *t, float value) { check(t, SIZE, "%g", (double)value); }
-
 static void check_sizes(struct test *t) {
   test_at(t, "cut off");
   for (size_t size = 0; size < 60; size++)
-    check(t, size, "%s: %zu of %d are %g %% (0x%x)%s", "name", (size_t)12, -7, 0.125, 0xbeefu, ".");
+    check(t, size, "%s: %zu of %d are 50 %% (0x%x)%s", "name", (size_t)12, -7, 0xbeefu, ".");
 }
 
 static void check_integers(struct test *t) {
@@ -56,27 +52,8 @@ static void check_strings(struct test *t) {
   check(t, SIZE, "%.3s|", unterminated);
 }
 
-static void check_floats(struct test *t) {
-  test_at(t, "floats");
-  const float special[] = {0.0f,         -0.0f,     NAN,         -NAN,  INFINITY,  -INFINITY, FLT_MAX, FLT_MIN,
-                           FLT_TRUE_MIN, 1e-5f,     9.99999e-5f, 1e-4f, 0.001f,    0.1f,      1.0f,    -1.5f,
-                           999999.5f,    99999.95f, 1e6f,        1e5f,  123456.5f, 123457.5f, 1e10f,   -2e-30f};
-  for (size_t i = 0; i < sizeof special / sizeof *special; i++) check_float(t, special[i]);
-  /* Of seven and eight digits, so that the sixth is rounded, a tenth of them on a tie; all exact. */
-  for (int i = 999900; i < 1001100; i++) check_float(t, (float)i);
-  for (int i = 9999900; i < 10000200; i++) check_float(t, (float)i);
-  for (int exponent = -149; exponent < 128; exponent++) {
-    check_float(t, ldexpf(1.0f, exponent));
-    check_float(t, -ldexpf(1.9999999f, exponent));
-  }
-  uint64_t state = t->seed;
-  const size_t count = t->small ? 2000 : 50000;
-  for (size_t i = 0; i < count; i++) check_float(t, test_float((uint32_t)(test_random(&state) >> 32)));
-}
-
 void test_format(struct test *t) {
   check_sizes(t);
   check_integers(t);
   check_strings(t);
-  check_floats(t);
 }

@@ -94,6 +94,42 @@ static void check_monotonic(struct test *t, const char *name, const struct mbcon
   }
 }
 
+static bool same_plan(const struct mbconv_plan *a, const struct mbconv_plan *b) {
+  return a->strip_rows == b->strip_rows && a->group_channels == b->group_channels && a->by_groups == b->by_groups;
+}
+
+/* mbconv_plan_threads_alike() against all numbers of threads. */
+static void check_alike(struct test *t, const char *name, const struct mbconv_shape *shape) {
+  const size_t tile = t->kernels->pointwise[0].channels;
+  const struct mbconv_plan plan = mbconv_plan_choose(shape, tile, 0);
+  for (size_t threads = 1; threads <= 200; threads++) {
+    const size_t last = mbconv_plan_threads_alike(shape, tile, threads);
+    const struct mbconv_plan first = mbconv_plan_for_threads(&plan, shape, tile, threads);
+    bool alike = last >= threads;
+    for (size_t count = threads; count <= 200 && count <= last; count++) {
+      const struct mbconv_plan other = mbconv_plan_for_threads(&plan, shape, tile, count);
+      alike = alike && same_plan(&first, &other);
+    }
+    test_check(t, alike, "%s: %zu to %zu threads have not one plan", name, threads, last);
+  }
+}
+
+/* Sizes that no machine has the weights or the image for take no longer than others. */
+static void check_huge(struct test *t, const struct block_layer *layer, bool squeeze_excite) {
+  const size_t tile = t->kernels->pointwise[0].channels, huge = (size_t)1 << 31;
+  struct mbconv_shape channels = shape_of(layer, squeeze_excite), rows = channels;
+  channels.expanded_channels = huge;
+  rows.height = rows.out_height = huge;
+  const double start = test_seconds();
+  const struct mbconv_plan plans[] = {mbconv_plan_choose(&channels, tile, 0), mbconv_plan_choose(&rows, tile, 0)};
+  check_sound(t, "huge channels", &channels, &plans[0], tile);
+  check_sound(t, "huge rows", &rows, &plans[1], tile);
+  size_t steps = 0;
+  for (size_t threads = 1; threads < huge; threads = mbconv_plan_threads_alike(&rows, tile, threads) + 1) steps++;
+  test_check(t, steps < 200000, "%zu numbers of threads to look at", steps);
+  test_check(t, test_seconds() - start < 10, "plans of huge shapes took %.1f s", test_seconds() - start);
+}
+
 void test_plan(struct test *t) {
   const size_t caches[] = {0, 64 * 1024, 128 * 1024, 256 * 1024, 512 * 1024, 1024 * 1024, 2048 * 1024};
   for (size_t i = 0; i < BLOCK_LAYERS; i++) {
@@ -106,8 +142,12 @@ void test_plan(struct test *t) {
         check_tenth(t, block_layers[i].name, &shape);
       else
         check_monotonic(t, block_layers[i].name, &shape);
+      check_alike(t, block_layers[i].name, &shape);
     }
   }
+  test_at(t, "plan of huge shapes");
+  for (int squeeze_excite = 0; squeeze_excite < 2; squeeze_excite++)
+    check_huge(t, &block_layers[1], squeeze_excite);
   struct mbconv_shape wide = shape_of(&block_layers[1], false);
   wide.width = 20000;
   wide.out_width = 10000;

@@ -33,6 +33,7 @@ static const struct strategy strategies[] = {
     {"no copy, excite", "row ring in two passes:", "row ring in two passes:", 20, 40, 32, 32, 32, 3, 1, false, true, 2,
      ALL},
     {"excite", "row ring in two passes:", "row ring in two passes:", 20, 6, 8, 70, 8, 3, 1, true, true, 3, ALL},
+    {"wide rows", "row ring:", "row ring:", 15, 50, 2, 96, 3, 3, 1, true, false, 2, ALL},
     {"excite split", "channel split in two passes:", "groups shared out, then pixels in two passes:", 9, 6, 8, 150, 8,
      5, 1, true, true, ALL, 32},
 };
@@ -107,7 +108,9 @@ static void check_strategy(struct test *t, const struct strategy *s, mbconv_acti
 void test_strategies(struct test *t) {
   for (size_t i = 0; i < sizeof strategies / sizeof *strategies; i++) {
     test_at(t, "strategy %s", strategies[i].name);
-    check_strategy(t, &strategies[i], MBCONV_RELU6);
-    if (!t->small) check_strategy(t, &strategies[i], MBCONV_SILU);
+    /* SiLU is mapped over what is in L1, which cuts wide rows. */
+    const bool wide = strategies[i].width * strategies[i].expanded > 4096;
+    if (!t->small || !wide) check_strategy(t, &strategies[i], MBCONV_RELU6);
+    if (!t->small || wide) check_strategy(t, &strategies[i], MBCONV_SILU);
   }
 }

@@ -90,12 +90,27 @@ try "C++ with sanitizers: runs" "$work/consumers-all/sanitized/build/blocks"
 try "C++ with sanitizers, static" consumer sanitized all -DBUILD_SHARED_LIBS=OFF
 try "C++ with sanitizers, static: runs" "$work/consumers-all/sanitized/build/blocks"
 
+# pc ARGUMENT...: what pkg-config says of the tree installed from the build `all`, which is found at run time too.
+pc() {
+  PKG_CONFIG_PATH=$work/prefix-all/lib/pkgconfig pkg-config "$@"
+  if [[ $* == *--libs* ]]; then echo "-Wl,-rpath,$work/prefix-all/lib"; fi
+}
+
+# The header, the library and pkg-config speak of the same version.
+same_version() {
+  local version
+  # shellcheck disable=SC2046 # a list of words
+  cc -o "$work/version" tests/install/version.c $(pc --cflags --libs mbconv)
+  version=$(pc --modversion mbconv)
+  [[ $("$work/version") == "$version $version $version" ]]
+}
+try "header, library and pkg-config have the same version" same_version
+
 # Every operator of mbconv.hpp, with all warnings and sanitizers.
 operators() {
   # shellcheck disable=SC2046 # a list of words
   c++ -std=c++17 -Wall -Wextra -Wshadow -Wconversion -Werror -fsanitize=address,undefined -o "$work/operators" \
-    tests/install/operators.cc $(PKG_CONFIG_PATH=$work/prefix-all/lib/pkgconfig pkg-config --cflags --libs mbconv) \
-    -Wl,-rpath,"$work/prefix-all/lib"
+    tests/install/operators.cc $(pc --cflags --libs mbconv)
   "$work/operators"
 }
 try "C++: all operators" operators
@@ -123,8 +138,7 @@ network() {
     > "$work/network.c"
   # shellcheck disable=SC2046 # a list of words
   cc -std=c11 -o "$work/network" "$work/network.c" \
-    $(PKG_CONFIG_PATH=$work/prefix-all/lib/pkgconfig pkg-config "$@" --cflags --libs mbconv_networks) \
-    -Wl,-rpath,"$work/prefix-all/lib"
+    $(pc "$@" --cflags --libs mbconv_networks)
   "$work/network" || [[ $? == 1 ]] # it asks for a file
 }
 try "the networks by pkg-config" network
@@ -165,6 +179,9 @@ try "the archive has one object, which shows what the shared one shows" one_obje
 try "the archive is linked with libm alone" \
   cc -o "$work/alone" examples/block.c -I"$work/prefix-self/include" "$work/prefix-self/lib/libmbconv.a" -lm
 try "a program with the archive runs" runs alone
+try "the archive is linked into a program that is static altogether" \
+  cc -static -o "$work/static" examples/block.c -I"$work/prefix-self/include" "$work/prefix-self/lib/libmbconv.a" -lm
+try "that program runs" runs static
 refuse "sleef is refused at run time" "this build is without it" env MBCONV_SILU=sleef "$work/alone"
 try "self-contained: find_package" consumer find_package self
 try "self-contained: find_package: runs" runs consumers-self/find_package/build/block

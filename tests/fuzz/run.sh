@@ -1,40 +1,64 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# run.sh SECONDS: every fuzzer of the preset `fuzz`, beside each other, for so long. What they learn stays in
-# build/fuzz-corpus, what they find in build/fuzz-findings. Prints how much each executed; fails if one found anything.
+# run.sh SECONDS: every fuzzer of the preset `fuzz` for so long, as many beside each other as there are CPUs. What they
+# learn stays in build/fuzz-corpus, what they find in build/fuzz-findings. Prints how much each executed and in the last
+# line the sum; fails if one found anything.
+# run.sh --minimise: makes the committed corpora anew, from themselves and from what was learnt.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 seconds=${1:-60}
-[[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "usage: ${0##*/} SECONDS" >&2; exit 2; }
+[[ $seconds =~ ^([1-9][0-9]*|--minimise)$ ]] || { echo "usage: ${0##*/} SECONDS|--minimise" >&2; exit 2; }
 
-declare -A longest=([safetensors]=32768 [image]=16384)
-/usr/bin/python3 -B tests/fuzz/seeds.py build/fuzz-seeds
+# The longest input of each, in bytes, and the seconds that it may take.
+declare -A longest=([safetensors]=32768 [image]=16384 [block]=128 [operators]=128 [sizes]=128 [plan]=64)
+declare -A slowest=([safetensors]=25 [image]=25 [block]=10 [operators]=10 [sizes]=10 [plan]=10)
+committed=(block operators sizes plan)
+seeds=build/fuzz-seeds
+rm -rf "$seeds"
+for name in "${committed[@]}"; do /usr/bin/python3 -B tests/fuzz/corpus.py expand "$name" "$seeds/$name"; done
+
+if [[ $seconds == --minimise ]]; then
+  for name in "${committed[@]}"; do
+    rm -rf build/fuzz-minimised
+    mkdir -p build/fuzz-minimised "build/fuzz-corpus/$name"
+    "build/fuzz/tests/fuzz/fuzz_$name" -set_cover_merge=1 -max_len="${longest[$name]}" build/fuzz-minimised \
+      "$seeds/$name" "build/fuzz-corpus/$name" > "build/fuzz-$name.log" 2>&1
+    /usr/bin/python3 -B tests/fuzz/corpus.py keep "$name" build/fuzz-minimised
+  done
+  exit
+fi
+/usr/bin/python3 -B tests/fuzz/seeds.py "$seeds"
 mkdir -p build/fuzz-findings
 
 # fuzz NAME
 fuzz() {
-  local corpus=build/fuzz-corpus/$1
+  local corpus=build/fuzz-corpus/$1 words=()
   mkdir -p "$corpus"
-  "build/fuzz/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -max_len="${longest[$1]}" -timeout=25 -rss_limit_mb=2048 \
-    -dict="tests/fuzz/$1.dict" -artifact_prefix="build/fuzz-findings/$1-" -print_final_stats=1 \
-    "$corpus" "build/fuzz-seeds/$1" > "build/fuzz-$1.log" 2>&1
+  if [[ -e tests/fuzz/$1.dict ]]; then words=(-dict="tests/fuzz/$1.dict"); fi
+  "build/fuzz/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -max_len="${longest[$1]}" -timeout="${slowest[$1]}" \
+    -rss_limit_mb=2048 "${words[@]}" -artifact_prefix="build/fuzz-findings/$1-" -print_final_stats=1 \
+    "$corpus" "$seeds/$1" > "build/fuzz-$1.log" 2>&1
 }
 
 declare -A running
 for name in "${!longest[@]}"; do
+  while (($(jobs -pr | wc -l) >= $(getconf _NPROCESSORS_ONLN))); do wait -n || true; done
   fuzz "$name" &
   running[$name]=$!
 done
-findings=0
+findings=0 executions=0
 for name in "${!running[@]}"; do
   if wait "${running[$name]}"; then
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz-$name.log")
     echo "$name: $runs executions in $seconds s, no finding"
+    executions=$((executions + runs))
     ((runs > 0)) || findings=$((findings + 1))
   else
     findings=$((findings + 1))
-    grep -aE '^==[0-9]+==|SUMMARY|Test unit written|^fuzz: ' "build/fuzz-$name.log" || tail -n 20 "build/fuzz-$name.log"
+    grep -aE '^==[0-9]+==|SUMMARY|Test unit written|^fuzz: |^FAIL ' "build/fuzz-$name.log" ||
+      tail -n 20 "build/fuzz-$name.log"
     echo "$name: FOUND something; all of it in build/fuzz-$name.log"
   fi
 done
+echo "$executions executions, $findings findings"
 exit $((findings > 0))

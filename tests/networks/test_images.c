@@ -10,6 +10,7 @@
 #include <jpeglib.h>
 #include <png.h>
 
+#include "failing_memory.h"
 #include "image.h"
 #include "networks_suites.h"
 
@@ -257,6 +258,35 @@ static void check_preprocess(struct test *t, uint64_t *state) {
   image_free(&image);
 }
 
+/* From a file to the network's input, each allocation failing once. */
+static void check_memory(struct test *t, uint64_t *state) {
+  enum { SIDE = 9, CROP = 6 };
+  struct image image = random_image(state, SIDE, SIDE + 2);
+  struct file files[] = {write_png(&image, PNG_FORMAT_RGB), write_jpeg(&image, 3)};
+  for (size_t i = 0; i < 2; i++) {
+    bool done = false;
+    size_t failing = 0;
+    while (!done && failing < 1000) {
+      test_at(t, "%s, allocation %zu fails", i == 0 ? "PNG" : "JPEG", ++failing);
+      float x[CROP * CROP * 3];
+      struct image read;
+      mbconv_error error = {.message = ""};
+      failing_memory_begin(failing);
+      mbconv_status status = image_decode(files[i].data, files[i].size, &read, &error);
+      if (status == MBCONV_OK) status = image_preprocess(&read, CROP, CROP, CROP, true, MBCONV_NHWC, x, &error);
+      image_free(&read);
+      const struct failing_memory_count count = failing_memory_end();
+      done = status == MBCONV_OK;
+      test_check(t, done || (status == MBCONV_OUT_OF_MEMORY && error.message[0]), "status \"%s\", \"%s\"",
+                 mbconv_status_string(status), error.message);
+      test_check(t, count.live == 0, "%td allocations left", count.live);
+    }
+    test_check(t, done && failing > 5, "%zu allocations failed", failing - 1);
+    free(files[i].data);
+  }
+  image_free(&image);
+}
+
 void test_images(struct test *t) {
   uint64_t state = t->seed;
   check_png(t, &state);
@@ -264,4 +294,5 @@ void test_images(struct test *t) {
   check_hostile(t, &state);
   check_resize(t, &state);
   check_preprocess(t, &state);
+  check_memory(t, &state);
 }

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "failing_memory.h"
 #include "file_case.h"
 
 struct hostile {
@@ -150,6 +151,33 @@ static void check_damage(struct test *t) {
   file_case_free(&file);
 }
 
+/* Every allocation fails once; nothing is left, and the network is made when none fails. */
+static void check_memory(struct test *t, size_t spaces) {
+  const struct mbconv_description description = file_case_describe("mbconv", MBCONV_TORCHVISION, 1);
+  const struct file_changes changes = {.spaces = spaces};
+  struct file_case file;
+  file_case_of_network(&file, &description, 1, &changes);
+  const mbconv_options kernels = {.isa = t->isa};
+  const mbconv_network_options options = {.kernels = &kernels};
+  mbconv_network *network = NULL;
+  size_t failing = 0;
+  while (!network && failing < 10000) {
+    test_at(t, "allocation %zu of reading a file fails, %zu spaces", ++failing, spaces);
+    mbconv_error error = {.message = ""};
+    failing_memory_begin(failing);
+    const mbconv_status status = mbconv_network_load_memory(file.data, file.size, &options, &network, &error);
+    const struct failing_memory_count count = failing_memory_end();
+    if (network) break;
+    const bool told = status == MBCONV_OUT_OF_MEMORY || (count.in_json && status == MBCONV_BAD_FILE);
+    test_check(t, told && error.status == status && error.message[0], "status \"%s\", \"%s\"",
+               mbconv_status_string(status), error.message);
+    test_check(t, count.live == 0, "%td allocations left", count.live);
+  }
+  test_check(t, network && failing > 20, "%zu allocations failed", failing - 1);
+  mbconv_network_destroy(network);
+  file_case_free(&file);
+}
+
 static void check_paths(struct test *t) {
   mbconv_network *network = NULL;
   mbconv_error error;
@@ -171,5 +199,7 @@ void test_safetensors(struct test *t) {
   check_lengths(t);
   check_huge_headers(t);
   check_damage(t);
+  check_memory(t, 0);
+  check_memory(t, 1); /* misaligned floats are copied */
   check_paths(t);
 }

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""mbconv: the inverted bottleneck (MBConv) of MobileNetV2 and EfficientNet on CPUs, in float32.
+
+Operators on NumPy arrays: Block, Convolution, Pointwise. Under PyTorch: mbconv.torch.accelerate(model).
+"""
+
+import ctypes
+
+from ._native import (
+    ACTIVATIONS,
+    InvalidArgument,
+    MbconvError,
+    OutOfMemory,
+    SizeOverflow,
+    UnsupportedIsa,
+    library,
+)
+from .operators import BatchNorm, Block, Conv, Convolution, Pointwise, SqueezeExcite
+from .threads import Threads
+
+__version__ = library.mbconv_version().decode()
+
+
+def usable_isas():
+    """The instruction sets that are in this build and usable on this CPU, best first."""
+    isas = (ctypes.c_int * 8)()
+    return [library.mbconv_isa_name(isa).decode() for isa in isas[: library.mbconv_usable_isas(isas, len(isas))]]

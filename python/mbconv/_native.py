@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: MIT
+"""The C library by ctypes: mbconv.h's structs, functions and errors under their own names."""
+
+import ctypes
+import pathlib
+from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_size_t, c_void_p
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+
+ISAS = "auto", "scalar", "avx2", "avx512", "neon"
+SILUS = "auto", "sleef", "inline"
+LAYOUTS = "nhwc", "nchw"
+ACTIVATIONS = "none", "relu", "relu6", "silu", "sigmoid", "hard_sigmoid", "hard_swish"
+RESIDUALS = {None: 0, False: 1, True: 2}
+
+# ---- Structs -------------------------------------------------------------------------------------------------------
+
+
+class Error(Structure):
+    _fields_ = [("status", c_int), ("message", c_char * 252)]
+
+
+class Versioned(Structure):
+    """Begins with its own size. Made of its other fields by name."""
+
+    def __init__(self, **fields):
+        super().__init__(struct_size=ctypes.sizeof(self), **fields)
+
+
+class Options(Versioned):
+    _fields_ = [("struct_size", c_size_t), ("isa", c_int), ("silu", c_int), ("allocator", c_void_p)]
+
+
+class Threads(Structure):
+    _fields_ = [("parallel_for", c_void_p), ("context", c_void_p), ("count", c_size_t)]
+
+
+class Info(Structure):
+    _fields_ = [("isa", c_int), ("silu", c_int), ("weight_bytes", c_size_t)]
+
+
+class BatchNorm(Structure):
+    _fields_ = [*[(name, c_void_p) for name in ("gamma", "beta", "mean", "variance")], ("epsilon", c_float)]
+
+
+class Conv(Structure):
+    _fields_ = [("weight", c_void_p), ("bias", c_void_p), ("batch_norm", POINTER(BatchNorm))]
+
+
+class Pad(Structure):
+    _fields_ = [("top", c_size_t), ("left", c_size_t), ("bottom", c_size_t), ("right", c_size_t)]
+
+
+class PointwiseDesc(Versioned):
+    _fields_ = [
+        *[(name, c_size_t) for name in ("struct_size", "in_channels", "out_channels")],
+        ("conv", Conv),
+        ("activation", c_int),
+    ]
+
+
+class ConvolutionDesc(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        *[(name, c_size_t) for name in ("height", "width", "in_channels", "out_channels", "kernel", "stride")],
+        ("pad", Pad),
+        ("conv", Conv),
+        ("activation", c_int),
+        ("layout", c_int),
+    ]
+
+
+class SqueezeExcite(Structure):
+    _fields_ = [("width", c_size_t), ("reduce", Conv), ("expand", Conv), ("inner", c_int), ("gate", c_int)]
+
+
+class BlockDesc(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        *[(name, c_size_t) for name in ("height", "width", "in_channels", "expanded_channels", "out_channels")],
+        *[(name, POINTER(Conv)) for name in ("expand", "depthwise", "project")],
+        ("squeeze_excite", POINTER(SqueezeExcite)),
+        ("kernel", c_size_t),
+        ("stride", c_size_t),
+        ("pad", Pad),
+        ("activation", c_int),
+        ("residual", c_int),
+        ("layout", c_int),
+        ("strip_rows", c_size_t),
+        ("group_channels", c_size_t),
+    ]
+
+
+class Team(Structure):
+    """native/threads.h"""
+
+    _fields_ = [("parallel", c_void_p), ("threads", ctypes.c_uint)]
+
+
+# ---- Errors --------------------------------------------------------------------------------------------------------
+
+
+class MbconvError(Exception):
+    """The library refused; the message says why."""
+
+
+class InvalidArgument(MbconvError, ValueError):
+    """A shape, size or value that makes no sense."""
+
+
+class SizeOverflow(MbconvError, OverflowError):
+    """A tensor or the scratch would not fit into memory at all."""
+
+
+class UnsupportedIsa(MbconvError, RuntimeError):
+    """An instruction set or SiLU variant that this CPU or build lacks."""
+
+
+class OutOfMemory(MbconvError, MemoryError):
+    """The allocator had no more."""
+
+
+_KINDS = {1: InvalidArgument, 2: SizeOverflow, 3: UnsupportedIsa, 4: OutOfMemory}
+
+
+def check(status, error):
+    """Raises what a function's status and mbconv_error say."""
+    if status:
+        raise _KINDS.get(status, MbconvError)(error.message.decode())
+
+
+# ---- Functions -----------------------------------------------------------------------------------------------------
+
+
+def _load(name):
+    path = FOLDER / name
+    if not path.exists():
+        raise ImportError(f"{path} is missing: the package was not built (pip install ./python)")
+    return ctypes.CDLL(str(path))
+
+
+def _declare(library, functions):
+    for name, (result, *arguments) in functions.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+
+
+library, threads_library = _load("libmbconv.so"), _load("libmbconv_threads.so")
+_object, _text, _error = c_void_p, c_char_p, POINTER(Error)
+_declare(library, {
+    "mbconv_version": (_text,),
+    "mbconv_isa_name": (_text, c_int),
+    "mbconv_silu_name": (_text, c_int),
+    "mbconv_usable_isas": (c_size_t, POINTER(c_int), c_size_t),
+})  # fmt: skip
+for _noun, _desc in {"block": BlockDesc, "convolution": ConvolutionDesc, "pointwise": PointwiseDesc}.items():
+    _declare(library, {
+        f"mbconv_{_noun}_create": (c_int, POINTER(_desc), POINTER(Options), POINTER(c_void_p), _error),
+        f"mbconv_{_noun}_info": (Info, _object),
+        f"mbconv_{_noun}_destroy": (None, _object),
+    })  # fmt: skip
+for _noun in "block", "convolution":
+    _declare(library, {
+        f"mbconv_{_noun}_output_size": (None, _object, POINTER(c_size_t), POINTER(c_size_t)),
+        f"mbconv_{_noun}_scratch_size": (c_size_t, _object, c_size_t),
+    })  # fmt: skip
+# A run's last arguments are the same everywhere: threads and error, passed as addresses, which is faster.
+_scratch = c_void_p, c_size_t
+_declare(library, {
+    "mbconv_block_run": (c_int, _object, c_size_t, c_void_p, c_void_p, *_scratch, c_void_p, c_void_p),
+    "mbconv_block_describe": (c_size_t, _object, c_size_t, c_char_p, c_size_t),
+    "mbconv_convolution_run": (c_int, _object, c_size_t, *[c_void_p] * 3, *_scratch, c_void_p, c_void_p),
+    "mbconv_pointwise_run":
+        (c_int, _object, c_size_t, *[c_void_p, c_size_t] * 3, c_void_p, c_void_p),
+})  # fmt: skip
+_declare(threads_library, {
+    "mbconv_pool_create": (c_void_p, c_size_t),
+    "mbconv_pool_destroy": (None, c_void_p),
+})  # fmt: skip

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT
+"""PyTorch's MBConv blocks on mbconv.
+
+    model = mbconv.torch.accelerate(torchvision.models.efficientnet_b0().eval())
+    print(mbconv.torch.report(model))
+    mbconv.torch.restore(model)
+
+Operators: torch.ops.mbconv.block and torch.ops.mbconv.convolution.
+"""
+
+from ._accelerate import Finding, Report, accelerate, report, restore

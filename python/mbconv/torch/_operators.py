@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""torch.ops.mbconv.block and torch.ops.mbconv.convolution: functions of tensors, which tracing, export and compilation
+see as such.
+
+A layer is the list of its tensors: weight, [bias], [[gamma, beta], mean, variance]. How many there are tells which;
+none at all: no such layer. `pad` is top, left, bottom, right, or empty for TensorFlow's SAME. `inner` is the activation
+between the layers of the squeeze-excite.
+"""
+
+import torch
+
+from ..operators import BatchNorm, Block, Conv, Convolution, SqueezeExcite
+from . import _cache
+from ._threads import threads
+
+library = torch.library.Library("mbconv", "DEF")
+library.define(
+    "block(Tensor x, Tensor[] expand, Tensor[] depthwise, Tensor[] project, Tensor[] reduce, Tensor[] excite, "
+    "float[] epsilons, str activation, str inner, str gate, int stride, int[] pad, bool residual) -> Tensor"
+)
+library.define(
+    "convolution(Tensor x, Tensor[] conv, float epsilon, str activation, int stride, int[] pad) -> Tensor"
+)
+
+
+def refuse_gradient(x):
+    if torch.is_grad_enabled() and x.requires_grad:
+        raise RuntimeError(
+            "mbconv computes no gradients, and its input requires one: call the model under torch.no_grad() or "
+            "torch.inference_mode()"
+        )
+
+
+# ---- Blocks --------------------------------------------------------------------------------------------------------
+
+
+def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad,
+                   residual):  # fmt: skip
+    layout = _checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
+    height, width = x.shape[2:]
+    layers = expand, depthwise, project, reduce, excite
+    if bool(reduce) != bool(excite):
+        raise ValueError("a squeeze-excite has two layers, reduce and excite")
+
+    def make():
+        squeeze = SqueezeExcite(_conv(reduce), _conv(excite), inner, gate) if reduce else None
+        return Block(
+            height, width, expand=_conv(expand, epsilons[0]), depthwise=_conv(depthwise, epsilons[1]),
+            project=_conv(project, epsilons[2]), squeeze_excite=squeeze, stride=stride,
+            pad=_pads(pad, height, width, depthwise[0].shape[2], stride), activation=activation,
+            residual=residual, layout=layout,
+        )  # fmt: skip
+
+    key = (height, width, layout, stride, residual, *pad, *epsilons, activation, inner, gate, *map(len, layers))
+    block = _cache.operator([tensor for layer in layers for tensor in layer], key, make)
+    return Prepared(block, _output_shape(x, depthwise[0], project[0], stride, pad), _FORMATS[layout])
+
+
+def _block_meta(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad,
+                residual):  # fmt: skip
+    layout = _checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
+    shape = _output_shape(x, depthwise[0], project[0], stride, pad)
+    return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_FORMATS[layout])
+
+
+# ---- Convolutions --------------------------------------------------------------------------------------------------
+
+
+def prepared_convolution(x, conv, epsilon, activation, stride, pad):
+    layout = _checked_layout(x, conv[0])
+    height, width = x.shape[2:]
+
+    def make():
+        return Convolution(
+            height, width, conv=_conv(conv, epsilon), activation=activation, stride=stride, layout=layout,
+            pad=_pads(pad, height, width, conv[0].shape[2], stride),
+        )  # fmt: skip
+
+    convolution = _cache.operator(conv, (height, width, layout, stride, activation, epsilon, *pad), make)
+    return Prepared(convolution, _output_shape(x, conv[0], conv[0], stride, pad), torch.channels_last)
+
+
+def _convolution_meta(x, conv, epsilon, activation, stride, pad):
+    _checked_layout(x, conv[0])
+    shape = _output_shape(x, conv[0], conv[0], stride, pad)
+    return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+
+
+# ---- What both share -----------------------------------------------------------------------------------------------
+
+
+class Prepared:
+    """All that is left is to run, on inputs of one shape and memory format."""
+
+    def __init__(self, operator, shape, memory_format):
+        self._run, self._shape, self._format = operator.run_at, shape, memory_format
+
+    def __call__(self, x):
+        y = torch.empty(self._shape, dtype=torch.float32, device=_CPU, memory_format=self._format)
+        self._run(self._shape[0], x.data_ptr(), y.data_ptr(), threads(torch.get_num_threads()))
+        return y
+
+
+_CPU = torch.device("cpu")
+_FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
+
+
+def _checked_layout(x, weight, is_depthwise=False):
+    """The layout of an input that is as it has to be."""
+    refuse_gradient(x)
+    if x.dtype != torch.float32:
+        raise TypeError(f"mbconv computes float32, and its input is {x.dtype}")
+    channels = weight.shape[0 if is_depthwise else 1]
+    if x.dim() != 4 or x.shape[1] != channels:
+        raise ValueError(f"the input has the shape {tuple(x.shape)}, not (batch, {channels}, height, width)")
+    if x.device != weight.device:
+        raise ValueError(f"the input is on {x.device}, the weights are on {weight.device}")
+    if x.is_contiguous():
+        return "nchw"
+    if x.is_contiguous(memory_format=torch.channels_last):
+        return "nhwc"
+    raise ValueError(
+        f"the input's strides {x.stride()} are neither of torch.contiguous_format nor of torch.channels_last: "
+        "x.contiguous() makes a copy that is"
+    )
+
+
+def _output_shape(x, kernel_weight, last_weight, stride, pad):
+    kernel = kernel_weight.shape[2]
+    batch, _, height, width = x.shape
+    if pad:
+        top, left, bottom, right = pad
+        rows, columns = (height + top + bottom - kernel) // stride + 1, (width + left + right - kernel) // stride + 1
+    else:
+        rows, columns = (height + stride - 1) // stride, (width + stride - 1) // stride
+    return batch, last_weight.shape[0], rows, columns
+
+
+def _pads(pad, height, width, kernel, stride):
+    if pad:
+        return pad
+    rows, columns = (max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in (height, width))
+    return rows // 2, columns // 2, rows - rows // 2, columns - columns // 2
+
+
+def _conv(tensors, epsilon=0.0):
+    if not tensors:
+        return None
+    weight, *others = [tensor.detach().numpy() for tensor in tensors]
+    bias = others.pop(0) if len(others) % 2 else None
+    if not others:
+        return Conv(weight, bias)
+    *affine, mean, variance = others
+    return Conv(weight, bias, BatchNorm(mean, variance, *affine, epsilon=epsilon))
+
+
+for _name, _prepared, _meta in (
+    ("block", prepared_block, _block_meta),
+    ("convolution", prepared_convolution, _convolution_meta),
+):
+    library.impl(_name, lambda x, *arguments, _prepared=_prepared: _prepared(x, *arguments)(x), "CPU")
+    library.impl(_name, _meta, "Meta")
+    if hasattr(torch.library, "fallthrough_kernel"):
+        library.impl(_name, torch.library.fallthrough_kernel, "Autograd")
+    else:  # PyTorch before 2.1 falls through by itself, but not for this device
+        library.impl(_name, _meta, "AutogradMeta")

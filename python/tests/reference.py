@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""What the operators compute, in double precision and plain NumPy; images are [batch][height][width][channels]."""
+
+import numpy as np
+
+import mbconv
+
+TOLERANCE = 1e-5  # of the largest output
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+ACTIVATIONS = {
+    "none": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "silu": lambda x: x * sigmoid(x),
+    "sigmoid": sigmoid,
+    "hard_sigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
+    "hard_swish": lambda x: x * np.clip(x + 3, 0, 6) / 6,
+}
+
+
+class Random:
+    """Random parameters and images, the same for the same seed."""
+
+    def __init__(self, seed=1):
+        self._random = np.random.default_rng(seed)
+
+    def floats(self, *shape):
+        return self._random.standard_normal(shape).astype(np.float32)
+
+    def conv(self, *shape, bias=False, norm=True):
+        channels = shape[0]
+        batch_norm = None
+        if norm:
+            variance = np.abs(self.floats(channels)) + np.float32(0.5)
+            batch_norm = mbconv.BatchNorm(self.floats(channels), variance, self.floats(channels), self.floats(channels))
+        scale = np.float32(np.prod(shape[1:]) ** -0.5)
+        return mbconv.Conv(self.floats(*shape) * scale, self.floats(channels) if bias else None, batch_norm)
+
+
+def normalised(y, conv):
+    """After a convolution: bias and batch normalisation."""
+    y = y if conv.bias is None else y + conv.bias
+    norm = conv.batch_norm
+    if norm is None:
+        return y
+    gamma = 1 if norm.gamma is None else norm.gamma
+    beta = 0 if norm.beta is None else norm.beta
+    return gamma * (y - norm.mean) / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon) + beta
+
+
+def pointwise(x, conv):
+    weight = conv.weight.reshape(conv.weight.shape[:2]).astype(np.float64)
+    return normalised(np.asarray(x, np.float64) @ weight.T, conv)
+
+
+def taps(x, kernel, stride, pad):
+    """(row, column, what the tap sees of x) of each tap of a kernel."""
+    top, left, bottom, right = (pad,) * 4 if isinstance(pad, int) else pad
+    padded = np.pad(np.asarray(x, np.float64), ((0, 0), (top, bottom), (left, right), (0, 0)))
+    rows, columns = ((size - kernel) // stride + 1 for size in padded.shape[1:3])
+    for i in range(kernel):
+        for j in range(kernel):
+            yield i, j, padded[:, i : i + stride * rows : stride, j : j + stride * columns : stride][:, :rows, :columns]
+
+
+def depthwise(x, conv, stride, pad):
+    kernel = conv.weight.shape[2]
+    return normalised(sum(seen * conv.weight[:, 0, i, j] for i, j, seen in taps(x, kernel, stride, pad)), conv)
+
+
+def convolution(x, conv, stride, pad):
+    kernel = conv.weight.shape[2]
+    return normalised(sum(seen @ conv.weight[:, :, i, j].T for i, j, seen in taps(x, kernel, stride, pad)), conv)
+
+
+def block(x, *, project, activation, stride, pad, residual, expand=None, squeeze_excite=None, **layers):
+    act = ACTIVATIONS[activation]
+    h = act(pointwise(x, expand)) if expand else x
+    h = act(depthwise(h, layers["depthwise"], stride, pad))
+    if squeeze_excite:
+        s = h.mean(axis=(1, 2), keepdims=True)
+        s = ACTIVATIONS[squeeze_excite.inner](pointwise(s, squeeze_excite.reduce))
+        h = h * ACTIVATIONS[squeeze_excite.gate](pointwise(s, squeeze_excite.expand))
+    y = pointwise(h, project)
+    return y + x if residual else y
+
+
+def difference(y, expected):
+    """Of the largest output."""
+    return np.abs(np.asarray(y, np.float64) - expected).max() / np.abs(expected).max()

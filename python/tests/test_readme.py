@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""The programs in README.md run."""
+
+import contextlib
+import io
+import pathlib
+import re
+import unittest
+
+README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
+
+
+class Readme(unittest.TestCase):
+    def test_programs(self):
+        programs = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+        said = [self.run_program(program) for program in programs]
+        self.assertEqual(len(said), 2)
+        self.assertIn("mbconv: 18 modules replaced, 1 kept", said[0])
+        self.assertIn("scratch", said[1])
+
+    @staticmethod
+    def run_program(program):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(program, {})  # pylint: disable=exec-used # it is ours
+        return said.getvalue()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""timm's networks, TensorFlow's paddings among them. Needs timm: `python -m unittest with_timm`."""
+
+import copy
+import pickle
+import unittest
+
+import timm
+import torch
+
+import mbconv.torch
+from networks import FORMATS, difference, random_images, randomise
+
+TOLERANCE = 1e-4
+NETWORKS = {  # modules replaced: blocks, stem and head
+    "efficientnet_b0": 18, "tf_efficientnet_b0": 18, "efficientnet_lite0": 18, "mobilenetv2_100": 19,
+    "mobilenetv2_050": 19, "mobilenetv3_small_100": 13, "mobilenetv3_large_100": 17, "tf_mobilenetv3_large_100": 17,
+    "mnasnet_100": 19, "fbnetc_100": 23, "tf_efficientnetv2_b0": 18, "mixnet_s": 3, "resnet18": 0,
+}  # fmt: skip
+
+
+class Timm(unittest.TestCase):
+    @torch.no_grad()
+    def test_networks(self):
+        for name, replaced in NETWORKS.items():
+            torch.manual_seed(1)
+            network = timm.create_model(name).eval()
+            randomise(network, random_images(4, 3, 160, 160))
+            images = random_images(2, 3, 131, 98)
+            expected = network(images)
+            mbconv.torch.accelerate(network)
+            with self.subTest(name):
+                self.assertEqual(len(mbconv.torch.report(network).replaced), replaced)
+                for memory_format in FORMATS:
+                    y = network(images.to(memory_format=memory_format))
+                    self.assertLess(difference(y, expected), TOLERANCE)
+                for copied in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+                    self.assertTrue(torch.equal(copied(images), network(images)))
+                self.assertTrue(torch.equal(mbconv.torch.restore(network)(images), expected))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Static analysis: gcc -fanalyzer, clang-tidy and cppcheck find nothing in the library, the networks, the command and the
+# examples but what is accepted below. A case is a file given to a tool.
+# packages: clang-tidy-19 cppcheck
+set -euo pipefail
+
+build=build/check-analysis cases=0 findings=0
+CC=gcc cmake -S . -B "$build" -DMBCONV_TESTS=OFF -DMBCONV_BENCH=OFF
+database=$build/compile_commands.json
+mapfile -t files < <(sed -nE 's/^  "file": "(.*)",?$/\1/p' "$database")
+
+# judge TOOL LOG: prints and counts the lines of LOG that warn, but for those that a line of standard input, a regular
+# expression, accepts.
+judge() {
+  local found
+  cat > "$2.accepted"
+  grep -E '(warning|error): ' "$2" | sed "s|^$PWD/||" | grep -vE -f "$2.accepted" | sort -u > "$2.found" || true
+  found=$(wc -l < "$2.found")
+  sed "s/^/$1: /" "$2.found"
+  echo "$1: ${#files[@]} files, $found findings"
+  cases=$((cases + ${#files[@]})) findings=$((findings + found))
+}
+
+# ---- gcc -fanalyzer --------------------------------------------------------------------------------------------------
+
+# The commands of the build, which CMake writes one to a line.
+sed -nE 's/^  "command": "(.*)",?$/\1/p' "$database" |
+  sed -E 's/\\(.)/\1/g; s/ -o [^ ]+/ -fanalyzer -o \/dev\/null/' > "$build/commands"
+bash "$build/commands" > "$build/gcc.log" 2>&1
+# gcc 12 loses track of a name once it is stored in an array that a struct owns, and takes a file that was opened for stdin.
+judge gcc "$build/gcc.log" <<'END'
+^networks/(random|safetensors)\.c:.*leak of .*\[-Wanalyzer-malloc-leak\]$
+^cli/run\.c:.*leak of .*file.*\[-Wanalyzer-(malloc|file)-leak\]$
+END
+
+# ---- clang-tidy ------------------------------------------------------------------------------------------------------
+
+disabled=(
+  bugprone-easily-swappable-parameters                # sizes are all size_t
+  bugprone-implicit-widening-of-multiplication-result # of constants: lanes, tiles, taps
+  bugprone-multi-level-implicit-pointer-conversion    # from and to void *, as C's allocators have it
+  bugprone-casting-through-void                       # integers that are stored as vectors
+  bugprone-suspicious-string-compare                  # strcmp() is used as a truth, knowingly
+  bugprone-reserved-identifier                        # _GNU_SOURCE and its like
+  bugprone-switch-missing-default-case                # of counts that the loop before has bounded
+  clang-analyzer-optin.core.EnumCastOutOfRange        # users' values are checked as numbers
+  clang-analyzer-security.insecureAPI.strcpy          # memory is allocated by strlen()
+  clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling # wants functions that the C library lacks
+)
+clang-tidy-19 -p "$build" --quiet "${files[@]}" \
+  --checks="-*,bugprone-*,clang-analyzer-*,performance-*,portability-*$(printf ',-%s' "${disabled[@]}")" \
+  > "$build/clang-tidy.log" 2> "$build/clang-tidy.errors" || cat "$build/clang-tidy.errors"
+# It takes a file that was opened for stdin, too; does not know that without an image there is raw input, or that every
+# network has tensors; and MobileNetV3's squeeze is a quotient rounded down.
+judge clang-tidy "$build/clang-tidy.log" <<'END'
+^cli/run\.c:.*\[clang-analyzer-(unix\.Stream|core\.NonNullParamChecker)\]$
+^networks/random\.c:.*calloc.*\[clang-analyzer-optin\.portability\.UnixAPI\]$
+^networks/tables\.c:.*\[bugprone-integer-division\]$
+END
+
+# ---- cppcheck --------------------------------------------------------------------------------------------------------
+
+cppcheck "${files[@]}" --enable=warning,performance,portability --std=c11 --quiet \
+  -Iinclude -Ikernels -Idispatch -Iblock -Inetworks -Icli \
+  --template='{file}:{line}: {severity}: {message} [{id}]' 2> "$build/cppcheck.log"
+# It does not see that cli_fail() never returns, that snprintf() may be given NULL for a size of 0, that the scalar set
+# needs nothing of a CPU, and that a vector is stored through a pointer of another type.
+judge cppcheck "$build/cppcheck.log" <<'END'
+^cli/.*\[(nullPointerRedundantCheck|nullPointerArithmeticRedundantCheck|ctunullpointer)\]$
+^block/run\.c:.*text \[ctunullpointer\]$
+^dispatch/select\.c:.*\[arrayIndexOutOfBoundsCond\]$
+^kernels/depthwise_avx2\.c:.*staged \[uninitvar\]$
+END
+
+echo "check: $cases cases, $findings findings"
+((findings == 0))

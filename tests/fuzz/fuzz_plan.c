@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Plans and descriptions of blocks of any shape up to 2^31 in every dimension, for any cache and any number of threads.
+ *
+ * No machine has the weights of most of these, so the block is put together here as create does it, without them:
+ * neither the description nor the scratch query looks at weights.
+ */
+#include "block.h"
+#include "dispatch.h"
+#include "fold.h"
+#include "input.h"
+
+enum { MOST_SETS = 4, TEXT = 512 };
+
+static size_t extent(struct fuzz_input *in) {
+  const size_t size = fuzz_hostile(in) % (((size_t)1 << 31) + 1);
+  return size ? size : 1;
+}
+
+static mbconv_block_desc description(struct fuzz_input *in, const mbconv_conv *conv,
+                                     const mbconv_squeeze_excite *excite) {
+  mbconv_block_desc desc = {
+      .height = extent(in),
+      .width = extent(in),
+      .in_channels = extent(in),
+      .expanded_channels = extent(in),
+      .out_channels = extent(in),
+      .expand = fuzz_flag(in) ? conv : NULL,
+      .depthwise = conv,
+      .project = conv,
+      .squeeze_excite = fuzz_flag(in) ? excite : NULL,
+      .kernel = 3 + 2 * fuzz_between(in, 0, 2),
+      .stride = fuzz_between(in, 1, 2),
+      .activation = (mbconv_activation_kind)fuzz_between(in, MBCONV_NONE, MBCONV_HARD_SWISH),
+      .layout = (mbconv_layout)fuzz_between(in, MBCONV_NHWC, MBCONV_NCHW),
+  };
+  size_t *pads[] = {&desc.pad.top, &desc.pad.left, &desc.pad.bottom, &desc.pad.right};
+  for (size_t i = 0; i < 4; i++) *pads[i] = fuzz_between(in, 0, desc.kernel - 1);
+  if (!desc.expand) desc.expanded_channels = desc.in_channels;
+  return desc;
+}
+
+/* Whatever depends on the shape alone. */
+static struct mbconv_shape shape_of(const mbconv_block_desc *desc) {
+  struct mbconv_shape shape = {
+      .height = desc->height,
+      .width = desc->width,
+      .in_channels = desc->in_channels,
+      .expanded_channels = desc->expanded_channels,
+      .out_channels = desc->out_channels,
+      .kernel = desc->kernel,
+      .stride = desc->stride,
+      .expand = desc->expand != NULL,
+      .project = true,
+      .squeeze_excite = desc->squeeze_excite != NULL,
+  };
+  fuzz_require(mbconv_shape_check(&shape, &desc->pad, NULL) == MBCONV_OK, "a shape that was accepted is refused");
+  return shape;
+}
+
+/* What block/plan.h says of every plan, and that the products which scratch is made of do not overflow. */
+static void check_plan(const struct mbconv_plan *plan, const struct mbconv_shape *shape, size_t tile) {
+  fuzz_require(plan->strip_rows >= 1 && plan->strip_rows <= shape->out_height, "strips of no or too many rows");
+  fuzz_require(plan->group_channels > 0 && plan->group_channels % tile == 0, "groups that are not whole tiles");
+  fuzz_require(plan->groups * plan->group_channels >= shape->expanded_channels &&
+                   (plan->groups - 1) * plan->group_channels < shape->expanded_channels,
+               "groups that are not the channels");
+  const size_t rows = (plan->strip_rows - 1) * shape->stride + shape->kernel;
+  fuzz_require(plan->ring_rows == (rows < shape->height ? rows : shape->height), "a ring of other rows");
+  fuzz_require(plan->ring_width >= shape->pad_left + shape->width &&
+                   plan->ring_width >= (shape->out_width - 1) * shape->stride + shape->kernel,
+               "a ring narrower than a padded row");
+  fuzz_require(plan->hidden == (shape->squeeze_excite || plan->by_groups), "stored output that nothing reads");
+}
+
+static void check_scratch(const mbconv_block *block, size_t threads) {
+  const size_t size = mbconv_block_scratch_size(block, threads), one = mbconv_block_scratch_size(block, 1);
+  fuzz_require(size >= one, "more threads need less scratch");
+  fuzz_require(one < SIZE_MAX, "a shape was accepted whose scratch no memory holds");
+  const struct mbconv_shape *shape = &block->stages.shape;
+  const size_t hidden = shape->out_height * shape->out_width * shape->expanded_channels * sizeof(float);
+  fuzz_require(!shape->squeeze_excite || one >= hidden, "scratch without room for the depthwise output");
+}
+
+static void check_text(const mbconv_block *block, size_t threads) {
+  char text[TEXT], cut[TEXT];
+  const size_t length = mbconv_block_describe(block, threads, text, sizeof text), half = length / 2;
+  fuzz_require(length < TEXT && strlen(text) == length, "a description of another length");
+  fuzz_require(mbconv_block_describe(block, threads, cut, half + 1) == length && strlen(cut) == half &&
+                   memcmp(text, cut, half) == 0,
+               "a description cut wrongly");
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
+  struct fuzz_input in = {input, size};
+  const mbconv_conv conv = {0};
+  const mbconv_squeeze_excite excite = {.width = extent(&in), .inner = MBCONV_SILU, .gate = MBCONV_SIGMOID};
+  const mbconv_block_desc desc = description(&in, &conv, &excite);
+  const size_t l2_bytes = fuzz_hostile(&in), strip_rows = fuzz_hostile(&in), group_channels = fuzz_hostile(&in);
+  const size_t threads = fuzz_hostile(&in);
+  mbconv_error error = {0};
+  if (mbconv_block_check(&desc, false, &error) != MBCONV_OK) {
+    fuzz_require(error.message[0] != '\0', "a refusal says nothing");
+    return 0;
+  }
+  mbconv_isa sets[MOST_SETS];
+  const size_t count = mbconv_usable_isas(sets, MOST_SETS);
+  for (size_t i = 0; i < count; i++) {
+    const struct mbconv_kernels *kernels = mbconv_kernels_of(sets[i]);
+    const size_t tile = kernels->pointwise[0].channels;
+    mbconv_block block = {.info = {.isa = sets[i], .silu = MBCONV_SILU_INLINE}};
+    struct mbconv_stages *stages = &block.stages;
+    struct mbconv_cursor cursor = {0};
+    stages->kernels = kernels;
+    stages->shape = shape_of(&desc);
+    stages->epilogue = mbconv_epilogue_of(desc.activation, kernels, MBCONV_SILU_INLINE);
+    stages->shape.mapped = stages->epilogue.map != NULL;
+    stages->layout = desc.layout;
+    if (desc.expand)
+      mbconv_panels_plan(&stages->expand, kernels, desc.in_channels, desc.expanded_channels, true, &cursor);
+    mbconv_panels_plan(&stages->project, kernels, desc.expanded_channels, desc.out_channels, false, &cursor);
+    if (desc.squeeze_excite) {
+      mbconv_panels_plan(&block.excite.reduce, kernels, desc.expanded_channels, excite.width, false, &cursor);
+      mbconv_panels_plan(&block.excite.expand, kernels, excite.width, desc.expanded_channels, false, &cursor);
+    }
+    fuzz_require(!cursor.overflow, "weights of an accepted shape do not fit into memory");
+    stages->plan = mbconv_plan_of(&stages->shape, tile, l2_bytes, strip_rows, group_channels);
+    const struct mbconv_plan shared = mbconv_plan_for_threads(&stages->plan, &stages->shape, tile, threads);
+    check_plan(&stages->plan, &stages->shape, tile);
+    check_plan(&shared, &stages->shape, tile);
+    check_scratch(&block, threads);
+    check_text(&block, threads);
+  }
+  return 0;
+}

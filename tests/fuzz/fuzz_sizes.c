@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Descriptions that nobody means well: any size, any enum value, with an allocator that has little. A create refuses
+ * and says why, or makes an object that keeps its promises: what it asks for in scratch it can run in.
+ *
+ * Weights are flush against guard pages where an object could be made of them; where they would be larger than what
+ * the allocator has, reading the first of them ends the run.
+ */
+#include <sys/mman.h>
+
+#include "input.h"
+#include "mbconv.h"
+
+/* Floats. */
+enum { MOST_WEIGHTS = 1 << 16, MOST_RUN = 1 << 16 };
+
+__extension__ typedef unsigned __int128 wide; /* products of three sizes, saturated: no description fits into more */
+
+static wide times(wide a, wide b) {
+  const wide most = ~(wide)0;
+  return b != 0 && a > most / b ? most : a * b;
+}
+
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
+
+static size_t live; /* allocations that were not released */
+
+static void *allocate(void *context, size_t size, size_t alignment) {
+  (void)context;
+  fuzz_require(alignment > 0 && alignment <= 64 && (alignment & (alignment - 1)) == 0, "an odd alignment");
+  if (size > sizeof(float) * MOST_WEIGHTS) return NULL;
+  live++;
+  return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void release(void *context, void *memory) {
+  (void)context;
+  live--;
+  free(memory);
+}
+
+static const mbconv_allocator allocator = {allocate, release, NULL};
+
+enum { MOST_BUFFERS = 16 };
+
+struct weights {
+  struct test_buffer buffers[MOST_BUFFERS];
+  size_t count;
+  float *unreadable;
+};
+
+/* `count` floats, read-only; unreadable if there are more than the allocator has room for. */
+static const float *weights_new(struct weights *w, wide count) {
+  if (count > MOST_WEIGHTS) return w->unreadable;
+  struct test_buffer *buffer = &w->buffers[w->count++];
+  test_buffer_new(buffer, (size_t)count, w->count % 2 ? TEST_GUARD_AFTER : TEST_GUARD_BEFORE);
+  for (size_t i = 0; i < buffer->n; i++) buffer->data[i] = (float)(i % 5) / 4;
+  test_buffer_protect(buffer);
+  return buffer->data;
+}
+
+static mbconv_conv conv_new(struct fuzz_input *in, struct weights *w, wide out, wide terms, mbconv_batch_norm *norm) {
+  mbconv_conv conv = {0};
+  const uint64_t parts = fuzz_bytes(in, 1);
+  if (parts % 32) conv.weight = weights_new(w, times(out, terms));
+  if (parts & 32) conv.bias = weights_new(w, out);
+  if (parts & 64 && out <= MOST_WEIGHTS) { /* create reads every variance before it allocates */
+    const float *each = weights_new(w, out);
+    *norm = (mbconv_batch_norm){.mean = parts & 1 ? each : NULL, .variance = parts & 2 ? each : NULL};
+    norm->epsilon = parts & 4 ? test_float((uint32_t)fuzz_bytes(in, 4)) : 1;
+    conv.batch_norm = norm;
+  }
+  return conv;
+}
+
+/* ---- What must hold ---------------------------------------------------------------------------------------------- */
+
+static void refused(const mbconv_error *error, mbconv_status status, const void *object) {
+  fuzz_require(status != MBCONV_OK && error->status == status, "a refusal of another status");
+  fuzz_require(error->message[0] != '\0' && memchr(error->message, '\0', sizeof error->message), "no message");
+  fuzz_require(object == NULL && live == 0, "a refused create left something behind");
+}
+
+/* A run over `batch` images of x_size to y_size floats, as each kind of object takes it. */
+typedef mbconv_status run_fn(const void *object, size_t batch, const float *x, float *y, void *scratch, size_t size,
+                             mbconv_error *error);
+
+/* Runs on buffers that are exact, if they are not too large; and with scratch that is short of a byte and batches that
+ * no memory has, which must be refused. */
+static void check_runs(const void *object, run_fn *run, wide x_size, wide y_size, size_t scratch_size, size_t batch) {
+  mbconv_error error;
+  float unused[2];
+  const wide larger = x_size > y_size ? x_size : y_size;
+  fuzz_require(larger <= PTRDIFF_MAX / sizeof(float), "an image was accepted that no memory holds");
+  if (times(batch, larger) > PTRDIFF_MAX / sizeof(float))
+    fuzz_require(run(object, batch, unused, unused + 1, unused, SIZE_MAX, &error) == MBCONV_SIZE_OVERFLOW,
+                 "a batch was accepted that no memory holds");
+  if (x_size > MOST_RUN || y_size > MOST_RUN || scratch_size > 16 * MOST_RUN) return;
+  struct test_buffer x, y, scratch;
+  test_buffer_new(&x, (size_t)x_size, TEST_GUARD_AFTER);
+  test_buffer_new(&y, (size_t)y_size, TEST_GUARD_AFTER);
+  test_buffer_new(&scratch, scratch_size / sizeof(float) + 1, TEST_GUARD_AFTER);
+  for (size_t i = 0; i < x.n; i++) x.data[i] = (float)(i % 7) - 3;
+  test_buffer_protect(&x);
+  char *last = (char *)(scratch.data + scratch.n);
+  if (scratch_size > 0) {
+    fuzz_require(run(object, 1, x.data, y.data, last - scratch_size, scratch_size - 1, &error) ==
+                     MBCONV_SCRATCH_TOO_SMALL,
+                 "short scratch was taken");
+  }
+  fuzz_require(run(object, 1, x.data, y.data, last - scratch_size, scratch_size, &error) == MBCONV_OK, "a run failed");
+  fuzz_require(error.status == MBCONV_OK && error.message[0] == '\0', "a success with a message");
+  fuzz_require(test_buffer_intact(&y) && !test_is_poison(y.data[0]) && !test_is_poison(y.data[y.n - 1]),
+               "outputs missing, or too many");
+  test_buffer_free(&x);
+  test_buffer_free(&y);
+  test_buffer_free(&scratch);
+}
+
+static mbconv_options options_of(struct fuzz_input *in) {
+  const uint64_t bytes = fuzz_bytes(in, 1);
+  mbconv_options options = {.isa = (mbconv_isa)(bytes % 8), .silu = (mbconv_silu)(bytes / 8 % 4)};
+  options.allocator = &allocator;
+  return options;
+}
+
+/* Mostly a value of an enum, sometimes any number. */
+static int choice(struct fuzz_input *in) {
+  const uint64_t byte = fuzz_bytes(in, 1);
+  return byte < 224 ? (int)(byte % 8) : (int)(uint32_t)fuzz_bytes(in, 4);
+}
+
+/* Mostly such that kernel, stride and padding are sound. */
+static size_t small(struct fuzz_input *in, size_t low, size_t high) {
+  const uint64_t byte = fuzz_bytes(in, 1);
+  return byte < 224 ? low + byte % (high - low + 1) : fuzz_hostile(in);
+}
+
+static mbconv_pad pad_of(struct fuzz_input *in) {
+  mbconv_pad pad;
+  pad.top = small(in, 0, 3);
+  pad.left = small(in, 0, 3);
+  pad.bottom = small(in, 0, 3);
+  pad.right = small(in, 0, 3);
+  return pad;
+}
+
+static wide volume(size_t height, size_t width, size_t channels) { return times(times(height, width), channels); }
+
+/* ---- The objects ------------------------------------------------------------------------------------------------- */
+
+static mbconv_status run_block(const void *object, size_t batch, const float *x, float *y, void *scratch, size_t size,
+                               mbconv_error *error) {
+  return mbconv_block_run(object, batch, x, y, scratch, size, NULL, error);
+}
+
+static void check_block(struct fuzz_input *in, struct weights *w) {
+  mbconv_batch_norm norms[5];
+  mbconv_conv convs[5];
+  mbconv_block_desc desc = {.height = fuzz_hostile(in),
+                            .width = fuzz_hostile(in),
+                            .in_channels = fuzz_hostile(in),
+                            .expanded_channels = fuzz_hostile(in),
+                            .out_channels = fuzz_hostile(in),
+                            .kernel = small(in, 3, 7),
+                            .stride = small(in, 1, 2),
+                            .pad = pad_of(in),
+                            .activation = (mbconv_activation_kind)choice(in),
+                            .residual = (mbconv_residual)choice(in),
+                            .layout = (mbconv_layout)choice(in),
+                            .strip_rows = small(in, 0, 4),
+                            .group_channels = small(in, 0, 40)};
+  mbconv_squeeze_excite excite = {.width = small(in, 1, 20)};
+  const uint64_t parts = fuzz_bytes(in, 1);
+  const wide expanded = desc.expanded_channels;
+  convs[0] = conv_new(in, w, expanded, desc.in_channels, &norms[0]);
+  convs[1] = conv_new(in, w, expanded, times(desc.kernel, desc.kernel), &norms[1]);
+  convs[2] = conv_new(in, w, desc.out_channels, expanded, &norms[2]);
+  if (parts & 1) desc.expand = &convs[0];
+  if (parts & 126) desc.depthwise = &convs[1];
+  if (parts & 124) desc.project = &convs[2];
+  if (parts & 128) {
+    excite.reduce = conv_new(in, w, excite.width, expanded, &norms[3]);
+    excite.expand = conv_new(in, w, expanded, excite.width, &norms[4]);
+    excite.inner = (mbconv_activation_kind)choice(in);
+    excite.gate = (mbconv_activation_kind)choice(in);
+    desc.squeeze_excite = &excite;
+  }
+  const mbconv_options options = options_of(in);
+  const size_t threads = fuzz_hostile(in), batch = fuzz_hostile(in);
+  mbconv_block *block = NULL;
+  mbconv_error error;
+  mbconv_counts counts;
+  const mbconv_status counted = mbconv_block_count(&desc, &counts, NULL);
+  const mbconv_status status = mbconv_block_create(&desc, &options, &block, &error);
+  if (status != MBCONV_OK) {
+    refused(&error, status, block);
+    return;
+  }
+  fuzz_require(counted == MBCONV_OK || counted == MBCONV_SIZE_OVERFLOW, "a block that cannot be counted");
+  char text[512];
+  fuzz_require(mbconv_block_describe(block, threads, text, sizeof text) == strlen(text), "a description cut off");
+  fuzz_require(mbconv_block_scratch_size(block, threads) >= mbconv_block_scratch_size(block, 1), "less for more threads");
+  size_t height, width;
+  mbconv_block_output_size(block, &height, &width);
+  check_runs(block, run_block, volume(desc.height, desc.width, desc.in_channels),
+             volume(height, width, desc.out_channels), mbconv_block_scratch_size(block, 1), batch);
+  mbconv_block_destroy(block);
+}
+
+static mbconv_status run_depthwise(const void *object, size_t batch, const float *x, float *y, void *scratch,
+                                   size_t size, mbconv_error *error) {
+  return mbconv_depthwise_run(object, batch, x, y, scratch, size, NULL, error);
+}
+
+static void check_depthwise(struct fuzz_input *in, struct weights *w) {
+  mbconv_batch_norm norm;
+  mbconv_depthwise_desc desc = {.height = fuzz_hostile(in),
+                                .width = fuzz_hostile(in),
+                                .channels = fuzz_hostile(in),
+                                .kernel = small(in, 3, 7),
+                                .stride = small(in, 1, 2),
+                                .pad = pad_of(in),
+                                .activation = (mbconv_activation_kind)choice(in)};
+  desc.conv = conv_new(in, w, desc.channels, times(desc.kernel, desc.kernel), &norm);
+  const mbconv_options options = options_of(in);
+  const size_t threads = fuzz_hostile(in), batch = fuzz_hostile(in);
+  mbconv_depthwise *depthwise = NULL;
+  mbconv_error error;
+  const mbconv_status status = mbconv_depthwise_create(&desc, &options, &depthwise, &error);
+  if (status != MBCONV_OK) {
+    refused(&error, status, depthwise);
+    return;
+  }
+  const size_t one = mbconv_depthwise_scratch_size(depthwise, 1);
+  fuzz_require(mbconv_depthwise_scratch_size(depthwise, threads) >= one, "less for more threads");
+  size_t height, width;
+  mbconv_depthwise_output_size(depthwise, &height, &width);
+  check_runs(depthwise, run_depthwise, volume(desc.height, desc.width, desc.channels),
+             volume(height, width, desc.channels), one, batch);
+  mbconv_depthwise_destroy(depthwise);
+}
+
+static mbconv_status run_convolution(const void *object, size_t batch, const float *x, float *y, void *scratch,
+                                     size_t size, mbconv_error *error) {
+  return mbconv_convolution_run(object, batch, x, y, NULL, scratch, size, NULL, error);
+}
+
+static void check_convolution(struct fuzz_input *in, struct weights *w) {
+  mbconv_batch_norm norm;
+  mbconv_convolution_desc desc = {.height = fuzz_hostile(in),
+                                  .width = fuzz_hostile(in),
+                                  .in_channels = fuzz_hostile(in),
+                                  .out_channels = fuzz_hostile(in),
+                                  .kernel = small(in, 1, 7),
+                                  .stride = small(in, 1, 2),
+                                  .pad = pad_of(in),
+                                  .activation = (mbconv_activation_kind)choice(in),
+                                  .layout = (mbconv_layout)choice(in)};
+  desc.conv = conv_new(in, w, desc.out_channels, volume(desc.kernel, desc.kernel, desc.in_channels), &norm);
+  const mbconv_options options = options_of(in);
+  const size_t threads = fuzz_hostile(in), batch = fuzz_hostile(in);
+  mbconv_convolution *convolution = NULL;
+  mbconv_error error;
+  mbconv_counts counts;
+  const mbconv_status counted = mbconv_convolution_count(&desc, &counts, NULL);
+  const mbconv_status status = mbconv_convolution_create(&desc, &options, &convolution, &error);
+  if (status != MBCONV_OK) {
+    refused(&error, status, convolution);
+    return;
+  }
+  fuzz_require(counted == MBCONV_OK || counted == MBCONV_SIZE_OVERFLOW, "a convolution that cannot be counted");
+  const size_t one = mbconv_convolution_scratch_size(convolution, 1);
+  fuzz_require(mbconv_convolution_scratch_size(convolution, threads) >= one, "less for more threads");
+  size_t height, width;
+  mbconv_convolution_output_size(convolution, &height, &width);
+  check_runs(convolution, run_convolution, volume(desc.height, desc.width, desc.in_channels),
+             volume(height, width, desc.out_channels), one, batch);
+  mbconv_convolution_destroy(convolution);
+}
+
+static mbconv_status run_pointwise(const void *object, size_t batch, const float *x, float *y, void *scratch,
+                                   size_t size, mbconv_error *error) {
+  (void)scratch, (void)size;
+  return mbconv_pointwise_run(object, batch, x, 0, y, 0, NULL, 0, NULL, error);
+}
+
+static void check_pointwise(struct fuzz_input *in, struct weights *w) {
+  mbconv_batch_norm norm;
+  mbconv_pointwise_desc desc = {.in_channels = fuzz_hostile(in),
+                                .out_channels = fuzz_hostile(in),
+                                .activation = (mbconv_activation_kind)choice(in)};
+  desc.conv = conv_new(in, w, desc.out_channels, desc.in_channels, &norm);
+  const mbconv_options options = options_of(in);
+  const size_t pixels = fuzz_hostile(in), x_stride = fuzz_hostile(in), y_stride = fuzz_hostile(in);
+  mbconv_pointwise *pointwise = NULL;
+  mbconv_error error;
+  const mbconv_status status = mbconv_pointwise_create(&desc, &options, &pointwise, &error);
+  if (status != MBCONV_OK) {
+    refused(&error, status, pointwise);
+    return;
+  }
+  check_runs(pointwise, run_pointwise, desc.in_channels, desc.out_channels, 0, pixels);
+  /* Strides below a pixel's channels, or that span more than there is memory. */
+  float unused[2];
+  const wide x_bytes = times(pixels, x_stride) * sizeof(float), y_bytes = times(pixels, y_stride) * sizeof(float);
+  const bool narrow = (x_stride && x_stride < desc.in_channels) || (y_stride && y_stride < desc.out_channels);
+  if (pixels > 1 && (narrow || x_bytes / 2 > PTRDIFF_MAX || y_bytes / 2 > PTRDIFF_MAX))
+    fuzz_require(mbconv_pointwise_run(pointwise, pixels, unused, x_stride, unused + 1, y_stride, NULL, 0, NULL,
+                                      &error) != MBCONV_OK,
+                 "strides that cannot be were taken");
+  mbconv_pointwise_destroy(pointwise);
+}
+
+static mbconv_status run_global_pool(const void *object, size_t batch, const float *x, float *y, void *scratch,
+                                     size_t size, mbconv_error *error) {
+  (void)scratch, (void)size;
+  return mbconv_global_pool_run(object, batch, x, y, NULL, error);
+}
+
+static void check_global_pool(struct fuzz_input *in) {
+  const mbconv_global_pool_desc desc = {
+      .height = fuzz_hostile(in), .width = fuzz_hostile(in), .channels = fuzz_hostile(in)};
+  const mbconv_options options = options_of(in);
+  const size_t batch = fuzz_hostile(in);
+  mbconv_global_pool *pool = NULL;
+  mbconv_error error;
+  const mbconv_status status = mbconv_global_pool_create(&desc, &options, &pool, &error);
+  if (status != MBCONV_OK) {
+    refused(&error, status, pool);
+    return;
+  }
+  check_runs(pool, run_global_pool, volume(desc.height, desc.width, desc.channels), desc.channels, 0, batch);
+  mbconv_global_pool_destroy(pool);
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
+  struct fuzz_input in = {input, size};
+  static float *unreadable;
+  if (!unreadable) unreadable = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  fuzz_require(unreadable != MAP_FAILED, "out of memory");
+  struct weights w = {.unreadable = unreadable};
+  switch (fuzz_between(&in, 0, 6)) {
+    case 0: check_depthwise(&in, &w); break;
+    case 1: check_convolution(&in, &w); break;
+    case 2: check_pointwise(&in, &w); break;
+    case 3: check_global_pool(&in); break;
+    default: check_block(&in, &w); break;
+  }
+  for (size_t i = 0; i < w.count; i++) test_buffer_free(&w.buffers[i]);
+  fuzz_require(live == 0, "a destroyed object left something behind");
+  return 0;
+}

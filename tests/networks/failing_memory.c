@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "failing_memory.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void __real_free(void *memory);
+void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
+
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void __wrap_free(void *memory);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
+
+/* One thread only. */
+static bool counting;
+static size_t number;
+static struct failing_memory_count count;
+
+static bool fails(void) { return counting && ++count.calls == number; }
+
+static void *allocate_for_json(size_t size) {
+  if (counting && count.calls + 1 == number) count.in_json = true;
+  return malloc(size);
+}
+
+static void *taken(void *memory) {
+  count.live += counting && memory;
+  return memory;
+}
+
+void *__wrap_malloc(size_t size) { return fails() ? NULL : taken(__real_malloc(size)); }
+
+void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : taken(__real_calloc(n, size)); }
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+  return fails() ? NULL : taken(__real_aligned_alloc(alignment, size));
+}
+
+void *__wrap_realloc(void *memory, size_t size) {
+  if (fails()) return NULL;
+  return memory ? __real_realloc(memory, size) : taken(__real_realloc(memory, size));
+}
+
+void __wrap_free(void *memory) {
+  count.live -= counting && memory;
+  __real_free(memory);
+}
+
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset) {
+  return fails() ? MAP_FAILED : __real_mmap(address, size, protection, flags, file, offset);
+}
+
+void failing_memory_begin(size_t fail_at) {
+  json_set_alloc_funcs(allocate_for_json, free);
+  number = fail_at;
+  count = (struct failing_memory_count){0};
+  counting = true;
+}
+
+struct failing_memory_count failing_memory_end(void) {
+  counting = false;
+  return count;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A soak: threads that create, run and destroy blocks of random shapes for as long as is asked for, some of them private
+ * to a thread, some shared by all, whose last user destroys them. Outputs must be the scalar set's, every status OK, and
+ * the memory flat.
+ *
+ *   mbconv_soak [--seconds N] [--threads N] [--seed N] [--growth MB]
+ *
+ * Time is cut into rounds, after which all threads have stopped: then nothing that the library allocated may be left,
+ * and what the process occupies must not have grown after the first quarter of the time, but for --growth: by default
+ * the 4 MB that the C library's heap may move by, more for sanitizers, which keep what is freed. The last lines tell
+ * how many runs there were, and `check: <n> cases, <n> findings`.
+ */
+#include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "soak.h"
+
+enum { MOST_THREADS = 64, SHARED = 6, ROUND_SECONDS = 2, LEAST_ROUNDS = 4, USES = 40 };
+
+struct counts {
+  size_t created, runs, shared_runs, failures;
+};
+
+/* A block that all threads may run; made and let go under the lock, run outside it. */
+struct slot {
+  struct soak_block *block;
+  size_t users, uses;
+};
+
+struct soak {
+  pthread_mutex_t lock;
+  struct slot slots[SHARED];
+  double end; /* of the round */
+  atomic_bool failed;
+};
+
+struct worker {
+  struct soak *soak;
+  uint64_t state;
+  struct counts counts;
+  pthread_t thread;
+};
+
+/* ---- A thread ---------------------------------------------------------------------------------------------------- */
+
+static void count_run(struct worker *w, bool ok) {
+  w->counts.runs++;
+  if (ok) return;
+  w->counts.failures++;
+  atomic_store(&w->soak->failed, true);
+}
+
+/* Makes a block, runs it on every set and in several ways, and destroys it. */
+static void run_private(struct worker *w) {
+  struct soak_block *block = soak_block_new(&w->state, MBCONV_ISA_SCALAR);
+  mbconv_isa isas[4];
+  const size_t sets = mbconv_usable_isas(isas, 4);
+  for (size_t i = 0; i < sets; i++) {
+    for (size_t threads = 1; threads <= 3; threads += 2) {
+      w->counts.created++;
+      count_run(w, soak_block_run_anew(block, isas[i], threads, &w->state));
+    }
+  }
+  soak_block_free(block);
+}
+
+/* The block of a random slot; a new one if nobody has made it yet. */
+static struct slot *take(struct worker *w, size_t index) {
+  struct slot *slot = &w->soak->slots[index];
+  pthread_mutex_lock(&w->soak->lock);
+  if (!slot->block) {
+    slot->block = soak_block_new(&w->state, MBCONV_ISA_AUTO);
+    slot->uses = 0;
+    w->counts.created++;
+  }
+  slot->users++;
+  slot->uses++;
+  pthread_mutex_unlock(&w->soak->lock);
+  return slot;
+}
+
+/* Whoever is the last to have used it often enough destroys it. */
+static void give_back(struct worker *w, struct slot *slot) {
+  struct soak_block *old = NULL;
+  pthread_mutex_lock(&w->soak->lock);
+  if (--slot->users == 0 && slot->uses >= USES) {
+    old = slot->block;
+    slot->block = NULL;
+  }
+  pthread_mutex_unlock(&w->soak->lock);
+  soak_block_free(old);
+}
+
+static void run_shared(struct worker *w) {
+  struct slot *slot = take(w, test_random_size(&w->state, 0, SHARED - 1));
+  w->counts.shared_runs++;
+  count_run(w, soak_block_run(slot->block, test_random_size(&w->state, 1, 3)));
+  give_back(w, slot);
+}
+
+static void *work(void *argument) {
+  struct worker *w = argument;
+  while (test_seconds() < w->soak->end) {
+    run_private(w);
+    for (size_t i = 0; i < 12; i++) run_shared(w);
+  }
+  return NULL;
+}
+
+/* ---- Rounds ------------------------------------------------------------------------------------------------------ */
+
+/* What the process occupies, in bytes; 0 where that cannot be known. */
+static size_t resident(void) {
+  FILE *file = fopen("/proc/self/statm", "r");
+  if (!file) return 0;
+  size_t pages = 0, all = 0;
+  if (fscanf(file, "%zu %zu", &all, &pages) != 2) pages = 0;
+  fclose(file);
+  return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void run_round(struct soak *soak, struct worker *workers, size_t count, double seconds) {
+  soak->end = test_seconds() + seconds;
+  for (size_t i = 0; i < count; i++)
+    if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) abort();
+  for (size_t i = 0; i < count; i++) pthread_join(workers[i].thread, NULL);
+  for (size_t i = 0; i < SHARED; i++) {
+    soak_block_free(soak->slots[i].block);
+    soak->slots[i] = (struct slot){0};
+  }
+}
+
+static size_t number(const char *text) {
+  char *end;
+  const unsigned long long value = strtoull(text, &end, 10);
+  if (*text == '\0' || *end != '\0' || value == 0) {
+    fprintf(stderr, "not a number above 0: %s\n", text);
+    exit(2);
+  }
+  return (size_t)value;
+}
+
+int main(int count, char **words) {
+  size_t seconds = 10, threads = 4, seed = 1, growth = 4;
+  for (int i = 1; i < count; i += 2) {
+    size_t *option = NULL;
+    if (strcmp(words[i], "--seconds") == 0) option = &seconds;
+    if (strcmp(words[i], "--threads") == 0) option = &threads;
+    if (strcmp(words[i], "--seed") == 0) option = &seed;
+    if (strcmp(words[i], "--growth") == 0) option = &growth;
+    if (!option || i + 1 == count) {
+      fprintf(stderr, "usage: mbconv_soak [--seconds N] [--threads N] [--seed N] [--growth MB]\n");
+      return 2;
+    }
+    *option = number(words[i + 1]);
+  }
+  if (threads > MOST_THREADS) threads = MOST_THREADS;
+
+  struct soak soak = {.lock = PTHREAD_MUTEX_INITIALIZER};
+  struct worker workers[MOST_THREADS] = {0};
+  for (size_t i = 0; i < threads; i++) workers[i] = (struct worker){.soak = &soak, .state = seed * MOST_THREADS + i};
+  const size_t most = seconds / ROUND_SECONDS, rounds = most > LEAST_ROUNDS ? most : LEAST_ROUNDS;
+  size_t settled = 0, highest = 0, left = 0;
+  for (size_t round = 0; round < rounds && !atomic_load(&soak.failed); round++) {
+    run_round(&soak, workers, threads, (double)seconds / (double)rounds);
+    left += soak_bytes();
+    malloc_trim(0);
+    const size_t now = resident();
+    if (round <= rounds / 4 && now > settled) settled = now;
+    if (now > highest) highest = now;
+  }
+
+  struct counts all = {0};
+  for (size_t i = 0; i < threads; i++) {
+    all.created += workers[i].counts.created;
+    all.runs += workers[i].counts.runs;
+    all.shared_runs += workers[i].counts.shared_runs;
+    all.failures += workers[i].counts.failures;
+  }
+  const bool flat = highest <= settled + (growth << 20);
+  printf("%zu threads, %zu s: %zu blocks created, %zu runs, of which %zu of shared blocks; %zu failed or differ\n",
+         threads, seconds, all.created, all.runs, all.shared_runs, all.failures);
+  printf("the library left %zu bytes after %zu rounds; the process occupied %zu KB after the first quarter, %zu at most\n",
+         left, rounds, settled / 1024, highest / 1024);
+  const size_t findings = all.failures + (left > 0) + !flat;
+  printf("check: %zu cases, %zu findings\n", all.runs + 2, findings);
+  return findings > 0 || all.shared_runs == 0;
+}
