@@ -24,9 +24,9 @@ judge() {
 }
 
 # Glibc's headers say where its functions are; Clang knows by the target that this is not glibc.
-flags=(--target="aarch64-linux-android$api" -isystem /usr/aarch64-linux-gnu/include -fPIC-fvisibility=hidden)
-link=(clang --target="aarch64-linux-android$api" -nostdlib -shared -fuse-ld=lld -Wl,--gc-sections
-  -Wl,-z,max-page-size=16384)
+flags=(--target="aarch64-linux-android$api" -isystem /usr/aarch64-linux-gnu/include -fPIC -fvisibility=hidden)
+link=(clang --target="aarch64-linux-android$api" -nostdlib -shared -fuse-ld=lld
+  "-Wl,--gc-sections" "-Wl,-z,max-page-size=16384")
 
 # compile SOURCE FLAG...: an object beside the others.
 compile() {
@@ -75,7 +75,7 @@ pages_of_16k() { [[ $(readelf -lW "$1" | awk '$1 == "LOAD" {print $NF}' | sort -
 no_constructors() { ! readelf -SW "$1" | grep -E '\.(init_array|ctors)'; }
 
 stripped_size() {
-  llvm-strip-14 -o "$1.stripped" "$1" 2> /dev/null || aarch64-linux-gnu-strip -o "$1.stripped" "$1"
+  aarch64-linux-gnu-strip -o "$1.stripped" "$1"
   stat -c %s "$1.stripped"
 }
 

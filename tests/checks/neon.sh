@@ -7,7 +7,7 @@
 set -euo pipefail
 
 build=build/check-neon cases=0 findings=0
-cmake --preset arm64 -B "$build" -DMBCONV_NETWORKS=OFF -DMBCONV_EXAMPLES=OFF -DMBCONV_BENCH=OFF -DMBCONV_TESTS=OFF \
+cmake --preset arm64-linux -B "$build" -DMBCONV_NETWORKS=OFF -DMBCONV_EXAMPLES=OFF -DMBCONV_BENCH=OFF -DMBCONV_TESTS=OFF \
   -DMBCONV_FUZZ_REPLAY=ON
 cmake --build "$build"
 for corpus in tests/fuzz/corpus/*.txt; do
