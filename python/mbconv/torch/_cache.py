@@ -6,6 +6,7 @@ An entry holds for tensors at certain addresses in a certain version, which PyTo
 """
 
 import collections
+import os
 import threading
 
 import torch
@@ -25,6 +26,14 @@ class _Entry:
 
     def is_alive(self):
         return not any(map(_expired, self._references))
+
+
+def _renew_lock():
+    global _lock  # pylint: disable=global-statement # another thread of the parent may have held it
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def operator(tensors, key, make):

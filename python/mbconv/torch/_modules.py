@@ -8,12 +8,12 @@ import functools
 
 import torch
 
-from ._cache import versions
+from ._cache import MOST_SHAPES, versions
 from ._operators import prepared_block, prepared_convolution, refuse_gradient
 from ._recognise import BlockParts
 
 CALL = "_mbconv_call"  # the attribute of a module that computes with mbconv
-MOST_PREPARED = 16  # shapes and strides of inputs, for each module
+MOST_PREPARED = MOST_SHAPES  # shapes and strides of inputs, for each module
 
 
 class Call:

@@ -51,7 +51,7 @@ def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, acti
 
     key = (height, width, layout, stride, residual, *pad, *epsilons, activation, inner, gate, *map(len, layers))
     block = _cache.operator([tensor for layer in layers for tensor in layer], key, make)
-    return Prepared(block, _output_shape(x, depthwise[0], project[0], stride, pad), _FORMATS[layout])
+    return Prepared(block, len(x), layout)
 
 
 def _block_meta(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad,
@@ -75,7 +75,7 @@ def prepared_convolution(x, conv, epsilon, activation, stride, pad):
         )  # fmt: skip
 
     convolution = _cache.operator(conv, (height, width, layout, stride, activation, epsilon, *pad), make)
-    return Prepared(convolution, _output_shape(x, conv[0], conv[0], stride, pad), torch.channels_last)
+    return Prepared(convolution, len(x), "nhwc")
 
 
 def _convolution_meta(x, conv, epsilon, activation, stride, pad):
@@ -90,8 +90,10 @@ def _convolution_meta(x, conv, epsilon, activation, stride, pad):
 class Prepared:
     """All that is left is to run, on inputs of one shape and memory format."""
 
-    def __init__(self, operator, shape, memory_format):
-        self._run, self._shape, self._format = operator.run_at, shape, memory_format
+    def __init__(self, operator, batch, layout):
+        shape = operator.output_shape(batch)
+        self._shape = shape if layout == "nchw" else (shape[0], shape[3], shape[1], shape[2])
+        self._run, self._format = operator.run_at, _FORMATS[layout]
 
     def __call__(self, x):
         y = torch.empty(self._shape, dtype=torch.float32, device=_CPU, memory_format=self._format)
