@@ -139,9 +139,9 @@ def _load(name):
     return ctypes.CDLL(str(path))
 
 
-def _declare(library, functions):
+def _declare(loaded, functions):
     for name, (result, *arguments) in functions.items():
-        function = getattr(library, name)
+        function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
 
 

@@ -282,7 +282,8 @@ class Refusals(unittest.TestCase):
             if isinstance(layer, nn.Conv2d):
                 layer.padding = (0, 0)
         self.assertTrue(mbconv.torch.report(mbconv.torch.accelerate(block)).replaced)
-        self.refused(ValueError, "the padded image of 5 x 5 is smaller than the kernel of 7", torch.randn(1, 16, 5, 5), block)
+        image = torch.randn(1, 16, 5, 5)
+        self.refused(ValueError, "the padded image of 5 x 5 is smaller than the kernel of 7", image, block)
 
     def test_training(self):
         self.block.train()

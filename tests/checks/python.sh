@@ -53,8 +53,8 @@ source_distribution() {
 
 # Two threads are printed only: other checks want the cores, too. For the same reason waiting threads sleep here.
 faster() {
-  "$python" -B python/bench.py --threads 1 --seconds 5 --require 1 &&
-    OMP_WAIT_POLICY=passive "$python" -B python/bench.py --threads 2 --seconds 2
+  "$python" -B python/bench/networks.py --threads 1 --seconds 5 --require 1 &&
+    OMP_WAIT_POLICY=passive "$python" -B python/bench/networks.py --threads 2 --seconds 2
 }
 
 rm -rf "$folder"

@@ -9,9 +9,8 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 seconds=${1:-60}
 [[ $seconds =~ ^([1-9][0-9]*|--minimise)$ ]] || { echo "usage: ${0##*/} SECONDS|--minimise" >&2; exit 2; }
 
-# The longest input of each, in bytes, and the seconds that it may take.
+# The longest input of each, in bytes.
 declare -A longest=([safetensors]=32768 [image]=16384 [block]=128 [operators]=128 [sizes]=128 [plan]=64)
-declare -A slowest=([safetensors]=25 [image]=25 [block]=10 [operators]=10 [sizes]=10 [plan]=10)
 committed=(block operators sizes plan)
 seeds=build/fuzz-seeds
 rm -rf "$seeds"
@@ -35,7 +34,7 @@ fuzz() {
   local corpus=build/fuzz-corpus/$1 words=()
   mkdir -p "$corpus"
   if [[ -e tests/fuzz/$1.dict ]]; then words=(-dict="tests/fuzz/$1.dict"); fi
-  "build/fuzz/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -max_len="${longest[$1]}" -timeout="${slowest[$1]}" \
+  "build/fuzz/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -max_len="${longest[$1]}" -timeout=25 \
     -rss_limit_mb=2048 "${words[@]}" -artifact_prefix="build/fuzz-findings/$1-" -print_final_stats=1 \
     "$corpus" "$seeds/$1" > "build/fuzz-$1.log" 2>&1
 }

@@ -18,9 +18,7 @@ library.define(
     "block(Tensor x, Tensor[] expand, Tensor[] depthwise, Tensor[] project, Tensor[] reduce, Tensor[] excite, "
     "float[] epsilons, str activation, str inner, str gate, int stride, int[] pad, bool residual) -> Tensor"
 )
-library.define(
-    "convolution(Tensor x, Tensor[] conv, float epsilon, str activation, int stride, int[] pad) -> Tensor"
-)
+library.define("convolution(Tensor x, Tensor[] conv, float epsilon, str activation, int stride, int[] pad) -> Tensor")
 
 
 def refuse_gradient(x):

@@ -3,9 +3,9 @@
 """How much faster torchvision's networks are with mbconv.torch.accelerate: against PyTorch eager, frozen
 (torch.jit.freeze) and optimised (torch.jit.optimize_for_inference), in both memory formats, on 1 and 2 threads.
 
-    python3 python/bench.py [--networks NAME,...] [--threads N,...] [--seconds S] [--require RATIO]
+    python3 python/bench/networks.py [--networks NAME,...] [--threads N,...] [--seconds S] [--require RATIO]
 
-One image of 224x224. The contenders run by turns, as in ../bench/compare; one thread is timed by its CPU clock, several
+One image of 224x224. The contenders run by turns, as in bench/compare; one thread is timed by its CPU clock, several
 by the wall clock. Debian's PyTorch computes with whatever libblas.so.3 is: libopenblas0-pthread makes it fast.
 """
 
@@ -18,7 +18,7 @@ import warnings
 
 import torch
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "networks"), str(ROOT / "bench" / "compare")]
 import measure  # pylint: disable=wrong-import-position
 from machine import cpu_name, warn_if_busy  # pylint: disable=wrong-import-position
