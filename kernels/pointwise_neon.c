@@ -179,8 +179,7 @@ ALWAYS_INLINE void store_all(const size_t rows, const size_t vectors, float *con
 ALWAYS_INLINE void walk(const size_t rows, const size_t vectors, const struct mbconv_pointwise_panel *panel,
                         size_t tiles, const float *x, float *const *y, size_t offset, const float *residual) {
   const size_t stride = panel->x_stride, k = panel->k, first = distance(offset), second = distance(offset + LANES);
-  const size_t once =
-      rows >= 8 && vectors > 1 ? 8 : 4; /* k of a step of the loop; small tiles are rare, let them be short */
+  const size_t once = rows >= 8 && vectors > 1 ? 8 : 4; /* k each time; small tiles are rare, let them be short */
   const bool clamped = panel->lo > -INFINITY || panel->hi < INFINITY;
   struct input in = {.x = x, .weights = panel->weights};
   UNROLL

@@ -18,8 +18,8 @@ enum { LANES = 4 };
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* Compilers. NO_UNROLL stands before a loop that must stay one. Loads written after keep_order() stay after the
- * computation of v: moved up, they run out of registers. */
+/* Compilers. NO_UNROLL stands before a loop that must stay one, UNROLL before one that must not. Loads written after
+ * keep_order() stay after the computation of v: moved up, they run out of registers. */
 #if defined(__clang__)
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
 #define UNROLL _Pragma("clang loop unroll_count(32)")
