@@ -14,7 +14,7 @@ cases=0 findings=0
 # try COMMAND...
 try() {
   local log=$build/output.txt counted
-  valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite "$@" > "$log" 2>&1 || findings=$((findings + 1))
+  valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite "$@" > "$log" 2>&1 || findings=$((findings + 1))
   tail -n 40 "$log"
   counted=$(sed -nE 's/^set .*: ([0-9]+) cases,.*|^check: ([0-9]+) cases.*/\1\2/p' "$log" | paste -sd+)
   cases=$((cases + ${counted:-0}))
