@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "failing_memory.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -8,18 +9,18 @@
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *memory, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
+int __real_posix_memalign(void **memory, size_t alignment, size_t size);
 void __real_free(void *memory);
 void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
 
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t size);
 void __wrap_free(void *memory);
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
 
-/* One thread only. */
+/* While counting, there must be one thread only. */
 static bool counting;
 static size_t number;
 static struct failing_memory_count count;
@@ -32,7 +33,7 @@ static void *allocate_for_json(size_t size) {
 }
 
 static void *taken(void *memory) {
-  count.live += counting && memory;
+  if (counting && memory) count.live++;
   return memory;
 }
 
@@ -40,8 +41,11 @@ void *__wrap_malloc(size_t size) { return fails() ? NULL : taken(__real_malloc(s
 
 void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : taken(__real_calloc(n, size)); }
 
-void *__wrap_aligned_alloc(size_t alignment, size_t size) {
-  return fails() ? NULL : taken(__real_aligned_alloc(alignment, size));
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t size) {
+  if (fails()) return ENOMEM;
+  const int error = __real_posix_memalign(memory, alignment, size);
+  if (!error) taken(*memory);
+  return error;
 }
 
 void *__wrap_realloc(void *memory, size_t size) {
@@ -50,7 +54,7 @@ void *__wrap_realloc(void *memory, size_t size) {
 }
 
 void __wrap_free(void *memory) {
-  count.live -= counting && memory;
+  if (counting && memory) count.live--;
   __real_free(memory);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Memory that runs out: for a while, one call of malloc, calloc, realloc, aligned_alloc or mmap in this program fails
+ * Memory that runs out: for a while, one call of malloc, calloc, realloc, posix_memalign or mmap in this program fails
  * (the linker's --wrap has sent them here), and so does one of Jansson's. What libpng and libjpeg ask for themselves is
  * not reached.
  */
