@@ -42,8 +42,9 @@ size_t mbconv_format_list(char *bytes, size_t size, const char *format, va_list 
       continue;
     }
     size_t most = SIZE_MAX;
-    if (*++format == '.')
-      for (most = 0; *++format >= '0' && *format <= '9';) most = most * 10 + (size_t)(*format - '0');
+    format++;
+    if (*format == '.')
+      for (most = 0, format++; *format >= '0' && *format <= '9'; format++) most = most * 10 + (size_t)(*format - '0');
     switch (*format) {
       case 's': put_string(&text, va_arg(arguments, const char *), most); break;
       case 'd': put_signed(&text, va_arg(arguments, int)); break;

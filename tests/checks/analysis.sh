@@ -6,7 +6,7 @@
 set -euo pipefail
 
 build=build/check-analysis cases=0 findings=0
-CC=gcc cmake -S . -B "$build" -DMBCONV_TESTS=OFF -DMBCONV_BENCH=OFF
+CC=gcc cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMBCONV_TESTS=OFF -DMBCONV_BENCH=OFF
 database=$build/compile_commands.json
 mapfile -t files < <(sed -nE 's/^  "file": "(.*)",?$/\1/p' "$database")
 

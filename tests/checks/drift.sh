@@ -14,7 +14,7 @@ mkdir -p "$work"
 # level of optimisation
 build() {
   local folder=$work/$1 level=$2 levels
-  cmake -S . -B "$folder" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_C_FLAGS_RELEASE=-$level -DNDEBUG" -DMBCONV_NETWORKS=OFF \
+  cmake -S . -B "$folder" -DCMAKE_BUILD_TYPE=Drift "-DCMAKE_C_FLAGS_DRIFT=-$level -DNDEBUG" -DMBCONV_NETWORKS=OFF \
     -DMBCONV_CLI=OFF -DMBCONV_BENCH=OFF -DMBCONV_EXAMPLES=OFF -DMBCONV_TEST_ADAPTERS= "${@:3}" || return 1
   levels=$(grep -oE ' -O[0-9a-z]+' "$folder/compile_commands.json" | sort -u)
   if [[ $levels != " -$level" ]]; then
