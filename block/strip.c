@@ -60,7 +60,10 @@ void mbconv_strip_scratch_prepare(const struct mbconv_stages *stages, const stru
   const size_t channels = plan->group_channels, row = plan->ring_width * channels;
   const size_t left = shape->pad_left * channels, middle = shape->width * channels;
   const size_t rows = mbconv_plan_rings(plan, &stages->shape) * plan->ring_rows;
+  const bool lacking = plan->groups * channels > shape->expanded_channels; /* channels of the last group */
   memset(scratch->zero_row, 0, row * sizeof(float));
+  if (shape->mapped && lacking) /* the activation is mapped over these, too */
+    memset(scratch->rings + (rows - plan->ring_rows) * row, 0, plan->ring_rows * row * sizeof(float));
   for (size_t r = 0; r < rows; r++) {
     float *ring_row = scratch->rings + r * row;
     memset(ring_row, 0, left * sizeof(float));
