@@ -49,19 +49,7 @@ static void pack(mbconv_block *block, const mbconv_block_desc *desc) {
 static void describe_stages(struct mbconv_stages *stages, const mbconv_block_desc *desc,
                             const struct mbconv_kernels *kernels, mbconv_silu silu) {
   struct mbconv_shape *shape = &stages->shape;
-  *shape = (struct mbconv_shape){
-      .height = desc->height,
-      .width = desc->width,
-      .in_channels = desc->in_channels,
-      .expanded_channels = desc->expanded_channels,
-      .out_channels = desc->out_channels,
-      .kernel = desc->kernel,
-      .stride = desc->stride,
-      .expand = desc->expand != NULL,
-      .project = true,
-      .squeeze_excite = desc->squeeze_excite != NULL,
-  };
-  mbconv_shape_check(shape, &desc->pad, NULL); /* cannot fail: the description has been checked */
+  *shape = mbconv_block_shape(desc);
   stages->kernels = kernels;
   stages->epilogue = mbconv_epilogue_of(desc->activation, kernels, silu);
   shape->mapped = stages->epilogue.map != NULL;

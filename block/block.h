@@ -27,6 +27,9 @@ mbconv_status mbconv_block_check(const mbconv_block_desc *desc, bool weights_nee
 /* Fills in the output size; checks the image, kernel, stride and padding of `shape`. */
 mbconv_status mbconv_shape_check(struct mbconv_shape *shape, const mbconv_pad *pad, mbconv_error *error);
 
+/* The shape of a description that has been checked; `mapped` is left to whoever knows the kernels. */
+struct mbconv_shape mbconv_block_shape(const mbconv_block_desc *desc);
+
 /* Like mbconv_shape_check(), but for a kernel that has been checked. */
 mbconv_status mbconv_window_check(struct mbconv_shape *shape, const mbconv_pad *pad, mbconv_error *error);
 

@@ -112,6 +112,23 @@ static mbconv_status check_convs(const mbconv_block_desc *desc, bool weights_nee
   return status;
 }
 
+struct mbconv_shape mbconv_block_shape(const mbconv_block_desc *desc) {
+  struct mbconv_shape shape = {
+      .height = desc->height,
+      .width = desc->width,
+      .in_channels = desc->in_channels,
+      .expanded_channels = desc->expanded_channels,
+      .out_channels = desc->out_channels,
+      .kernel = desc->kernel,
+      .stride = desc->stride,
+      .expand = desc->expand != NULL,
+      .project = true,
+      .squeeze_excite = desc->squeeze_excite != NULL,
+  };
+  mbconv_shape_check(&shape, &desc->pad, NULL);
+  return shape;
+}
+
 mbconv_status mbconv_block_check(const mbconv_block_desc *desc, bool weights_needed, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
   struct mbconv_shape shape = {

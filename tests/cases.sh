@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Cases of a check: try and refuse count them, finish ends the check. Who sources this says where it works.
+# Cases of a check: try, judge and refuse count them, finish ends the check. Who sources this says where it works.
 : "${work:?}"
 
 cases=0
@@ -44,6 +44,17 @@ refuse() {
   else
     echo "FAILED: $what: status $status, expected is a failure with \"$message\", of: $*"
     sed 's/^/    /' "$work/output"
+    findings=$((findings + 1))
+  fi
+}
+
+# judge WHAT COMMAND...: like try, as a condition: what it prints is seen as it comes.
+judge() {
+  local what=$1
+  shift
+  cases=$((cases + 1))
+  if ! "$@"; then
+    echo "FAILED: $what"
     findings=$((findings + 1))
   fi
 }

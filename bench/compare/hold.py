@@ -40,8 +40,8 @@ def _copy(distribution, folders):
         shutil.rmtree(unfinished, ignore_errors=True)
         for folder in folders:
             shutil.copytree(package.locate_file(folder), unfinished / folder)
-        for library in unfinished.glob("**/*.so*"):
-            _hold_library(library, library)
+        if not sum(_hold_library(library, library) for library in unfinished.glob("**/*.so*")):
+            sys.exit(f"compare: nothing in {distribution} reads XCR0: it cannot be kept to AVX2 like this")
         unfinished.rename(copy)
     return copy
 
@@ -53,9 +53,13 @@ def _hold_xnnpack(driver):
     if path:
         _COPIES.mkdir(exist_ok=True)
         copy = _COPIES / pathlib.Path(path).name
-        _hold_library(pathlib.Path(path), copy)
+        if not _hold_library(pathlib.Path(path), copy):
+            sys.exit(f"compare: {path} does not read XCR0: XNNPACK cannot be kept to AVX2 like this")
         ctypes.CDLL(str(copy), ctypes.RTLD_GLOBAL)
 
 
 def _hold_library(library, copy):
-    copy.write_bytes(library.read_bytes().replace(_XGETBV, _MOV_AL_7))
+    """Returns in how many places."""
+    code = library.read_bytes()
+    copy.write_bytes(code.replace(_XGETBV, _MOV_AL_7))
+    return code.count(_XGETBV)

@@ -10,18 +10,8 @@ allowed=tests/checks/android.symbols
 api=24 most_shared=150000 most_static=80000
 rm -rf "$build"
 mkdir -p "$build"
-cases=0 findings=0
-
-# judge WHAT COMMAND...: a case, and a finding if the command fails.
-judge() {
-  local what=$1
-  shift
-  cases=$((cases + 1))
-  if ! "$@"; then
-    echo "FINDING: $what"
-    findings=$((findings + 1))
-  fi
-}
+work=$build
+source tests/cases.sh
 
 # Glibc's headers say where its functions are; Clang knows by the target that this is not glibc.
 flags=(--target="aarch64-linux-android$api" -isystem /usr/aarch64-linux-gnu/include -fPIC -fvisibility=hidden)
@@ -107,5 +97,4 @@ bad=$(compile "$build/bad.c" -fvisibility=default)
 denied=$(only_allowed "$build/libbad.so" | grep -c 'not in' || true)
 judge "the list lets errno, stdio or assert through" test "$denied" = 3
 
-echo "check: $cases cases, $findings findings"
-((findings == 0))
+finish

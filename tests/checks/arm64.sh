@@ -9,18 +9,8 @@ set -euo pipefail
 build=build/check-arm64
 rm -rf "$build"
 mkdir -p "$build"
-cases=0 findings=0
-
-# judge WHAT COMMAND...: a case, and a finding if the command fails.
-judge() {
-  local what=$1
-  shift
-  cases=$((cases + 1))
-  if ! "$@"; then
-    echo "FINDING: $what"
-    findings=$((findings + 1))
-  fi
-}
+work=$build
+source tests/cases.sh
 
 # core PRESET FOLDER TARGET...: the core alone, both kinds.
 core() {
@@ -68,5 +58,4 @@ cc -std=c11 -O2 -D_POSIX_C_SOURCE=200809L -shared -fPIC -o "$build/count.so" ben
 judge "too many instructions" \
   python3 -B bench/count/count.py "$build/gcc/bench/mbconv_count_blocks" "$build/count.so" --most 0.92
 
-echo "check: $cases cases, $findings findings"
-((findings == 0))
+finish

@@ -40,24 +40,6 @@ static mbconv_block_desc description(struct fuzz_input *in, const mbconv_conv *c
   return desc;
 }
 
-/* Whatever depends on the shape alone. */
-static struct mbconv_shape shape_of(const mbconv_block_desc *desc) {
-  struct mbconv_shape shape = {
-      .height = desc->height,
-      .width = desc->width,
-      .in_channels = desc->in_channels,
-      .expanded_channels = desc->expanded_channels,
-      .out_channels = desc->out_channels,
-      .kernel = desc->kernel,
-      .stride = desc->stride,
-      .expand = desc->expand != NULL,
-      .project = true,
-      .squeeze_excite = desc->squeeze_excite != NULL,
-  };
-  fuzz_require(mbconv_shape_check(&shape, &desc->pad, NULL) == MBCONV_OK, "a shape that was accepted is refused");
-  return shape;
-}
-
 /* What block/plan.h says of every plan, and that the products which scratch is made of do not overflow. */
 static void check_plan(const struct mbconv_plan *plan, const struct mbconv_shape *shape, size_t tile) {
   fuzz_require(plan->strip_rows >= 1 && plan->strip_rows <= shape->out_height, "strips of no or too many rows");
@@ -112,7 +94,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
     struct mbconv_stages *stages = &block.stages;
     struct mbconv_cursor cursor = {0};
     stages->kernels = kernels;
-    stages->shape = shape_of(&desc);
+    stages->shape = mbconv_block_shape(&desc);
     stages->epilogue = mbconv_epilogue_of(desc.activation, kernels, MBCONV_SILU_INLINE);
     stages->shape.mapped = stages->epilogue.map != NULL;
     stages->layout = desc.layout;
