@@ -10,7 +10,7 @@ enum { MAX_KERNEL = 7 };
 
 /* Floats that are run before the activation is mapped over them: they must still be in L1. Depthwise tiles are a
  * divisor of DEPTHWISE_STEP pixels wide. */
-enum { MAP_FLOATS = 4096, DEPTHWISE_STEP = 14, BORDER = 7 };
+enum { MAP_FLOATS = 4096, DEPTHWISE_STEP = 14 };
 
 static size_t ring_floats(const struct mbconv_plan *plan) {
   return plan->ring_rows * plan->ring_width * plan->group_channels;
@@ -144,8 +144,7 @@ static void expand(const struct strip *strip, const struct group *group) {
 }
 
 /* Without an expand, dense input of exactly a group's channels needs no copy but for the windows that reach over its
- * left and right edge: the depthwise reads the image itself. A border is as wide as a depthwise tile, so that the rest
- * is too. */
+ * left and right edge: the depthwise reads the image itself. */
 struct borders {
   bool direct;
   size_t left, right; /* outputs [0, left) and [right, out_width) are computed from the ring */
@@ -154,14 +153,12 @@ struct borders {
 static struct borders borders_of(const struct strip *strip) {
   const struct mbconv_shape *shape = &strip->stages->shape;
   const size_t reach = shape->pad_left + shape->width; /* of whole windows, counted from the first column of padding */
-  struct borders borders = {.direct = false, .left = 0, .right = shape->out_width};
+  struct borders borders = {.direct = false};
   if (shape->expand || strip->stages->layout == MBCONV_NCHW || strip->plan->group_channels != shape->in_channels ||
       reach < shape->kernel)
     return borders;
-  const size_t over_left = (shape->pad_left + shape->stride - 1) / shape->stride;
-  const size_t whole = mbconv_min((reach - shape->kernel) / shape->stride + 1, shape->out_width);
-  borders.left = mbconv_round_up(over_left, BORDER);
-  borders.right = shape->out_width - mbconv_min(mbconv_round_up(shape->out_width - whole, BORDER), shape->out_width);
+  borders.left = (shape->pad_left + shape->stride - 1) / shape->stride;
+  borders.right = mbconv_min((reach - shape->kernel) / shape->stride + 1, shape->out_width);
   borders.direct = borders.left < borders.right;
   return borders;
 }
@@ -202,20 +199,24 @@ static void copy(const struct strip *strip, const struct group *group) {
   }
 }
 
-/* Outputs [first, last) of row o, to y. `direct`: from the image, not from the ring. */
-static void depthwise_row(const struct strip *strip, const struct group *group,
-                          const struct mbconv_depthwise_group *arguments, size_t o, size_t first, size_t last,
-                          bool direct, float *y) {
-  const struct mbconv_stages *stages = strip->stages;
-  const struct mbconv_shape *shape = &stages->shape;
-  const size_t k = shape->kernel, channels = strip->plan->group_channels;
-  mbconv_activation_fn *map = maps_rows(strip->plan) ? stages->epilogue.map : NULL;
-  mbconv_depthwise_fn *run = stages->kernels->depthwise[(k - 3) / 2][shape->stride - 1];
+/* What the rows of a group's depthwise have in common. */
+struct depthwise {
+  struct mbconv_depthwise_group group;
+  mbconv_depthwise_fn *run;
+  mbconv_activation_fn *map; /* over each row, or NULL */
+  struct borders borders;
+};
+
+/* Outputs [first, last) of row o, to y, the row's first; read from the image if `direct`, else from the ring. */
+static void depthwise_outputs(const struct strip *strip, const struct group *group, const struct depthwise *depthwise,
+                              size_t o, size_t first, size_t last, bool direct, float *y) {
+  if (first >= last) return;
+  const struct mbconv_shape *shape = &strip->stages->shape;
+  const size_t channels = strip->plan->group_channels, column = first * shape->stride; /* counted from the padding */
   const float *rows[MAX_KERNEL];
-  for (size_t i = 0; i < k; i++) {
+  for (size_t i = 0; i < shape->kernel; i++) {
     const size_t below = o * shape->stride + i; /* the row, counted from the first row of padding */
     const bool inside = below >= shape->pad_top && below - shape->pad_top < shape->height;
-    const size_t column = first * shape->stride; /* counted from the padding */
     if (!inside)
       rows[i] = strip->scratch->zero_row + column * channels;
     else if (direct)
@@ -224,13 +225,39 @@ static void depthwise_row(const struct strip *strip, const struct group *group,
       rows[i] =
           group->ring + ring_offset(strip, below - shape->pad_top) + column * channels - shape->pad_left * channels;
   }
-  const size_t chunk = map ? map_chunk(arguments->y_stride, DEPTHWISE_STEP) : last - first;
-  for (; first < last; first += chunk) {
-    const size_t pixels = mbconv_min(chunk, last - first);
-    run(arguments, pixels, rows, y);
-    if (map) map(pixels * arguments->y_stride, y, y);
-    for (size_t i = 0; i < k; i++) rows[i] += pixels * shape->stride * channels;
-    y += pixels * arguments->y_stride;
+  depthwise->run(&depthwise->group, last - first, rows, y + first * depthwise->group.y_stride);
+}
+
+/* Whether all windows of output row o lie in the image's memory, those over its left and right edge too: what they find
+ * there is the end of one row and the beginning of the next. */
+static bool in_memory(const struct mbconv_shape *shape, size_t o) {
+  const size_t above = o * shape->stride, below = above + shape->kernel - 1; /* counted from the padding, as `last` */
+  const size_t last = (shape->out_width - 1) * shape->stride + shape->kernel;
+  const size_t top = above > shape->pad_top ? above - shape->pad_top : 0;
+  const size_t bottom = mbconv_min(below - mbconv_min(below, shape->pad_top), shape->height - 1);
+  return top * shape->width >= shape->pad_left &&
+         bottom * shape->width + last <= shape->height * shape->width + shape->pad_left;
+}
+
+/* One row of outputs. Where the image is read, outputs at its left and right edge are computed with the others if they
+ * can be, and then once more, with zeros: that keeps the rest in whole tiles. */
+static void depthwise_row(const struct strip *strip, const struct group *group, const struct depthwise *depthwise,
+                          size_t o, float *y) {
+  const size_t width = strip->stages->shape.out_width, stride = depthwise->group.y_stride;
+  const size_t chunk = depthwise->map ? map_chunk(stride, DEPTHWISE_STEP) : width;
+  const struct borders *borders = &depthwise->borders;
+  const bool over = borders->direct && in_memory(&strip->stages->shape, o);
+  const size_t left = over ? 0 : borders->left, right = over ? width : borders->right;
+  for (size_t first = 0; first < width; first += chunk) {
+    const size_t last = mbconv_min(first + chunk, width);
+    if (borders->direct) {
+      depthwise_outputs(strip, group, depthwise, o, mbconv_max(first, left), mbconv_min(last, right), true, y);
+      depthwise_outputs(strip, group, depthwise, o, first, mbconv_min(last, borders->left), false, y);
+      depthwise_outputs(strip, group, depthwise, o, mbconv_max(first, borders->right), last, false, y);
+    } else {
+      depthwise_outputs(strip, group, depthwise, o, first, last, false, y);
+    }
+    if (depthwise->map) depthwise->map((last - first) * stride, y + first * stride, y + first * stride);
   }
 }
 
@@ -238,25 +265,23 @@ static void depthwise_row(const struct strip *strip, const struct group *group,
 static void depthwise(const struct strip *strip, const struct group *group, float *y, size_t y_stride) {
   const struct mbconv_stages *stages = strip->stages;
   const struct mbconv_shape *shape = &stages->shape;
-  const size_t k = shape->kernel, lanes = stages->kernels->lanes, width = shape->out_width;
-  const struct borders borders = borders_of(strip);
-  const struct mbconv_depthwise_group arguments = {
-      .channels = shape->project ? mbconv_round_up(group->channels, lanes) : group->channels,
-      .x_stride = strip->plan->group_channels,
-      .y_stride = y_stride,
-      .weights = stages->depthwise + group->first * (k * k + 1),
-      .lo = stages->epilogue.lo,
-      .hi = stages->epilogue.hi,
+  const size_t k = shape->kernel, lanes = stages->kernels->lanes;
+  const struct depthwise depthwise = {
+      .group =
+          {
+              .channels = shape->project ? mbconv_round_up(group->channels, lanes) : group->channels,
+              .x_stride = strip->plan->group_channels,
+              .y_stride = y_stride,
+              .weights = stages->depthwise + group->first * (k * k + 1),
+              .lo = stages->epilogue.lo,
+              .hi = stages->epilogue.hi,
+          },
+      .run = stages->kernels->depthwise[(k - 3) / 2][shape->stride - 1],
+      .map = maps_rows(strip->plan) ? stages->epilogue.map : NULL,
+      .borders = borders_of(strip),
   };
-  for (size_t o = strip->first; o < strip->first + strip->rows; o++, y += width * y_stride) {
-    if (!borders.direct) {
-      depthwise_row(strip, group, &arguments, o, 0, width, false, y);
-      continue;
-    }
-    depthwise_row(strip, group, &arguments, o, 0, borders.left, false, y);
-    depthwise_row(strip, group, &arguments, o, borders.left, borders.right, true, y + borders.left * y_stride);
-    depthwise_row(strip, group, &arguments, o, borders.right, width, false, y + borders.right * y_stride);
-  }
+  for (size_t o = strip->first; o < strip->first + strip->rows; o++, y += shape->out_width * y_stride)
+    depthwise_row(strip, group, &depthwise, o, y);
 }
 
 /* The depthwise output of all groups to the output strip. */
