@@ -64,9 +64,31 @@ ALWAYS_INLINE void row4(const size_t vectors, float32x4_t pixel, const float32x4
   if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[7], pixel, 3);
 }
 
+/* 4 k of two rows. */
+ALWAYS_INLINE void pair4(float32x4_t a, float32x4_t b, const float32x4_t *w, float32x4_t *a0, float32x4_t *a1,
+                         float32x4_t *b0, float32x4_t *b1) {
+  __asm__ volatile(
+      "fmla %[a0].4s, %[w0].4s, %[a].s[0]\n\tfmla %[b0].4s, %[w0].4s, %[b].s[0]\n\t"
+      "fmla %[a1].4s, %[w1].4s, %[a].s[0]\n\tfmla %[b1].4s, %[w1].4s, %[b].s[0]\n\t"
+      "fmla %[a0].4s, %[w2].4s, %[a].s[1]\n\tfmla %[b0].4s, %[w2].4s, %[b].s[1]\n\t"
+      "fmla %[a1].4s, %[w3].4s, %[a].s[1]\n\tfmla %[b1].4s, %[w3].4s, %[b].s[1]\n\t"
+      "fmla %[a0].4s, %[w4].4s, %[a].s[2]\n\tfmla %[b0].4s, %[w4].4s, %[b].s[2]\n\t"
+      "fmla %[a1].4s, %[w5].4s, %[a].s[2]\n\tfmla %[b1].4s, %[w5].4s, %[b].s[2]\n\t"
+      "fmla %[a0].4s, %[w6].4s, %[a].s[3]\n\tfmla %[b0].4s, %[w6].4s, %[b].s[3]\n\t"
+      "fmla %[a1].4s, %[w7].4s, %[a].s[3]\n\tfmla %[b1].4s, %[w7].4s, %[b].s[3]"
+      : [a0] "+w"(*a0), [a1] "+w"(*a1), [b0] "+w"(*b0), [b1] "+w"(*b1)
+      : [a] "w"(a), [b] "w"(b), [w0] "w"(w[0]), [w1] "w"(w[1]), [w2] "w"(w[2]), [w3] "w"(w[3]), [w4] "w"(w[4]),
+        [w5] "w"(w[5]), [w6] "w"(w[6]), [w7] "w"(w[7])
+      : "memory");
+}
+
 /* 4 k of two rows, or of the last one of an odd number. */
 ALWAYS_INLINE void rows4(const bool both, const size_t vectors, float32x4_t pixel_a, float32x4_t pixel_b,
                          const float32x4_t *w, float32x4_t *a0, float32x4_t *a1, float32x4_t *b0, float32x4_t *b1) {
+  if (both && vectors > 1) {
+    pair4(pixel_a, pixel_b, w, a0, a1, b0, b1);
+    return;
+  }
   row4(vectors, pixel_a, w, a0, a1);
   if (both) row4(vectors, pixel_b, w, b0, b1);
   keep_order(a0);
@@ -179,7 +201,8 @@ ALWAYS_INLINE void store_all(const size_t rows, const size_t vectors, float *con
 ALWAYS_INLINE void walk(const size_t rows, const size_t vectors, const struct mbconv_pointwise_panel *panel,
                         size_t tiles, const float *x, float *const *y, size_t offset, const float *residual) {
   const size_t stride = panel->x_stride, k = panel->k, first = distance(offset), second = distance(offset + LANES);
-  const size_t once = rows >= 8 && vectors > 1 ? 8 : 4; /* k each time; small tiles are rare, let them be short */
+  /* k each time around; small tiles are rare, let them be short. */
+  const size_t once = rows == 10 ? 16 : 4;
   const bool clamped = panel->lo > -INFINITY || panel->hi < INFINITY;
   struct input in = {.x = x, .weights = panel->weights};
   UNROLL
@@ -190,11 +213,12 @@ ALWAYS_INLINE void walk(const size_t rows, const size_t vectors, const struct mb
     struct sums s = {bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1,
                      bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1};
     for (size_t left = k / once; left > 0; left--) {
-      steps4(rows, vectors, &in, &s);
-      if (once == 8) steps4(rows, vectors, &in, &s);
+      UNROLL
+      for (size_t i = 0; i < once; i += 4) steps4(rows, vectors, &in, &s);
     }
     if (k % once) {
-      if (once == 8 && (k & 4)) steps4(rows, vectors, &in, &s);
+      NO_UNROLL
+      for (size_t left = once > 4 ? k % once / 4 : 0; left > 0; left--) steps4(rows, vectors, &in, &s);
       NO_UNROLL
       for (size_t left = k & 3; left > 0; left--) steps1(rows, vectors, &in, &s);
     }
