@@ -56,20 +56,25 @@ ALWAYS_INLINE float32x4_t sigmoid(float32x4_t x) {
   return vdivq_f32(vdupq_n_f32(1.0f), one_plus_exp_minus(floor88(x)));
 }
 
-/* Like map(), but four vectors at a time, two by two. */
-ALWAYS_INLINE void map4(float32x4_t (*act)(float32x4_t), size_t n, const float *x, float *y) {
-  for (; n >= 4 * LANES; n -= 4 * LANES) {
-    float32x4_t a, b, c, d;
-    load_next2(&x, &a, &b);
-    a = act(a), b = act(b);
-    load_next2(&x, &c, &d);
-    keep_order(&a), keep_order(&b);
-    c = act(c), d = act(d);
-    vst1q_f32(y, a), vst1q_f32(y + LANES, b);
-    vst1q_f32(y + 2 * LANES, c), vst1q_f32(y + 3 * LANES, d);
-    y += 4 * LANES;
+/* Like map(), but `pairs` of vectors each time around. */
+ALWAYS_INLINE void map_pairs(const size_t pairs, float32x4_t (*act)(float32x4_t), size_t n, const float *x, float *y) {
+  const size_t once = pairs * 2 * LANES;
+  NO_UNROLL
+  for (size_t left = n / once; left > 0; left--) {
+    UNROLL
+    for (size_t i = 0; i < pairs; i++) {
+      float32x4_t a, b;
+      load_next2(&x, &a, &b);
+      a = act(a), b = act(b);
+      keep_order(&a), keep_order(&b);
+      store_next2(&y, a, b);
+    }
   }
-  map(act, n, x, y);
+  map(act, n % once, x, y);
+}
+
+ALWAYS_INLINE void map4(float32x4_t (*act)(float32x4_t), size_t n, const float *x, float *y) {
+  map_pairs(2, act, n, x, y);
 }
 
 void mbconv_none_neon(size_t n, const float *x, float *y) { map4(none, n, x, y); }
@@ -82,6 +87,6 @@ void mbconv_hard_sigmoid_neon(size_t n, const float *x, float *y) { map4(hard_si
 
 void mbconv_hard_swish_neon(size_t n, const float *x, float *y) { map4(hard_swish, n, x, y); }
 
-void mbconv_silu_neon(size_t n, const float *x, float *y) { map4(silu, n, x, y); }
+void mbconv_silu_neon(size_t n, const float *x, float *y) { map_pairs(4, silu, n, x, y); }
 
 void mbconv_sigmoid_neon(size_t n, const float *x, float *y) { map4(sigmoid, n, x, y); }
