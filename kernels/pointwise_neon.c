@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pointwise on NEON: tiles of 10 pixels x 8 channels and of 6 pixels x 4 channels.
+ * Pointwise on NEON: tiles of 11 pixels x 8 channels and of 6 pixels x 4 channels.
  *
  * k goes in steps of 4: a pixel's 4 floats are one load, and an FMA takes one of them as its scalar operand. The step's
- * weights stay in registers while the pixels pass, two at a time. 10x8 does 18 loads for 80 FMAs; 6x4 serves only a
+ * weights stay in registers while the pixels pass, two at a time. 11x8 does 19 loads for 88 FMAs; 6x4 serves only a
  * last panel of up to 4 channels. One body does both: `vectors` is 2 or 1.
  *
- *     registers     10x8      6x4
- *     sums          20        6
+ *     registers     11x8      6x4
+ *     sums          22        6
  *     weights       8         4      (of 4 k)
  *     pixels        2         2
  *
- * Two steps of 10x8 are 160 FMAs, 36 loads and 2 instructions of the loop: 1.24 for each FMA, loads counted once per
- * register (gcc 12 adds two copies). A tile adds about 105, of which 20 are sums set to the bias, 40 the clamp and 30
- * stores and their addresses. Rows are reached from one pointer and distances in registers, and the clamp is left out
- * where there is none: that took a tenth off. 11x8 would do 19 loads for 88 FMAs, but takes all 32 registers, and both
- * compilers spill; 6x16 and 7x12 load as much as 10x8.
+ * Four steps of 11x8 are 352 FMAs, 76 loads and 2 instructions of the loop: 1.22 for each FMA, loads counted once per
+ * register. A tile adds about 115, of which 22 are sums set to the bias, 44 the clamp and 33 stores and their
+ * addresses. Rows are reached from one pointer and distances in registers, and the clamp is left out where there is
+ * none: that took a tenth off. The FMAs of a pair of rows are assembly: as intrinsics they are moved about, gcc 12 adds
+ * copies to 10x8, and both compilers spill in 11x8, which takes all 32 registers. 6x16 and 7x12 load more.
  *
- * llvm-mca's cycles for each FMA: 1.34 on Cortex-A55, 0.51 on Neoverse N1, 0.34 on Apple M1 (at best 1, 0.5 and 0.33).
- * On A55 two pixels are 4 chains side by side, which hide an FMA's latency of 4; to load the next two ahead took more
- * registers than clang has left, or assembly for whole pairs (1.26).
+ * llvm-mca's cycles for each FMA: 1.44 on Cortex-A55, 0.50 on Neoverse N1, 0.34 on Apple M1 (at best 1, 0.5 and 0.33).
+ * On A55 two pixels are 4 chains side by side, which hide an FMA's latency of 4; the eleventh row is alone, and 10x8
+ * is at 1.38 there (1.26 if it loads the next two pixels ahead, in the registers that it has left).
  *
  * The sums are named: gcc 12 keeps an array of them in memory, even when every loop over it is unrolled. `rows` and
  * `vectors` are constants at every call, so the comparisons with them vanish.
@@ -82,6 +82,7 @@ ALWAYS_INLINE void pair4(float32x4_t a, float32x4_t b, const float32x4_t *w, flo
       : "memory");
 }
 
+/* 4 k of one row. */
 ALWAYS_INLINE void single4(float32x4_t a, const float32x4_t *w, float32x4_t *a0, float32x4_t *a1) {
   __asm__ volatile(
       "fmla %[a0].4s, %[w0].4s, %[a].s[0]\n\tfmla %[a1].4s, %[w1].4s, %[a].s[0]\n\t"
