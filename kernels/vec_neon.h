@@ -105,6 +105,7 @@ ALWAYS_INLINE float32x4_t clamp(float32x4_t v, float32x4_t lo, float32x4_t hi) {
 /* y[i] = act(x[i]), i < n, for a function of one vector. */
 ALWAYS_INLINE void map(float32x4_t (*act)(float32x4_t), size_t n, const float *x, float *y) {
   size_t i = 0;
+  NO_UNROLL
   for (; i + LANES <= n; i += LANES) vst1q_f32(y + i, act(vld1q_f32(x + i)));
   if (i < n) store_partial(y + i, act(load_partial(x + i, n - i)), n - i);
 }
