@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pointwise on NEON: tiles of 10 pixels x 8 channels and of 6 pixels x 4 channels.
+ * Pointwise on NEON: tiles of 11 pixels x 8 channels and of 6 pixels x 4 channels.
  *
  * k goes in steps of 4: a pixel's 4 floats are one load, and an FMA takes one of them as its scalar operand. The step's
- * weights stay in registers while the pixels pass, two at a time. 10x8 does 18 loads for 80 FMAs; 6x4 serves only a
+ * weights stay in registers while the pixels pass, two at a time. 11x8 does 19 loads for 88 FMAs; 6x4 serves only a
  * last panel of up to 4 channels. One body does both: `vectors` is 2 or 1.
  *
- *     registers     10x8      6x4
- *     sums          20        6
+ *     registers     11x8      6x4
+ *     sums          22        6
  *     weights       8         4      (of 4 k)
  *     pixels        2         2
  *
- * Two steps of 10x8 are 160 FMAs, 36 loads and 2 instructions of the loop: 1.24 for each FMA, loads counted once per
- * register (gcc 12 adds two copies). A tile adds about 105, of which 20 are sums set to the bias, 40 the clamp and 30
- * stores and their addresses. Rows are reached from one pointer and distances in registers, and the clamp is left out
- * where there is none: that took a tenth off. 11x8 would do 19 loads for 88 FMAs, but takes all 32 registers, and both
- * compilers spill; 6x16 and 7x12 load as much as 10x8.
+ * Four steps of 11x8 are 352 FMAs, 76 loads and 2 instructions of the loop: 1.22 for each FMA, loads counted once per
+ * register. A tile adds about 115, of which 22 are sums set to the bias, 44 the clamp and 33 stores and their
+ * addresses. Rows are reached from one pointer and distances in registers, and the clamp is left out where there is
+ * none: that took a tenth off. The FMAs of a pair of rows are assembly: as intrinsics they are moved about, gcc 12 adds
+ * copies to 10x8, and both compilers spill in 11x8, which takes all 32 registers. 6x16 and 7x12 load more.
  *
- * llvm-mca's cycles for each FMA: 1.34 on Cortex-A55, 0.51 on Neoverse N1, 0.34 on Apple M1 (at best 1, 0.5 and 0.33).
- * On A55 two pixels are 4 chains side by side, which hide an FMA's latency of 4; to load the next two ahead took more
- * registers than clang has left, or assembly for whole pairs (1.26).
+ * llvm-mca's cycles for each FMA: 1.44 on Cortex-A55, 0.50 on Neoverse N1, 0.34 on Apple M1 (at best 1, 0.5 and 0.33).
+ * On A55 two pixels are 4 chains side by side, which hide an FMA's latency of 4; the eleventh row is alone, and 10x8
+ * is at 1.38 there (1.26 if it loads the next two pixels ahead, in the registers that it has left).
  *
  * The sums are named: gcc 12 keeps an array of them in memory, even when every loop over it is unrolled. `rows` and
  * `vectors` are constants at every call, so the comparisons with them vanish.
@@ -34,14 +34,14 @@
 
 /* The sums of the rows, two vectors each. */
 struct sums {
-  float32x4_t a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1, g0, g1, h0, h1, i0, i1, j0, j1;
+  float32x4_t a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1, g0, g1, h0, h1, i0, i1, j0, j1, k0, k1;
 };
 
 /* Where a tile reads: row i at distances[i] from x, which is i strides less the 4 floats by which the load of row 0 has
  * moved x. */
 struct input {
   const float *x, *weights;
-  size_t distances[10];
+  size_t distances[11];
 };
 
 ALWAYS_INLINE void load_weights(const size_t vectors, const float **weights, float32x4_t *w0, float32x4_t *w1) {
@@ -64,9 +64,48 @@ ALWAYS_INLINE void row4(const size_t vectors, float32x4_t pixel, const float32x4
   if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[7], pixel, 3);
 }
 
+/* 4 k of two rows. */
+ALWAYS_INLINE void pair4(float32x4_t a, float32x4_t b, const float32x4_t *w, float32x4_t *a0, float32x4_t *a1,
+                         float32x4_t *b0, float32x4_t *b1) {
+  __asm__ volatile(
+      "fmla %[a0].4s, %[w0].4s, %[a].s[0]\n\tfmla %[b0].4s, %[w0].4s, %[b].s[0]\n\t"
+      "fmla %[a1].4s, %[w1].4s, %[a].s[0]\n\tfmla %[b1].4s, %[w1].4s, %[b].s[0]\n\t"
+      "fmla %[a0].4s, %[w2].4s, %[a].s[1]\n\tfmla %[b0].4s, %[w2].4s, %[b].s[1]\n\t"
+      "fmla %[a1].4s, %[w3].4s, %[a].s[1]\n\tfmla %[b1].4s, %[w3].4s, %[b].s[1]\n\t"
+      "fmla %[a0].4s, %[w4].4s, %[a].s[2]\n\tfmla %[b0].4s, %[w4].4s, %[b].s[2]\n\t"
+      "fmla %[a1].4s, %[w5].4s, %[a].s[2]\n\tfmla %[b1].4s, %[w5].4s, %[b].s[2]\n\t"
+      "fmla %[a0].4s, %[w6].4s, %[a].s[3]\n\tfmla %[b0].4s, %[w6].4s, %[b].s[3]\n\t"
+      "fmla %[a1].4s, %[w7].4s, %[a].s[3]\n\tfmla %[b1].4s, %[w7].4s, %[b].s[3]"
+      : [a0] "+w"(*a0), [a1] "+w"(*a1), [b0] "+w"(*b0), [b1] "+w"(*b1)
+      : [a] "w"(a), [b] "w"(b), [w0] "w"(w[0]), [w1] "w"(w[1]), [w2] "w"(w[2]), [w3] "w"(w[3]), [w4] "w"(w[4]),
+        [w5] "w"(w[5]), [w6] "w"(w[6]), [w7] "w"(w[7])
+      : "memory");
+}
+
+/* 4 k of one row. */
+ALWAYS_INLINE void single4(float32x4_t a, const float32x4_t *w, float32x4_t *a0, float32x4_t *a1) {
+  __asm__ volatile(
+      "fmla %[a0].4s, %[w0].4s, %[a].s[0]\n\tfmla %[a1].4s, %[w1].4s, %[a].s[0]\n\t"
+      "fmla %[a0].4s, %[w2].4s, %[a].s[1]\n\tfmla %[a1].4s, %[w3].4s, %[a].s[1]\n\t"
+      "fmla %[a0].4s, %[w4].4s, %[a].s[2]\n\tfmla %[a1].4s, %[w5].4s, %[a].s[2]\n\t"
+      "fmla %[a0].4s, %[w6].4s, %[a].s[3]\n\tfmla %[a1].4s, %[w7].4s, %[a].s[3]"
+      : [a0] "+w"(*a0), [a1] "+w"(*a1)
+      : [a] "w"(a), [w0] "w"(w[0]), [w1] "w"(w[1]), [w2] "w"(w[2]), [w3] "w"(w[3]), [w4] "w"(w[4]), [w5] "w"(w[5]),
+        [w6] "w"(w[6]), [w7] "w"(w[7])
+      : "memory");
+}
+
 /* 4 k of two rows, or of the last one of an odd number. */
 ALWAYS_INLINE void rows4(const bool both, const size_t vectors, float32x4_t pixel_a, float32x4_t pixel_b,
                          const float32x4_t *w, float32x4_t *a0, float32x4_t *a1, float32x4_t *b0, float32x4_t *b1) {
+  if (both && vectors > 1) {
+    pair4(pixel_a, pixel_b, w, a0, a1, b0, b1);
+    return;
+  }
+  if (vectors > 1) {
+    single4(pixel_a, w, a0, a1);
+    return;
+  }
   row4(vectors, pixel_a, w, a0, a1);
   if (both) row4(vectors, pixel_b, w, b0, b1);
   keep_order(a0);
@@ -96,6 +135,8 @@ ALWAYS_INLINE void steps4(const size_t rows, const size_t vectors, struct input 
   if (rows > 8) a = vld1q_f32(from(x, d[8]));
   if (rows > 9) b = vld1q_f32(from(x, d[9]));
   if (rows > 8) rows4(rows > 9, vectors, a, b, w, &s->i0, &s->i1, &s->j0, &s->j1);
+  if (rows > 10) a = vld1q_f32(from(x, d[10]));
+  if (rows > 10) rows4(false, vectors, a, a, w, &s->k0, &s->k1, &s->k0, &s->k1);
 }
 
 ALWAYS_INLINE void step1(const size_t vectors, const float *x, float32x4_t w0, float32x4_t w1, float32x4_t *sum0,
@@ -121,6 +162,7 @@ ALWAYS_INLINE void steps1(const size_t rows, const size_t vectors, struct input 
   if (rows > 7) step1(vectors, from(x, d[7]), w0, w1, &s->h0, &s->h1);
   if (rows > 8) step1(vectors, from(x, d[8]), w0, w1, &s->i0, &s->i1);
   if (rows > 9) step1(vectors, from(x, d[9]), w0, w1, &s->j0, &s->j1);
+  if (rows > 10) step1(vectors, from(x, d[10]), w0, w1, &s->k0, &s->k1);
   in->x = opaque_pointer(in->x + 1);
 }
 
@@ -140,6 +182,7 @@ ALWAYS_INLINE void add_all(const size_t rows, const size_t vectors, const float 
   if (rows > 7) add(vectors, r += stride, &s->h0, &s->h1);
   if (rows > 8) add(vectors, r += stride, &s->i0, &s->i1);
   if (rows > 9) add(vectors, r += stride, &s->j0, &s->j1);
+  if (rows > 10) add(vectors, r += stride, &s->k0, &s->k1);
 }
 
 ALWAYS_INLINE void clamp2(float32x4_t lo, float32x4_t hi, float32x4_t *sum0, float32x4_t *sum1) {
@@ -152,7 +195,7 @@ ALWAYS_INLINE void clamp_all(float32x4_t lo, float32x4_t hi, struct sums *s) {
   clamp2(lo, hi, &s->a0, &s->a1), clamp2(lo, hi, &s->b0, &s->b1), clamp2(lo, hi, &s->c0, &s->c1);
   clamp2(lo, hi, &s->d0, &s->d1), clamp2(lo, hi, &s->e0, &s->e1), clamp2(lo, hi, &s->f0, &s->f1);
   clamp2(lo, hi, &s->g0, &s->g1), clamp2(lo, hi, &s->h0, &s->h1), clamp2(lo, hi, &s->i0, &s->i1);
-  clamp2(lo, hi, &s->j0, &s->j1);
+  clamp2(lo, hi, &s->j0, &s->j1), clamp2(lo, hi, &s->k0, &s->k1);
 }
 
 ALWAYS_INLINE void store(const size_t vectors, float *y, size_t first, size_t second, float32x4_t sum0,
@@ -173,13 +216,15 @@ ALWAYS_INLINE void store_all(const size_t rows, const size_t vectors, float *con
   if (rows > 7) store(vectors, y[7], first, second, s->h0, s->h1);
   if (rows > 8) store(vectors, y[8], first, second, s->i0, s->i1);
   if (rows > 9) store(vectors, y[9], first, second, s->j0, s->j1);
+  if (rows > 10) store(vectors, y[10], first, second, s->k0, s->k1);
 }
 
 /* Tiles of `rows` pixels, one after the other. */
 ALWAYS_INLINE void walk(const size_t rows, const size_t vectors, const struct mbconv_pointwise_panel *panel,
                         size_t tiles, const float *x, float *const *y, size_t offset, const float *residual) {
   const size_t stride = panel->x_stride, k = panel->k, first = distance(offset), second = distance(offset + LANES);
-  const size_t once = rows >= 8 && vectors > 1 ? 8 : 4; /* k each time; small tiles are rare, let them be short */
+  /* k each time around; small tiles are rare, let them be short. */
+  const size_t once = rows >= 10 ? 16 : 4;
   const bool clamped = panel->lo > -INFINITY || panel->hi < INFINITY;
   struct input in = {.x = x, .weights = panel->weights};
   UNROLL
@@ -187,14 +232,15 @@ ALWAYS_INLINE void walk(const size_t rows, const size_t vectors, const struct mb
   const size_t back = distance(k * vectors * LANES), next = distance(rows * stride - k);
   for (; tiles > 0; tiles--) {
     const float32x4_t bias0 = vld1q_f32(panel->bias), bias1 = vld1q_f32(panel->bias + (vectors - 1) * LANES);
-    struct sums s = {bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1,
-                     bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1};
+    struct sums s = {bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0,
+                     bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1};
     for (size_t left = k / once; left > 0; left--) {
-      steps4(rows, vectors, &in, &s);
-      if (once == 8) steps4(rows, vectors, &in, &s);
+      UNROLL
+      for (size_t i = 0; i < once; i += 4) steps4(rows, vectors, &in, &s);
     }
     if (k % once) {
-      if (once == 8 && (k & 4)) steps4(rows, vectors, &in, &s);
+      NO_UNROLL
+      for (size_t left = once > 4 ? k % once / 4 : 0; left > 0; left--) steps4(rows, vectors, &in, &s);
       NO_UNROLL
       for (size_t left = k & 3; left > 0; left--) steps1(rows, vectors, &in, &s);
     }
@@ -209,7 +255,7 @@ ALWAYS_INLINE void walk(const size_t rows, const size_t vectors, const struct mb
   }
 }
 
-void mbconv_pointwise_neon_10x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
+void mbconv_pointwise_neon_11x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
                                 float *const *y, size_t y_offset, const float *residual) {
   assert(panel->channels == 2 * LANES);
   switch (pixels) {
@@ -222,7 +268,8 @@ void mbconv_pointwise_neon_10x8(const struct mbconv_pointwise_panel *panel, size
     case 7: walk(7, 2, panel, tiles, x, y, y_offset, residual); break;
     case 8: walk(8, 2, panel, tiles, x, y, y_offset, residual); break;
     case 9: walk(9, 2, panel, tiles, x, y, y_offset, residual); break;
-    default: walk(10, 2, panel, tiles, x, y, y_offset, residual); break;
+    case 10: walk(10, 2, panel, tiles, x, y, y_offset, residual); break;
+    default: walk(11, 2, panel, tiles, x, y, y_offset, residual); break;
   }
 }
 

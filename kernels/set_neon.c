@@ -15,7 +15,7 @@
 const struct mbconv_kernels mbconv_kernels_neon = {
     .isa = MBCONV_ISA_NEON,
     .lanes = 4,
-    .pointwise = {{.pixels = 10, .step = 1, .channels = 8, .run = mbconv_pointwise_neon_10x8},
+    .pointwise = {{.pixels = 11, .step = 1, .channels = 8, .run = mbconv_pointwise_neon_11x8},
                   {.pixels = 6, .step = 1, .channels = 4, .run = mbconv_pointwise_neon_6x4}},
     .gemv = mbconv_gemv_neon,
     .depthwise = {{mbconv_depthwise_neon_3x3s1, mbconv_depthwise_neon_3x3s2},

@@ -7,7 +7,7 @@
 
 #include "kernels.h"
 
-mbconv_pointwise_fn mbconv_pointwise_neon_10x8, mbconv_pointwise_neon_6x4;
+mbconv_pointwise_fn mbconv_pointwise_neon_11x8, mbconv_pointwise_neon_6x4;
 mbconv_gemv_fn mbconv_gemv_neon;
 mbconv_depthwise_fn mbconv_depthwise_neon_3x3s1, mbconv_depthwise_neon_3x3s2, mbconv_depthwise_neon_5x5s1,
     mbconv_depthwise_neon_5x5s2, mbconv_depthwise_neon_7x7s1, mbconv_depthwise_neon_7x7s2;

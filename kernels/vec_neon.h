@@ -77,6 +77,11 @@ ALWAYS_INLINE void load_next2(const float **x, float32x4_t *v0, float32x4_t *v1)
   __asm__("ldp %q0, %q1, [%2], #32" : "=w"(*v0), "=w"(*v1), "+r"(*x) : "m"(*(const float(*)[2 * LANES]) * x));
 }
 
+/* Two vectors to *y, which moves on to what follows them. */
+ALWAYS_INLINE void store_next2(float **y, float32x4_t v0, float32x4_t v1) {
+  __asm__ volatile("stp %q2, %q3, [%0], #32" : "+r"(*y), "=m"(*(float(*)[2 * LANES]) * y) : "w"(v0), "w"(v1));
+}
+
 /* n < 4 floats; lanes beyond n are zero. */
 ALWAYS_INLINE float32x4_t load_partial(const float *x, size_t n) {
   float32x4_t v = vdupq_n_f32(0.0f);
@@ -100,6 +105,7 @@ ALWAYS_INLINE float32x4_t clamp(float32x4_t v, float32x4_t lo, float32x4_t hi) {
 /* y[i] = act(x[i]), i < n, for a function of one vector. */
 ALWAYS_INLINE void map(float32x4_t (*act)(float32x4_t), size_t n, const float *x, float *y) {
   size_t i = 0;
+  NO_UNROLL
   for (; i + LANES <= n; i += LANES) vst1q_f32(y + i, act(vld1q_f32(x + i)));
   if (i < n) store_partial(y + i, act(load_partial(x + i, n - i)), n - i);
 }
