@@ -112,8 +112,9 @@ static mbconv_status check_convs(const mbconv_block_desc *desc, bool weights_nee
   return status;
 }
 
-struct mbconv_shape mbconv_block_shape(const mbconv_block_desc *desc) {
-  struct mbconv_shape shape = {
+/* The shape of a description, without the output size. */
+static struct mbconv_shape described(const mbconv_block_desc *desc) {
+  return (struct mbconv_shape){
       .height = desc->height,
       .width = desc->width,
       .in_channels = desc->in_channels,
@@ -125,16 +126,20 @@ struct mbconv_shape mbconv_block_shape(const mbconv_block_desc *desc) {
       .project = true,
       .squeeze_excite = desc->squeeze_excite != NULL,
   };
-  mbconv_shape_check(&shape, &desc->pad, NULL);
+}
+
+struct mbconv_shape mbconv_block_shape(const mbconv_block_desc *desc) {
+  struct mbconv_shape shape = described(desc);
+  mbconv_shape_check(&shape, &desc->pad, NULL); /* cannot fail: the description has been checked */
   return shape;
 }
 
 mbconv_status mbconv_block_check(const mbconv_block_desc *desc, bool weights_needed, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
-  struct mbconv_shape shape = {
-      .height = desc->height, .width = desc->width, .kernel = desc->kernel, .stride = desc->stride};
   mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
-  if (status == MBCONV_OK) status = check_enums(desc, error);
+  if (status != MBCONV_OK) return status;
+  struct mbconv_shape shape = described(desc);
+  status = check_enums(desc, error);
   if (status == MBCONV_OK) status = check_channels(desc, error);
   if (status == MBCONV_OK) status = mbconv_shape_check(&shape, &desc->pad, error);
   if (status == MBCONV_OK) status = check_sizes(desc, &shape, error);

@@ -51,17 +51,12 @@ ALWAYS_INLINE void load_weights(const size_t vectors, const float **weights, flo
     *w0 = *w1 = load_next(weights);
 }
 
-/* 4 k of one row. */
-ALWAYS_INLINE void row4(const size_t vectors, float32x4_t pixel, const float32x4_t *w, float32x4_t *sum0,
-                        float32x4_t *sum1) {
-  *sum0 = vfmaq_laneq_f32(*sum0, w[0], pixel, 0);
-  if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[1], pixel, 0);
-  *sum0 = vfmaq_laneq_f32(*sum0, w[2], pixel, 1);
-  if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[3], pixel, 1);
-  *sum0 = vfmaq_laneq_f32(*sum0, w[4], pixel, 2);
-  if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[5], pixel, 2);
-  *sum0 = vfmaq_laneq_f32(*sum0, w[6], pixel, 3);
-  if (vectors > 1) *sum1 = vfmaq_laneq_f32(*sum1, w[7], pixel, 3);
+/* 4 k of one row, one vector. */
+ALWAYS_INLINE void narrow4(float32x4_t pixel, const float32x4_t *w, float32x4_t *sum) {
+  *sum = vfmaq_laneq_f32(*sum, w[0], pixel, 0);
+  *sum = vfmaq_laneq_f32(*sum, w[2], pixel, 1);
+  *sum = vfmaq_laneq_f32(*sum, w[4], pixel, 2);
+  *sum = vfmaq_laneq_f32(*sum, w[6], pixel, 3);
 }
 
 /* 4 k of two rows. */
@@ -98,20 +93,16 @@ ALWAYS_INLINE void single4(float32x4_t a, const float32x4_t *w, float32x4_t *a0,
 /* 4 k of two rows, or of the last one of an odd number. */
 ALWAYS_INLINE void rows4(const bool both, const size_t vectors, float32x4_t pixel_a, float32x4_t pixel_b,
                          const float32x4_t *w, float32x4_t *a0, float32x4_t *a1, float32x4_t *b0, float32x4_t *b1) {
-  if (both && vectors > 1) {
+  if (vectors > 1 && both) {
     pair4(pixel_a, pixel_b, w, a0, a1, b0, b1);
-    return;
-  }
-  if (vectors > 1) {
+  } else if (vectors > 1) {
     single4(pixel_a, w, a0, a1);
-    return;
+  } else {
+    narrow4(pixel_a, w, a0);
+    if (both) narrow4(pixel_b, w, b0);
+    keep_order(a0);
+    if (both) keep_order(b0);
   }
-  row4(vectors, pixel_a, w, a0, a1);
-  if (both) row4(vectors, pixel_b, w, b0, b1);
-  keep_order(a0);
-  if (vectors > 1) keep_order(a1);
-  if (both) keep_order(b0);
-  if (both && vectors > 1) keep_order(b1);
 }
 
 /* 4 k of all rows. */
