@@ -210,7 +210,7 @@ def check_build(build):
     yield from check_symbols(build / "libmbconv.a")
     for path in objects:
         yield from check_registers(path)
-    kernels = [path for path in objects if re.match(r"(pointwise|gemv|depthwise)_(avx2|avx512|neon)\.", path.name)]
+    kernels = [path for path in objects if re.match(r"(pointwise(_narrow)?|gemv|depthwise)_(avx2|avx512|neon)\.", path.name)]
     for path in kernels:
         print(path)
         yield from check_spills(path)
