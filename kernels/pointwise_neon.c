@@ -37,11 +37,12 @@
 #include "set_neon.h"
 #include "vec_neon.h"
 
+enum { MOST_ROWS = 11 };
+
 /* Where a tile reads: row i at distances[i] from x, which is i strides less the 4 floats by which the load of row 0 has
- * moved x. */
+ * moved x. The distances are no part of it: Clang 14 would store all of it, step after step. */
 struct input {
   const float *x, *weights;
-  size_t distances[11];
 };
 
 /* 4 k of two rows, whose sums are in these registers. */
@@ -100,8 +101,7 @@ SINGLE4(single4_k, "v30", "v31")
 #undef SINGLE4
 
 /* 4 k of all rows. */
-ALWAYS_INLINE void steps4(const size_t rows, struct input *in, struct sums *s) {
-  const size_t *d = in->distances;
+ALWAYS_INLINE void steps4(const size_t rows, const size_t *d, struct input *in, struct sums *s) {
   float32x4_t w[8], a, b;
   for (size_t i = 0; i < 8; i += 2) load_next2(&in->weights, &w[i], &w[i + 1]);
   a = load_next(&in->x);
@@ -135,8 +135,7 @@ ALWAYS_INLINE void step1(const float *x, float32x4_t w0, float32x4_t w1, float32
 }
 
 /* 1 k of all rows. */
-ALWAYS_INLINE void steps1(const size_t rows, struct input *in, struct sums *s) {
-  const size_t *d = in->distances;
+ALWAYS_INLINE void steps1(const size_t rows, const size_t *d, struct input *in, struct sums *s) {
   float32x4_t w0, w1;
   load_next2(&in->weights, &w0, &w1);
   const float *x = in->x + LANES;
@@ -161,9 +160,10 @@ ALWAYS_INLINE void walk(const size_t rows, const struct mbconv_pointwise_panel *
   /* k each time around; small tiles are rare, let them be short. */
   const size_t once = rows >= 10 ? 16 : 4;
   const bool clamped = panel->lo > -INFINITY || panel->hi < INFINITY, silu = panel->silu && rows >= 6;
-  struct input in = {.x = x, .weights = panel->weights};
+  struct input in = {x, panel->weights};
+  size_t distances[MOST_ROWS];
   UNROLL
-  for (size_t i = 1; i < rows; i++) in.distances[i] = distance(i * stride - LANES);
+  for (size_t i = 1; i < rows; i++) distances[i] = distance(i * stride - LANES);
   const size_t back = distance(k * WIDTH), next = distance(rows * stride - k);
   for (; tiles > 0; tiles--) {
     const float32x4_t bias0 = vld1q_f32(panel->bias), bias1 = vld1q_f32(panel->bias + LANES);
@@ -171,13 +171,13 @@ ALWAYS_INLINE void walk(const size_t rows, const struct mbconv_pointwise_panel *
                      bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1};
     for (size_t left = k / once; left > 0; left--) {
       UNROLL
-      for (size_t i = 0; i < once; i += 4) steps4(rows, &in, &s);
+      for (size_t i = 0; i < once; i += 4) steps4(rows, distances, &in, &s);
     }
     if (k % once) {
       NO_UNROLL
-      for (size_t left = once > 4 ? k % once / 4 : 0; left > 0; left--) steps4(rows, &in, &s);
+      for (size_t left = once > 4 ? k % once / 4 : 0; left > 0; left--) steps4(rows, distances, &in, &s);
       NO_UNROLL
-      for (size_t left = k & 3; left > 0; left--) steps1(rows, &in, &s);
+      for (size_t left = k & 3; left > 0; left--) steps1(rows, distances, &in, &s);
     }
     in.x = from(in.x, next), in.weights = from(in.weights, 0 - back);
     if (residual) {
