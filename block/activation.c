@@ -31,6 +31,8 @@ struct mbconv_epilogue mbconv_epilogue_of(mbconv_activation_kind kind, const str
   if (kind == MBCONV_RELU || kind == MBCONV_RELU6) {
     epilogue.lo = 0.0f;
     if (kind == MBCONV_RELU6) epilogue.hi = 6.0f;
+  } else if (kind == MBCONV_SILU && silu == MBCONV_SILU_INLINE && kernels->tiles_silu) {
+    epilogue.silu = true;
   } else if (kind != MBCONV_NONE) {
     epilogue.map = mbconv_activation_of(kind, kernels, silu);
   }

@@ -187,6 +187,7 @@ static void run_pixels(const struct run *run, const struct scratch *scratch, siz
         .r_stride = channels,
         .lo = convolution->epilogue.lo,
         .hi = convolution->epilogue.hi,
+        .silu = convolution->epilogue.silu,
     };
     if (convolution->in_place) {
       const size_t row = pixel / shape->out_width, column = pixel % shape->out_width;

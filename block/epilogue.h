@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * An activation as the kernels apply it: a clamp where that suffices, else a function over the stored floats.
+ * An activation as the kernels apply it: a clamp where that suffices, SiLU where a set's tiles can, else a function
+ * over the stored floats.
  */
 #ifndef MBCONV_EPILOGUE_H
 #define MBCONV_EPILOGUE_H
@@ -9,7 +10,8 @@
 
 struct mbconv_epilogue {
   float lo, hi;              /* the clamp, -inf and +inf for none */
-  mbconv_activation_fn *map; /* run in place afterwards; NULL if the clamp was all */
+  bool silu;                 /* the tiles apply SiLU */
+  mbconv_activation_fn *map; /* run in place afterwards; NULL if that was all */
 };
 
 /* INVALID_ARGUMENT for an unknown kind; `name` says in messages whose activation it is. */

@@ -122,6 +122,7 @@ static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels
       .r_stride = run->r_stride,
       .lo = run->lo,
       .hi = run->hi,
+      .silu = run->silu,
   };
 }
 

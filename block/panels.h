@@ -46,6 +46,7 @@ struct mbconv_pointwise_run {
   const float *residual;     /* pixel p at residual + p * r_stride, the range's first channel first; or NULL */
   size_t r_stride;
   float lo, hi;
+  bool silu;
 };
 
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run);

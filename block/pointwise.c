@@ -157,7 +157,8 @@ mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pix
               .residual = residual,
               .r_stride = r_stride,
               .lo = pointwise->epilogue.lo,
-              .hi = pointwise->epilogue.hi},
+              .hi = pointwise->epilogue.hi,
+              .silu = pointwise->epilogue.silu},
   };
   mbconv_parallel(threads, job.tasks, run_share, &job);
   return mbconv_succeed(error);

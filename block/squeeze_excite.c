@@ -13,6 +13,7 @@ static void fully_connected(const struct mbconv_panels *panels, const struct mbc
       .y_padded = true,
       .lo = epilogue->lo,
       .hi = epilogue->hi,
+      .silu = epilogue->silu,
   };
   mbconv_panels_run(panels, &run);
   if (epilogue->map) epilogue->map(panels->channels, y, y);

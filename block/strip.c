@@ -117,6 +117,7 @@ static void expand_pixels(const struct strip *strip, const struct group *group, 
       .y_padded = true,
       .lo = stages->epilogue.lo,
       .hi = stages->epilogue.hi,
+      .silu = stages->epilogue.silu,
   };
   mbconv_panels_run(&stages->expand, &run);
 }
@@ -275,6 +276,7 @@ static void depthwise(const struct strip *strip, const struct group *group, floa
               .weights = stages->depthwise + group->first * (k * k + 1),
               .lo = stages->epilogue.lo,
               .hi = stages->epilogue.hi,
+              .silu = stages->epilogue.silu,
           },
       .run = stages->kernels->depthwise[(k - 3) / 2][shape->stride - 1],
       .map = maps_rows(strip->plan) ? stages->epilogue.map : NULL,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The activations on NEON, 4 vectors of 4 floats at a time, SiLU 8.
+ * The activations on NEON, 4 vectors of 4 floats at a time.
  *
  * SiLU and sigmoid write the arithmetic of SLEEF's expf in place, for e^-c with -88 <= c: no overflow to guard against.
- * SiLU takes 25.25 uops per vector: 23 that compute, of which 6 are copies of c and of coefficients that FMLA would
- * overwrite, a load, a store, and 2 of the loop for 8 vectors; by calls of SLEEF it takes 83 (silu_sleef_neon.c). Two
- * vectors are computed side by side, so that a CPU that executes in order has something to do in the latencies; four
- * want more than 32 registers (13 hold constants), and gcc 12 spills.
+ * SiLU takes 25.5 uops per vector: 23 that compute, of which 6 are copies of c and of coefficients that FMLA would
+ * overwrite, a load, a store, and 2 of the loop for 4 vectors; by calls of SLEEF it takes 83 (silu_sleef_neon.c). In
+ * blocks silu_tiles_neon.c does it: this is written to be short. Two vectors are computed side by side, so that a CPU
+ * that executes in order has something to do in the latencies; four want more than 32 registers (13 hold constants),
+ * and gcc 12 spills.
  */
 #include "set_neon.h"
 #include "vec_neon.h"
@@ -66,19 +67,11 @@ ALWAYS_INLINE void map_pair(float32x4_t (*act)(float32x4_t), const float **x, fl
   store_next2(y, a, b);
 }
 
-/* Like map(), but 2 or 4 pairs each time around. */
-ALWAYS_INLINE void map_pairs(const size_t pairs, float32x4_t (*act)(float32x4_t), size_t n, const float *x, float *y) {
-  const size_t once = pairs * 2 * LANES;
-  NO_UNROLL
-  for (size_t left = n / once; left > 0; left--) {
-    map_pair(act, &x, &y), map_pair(act, &x, &y);
-    if (pairs == 4) map_pair(act, &x, &y), map_pair(act, &x, &y);
-  }
-  map(act, n % once, x, y);
-}
-
+/* Like map(), but two pairs each time around. */
 ALWAYS_INLINE void map4(float32x4_t (*act)(float32x4_t), size_t n, const float *x, float *y) {
-  map_pairs(2, act, n, x, y);
+  NO_UNROLL
+  for (size_t left = n / (4 * LANES); left > 0; left--) map_pair(act, &x, &y), map_pair(act, &x, &y);
+  map(act, n % (4 * LANES), x, y);
 }
 
 void mbconv_none_neon(size_t n, const float *x, float *y) { map4(none, n, x, y); }
@@ -91,6 +84,6 @@ void mbconv_hard_sigmoid_neon(size_t n, const float *x, float *y) { map4(hard_si
 
 void mbconv_hard_swish_neon(size_t n, const float *x, float *y) { map4(hard_swish, n, x, y); }
 
-void mbconv_silu_neon(size_t n, const float *x, float *y) { map_pairs(4, silu, n, x, y); }
+void mbconv_silu_neon(size_t n, const float *x, float *y) { map4(silu, n, x, y); }
 
 void mbconv_sigmoid_neon(size_t n, const float *x, float *y) { map4(sigmoid, n, x, y); }

@@ -12,12 +12,13 @@
  *     weights       3     5     7     (of one tap row)
  *     input pixels  2     2     2     (the next is loaded before the FMAs of this one, for CPUs that execute in order)
  *     clamp         2     2     2
+ *     SiLU          10              (after the loop over taps: silu_tiles_neon.c, which names the sums' registers)
  *
- * Instructions per FMA, loads counted once per register, clamp and stores included (gcc 12; clang 14 within 1 %):
+ * Instructions per FMA, loads counted once per register, clamp and stores included (gcc 12):
  *     stride 1      3x3   5x5          stride 2      3x3   5x5
- *     14 outputs    2.01  1.54                       2.37  1.74
- *     7 outputs     2.16  1.68                       2.44  1.88
- * Of the 253 for 3x3 and 14 outputs, 126 are FMAs, 58 loads, 28 the clamp, 14 sums set to the bias and 14 stores. All
+ *     14 outputs    1.99  1.54                       2.35  1.74
+ *     7 outputs     2.25  1.68                       2.52  1.88
+ * Of the 251 for 3x3 and 14 outputs, 126 are FMAs, 58 loads, 28 the clamp, 14 sums set to the bias and 14 stores. All
  * addresses are a pointer and a distance in a register: left to the compiler, additions between the loads made it 4.3.
  *
  * Rest pixels are done by a tile that overlaps the one before (it computes the same floats again), or by tiles of 7, 3
@@ -26,6 +27,7 @@
 #include <math.h>
 
 #include "set_neon.h"
+#include "silu_tiles_neon.h"
 #include "vec_neon.h"
 
 enum { WIDEST = 14, MAX_KERNEL = 7 };
@@ -125,6 +127,47 @@ ALWAYS_INLINE void clamp_all(float32x4_t lo, float32x4_t hi, struct sums *sum) {
   sum->p12 = clamp(sum->p12, lo, hi), sum->p13 = clamp(sum->p13, lo, hi);
 }
 
+/* SiLU of the first n sums. */
+ALWAYS_INLINE void silu_all(const size_t n, struct sums *sum) {
+  const float *constants = silu_constants();
+  register float32x4_t k0 __asm__("v0") = vld1q_f32(constants);
+  register float32x4_t k1 __asm__("v1") = vld1q_f32(constants + LANES);
+  register float32x4_t one __asm__("v2") = vdupq_n_f32(1.0f);
+  register float32x4_t p0 __asm__("v10") = floor88(sum->p0);
+  register float32x4_t p1 __asm__("v11") = floor88(sum->p1);
+  register float32x4_t p2 __asm__("v12") = floor88(sum->p2);
+  register float32x4_t p3 __asm__("v13") = floor88(sum->p3);
+  register float32x4_t p4 __asm__("v14") = floor88(sum->p4);
+  register float32x4_t p5 __asm__("v15") = floor88(sum->p5);
+  register float32x4_t p6 __asm__("v16") = floor88(sum->p6);
+  register float32x4_t p7 __asm__("v17") = floor88(sum->p7);
+  register float32x4_t p8 __asm__("v18") = floor88(sum->p8);
+  register float32x4_t p9 __asm__("v19") = floor88(sum->p9);
+  register float32x4_t p10 __asm__("v20") = floor88(sum->p10);
+  register float32x4_t p11 __asm__("v21") = floor88(sum->p11);
+  register float32x4_t p12 __asm__("v22") = floor88(sum->p12);
+  register float32x4_t p13 __asm__("v23") = floor88(sum->p13);
+  if (n == 14)
+    __asm__ volatile("fmov v2.4s, #1.0\n\t" SILU_CALL("v10_to_v23")
+                     : "+w"(p0), "+w"(p1), "+w"(p2), "+w"(p3), "+w"(p4), "+w"(p5), "+w"(p6), "+w"(p7), "+w"(p8),
+                       "+w"(p9), "+w"(p10), "+w"(p11), "+w"(p12), "+w"(p13)
+                     : "w"(k0), "w"(k1)
+                     : SILU_CLOBBERS, "v2");
+  else if (n == 7)
+    __asm__ volatile(SILU_CALL("v10_to_v16")
+                     : "+w"(p0), "+w"(p1), "+w"(p2), "+w"(p3), "+w"(p4), "+w"(p5), "+w"(p6)
+                     : "w"(k0), "w"(k1), "w"(one)
+                     : SILU_CLOBBERS);
+  else if (n == 3)
+    __asm__ volatile(SILU_CALL("v10_to_v13")
+                     : "+w"(p0), "+w"(p1), "+w"(p2), "+w"(p3)
+                     : "w"(k0), "w"(k1), "w"(one)
+                     : SILU_CLOBBERS);
+  else
+    __asm__ volatile(SILU_CALL("v10_to_v11") : "+w"(p0), "+w"(p1) : "w"(k0), "w"(k1), "w"(one) : SILU_CLOBBERS);
+  *sum = (struct sums){p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13};
+}
+
 /* The next of the outputs p to p + 3; *y moves on to what follows them. */
 ALWAYS_INLINE void store4(const size_t n, const size_t p, float **y, const struct distances *d, float32x4_t a,
                           float32x4_t b, float32x4_t c, float32x4_t e) {
@@ -146,7 +189,7 @@ ALWAYS_INLINE void store_all(const size_t n, float *y, const struct distances *d
 ALWAYS_INLINE void walk(const struct shape s, const struct mbconv_depthwise_group *group, size_t vectors,
                         const float *const *rows, size_t offset, float *y) {
   const struct distances d = distances_of(group->x_stride, group->y_stride);
-  const bool clamped = group->lo > -INFINITY || group->hi < INFINITY;
+  const bool clamped = group->lo > -INFINITY || group->hi < INFINITY, silu = group->silu;
   const float32x4_t lo = vld1q_dup_f32(&group->lo), hi = vld1q_dup_f32(&group->hi);
   const float *weights = group->weights, *x[MAX_KERNEL];
   for (size_t i = 0; i < s.k; i++) x[i] = rows[i] + offset;
@@ -171,7 +214,10 @@ ALWAYS_INLINE void walk(const struct shape s, const struct mbconv_depthwise_grou
       }
     }
     weights += s.k * s.k * LANES;
-    if (clamped) clamp_all(lo, hi, &sum);
+    if (clamped)
+      clamp_all(lo, hi, &sum);
+    else if (silu)
+      silu_all(s.n, &sum);
     store_all(s.n, y, &d, &sum);
     y += LANES;
   }
@@ -210,7 +256,8 @@ __attribute__((noinline)) static void run_rest(mbconv_depthwise_fn *run, size_t 
                                                 .y_stride = LANES,
                                                 .weights = group->weights + c * (k * k + 1),
                                                 .lo = group->lo,
-                                                .hi = group->hi};
+                                                .hi = group->hi,
+                                                .silu = group->silu};
   for (size_t done = 0; done < pixels; done += WIDEST) {
     const size_t n = pixels - done < WIDEST ? pixels - done : WIDEST;
     const float *x[MAX_KERNEL];

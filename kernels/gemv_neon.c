@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * One pixel on NEON: 6 panels of 8 channels at a time, 12 chains, where a tile's single pixel would have 2.
+ * One pixel on NEON: 6 panels of 8 channels at a time (then 3, then 1), 12 chains, where a tile's single pixel would
+ * have 2.
  *
  * A step loads 12 vectors of weights for 12 FMAs: what each of them needs, and no more can be shared.
  *
@@ -14,7 +15,7 @@
 #include "set_neon.h"
 #include "vec_neon.h"
 
-enum { WIDTH = 2 * LANES, CHUNK = 6 };
+enum { WIDTH = 2 * LANES };
 
 /* The sums of a panel each, named for gcc 12 as in pointwise_neon.c. */
 struct sums {
@@ -43,49 +44,46 @@ ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *first, float *y, 
   vst1q_f32(y + c + LANES, clamp(sum1, lo, hi));
 }
 
-/* `panels`, 1 to CHUNK, is a constant at every call, so that the comparisons with it vanish. */
+/* `panels`, a constant at every call, is 6, 3 or 1. */
 ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_panel *first, const float *weights,
                          const float *x, float *y, const float *residual) {
   const size_t next = (first->k + 1) * WIDTH;
   const float *w = weights, *w3 = weights + 3 * next;
   struct sums s;
   start(w, &s.a0, &s.a1);
-  if (panels > 1) start(w + next, &s.b0, &s.b1);
-  if (panels > 2) start(w + 2 * next, &s.c0, &s.c1);
-  if (panels > 3) start(w3, &s.d0, &s.d1);
-  if (panels > 4) start(w3 + next, &s.e0, &s.e1);
-  if (panels > 5) start(w3 + 2 * next, &s.f0, &s.f1);
+  if (panels >= 3) start(w + next, &s.b0, &s.b1);
+  if (panels >= 3) start(w + 2 * next, &s.c0, &s.c1);
+  if (panels == 6) start(w3, &s.d0, &s.d1);
+  if (panels == 6) start(w3 + next, &s.e0, &s.e1);
+  if (panels == 6) start(w3 + 2 * next, &s.f0, &s.f1);
   for (size_t i = 0; i < first->k; i++, w += WIDTH, w3 += WIDTH) {
     const float32x4_t pixel = vld1q_dup_f32(x + i);
     step(w, pixel, &s.a0, &s.a1);
-    if (panels > 1) step(w + next, pixel, &s.b0, &s.b1);
-    if (panels > 2) step(w + 2 * next, pixel, &s.c0, &s.c1);
-    if (panels > 3) step(w3, pixel, &s.d0, &s.d1);
-    if (panels > 4) step(w3 + next, pixel, &s.e0, &s.e1);
-    if (panels > 5) step(w3 + 2 * next, pixel, &s.f0, &s.f1);
+    if (panels >= 3) step(w + next, pixel, &s.b0, &s.b1);
+    if (panels >= 3) step(w + 2 * next, pixel, &s.c0, &s.c1);
+    if (panels == 6) step(w3, pixel, &s.d0, &s.d1);
+    if (panels == 6) step(w3 + next, pixel, &s.e0, &s.e1);
+    if (panels == 6) step(w3 + 2 * next, pixel, &s.f0, &s.f1);
   }
   finish(first, y, residual, 0, s.a0, s.a1);
-  if (panels > 1) finish(first, y, residual, WIDTH, s.b0, s.b1);
-  if (panels > 2) finish(first, y, residual, 2 * WIDTH, s.c0, s.c1);
-  if (panels > 3) finish(first, y, residual, 3 * WIDTH, s.d0, s.d1);
-  if (panels > 4) finish(first, y, residual, 4 * WIDTH, s.e0, s.e1);
-  if (panels > 5) finish(first, y, residual, 5 * WIDTH, s.f0, s.f1);
+  if (panels >= 3) finish(first, y, residual, WIDTH, s.b0, s.b1);
+  if (panels >= 3) finish(first, y, residual, 2 * WIDTH, s.c0, s.c1);
+  if (panels == 6) finish(first, y, residual, 3 * WIDTH, s.d0, s.d1);
+  if (panels == 6) finish(first, y, residual, 4 * WIDTH, s.e0, s.e1);
+  if (panels == 6) finish(first, y, residual, 5 * WIDTH, s.f0, s.f1);
 }
 
 void mbconv_gemv_neon(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
                       const float *residual) {
-  const float *weights = first->weights;
-  for (; panels >= CHUNK; panels -= CHUNK) {
-    chunk(CHUNK, first, weights, x, y, residual);
-    weights += CHUNK * (first->k + 1) * WIDTH;
-    y += CHUNK * WIDTH;
-    if (residual) residual += CHUNK * WIDTH;
+  for (size_t done = 0, n; done < panels; done += n) {
+    const float *weights = first->weights + done * (first->k + 1) * WIDTH;
+    const float *added = residual ? residual + done * WIDTH : NULL;
+    n = panels - done >= 6 ? 6 : panels - done >= 3 ? 3 : 1;
+    switch (n) {
+      case 6: chunk(6, first, weights, x, y + done * WIDTH, added); break;
+      case 3: chunk(3, first, weights, x, y + done * WIDTH, added); break;
+      default: chunk(1, first, weights, x, y + done * WIDTH, added); break;
+    }
   }
-  switch (panels) {
-    case 1: chunk(1, first, weights, x, y, residual); break;
-    case 2: chunk(2, first, weights, x, y, residual); break;
-    case 3: chunk(3, first, weights, x, y, residual); break;
-    case 4: chunk(4, first, weights, x, y, residual); break;
-    case 5: chunk(5, first, weights, x, y, residual); break;
-  }
+  if (first->silu) mbconv_silu_neon(panels * WIDTH, y, y);
 }

@@ -35,6 +35,7 @@ struct mbconv_pointwise_panel {
   size_t x_stride;      /* between pixels of x */
   size_t r_stride;      /* between pixels of the residual */
   float lo, hi;         /* the clamp applied last; -inf and +inf for none. NaN passes through */
+  bool silu;            /* SiLU instead of a clamp, of sets with `tiles_silu` */
 };
 
 /* Some tiles, one after the other:
@@ -71,6 +72,7 @@ struct mbconv_depthwise_group {
   size_t y_stride;      /* between output pixels */
   const float *weights; /* per lanes channels: bias [lanes], then taps [k * k][lanes]; zeros beyond `channels` */
   float lo, hi;         /* the clamp applied last, as above */
+  bool silu;            /* as above */
 };
 
 /* One row of outputs: y[p][c] = clamp(b[c] + sum over taps row by row of w[tap][c] * row[i][p * stride + j][c]).
@@ -123,6 +125,7 @@ struct mbconv_kernels {
   mbconv_channel_sum_fn *channel_sum;
   mbconv_channel_scale_fn *channel_scale;
   struct mbconv_transpose_tile transpose;
+  bool tiles_silu;          /* pointwise tiles, gemv and depthwise apply SiLU, the inline variant, if told to */
   mbconv_silu fastest_silu; /* what AUTO means, backed by bench/RESULTS.md */
 };
 

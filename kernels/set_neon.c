@@ -28,5 +28,6 @@ const struct mbconv_kernels mbconv_kernels_neon = {
     .channel_sum = mbconv_channel_sum_neon,
     .channel_scale = mbconv_channel_scale_neon,
     .transpose = {.rows = 4, .columns = 4, .run = mbconv_transpose_neon_4x4},
+    .tiles_silu = true,
     .fastest_silu = MBCONV_SILU_INLINE,
 };

@@ -102,12 +102,17 @@ ALWAYS_INLINE float32x4_t clamp(float32x4_t v, float32x4_t lo, float32x4_t hi) {
   return vminq_f32(vmaxq_f32(v, lo), hi);
 }
 
-/* y[i] = act(x[i]), i < n, for a function of one vector. */
+/* y[i] = act(x[i]), i < n, for a function of one vector, which is written once. */
 ALWAYS_INLINE void map(float32x4_t (*act)(float32x4_t), size_t n, const float *x, float *y) {
-  size_t i = 0;
   NO_UNROLL
-  for (; i + LANES <= n; i += LANES) vst1q_f32(y + i, act(vld1q_f32(x + i)));
-  if (i < n) store_partial(y + i, act(load_partial(x + i, n - i)), n - i);
+  for (size_t i = 0; i < n; i += LANES) {
+    const bool whole = i + LANES <= n;
+    const float32x4_t v = act(whole ? vld1q_f32(x + i) : load_partial(x + i, n - i));
+    if (whole)
+      vst1q_f32(y + i, v);
+    else
+      store_partial(y + i, v, n - i);
+  }
 }
 
 /* c of SiLU and sigmoid: max(x, -88). */

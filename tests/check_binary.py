@@ -27,7 +27,7 @@ NATIVE = {"x86_64": X86_64, "aarch64": AARCH64}.get(os.uname().machine)
 Instruction = namedtuple("Instruction", "address mnemonic operands target")
 Loop = namedtuple("Loop", "function header instructions")
 
-LINE = re.compile(r"^ *([0-9a-f]+):\s+(?:(?:lock|rep[a-z]*|notrack|bnd|data16|cs|\{[a-z]+\}) )*(\S+) *(.*)$")
+LINE = re.compile(r"^ *([0-9a-f]+):\s+(?:(?:lock|rep[a-z]*|notrack|bnd|data16|cs|\{[a-z]+\}) )*(\S+)\s*(.*)$")
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 TARGET = re.compile(r"\b([0-9a-f]+) <([^>+]+)(?:\+0x[0-9a-f]+)?>")
 FMA = re.compile(r"^(vfn?m(add|sub)|fml[as]|fn?m(add|sub)$)")
@@ -210,7 +210,7 @@ def check_build(build):
     yield from check_symbols(build / "libmbconv.a")
     for path in objects:
         yield from check_registers(path)
-    kernels = [path for path in objects if re.match(r"(pointwise|gemv|depthwise)_(avx2|avx512|neon)\.", path.name)]
+    kernels = [path for path in objects if re.match(r"(pointwise(_narrow)?|gemv|depthwise)_(avx2|avx512|neon)\.", path.name)]
     for path in kernels:
         print(path)
         yield from check_spills(path)

@@ -17,6 +17,7 @@ struct mode {
   bool residual, in_place; /* in place: the residual is what y holds */
   bool wide;               /* strides wider than rows */
   bool special;            /* NaN, infinities, denormals among the inputs */
+  bool silu;               /* of sets whose tiles apply it */
   float lo, hi;
 };
 
@@ -27,6 +28,8 @@ static const struct mode modes[] = {
     {"residual in place", .residual = true, .in_place = true, .lo = 0.0f, .hi = INFINITY},
     {"dense residual, clamped", .residual = true, .lo = -0.5f, .hi = 0.25f},
     {"special values, clamped", .wide = true, .special = true, .lo = 0.0f, .hi = 6.0f},
+    {"residual, SiLU", .residual = true, .wide = true, .silu = true, .lo = -INFINITY, .hi = INFINITY},
+    {"special values, SiLU", .special = true, .silu = true, .lo = -INFINITY, .hi = INFINITY},
 };
 enum { MODES = sizeof modes / sizeof *modes, GAP = 3, TILES = 3, MAX_PIXELS = 32 };
 
@@ -79,7 +82,8 @@ static struct mbconv_pointwise_panel panel_of(const struct problem *p, const str
                                          .x_stride = p->x_stride,
                                          .r_stride = p->r_stride,
                                          .lo = p->mode->lo,
-                                         .hi = p->mode->hi};
+                                         .hi = p->mode->hi,
+                                         .silu = p->mode->silu};
 }
 
 /* The scalar tiles over the whole problem: whole tiles, as its width is a multiple of theirs. */
@@ -89,7 +93,8 @@ static void compute_by_scalar(const struct problem *p) {
   struct test_buffer weights, bias;
   for (; part.channel < p->channels; part.channel += tile->channels) {
     pack(p, &part, tile->channels, &weights, &bias);
-    const struct mbconv_pointwise_panel panel = panel_of(p, &part, &weights, &bias);
+    struct mbconv_pointwise_panel panel = panel_of(p, &part, &weights, &bias);
+    panel.silu = false;
     for (size_t i = 0; i < p->pixels; i++) {
       float *y = p->want + i * p->channels;
       const float *residual = p->mode->residual ? p->residual.data + i * p->r_stride + part.channel : NULL;
@@ -191,8 +196,8 @@ static void check_part(struct test *t, const struct problem *p, const struct par
   test_check(t, equal, "differs from the scalar set");
 }
 
-/* All parts of one problem. Emulated: of the channel counts those around whole vectors, every other pixel count, and two
- * heights of three tiles. */
+/* All parts of one problem. Emulated: of the channel counts those around whole vectors, every other pixel count, and
+ * two heights of three tiles. */
 static void check_problem(struct test *t, const struct problem *p, const struct mbconv_pointwise_tile *tile) {
   const size_t lanes = t->kernels->lanes;
   const enum test_guard guard = p->x.guard;
@@ -232,6 +237,7 @@ static void check_tile(struct test *t, size_t which) {
   if (!test_check(t, tile->channels % scalar_width == 0, "%zu channels", tile->channels)) return;
   for (size_t i = 0; i < (t->small ? 5 : sizeof ks / sizeof *ks); i++) {
     for (size_t m = 0; m < MODES; m++) {
+      if (modes[m].silu && !t->kernels->tiles_silu) continue;
       for (int guard = TEST_GUARD_AFTER; guard <= TEST_GUARD_BEFORE; guard++) {
         if (t->small && (i + m) % 2 != (size_t)guard) continue;
         struct problem p;
@@ -240,6 +246,9 @@ static void check_tile(struct test *t, size_t which) {
         problem_new(&p, &state, &modes[m], tile, ks[i], (enum test_guard)guard);
         compute_by_scalar(&p);
         check_scalar(t, &p);
+        if (modes[m].silu)
+          mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][MBCONV_SILU](p.pixels * p.channels,
+                                                                                                p.want, p.want);
         check_problem(t, &p, tile);
         problem_free(&p);
       }

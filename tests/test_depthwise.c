@@ -18,7 +18,7 @@ enum { PIXELS = 17, CHANNELS = 48, MOST_CHANNELS = 33, MAX_KERNEL = 7, GAP = 3 }
 
 struct problem {
   size_t kernel, stride, x_stride;
-  bool wide;
+  bool wide, silu; /* SiLU of sets whose tiles apply it */
   float lo, hi;
   struct test_buffer rows[MAX_KERNEL];                               /* each with the pixels that PIXELS outputs need */
   float weights[CHANNELS * MAX_KERNEL * MAX_KERNEL], bias[CHANNELS]; /* [channels][k][k] */
@@ -63,7 +63,7 @@ static void compute_by_scalar(struct problem *p) {
   struct test_buffer packed;
   pack(p, &all, mbconv_kernels_scalar.lanes, &packed);
   rows_of(p, &all, rows);
-  const struct mbconv_depthwise_group group = {CHANNELS, p->x_stride, CHANNELS, packed.data, p->lo, p->hi};
+  const struct mbconv_depthwise_group group = {CHANNELS, p->x_stride, CHANNELS, packed.data, p->lo, p->hi, false};
   kernel_of(&mbconv_kernels_scalar, p)(&group, PIXELS, rows, p->want);
   test_buffer_free(&packed);
 }
@@ -92,8 +92,8 @@ static void problem_new(struct problem *p, uint64_t *state, bool wide, size_t la
   const size_t columns = (PIXELS - 1) * p->stride + p->kernel;
   p->wide = wide;
   p->x_stride = CHANNELS + (wide ? lanes : 0);
-  p->lo = wide ? -0.5f : -INFINITY;
-  p->hi = wide ? 0.75f : INFINITY;
+  p->lo = wide && !p->silu ? -0.5f : -INFINITY;
+  p->hi = wide && !p->silu ? 0.75f : INFINITY;
   for (size_t i = 0; i < p->kernel; i++) {
     test_buffer_new_rows(state, &p->rows[i], columns, CHANNELS, p->x_stride, guard);
   }
@@ -112,7 +112,7 @@ static void check_part(struct test *t, const struct problem *p, const struct par
   const float *rows[MAX_KERNEL];
   rows_of(p, part, rows);
   test_buffer_reuse(y, (part->pixels - 1) * y_stride + part->channels);
-  const struct mbconv_depthwise_group group = {part->channels, p->x_stride, y_stride, packed, p->lo, p->hi};
+  const struct mbconv_depthwise_group group = {part->channels, p->x_stride, y_stride, packed, p->lo, p->hi, p->silu};
   kernel_of(t->kernels, p)(&group, part->pixels, rows, y->data);
   const bool intact = test_buffer_intact(y) && test_gaps_intact(y->data, part->pixels, part->channels, y_stride);
   test_check(t, intact, "wrote outside its outputs");
@@ -148,14 +148,21 @@ static void check_parts(struct test *t, const struct problem *p) {
 }
 
 static void check_kernels(struct test *t, uint64_t *state) {
-  for (size_t i = 0; i < 3 * 2 * 2 * 2; i++) {
+  const size_t kernels = 3 * 2 * 2 * 2; /* kernel, stride, whether wide, guard */
+  for (size_t i = 0; i < (t->kernels->tiles_silu ? 2 : 1) * kernels; i++) {
     const enum test_guard guard = i & 1 ? TEST_GUARD_BEFORE : TEST_GUARD_AFTER;
-    struct problem p = {.kernel = 3 + 2 * (i >> 3), .stride = 1 + (i >> 2 & 1)};
+    struct problem p = {.kernel = 3 + 2 * (i % kernels >> 3), .stride = 1 + (i >> 2 & 1), .silu = i >= kernels};
     problem_new(&p, state, i & 2, t->kernels->lanes, guard);
-    test_at(t, "kernel %zu, stride %zu, %s, guard %s", p.kernel, p.stride, p.wide ? "wide rows, clamped" : "dense",
+    test_at(t, "kernel %zu, stride %zu, %s%s, guard %s", p.kernel, p.stride, p.wide ? "wide rows" : "dense",
+            p.silu   ? ", SiLU"
+            : p.wide ? ", clamped"
+                     : "",
             guard == TEST_GUARD_AFTER ? "after" : "before");
     compute_by_scalar(&p);
     check_scalar(t, &p);
+    if (p.silu)
+      mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][MBCONV_SILU](PIXELS * CHANNELS, p.want,
+                                                                                            p.want);
     check_parts(t, &p);
     for (size_t row = 0; row < p.kernel; row++) test_buffer_free(&p.rows[row]);
   }

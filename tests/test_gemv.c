@@ -13,6 +13,7 @@ struct shape {
   size_t k, panels;
   bool residual, in_place;
   float lo, hi;
+  bool silu;
 };
 
 /* The scalar tile over the same packed weights, 4 channels at a time. */
@@ -49,12 +50,15 @@ static void check(struct test *t, uint64_t *state, const struct shape *s, enum t
   if (s->in_place) memcpy(y.data, residual.data, channels * sizeof *y.data);
   float *want = malloc(channels * sizeof *want);
   compute_by_scalar(s, width, packed.data, x.data, s->residual ? residual.data : NULL, want);
+  if (s->silu)
+    mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][MBCONV_SILU](channels, want, want);
   const struct mbconv_pointwise_panel first = {.k = s->k,
                                                .weights = packed.data + width,
                                                .bias = packed.data,
                                                .channels = width,
                                                .lo = s->lo,
-                                               .hi = s->hi};
+                                               .hi = s->hi,
+                                               .silu = s->silu};
   t->kernels->gemv(&first, s->panels, x.data, y.data, !s->residual ? NULL : s->in_place ? y.data : residual.data);
   test_check_equal(t, y.data, want, channels, "gemv against the scalar tile");
   test_check(t, test_buffer_intact(&y), "gemv wrote outside its output");
@@ -77,7 +81,8 @@ void test_gemv(struct test *t) {
                               .residual = residual,
                               .in_place = residual && panels % 4 == 1,
                               .lo = clamped ? -0.5f : -INFINITY,
-                              .hi = clamped ? 0.5f : INFINITY};
+                              .hi = clamped ? 0.5f : INFINITY,
+                              .silu = !clamped && t->kernels->tiles_silu};
       check(t, &state, &s, TEST_GUARD_AFTER);
       check(t, &state, &s, TEST_GUARD_BEFORE);
     }

@@ -165,6 +165,41 @@ static mbconv_activation_fn *reference(const struct test *t, mbconv_activation_k
   return NULL;
 }
 
+/* SiLU as a set's tiles apply it: x passes through a pixel's chain as it is, 1 * x + -0. */
+static const struct mbconv_pointwise_tile *tile;
+
+static void by_tiles(size_t n, const float *x, float *y) {
+  enum { MOST_CHANNELS = 32, MOST_PIXELS = 32 };
+  _Alignas(MBCONV_ALIGNMENT) float weights[MOST_CHANNELS], bias[MOST_CHANNELS];
+  float stored[MOST_PIXELS][MOST_CHANNELS], *rows[MOST_PIXELS];
+  for (size_t c = 0; c < tile->channels; c++) weights[c] = 1.0f, bias[c] = -0.0f;
+  for (size_t p = 0; p < tile->pixels; p++) rows[p] = stored[p];
+  const struct mbconv_pointwise_panel panel = {.k = 1,
+                                               .weights = weights,
+                                               .bias = bias,
+                                               .channels = tile->channels,
+                                               .x_stride = 1,
+                                               .lo = -INFINITY,
+                                               .hi = INFINITY,
+                                               .silu = true};
+  for (size_t i = 0; i < n; i += tile->pixels) {
+    const size_t pixels = n - i < tile->pixels ? n - i : tile->pixels;
+    tile->run(&panel, pixels, 1, x + i, rows, 0, NULL);
+    for (size_t p = 0; p < pixels; p++) y[i + p] = stored[p][(i + p) % tile->channels];
+  }
+}
+
+static void check_tiles(struct test *t) {
+  tile = &t->kernels->pointwise[0];
+  const struct sweep s = {.test = t,
+                          .name = "silu of tiles against scalar",
+                          .got = by_tiles,
+                          .want = mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][MBCONV_SILU],
+                          .step = t->small ? SAMPLE_STEP : 1};
+  check_edges(t, &s);
+  sweep(&s);
+}
+
 static void check_kind(struct test *t, mbconv_activation_kind kind, const char *name, uint64_t step) {
   char text[64];
   const char *other;
@@ -184,4 +219,5 @@ static void check_kind(struct test *t, mbconv_activation_kind kind, const char *
 void test_silu(struct test *t) {
   check_kind(t, MBCONV_SIGMOID, "sigmoid", t->small ? SAMPLE_STEP : SIGMOID_STEP);
   check_kind(t, MBCONV_SILU, "silu", t->small ? SAMPLE_STEP : 1);
+  if (t->kernels->tiles_silu) check_tiles(t);
 }
