@@ -80,7 +80,7 @@ mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, stru
 
 /* As many pixels as L1 holds, in whole tiles. */
 static size_t chunk_of(const mbconv_convolution *convolution) {
-  const size_t tile = convolution->panels.wide->pixels;
+  const size_t tile = mbconv_panels_height(&convolution->panels);
   size_t pixels = convolution->in_place ? SIZE_MAX : WINDOW_FLOATS / convolution->panels.k;
   if (convolution->epilogue.map) pixels = mbconv_min(pixels, OUTPUT_FLOATS / convolution->panels.channels);
   return mbconv_max(tile, pixels - pixels % tile);

@@ -12,29 +12,60 @@ enum { MAX_TILE_PIXELS = 32, MAX_TILE = 32 * 32 };
  * offset. */
 enum { MAX_DENSE = 120 };
 
-void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
-                        bool whole_vectors, struct mbconv_cursor *cursor) {
-  const struct mbconv_pointwise_tile *wide = &kernels->pointwise[0], *narrow = &kernels->pointwise[1];
+/* The channels that `count` last panels of the tile `end` leave empty, where all before them are wide; SIZE_MAX if they
+ * cannot be the last. */
+static size_t empty_channels(const struct mbconv_pointwise_tile *wide, const struct mbconv_pointwise_tile *end,
+                             size_t channels, size_t count) {
+  const size_t rest =
+      channels % wide->channels + (count - 1) * wide->channels; /* a second one takes a wide one's place */
+  if (!end->run || rest > channels || rest > count * end->channels) return SIZE_MAX;
+  return count * end->channels - rest;
+}
+
+/* Sets the panels' tiles. Where the wide tile stores tails, another must be filled: those tails need no stage. */
+static void choose_tiles(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t channels,
+                         bool grouped) {
+  const struct mbconv_pointwise_tile *wide = &kernels->pointwise[0];
   const size_t rest = channels % wide->channels;
-  bool ends_narrow = rest > 0 && narrow->run && rest <= narrow->channels;
-  if (wide->tails && rest != narrow->channels) ends_narrow = false;
-  if (whole_vectors && narrow->channels % kernels->lanes) ends_narrow = false;
-  panels->wide = wide;
-  panels->narrow = ends_narrow ? narrow : NULL;
+  panels->wide = panels->end = wide;
+  panels->wide_channels = channels - rest;
+  panels->padded = channels - rest + (rest > 0 ? wide->channels : 0);
+  size_t least = panels->padded - channels;
+  for (size_t i = 1; i < MBCONV_POINTWISE_TILES; i++) {
+    const struct mbconv_pointwise_tile *end = &kernels->pointwise[i];
+    if (grouped && end->channels % kernels->lanes) continue;
+    for (size_t count = 1; count <= (grouped ? 1 : 2); count++) {
+      const size_t empty = empty_channels(wide, end, channels, count);
+      if (empty >= least || (empty > 0 && wide->tails)) continue;
+      least = empty;
+      panels->end = end;
+      panels->padded = channels + empty;
+      panels->wide_channels = panels->padded - count * end->channels;
+    }
+  }
+}
+
+void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
+                        bool grouped, struct mbconv_cursor *cursor) {
+  choose_tiles(panels, kernels, channels, grouped);
   panels->gemv = kernels->gemv;
   panels->k = k;
   panels->channels = channels;
-  panels->padded = channels - rest + (rest == 0 ? 0 : ends_narrow ? narrow->channels : wide->channels);
   const size_t floats = mbconv_multiply(panels->padded, mbconv_add(k, 1, &cursor->overflow), &cursor->overflow);
   panels->data = mbconv_take_floats(cursor, floats);
+}
+
+size_t mbconv_panels_height(const struct mbconv_panels *panels) {
+  return panels->wide_channels > 0 ? panels->wide->pixels : panels->end->pixels;
 }
 
 size_t mbconv_panels_bytes(const struct mbconv_panels *panels) {
   return panels->padded * (panels->k + 1) * sizeof(float);
 }
 
-static size_t panel_width(const struct mbconv_panels *panels, size_t first_channel) {
-  return mbconv_min(panels->wide->channels, panels->padded - first_channel);
+/* The tile of the panel that a channel is in. */
+static const struct mbconv_pointwise_tile *tile_at(const struct mbconv_panels *panels, size_t channel) {
+  return channel < panels->wide_channels ? panels->wide : panels->end;
 }
 
 void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv) {
@@ -44,8 +75,9 @@ void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv) {
 void mbconv_panels_pack_taps(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps) {
   const size_t k = panels->k, inputs = k / taps;
   for (size_t channel = 0; channel < panels->channels; channel++) {
-    const size_t lane = channel % panels->wide->channels, first = channel - lane;
-    const size_t width = panel_width(panels, first);
+    const size_t width = tile_at(panels, channel)->channels;
+    const size_t lane = (channel - (channel < panels->wide_channels ? 0 : panels->wide_channels)) % width;
+    const size_t first = channel - lane;
     float *panel = panels->data + first * (k + 1) + lane;
     const float *weight = conv->weight + channel * k;
     const double scale = mbconv_fold(conv, channel, panel);
@@ -110,8 +142,7 @@ static void run_panel(const struct mbconv_pointwise_tile *tile, const struct mbc
 }
 
 static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels,
-                                              const struct mbconv_pointwise_run *run, size_t c) {
-  const size_t width = panel_width(panels, run->first_channel + c);
+                                              const struct mbconv_pointwise_run *run, size_t c, size_t width) {
   const float *data = panels->data + (run->first_channel + c) * (panels->k + 1);
   return (struct mbconv_pointwise_panel){
       .k = panels->k,
@@ -126,26 +157,28 @@ static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels
   };
 }
 
-/* A single pixel, as of a fully connected layer, goes through all whole panels at once: a tile of one pixel has too few
- * chains to hide the latency of FMA. Returns how many channels that were. */
+/* A single pixel, as of a fully connected layer, goes through all whole wide panels at once: a tile of one pixel has
+ * too few chains to hide the latency of FMA. Returns how many channels that were. */
 static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {
-  const struct mbconv_pointwise_panel first = panel_of(panels, run, 0);
-  const size_t wide = panels->wide->channels, whole = run->channels / wide;
+  const size_t width = panels->wide->channels, end = run->first_channel + run->channels;
+  const size_t wide_end = mbconv_min(end, panels->wide_channels);
+  if (wide_end < run->first_channel + width) return 0;
+  const size_t whole = (wide_end - run->first_channel) / width;
+  const struct mbconv_pointwise_panel first = panel_of(panels, run, 0, width);
   float *y = run->y_pixels ? run->y_pixels[0] : run->y;
-  if (whole > 0) panels->gemv(&first, whole, run->x, y + run->y_offset, run->residual);
-  return whole * wide;
+  panels->gemv(&first, whole, run->x, y + run->y_offset, run->residual);
+  return whole * width;
 }
 
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {
   if (run->pixels == 0) return;
-  const size_t wide = panels->wide->channels;
   float *dense[MAX_DENSE];
   if (!run->y_pixels)
     for (size_t p = 0; p < mbconv_min(run->pixels, MAX_DENSE); p++) dense[p] = run->y + p * run->y_stride;
-  for (size_t c = run->pixels == 1 ? run_gemv(panels, run) : 0; c < run->channels; c += wide) {
-    const struct mbconv_pointwise_panel panel = panel_of(panels, run, c);
-    const bool narrow = panel_width(panels, run->first_channel + c) < wide;
-    run_panel(narrow ? panels->narrow : panels->wide, &panel, run, dense, run->y_offset + c,
-              run->residual ? run->residual + c : NULL);
+  for (size_t c = run->pixels == 1 ? run_gemv(panels, run) : 0; c < run->channels;) {
+    const struct mbconv_pointwise_tile *tile = tile_at(panels, run->first_channel + c);
+    const struct mbconv_pointwise_panel panel = panel_of(panels, run, c, tile->channels);
+    run_panel(tile, &panel, run, dense, run->y_offset + c, run->residual ? run->residual + c : NULL);
+    c += tile->channels;
   }
 }

@@ -3,8 +3,7 @@
  * The packed weights of a 1x1 convolution and the loops over its tiles.
  *
  * Output channels are cut into panels as wide as the set's wide tile, each [bias | weights of k 0 | weights of k 1
- * ...]; the last is as wide as the narrow tile if its channels fit into that (are as many, where the wide tile takes
- * tails: those need no stage).
+ * ...]; the last one or two may be of a narrower tile, where that leaves fewer channels empty.
  */
 #ifndef MBCONV_PANELS_H
 #define MBCONV_PANELS_H
@@ -13,17 +12,18 @@
 #include "memory.h"
 
 struct mbconv_panels {
-  const struct mbconv_pointwise_tile *wide, *narrow; /* narrow NULL: all panels are wide */
+  const struct mbconv_pointwise_tile *wide, *end;
+  size_t wide_channels; /* from here on panels are of the tile `end`; before, of `wide` */
   mbconv_gemv_fn *gemv;
   size_t k, channels;
   size_t padded; /* the widths of all panels: what a pixel of scratch must hold */
   float *data;
 };
 
-/* Sets everything but the weights; takes their memory from the cursor. `whole_vectors`: padded pixels are read by whole
- * vectors. */
+/* Sets everything but the weights; takes their memory from the cursor. `grouped`: runs are of groups of channels, and
+ * padded pixels are read by whole vectors. */
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
-                        bool whole_vectors, struct mbconv_cursor *cursor);
+                        bool grouped, struct mbconv_cursor *cursor);
 
 /* Folds and packs `conv`, weight [channels][k]. */
 void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv);
@@ -31,12 +31,15 @@ void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv);
 /* Like mbconv_panels_pack(), but for weight [channels][k / taps][taps]: the chain goes tap by tap. */
 void mbconv_panels_pack_taps(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps);
 
+/* The pixels of the tile that most panels are of. */
+size_t mbconv_panels_height(const struct mbconv_panels *panels);
+
 size_t mbconv_panels_bytes(const struct mbconv_panels *panels);
 
 /* A run of pixels through a range of channels. */
 struct mbconv_pointwise_run {
   size_t pixels;
-  size_t first_channel, channels; /* first_channel is a multiple of the wide tile's channels */
+  size_t first_channel, channels; /* first_channel is a multiple of the wide tile's channels, if grouped */
   const float *x;                 /* pixel p at x + p * x_stride */
   size_t x_stride;
   float *const *y_pixels;    /* NULL, or where pixel p is, for pixels that are not evenly spaced */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "plan.h"
 
+#include "kernels.h"
 #include "size.h"
 
 /* What the rings and the strip's depthwise output may take of L2: the rest is for weights, input and output. More than
@@ -8,9 +9,10 @@
  * and read once, may take twice as much. */
 enum { MOST_BYTES = 372 * 1024, LEAST_BYTES = 32 * 1024, ASSUMED_L2_BYTES = 512 * 1024, ONE_STRIP = 2 };
 
-/* Channels of a group: 48, or so few that the ring's rows for one output row are in L1 when the depthwise reads them;
- * but not fewer for its own sake, for the depthwise's loop over channels is the inner one. */
-enum { GROUP_CHANNELS = 48, L1_BYTES = 34 * 1024 };
+/* Channels of a group: 48, or so few that the ring's rows for one output row are in L1 when the depthwise reads them,
+ * if one of the tile's width can be; but not fewer for its own sake, for the depthwise's loop over channels is the inner
+ * one. */
+enum { GROUP_CHANNELS = 48, L1_BYTES = 30 * 1024 };
 
 /* With squeeze-excite: 1/12 of the stored output for rings, which leaves something of the tenth for odds and ends; and
  * pixels of an expand run that make several tiles of every set. */
@@ -19,9 +21,11 @@ enum { HIDDEN_SHARE = 12, RUN_PIXELS = 48 };
 /* Images of no more output rows are shared out by groups, of no more channels. */
 enum { GROUP_ROWS = 14, SHARED_CHANNELS = 2 * GROUP_CHANNELS };
 
+/* Without an expand no tile writes groups: whole vectors do. */
 static struct mbconv_plan complete(const struct mbconv_shape *shape, size_t tile_channels, size_t strip_rows,
                                    size_t group_channels) {
   struct mbconv_plan plan = {0};
+  if (!shape->expand) tile_channels = mbconv_min(tile_channels, MBCONV_MAX_LANES);
   const size_t all_channels = mbconv_round_up(shape->expanded_channels, tile_channels);
   plan.strip_rows = mbconv_min(strip_rows, shape->out_height);
   plan.group_channels =
@@ -75,7 +79,8 @@ static size_t fused_groups(const struct mbconv_shape *shape, size_t tile_channel
   if (!shape->expand) return 1;
   const struct mbconv_plan tile = complete(shape, tile_channels, 1, tile_channels);
   const size_t bytes = tile.ring_rows * tile.ring_width * tile_channels * sizeof(float);
-  const size_t fit = mbconv_max(L1_BYTES / bytes, 1) * tile_channels, channels = mbconv_min(fit, GROUP_CHANNELS);
+  const size_t fit = L1_BYTES / bytes * tile_channels;
+  const size_t channels = fit > 0 ? mbconv_min(fit, GROUP_CHANNELS) : GROUP_CHANNELS;
   return even_groups(shape, tile_channels, (shape->expanded_channels + channels - 1) / channels);
 }
 

@@ -23,7 +23,8 @@ struct mbconv_shape {
 
 struct mbconv_plan {
   size_t strip_rows;     /* output rows, 1 .. out_height */
-  size_t group_channels; /* a multiple of the wide tile's channels (a single group may exceed the expanded channels) */
+  size_t group_channels; /* a multiple of the wide tile's channels, without an expand of whole vectors
+                          * (a single group may exceed the expanded channels) */
   size_t groups;
   size_t ring_rows;  /* input rows that a strip needs: (strip_rows - 1) * stride + kernel, or all there are */
   size_t ring_width; /* padded pixels of a ring row */

@@ -76,7 +76,7 @@ static void run_share(void *argument, size_t index) {
   const struct job *job = argument;
   const struct mbconv_panels *panels = &job->pointwise->panels;
   mbconv_activation_fn *map = job->pointwise->epilogue.map;
-  const size_t step = panels->wide->pixels;
+  const size_t step = mbconv_panels_height(panels);
   const size_t in_l1 = 4096 / panels->channels;
   const size_t chunk = map ? mbconv_max(step, in_l1 - in_l1 % step) : job->pixels;
   size_t begin, end;
@@ -148,7 +148,7 @@ mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pix
   struct job job = {
       .pointwise = pointwise,
       .pixels = pixels,
-      .tasks = mbconv_min(count, (pixels + panels->wide->pixels - 1) / panels->wide->pixels),
+      .tasks = mbconv_min(count, mbconv_round_up(pixels, mbconv_panels_height(panels)) / mbconv_panels_height(panels)),
       .run = {.channels = panels->channels,
               .x = x,
               .x_stride = x_stride,

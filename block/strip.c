@@ -129,7 +129,7 @@ static void expand(const struct strip *strip, const struct group *group) {
     expand_pixels(strip, group, 0, 0, strip->fresh_rows * width);
     return;
   }
-  const size_t chunk = map_chunk(channels, strip->stages->expand.wide->pixels);
+  const size_t chunk = map_chunk(channels, mbconv_panels_height(&strip->stages->expand));
   const size_t batch = mbconv_max(1, chunk / width); /* rows at once, if they are short */
   for (size_t r = 0; r < strip->fresh_rows; r += batch) {
     const size_t rows = mbconv_min(batch, strip->fresh_rows - r);

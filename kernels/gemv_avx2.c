@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * One pixel on AVX2: 6 panels of 16 channels at a time, 12 chains as in the 6x16 tile, whose single pixel would have 2.
+ * One pixel on AVX2: 4 panels of 24 channels at a time, 12 chains as in the 4x24 tile, whose single pixel would have 3.
  *
  * Each FMA takes its weights from memory: 13 loads for 12 FMAs, 6.5 cycles for 6.
  *
@@ -13,33 +13,37 @@
 #include "set_avx2.h"
 #include "vec_avx2.h"
 
-enum { WIDTH = 2 * LANES, CHUNK = 6 };
+enum { WIDTH = 3 * LANES, CHUNK = 4 };
 
 /* The sums of a panel each, named for gcc 12 as in pointwise_avx2.c. */
 struct sums {
-  __m256 a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1;
+  __m256 a0, a1, a2, b0, b1, b2, c0, c1, c2, d0, d1, d2;
 };
 
 /* The bias of a panel and its weights lie one after the other. */
-ALWAYS_INLINE void start(const float *weights, __m256 *sum0, __m256 *sum1) {
-  *sum0 = _mm256_load_ps(weights - WIDTH);
-  *sum1 = _mm256_load_ps(weights - LANES);
+ALWAYS_INLINE void start(const float *weights, __m256 *sum0, __m256 *sum1, __m256 *sum2) {
+  const float *bias = weights - WIDTH;
+  *sum0 = _mm256_load_ps(bias), *sum1 = _mm256_load_ps(bias + LANES), *sum2 = _mm256_load_ps(bias + 2 * LANES);
 }
 
-ALWAYS_INLINE void step(const float *weights, __m256 pixel, __m256 *sum0, __m256 *sum1) {
+ALWAYS_INLINE void step(const float *weights, __m256 pixel, __m256 *sum0, __m256 *sum1, __m256 *sum2) {
   *sum0 = _mm256_fmadd_ps(pixel, _mm256_load_ps(weights), *sum0);
   *sum1 = _mm256_fmadd_ps(pixel, _mm256_load_ps(weights + LANES), *sum1);
+  *sum2 = _mm256_fmadd_ps(pixel, _mm256_load_ps(weights + 2 * LANES), *sum2);
 }
 
 ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *first, float *y, const float *residual, size_t c,
-                          __m256 sum0, __m256 sum1) {
+                          __m256 sum) {
   const __m256 lo = _mm256_broadcast_ss(&first->lo), hi = _mm256_broadcast_ss(&first->hi);
-  if (residual) {
-    sum0 = _mm256_add_ps(sum0, _mm256_loadu_ps(residual + c));
-    sum1 = _mm256_add_ps(sum1, _mm256_loadu_ps(residual + c + LANES));
-  }
-  _mm256_storeu_ps(y + c, clamp(sum0, lo, hi));
-  _mm256_storeu_ps(y + c + LANES, clamp(sum1, lo, hi));
+  if (residual) sum = _mm256_add_ps(sum, _mm256_loadu_ps(residual + c));
+  _mm256_storeu_ps(y + c, clamp(sum, lo, hi));
+}
+
+ALWAYS_INLINE void finish3(const struct mbconv_pointwise_panel *first, float *y, const float *residual, size_t c,
+                           __m256 sum0, __m256 sum1, __m256 sum2) {
+  finish(first, y, residual, c, sum0);
+  finish(first, y, residual, c + LANES, sum1);
+  finish(first, y, residual, c + 2 * LANES, sum2);
 }
 
 /* `panels`, 1 to CHUNK, is a constant at every call, so that the comparisons with it vanish. */
@@ -48,27 +52,21 @@ ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_pane
   const size_t next = (first->k + 1) * WIDTH;
   const float *w = weights, *w3 = weights + 3 * next;
   struct sums s = {0};
-  start(w, &s.a0, &s.a1);
-  if (panels > 1) start(w + next, &s.b0, &s.b1);
-  if (panels > 2) start(w + 2 * next, &s.c0, &s.c1);
-  if (panels > 3) start(w3, &s.d0, &s.d1);
-  if (panels > 4) start(w3 + next, &s.e0, &s.e1);
-  if (panels > 5) start(w3 + 2 * next, &s.f0, &s.f1);
+  start(w, &s.a0, &s.a1, &s.a2);
+  if (panels > 1) start(w + next, &s.b0, &s.b1, &s.b2);
+  if (panels > 2) start(w + 2 * next, &s.c0, &s.c1, &s.c2);
+  if (panels > 3) start(w3, &s.d0, &s.d1, &s.d2);
   for (size_t i = 0; i < first->k; i++, w += WIDTH, w3 += WIDTH) {
     const __m256 pixel = _mm256_broadcast_ss(x + i);
-    step(w, pixel, &s.a0, &s.a1);
-    if (panels > 1) step(w + next, pixel, &s.b0, &s.b1);
-    if (panels > 2) step(w + 2 * next, pixel, &s.c0, &s.c1);
-    if (panels > 3) step(w3, pixel, &s.d0, &s.d1);
-    if (panels > 4) step(w3 + next, pixel, &s.e0, &s.e1);
-    if (panels > 5) step(w3 + 2 * next, pixel, &s.f0, &s.f1);
+    step(w, pixel, &s.a0, &s.a1, &s.a2);
+    if (panels > 1) step(w + next, pixel, &s.b0, &s.b1, &s.b2);
+    if (panels > 2) step(w + 2 * next, pixel, &s.c0, &s.c1, &s.c2);
+    if (panels > 3) step(w3, pixel, &s.d0, &s.d1, &s.d2);
   }
-  finish(first, y, residual, 0, s.a0, s.a1);
-  if (panels > 1) finish(first, y, residual, WIDTH, s.b0, s.b1);
-  if (panels > 2) finish(first, y, residual, 2 * WIDTH, s.c0, s.c1);
-  if (panels > 3) finish(first, y, residual, 3 * WIDTH, s.d0, s.d1);
-  if (panels > 4) finish(first, y, residual, 4 * WIDTH, s.e0, s.e1);
-  if (panels > 5) finish(first, y, residual, 5 * WIDTH, s.f0, s.f1);
+  finish3(first, y, residual, 0, s.a0, s.a1, s.a2);
+  if (panels > 1) finish3(first, y, residual, WIDTH, s.b0, s.b1, s.b2);
+  if (panels > 2) finish3(first, y, residual, 2 * WIDTH, s.c0, s.c1, s.c2);
+  if (panels > 3) finish3(first, y, residual, 3 * WIDTH, s.d0, s.d1, s.d2);
 }
 
 void mbconv_gemv_avx2(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
@@ -84,7 +82,5 @@ void mbconv_gemv_avx2(const struct mbconv_pointwise_panel *first, size_t panels,
     case 1: chunk(1, first, weights, x, y, residual); break;
     case 2: chunk(2, first, weights, x, y, residual); break;
     case 3: chunk(3, first, weights, x, y, residual); break;
-    case 4: chunk(4, first, weights, x, y, residual); break;
-    case 5: chunk(5, first, weights, x, y, residual); break;
   }
 }

@@ -56,6 +56,8 @@ struct mbconv_pointwise_tile {
   mbconv_pointwise_fn *run;
 };
 
+enum { MBCONV_POINTWISE_TILES = 3 };
+
 /* One pixel through whole panels of the wide tile, which follow each other in memory, each its bias and its weights:
  *   y[c] = clamp(bias[c] + sum over k ascending of w[k][c] * x[k] (+ residual[c])), c < panels * tile width
  *   first     of the panels
@@ -114,8 +116,8 @@ struct mbconv_transpose_tile {
 struct mbconv_kernels {
   mbconv_isa isa;
   size_t lanes;
-  /* [0] wide; [1] narrow, for the last panel when no more channels are left than its width (run NULL: none). */
-  struct mbconv_pointwise_tile pointwise[2];
+  /* [0] wide; then, narrower and narrower, those that the last panels may be of (run NULL: none). */
+  struct mbconv_pointwise_tile pointwise[MBCONV_POINTWISE_TILES];
   mbconv_gemv_fn *gemv;
   /* [kernel 3, 5, 7][stride 1, 2] */
   mbconv_depthwise_fn *depthwise[3][2];

@@ -15,7 +15,8 @@
 const struct mbconv_kernels mbconv_kernels_avx2 = {
     .isa = MBCONV_ISA_AVX2,
     .lanes = 8,
-    .pointwise = {{.pixels = 6, .step = 1, .channels = 16, .run = mbconv_pointwise_avx2_6x16},
+    .pointwise = {{.pixels = 4, .step = 1, .channels = 24, .run = mbconv_pointwise_avx2_4x24},
+                  {.pixels = 6, .step = 1, .channels = 16, .run = mbconv_pointwise_avx2_6x16},
                   {.pixels = 12, .step = 1, .channels = 8, .run = mbconv_pointwise_avx2_12x8}},
     .gemv = mbconv_gemv_avx2,
     .depthwise = {{mbconv_depthwise_avx2_3x3s1, mbconv_depthwise_avx2_3x3s2},

@@ -7,7 +7,7 @@
 
 #include "kernels.h"
 
-mbconv_pointwise_fn mbconv_pointwise_avx2_6x16, mbconv_pointwise_avx2_12x8;
+mbconv_pointwise_fn mbconv_pointwise_avx2_4x24, mbconv_pointwise_avx2_6x16, mbconv_pointwise_avx2_12x8;
 mbconv_gemv_fn mbconv_gemv_avx2;
 mbconv_depthwise_fn mbconv_depthwise_avx2_3x3s1, mbconv_depthwise_avx2_3x3s2, mbconv_depthwise_avx2_5x5s1,
     mbconv_depthwise_avx2_5x5s2, mbconv_depthwise_avx2_7x7s1, mbconv_depthwise_avx2_7x7s2;

@@ -257,6 +257,6 @@ static void check_tile(struct test *t, size_t which) {
 }
 
 void test_pointwise_tiles(struct test *t) {
-  check_tile(t, 0);
-  if (t->kernels->pointwise[1].run) check_tile(t, 1);
+  for (size_t i = 0; i < MBCONV_POINTWISE_TILES; i++)
+    if (t->kernels->pointwise[i].run) check_tile(t, i);
 }

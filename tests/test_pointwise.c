@@ -117,7 +117,7 @@ static void check_shape(struct test *t, uint64_t *state, struct shape s) {
   free(bias);
 }
 
-/* Each size from 1 to 2 * tile + 1, the other two around one tile. */
+/* Each size from 1 to 2 * tile + 9, the other two around one tile. */
 static void check_sweeps(struct test *t, uint64_t *state) {
   const struct mbconv_pointwise_tile *wide = &t->kernels->pointwise[0];
   const size_t tile[3] = {wide->pixels, t->small ? 8 : 16, wide->channels};
@@ -126,7 +126,7 @@ static void check_sweeps(struct test *t, uint64_t *state) {
     const size_t second = (swept + 1) % 3, third = (swept + 2) % 3;
     const size_t around[2][4] = {{1, tile[second] + 1, tile[second] - 1, tile[second]},
                                  {1, tile[third] + 1, tile[third] - 1, tile[third]}};
-    for (size_t n = 1; n <= 2 * tile[swept] + 1; n++) {
+    for (size_t n = 1; n <= 2 * tile[swept] + 9; n++) {
       for (size_t i = 0; i < 16; i += step) { /* emulated: six of the 16 ways, others for each n */
         const size_t way = (i + n) % 16;
         size_t size[3];

@@ -23,8 +23,8 @@ static const struct strategy strategies[] = {
     {"groups", "row ring of channel groups:", "row ring of channel groups:", 28, 9, 5, 70, 7, 5, 1, true, false, 3, 32},
     {"stride 2", "row ring of channel groups:", "row ring of channel groups:", 31, 9, 5, 70, 7, 3, 2, true, false, 2,
      32},
-    {"split", "channel split:", "groups shared out, then pixels:", 14, 9, 8, 150, 8, 3, 1, true, false, ALL, 32},
-    {"few rows", "row ring:", "groups shared out, then pixels:", 13, 7, 8, 150, 9, 5, 2, true, false, 2, ALL},
+    {"split", "channel split:", "groups shared out, then pixels:", 14, 9, 8, 170, 8, 3, 1, true, false, ALL, 32},
+    {"few rows", "row ring:", "groups shared out, then pixels:", 13, 7, 8, 170, 9, 5, 2, true, false, 2, ALL},
     {"unfused", "unfused:", "row ring:", 20, 6, 8, 40, 8, 3, 1, true, false, ALL, ALL},
     {"many groups", "unfused:", "groups shared out, then pixels:", 3, 3, 4, 400, 4, 3, 1, true, false, ALL, ALL},
     {"no expand", "row ring:", "row ring:", 12, 9, 40, 40, 9, 3, 1, false, false, 2, ALL},
@@ -34,7 +34,7 @@ static const struct strategy strategies[] = {
      ALL},
     {"excite", "row ring in two passes:", "row ring in two passes:", 20, 6, 8, 70, 8, 3, 1, true, true, 3, ALL},
     {"wide rows", "row ring:", "row ring:", 15, 50, 2, 96, 3, 3, 1, true, false, 2, ALL},
-    {"excite split", "channel split in two passes:", "groups shared out, then pixels in two passes:", 9, 6, 8, 150, 8,
+    {"excite split", "channel split in two passes:", "groups shared out, then pixels in two passes:", 9, 6, 8, 170, 8,
      5, 1, true, true, ALL, 32},
 };
 
