@@ -10,8 +10,8 @@
 enum { MOST_BYTES = 372 * 1024, LEAST_BYTES = 32 * 1024, ASSUMED_L2_BYTES = 512 * 1024, ONE_STRIP = 2 };
 
 /* Channels of a group: 48, or so few that the ring's rows for one output row are in L1 when the depthwise reads them,
- * if one of the tile's width can be; but not fewer for its own sake, for the depthwise's loop over channels is the inner
- * one. */
+ * if one of the tile's width can be; but not fewer for its own sake, for the depthwise's loop over channels is the
+ * inner one. */
 enum { GROUP_CHANNELS = 48, L1_BYTES = 30 * 1024 };
 
 /* With squeeze-excite: 1/12 of the stored output for rings, which leaves something of the tenth for odds and ends; and
