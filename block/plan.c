@@ -11,8 +11,9 @@ enum { MOST_BYTES = 372 * 1024, LEAST_BYTES = 32 * 1024, ASSUMED_L2_BYTES = 512 
 
 /* Channels of a group: 48, or so few that the ring's rows for one output row are in L1 when the depthwise reads them,
  * if one of the tile's width can be; but not fewer for its own sake, for the depthwise's loop over channels is the
- * inner one. */
-enum { GROUP_CHANNELS = 48, L1_BYTES = 30 * 1024 };
+ * inner one. What of L1 is best for that was measured: with tiles of more than 16 channels, which leave less choice, a
+ * little less. */
+enum { GROUP_CHANNELS = 48, L1_BYTES = 34 * 1024, L1_BYTES_OF_WIDE_TILES = 30 * 1024 };
 
 /* With squeeze-excite: 1/12 of the stored output for rings, which leaves something of the tenth for odds and ends; and
  * pixels of an expand run that make several tiles of every set. */
@@ -79,7 +80,8 @@ static size_t fused_groups(const struct mbconv_shape *shape, size_t tile_channel
   if (!shape->expand) return 1;
   const struct mbconv_plan tile = complete(shape, tile_channels, 1, tile_channels);
   const size_t bytes = tile.ring_rows * tile.ring_width * tile_channels * sizeof(float);
-  const size_t fit = L1_BYTES / bytes * tile_channels;
+  const size_t most = tile_channels > MBCONV_MAX_LANES ? L1_BYTES_OF_WIDE_TILES : L1_BYTES;
+  const size_t fit = most / bytes * tile_channels;
   const size_t channels = fit > 0 ? mbconv_min(fit, GROUP_CHANNELS) : GROUP_CHANNELS;
   return even_groups(shape, tile_channels, (shape->expanded_channels + channels - 1) / channels);
 }
