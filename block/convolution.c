@@ -15,8 +15,8 @@
 #include "status.h"
 #include "windows.h"
 
-/* Floats that are in L1 at a time: of the windows, and of the outputs if an activation is mapped over them. */
-enum { WINDOW_FLOATS = 6144, OUTPUT_FLOATS = 4096 };
+/* Floats of the windows that are in L1 at a time. */
+enum { WINDOW_FLOATS = 6144 };
 
 struct mbconv_convolution {
   mbconv_allocator allocator;
@@ -82,7 +82,7 @@ mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, stru
 static size_t chunk_of(const mbconv_convolution *convolution) {
   const size_t tile = mbconv_panels_height(&convolution->panels);
   size_t pixels = convolution->in_place ? SIZE_MAX : WINDOW_FLOATS / convolution->panels.k;
-  if (convolution->epilogue.map) pixels = mbconv_min(pixels, OUTPUT_FLOATS / convolution->panels.channels);
+  if (convolution->epilogue.map) pixels = mbconv_min(pixels, mbconv_panels_chunk(&convolution->panels));
   return mbconv_max(tile, pixels - pixels % tile);
 }
 

@@ -8,6 +8,9 @@
 /* The most pixels, and pixels times channels, of any set's tile. */
 enum { MAX_TILE_PIXELS = 32, MAX_TILE = 32 * 32 };
 
+/* Of a chunk over which an activation is mapped. */
+enum { L1_FLOATS = 4096, LEAST_PIXELS = 56 };
+
 /* Where y is evenly spaced, so many of its pixels are listed, once for all panels; those after them are reached by the
  * offset. */
 enum { MAX_DENSE = 120 };
@@ -57,6 +60,12 @@ void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernel
 
 size_t mbconv_panels_height(const struct mbconv_panels *panels) {
   return panels->wide_channels > 0 ? panels->wide->pixels : panels->end->pixels;
+}
+
+size_t mbconv_panels_chunk(const struct mbconv_panels *panels) {
+  const size_t height = mbconv_panels_height(panels);
+  const size_t pixels = mbconv_max(L1_FLOATS / panels->channels, LEAST_PIXELS);
+  return mbconv_max(height, pixels - pixels % height);
 }
 
 size_t mbconv_panels_bytes(const struct mbconv_panels *panels) {

@@ -34,6 +34,10 @@ void mbconv_panels_pack_taps(struct mbconv_panels *panels, const mbconv_conv *co
 /* The pixels of the tile that most panels are of. */
 size_t mbconv_panels_height(const struct mbconv_panels *panels);
 
+/* How many pixels to run before an activation is mapped over them: so many that their outputs are in L1, in whole
+ * tiles; but not so few that all weights come from L2 or L3 for them. */
+size_t mbconv_panels_chunk(const struct mbconv_panels *panels);
+
 size_t mbconv_panels_bytes(const struct mbconv_panels *panels);
 
 /* A run of pixels through a range of channels. */

@@ -71,14 +71,13 @@ struct job {
   struct mbconv_pointwise_run run;
 };
 
-/* Pixels are run in chunks that the activation finds in L1. */
+/* Pixels are run in chunks if an activation is mapped over them. */
 static void run_share(void *argument, size_t index) {
   const struct job *job = argument;
   const struct mbconv_panels *panels = &job->pointwise->panels;
   mbconv_activation_fn *map = job->pointwise->epilogue.map;
   const size_t step = mbconv_panels_height(panels);
-  const size_t in_l1 = 4096 / panels->channels;
-  const size_t chunk = map ? mbconv_max(step, in_l1 - in_l1 % step) : job->pixels;
+  const size_t chunk = map ? mbconv_panels_chunk(panels) : job->pixels;
   size_t begin, end;
   mbconv_share(job->pixels, step, index, job->tasks, &begin, &end);
   for (; begin < end; begin += chunk) {
