@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pointwise on AVX2: tiles of 4 pixels x 24 channels, 6 x 16 and 12 x 8.
+ * Pointwise on AVX2: tiles of 4 pixels x 24 channels. (For last panels: pointwise_narrow_avx2.c.)
  *
- * All have 12 independent chains, more than the 8 or 10 that hide the latency of FMA (4 or 5 cycles, 2 a cycle). 4x24
- * does 7 loads for 12 FMAs, 6x16 8 and 12x8 13: these serve last panels of up to 16 and up to 8 channels. All expanded
- * channels of MobileNetV2 and EfficientNet are multiples of 24.
+ * 12 independent chains are more than the 8 or 10 that hide the latency of FMA (4 or 5 cycles, 2 a cycle), and 12 FMAs
+ * take 7 loads. All expanded channels of MobileNetV2-1.0 and EfficientNet-B0 but the first are multiples of 24.
  *
- *     registers     4x24      6x16      12x8
- *     sums          12        12        12
- *     weights       3         2         1
- *     pixel         1         1         1      (broadcast; a second one when the compiler likes)
+ *     registers
+ *     sums          12
+ *     weights       3
+ *     pixel         1      (broadcast)
  *
  * 4x24 against 6x16 on Zen 4, 48 channels, k from 16 to 960: 1.5 to 2.4% faster with 56 pixels, 1 to 3% with 49 and 196
  * (gcc 12; clang 14 -2 to 2%); and against 6x16 and 12x8 together, as 24 channels would need them, 6 to 16%.
@@ -23,27 +22,9 @@
  */
 #include <assert.h>
 
+#include "pointwise_avx2.h"
 #include "set_avx2.h"
 #include "vec_avx2.h"
-
-/* A tile ends by adding the residual, if there is one, and by the clamp, if it does anything or not: FMA, max, min and
- * store take 5 cycles a tile less on Zen 4 than FMA and store. */
-struct limits {
-  __m256 lo, hi;
-};
-
-ALWAYS_INLINE struct limits limits_of(const struct mbconv_pointwise_panel *panel) {
-  return (struct limits){_mm256_broadcast_ss(&panel->lo), _mm256_broadcast_ss(&panel->hi)};
-}
-
-/* Sum by sum: gcc 12 would take the maximum of all of them first, for 3 cycles a tile. */
-ALWAYS_INLINE void finish(const bool add, struct limits limits, float *y, const float *residual, size_t r, __m256 sum) {
-  in_order(&sum);
-  if (add) sum = _mm256_add_ps(sum, _mm256_loadu_ps(residual + r));
-  _mm256_storeu_ps(y, clamp(sum, limits.lo, limits.hi));
-}
-
-/* ---- 4 x 24 ------------------------------------------------------------------------------------------------------ */
 
 struct sums_4x24 {
   __m256 a0, a1, a2, b0, b1, b2, c0, c1, c2, d0, d1, d2;
@@ -137,155 +118,5 @@ void mbconv_pointwise_avx2_4x24(const struct mbconv_pointwise_panel *panel, size
     case 2: tiles_4x24(2, tiles, panel, x, y, y_offset, residual); break;
     case 3: tiles_4x24(3, tiles, panel, x, y, y_offset, residual); break;
     default: tiles_4x24(4, tiles, panel, x, y, y_offset, residual); break;
-  }
-}
-
-/* ---- 6 x 16 ------------------------------------------------------------------------------------------------------ */
-
-struct sums_6x16 {
-  __m256 a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1;
-};
-
-ALWAYS_INLINE void step2(const float *x, __m256 w0, __m256 w1, __m256 *sum0, __m256 *sum1) {
-  const __m256 pixel = _mm256_broadcast_ss(x);
-  *sum0 = _mm256_fmadd_ps(pixel, w0, *sum0);
-  *sum1 = _mm256_fmadd_ps(pixel, w1, *sum1);
-}
-
-ALWAYS_INLINE void finish2(const bool add, struct limits limits, float *y, const float *residual, size_t r, __m256 sum0,
-                           __m256 sum1) {
-  finish(add, limits, y, residual, r, sum0);
-  finish(add, limits, y + LANES, residual, r + LANES, sum1);
-}
-
-ALWAYS_INLINE void tile_6x16(const size_t rows, const bool add, const struct mbconv_pointwise_panel *panel,
-                             const float *x, float *const *y, size_t offset, const float *residual) {
-  const __m256 bias0 = _mm256_load_ps(panel->bias), bias1 = _mm256_load_ps(panel->bias + LANES);
-  struct sums_6x16 s = {bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1};
-  const size_t stride = panel->x_stride;
-  const float *x3 = x + 3 * stride;
-  const float *weights = panel->weights;
-  for (size_t left = panel->k; left > 0; left--) {
-    const __m256 w0 = _mm256_load_ps(weights), w1 = _mm256_load_ps(weights + LANES);
-    step2(x, w0, w1, &s.a0, &s.a1);
-    if (rows > 1) step2(x + stride, w0, w1, &s.b0, &s.b1);
-    if (rows > 2) step2(x + 2 * stride, w0, w1, &s.c0, &s.c1);
-    if (rows > 3) step2(x3, w0, w1, &s.d0, &s.d1);
-    if (rows > 4) step2(x3 + stride, w0, w1, &s.e0, &s.e1);
-    if (rows > 5) step2(x3 + 2 * stride, w0, w1, &s.f0, &s.f1);
-    x++, x3++;
-    weights += 2 * LANES;
-  }
-  const struct limits limits = limits_of(panel);
-  const size_t r = add ? panel->r_stride : 0;
-  finish2(add, limits, y[0] + offset, residual, 0, s.a0, s.a1);
-  if (rows > 1) finish2(add, limits, y[1] + offset, residual, r, s.b0, s.b1);
-  if (rows > 2) finish2(add, limits, y[2] + offset, residual, 2 * r, s.c0, s.c1);
-  if (rows > 3) finish2(add, limits, y[3] + offset, residual, 3 * r, s.d0, s.d1);
-  if (rows > 4) finish2(add, limits, y[4] + offset, residual, 4 * r, s.e0, s.e1);
-  if (rows > 5) finish2(add, limits, y[5] + offset, residual, 5 * r, s.f0, s.f1);
-}
-
-ALWAYS_INLINE void tiles_6x16(const size_t rows, size_t tiles, const struct mbconv_pointwise_panel *panel,
-                              const float *x, float *const *y, size_t offset, const float *residual) {
-  const size_t x_step = rows * panel->x_stride;
-  if (residual) {
-    for (; tiles > 0; tiles--, x += x_step, y += rows, residual += rows * panel->r_stride)
-      tile_6x16(rows, true, panel, x, y, offset, residual);
-  } else {
-    for (; tiles > 0; tiles--, x += x_step, y += rows) tile_6x16(rows, false, panel, x, y, offset, NULL);
-  }
-}
-
-void mbconv_pointwise_avx2_6x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
-                                float *const *y, size_t y_offset, const float *residual) {
-  assert(panel->channels == 2 * LANES);
-  switch (pixels) {
-    case 1: tiles_6x16(1, tiles, panel, x, y, y_offset, residual); break;
-    case 2: tiles_6x16(2, tiles, panel, x, y, y_offset, residual); break;
-    case 3: tiles_6x16(3, tiles, panel, x, y, y_offset, residual); break;
-    case 4: tiles_6x16(4, tiles, panel, x, y, y_offset, residual); break;
-    case 5: tiles_6x16(5, tiles, panel, x, y, y_offset, residual); break;
-    default: tiles_6x16(6, tiles, panel, x, y, y_offset, residual); break;
-  }
-}
-
-/* ---- 12 x 8 ------------------------------------------------------------------------------------------------------ */
-
-struct sums_12x8 {
-  __m256 a, b, c, d, e, f, g, h, i, j, k, l;
-};
-
-ALWAYS_INLINE void step1(const float *x, __m256 w, __m256 *sum) {
-  *sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x), w, *sum);
-}
-
-ALWAYS_INLINE void tile_12x8(const size_t rows, const bool add, const struct mbconv_pointwise_panel *panel,
-                             const float *x, float *const *y, size_t offset, const float *residual) {
-  const __m256 bias = _mm256_load_ps(panel->bias);
-  struct sums_12x8 s = {bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias};
-  const size_t stride = panel->x_stride;
-  const float *x3 = x + 3 * stride, *x6 = x + 6 * stride, *x9 = x + 9 * stride;
-  const float *weights = panel->weights;
-  for (size_t left = panel->k; left > 0; left--) {
-    const __m256 w = _mm256_load_ps(weights);
-    step1(x, w, &s.a);
-    if (rows > 1) step1(x + stride, w, &s.b);
-    if (rows > 2) step1(x + 2 * stride, w, &s.c);
-    if (rows > 3) step1(x3, w, &s.d);
-    if (rows > 4) step1(x3 + stride, w, &s.e);
-    if (rows > 5) step1(x3 + 2 * stride, w, &s.f);
-    if (rows > 6) step1(x6, w, &s.g);
-    if (rows > 7) step1(x6 + stride, w, &s.h);
-    if (rows > 8) step1(x6 + 2 * stride, w, &s.i);
-    if (rows > 9) step1(x9, w, &s.j);
-    if (rows > 10) step1(x9 + stride, w, &s.k);
-    if (rows > 11) step1(x9 + 2 * stride, w, &s.l);
-    x++, x3++, x6++, x9++;
-    weights += LANES;
-  }
-  const struct limits limits = limits_of(panel);
-  const size_t r = add ? panel->r_stride : 0;
-  finish(add, limits, y[0] + offset, residual, 0, s.a);
-  if (rows > 1) finish(add, limits, y[1] + offset, residual, r, s.b);
-  if (rows > 2) finish(add, limits, y[2] + offset, residual, 2 * r, s.c);
-  if (rows > 3) finish(add, limits, y[3] + offset, residual, 3 * r, s.d);
-  if (rows > 4) finish(add, limits, y[4] + offset, residual, 4 * r, s.e);
-  if (rows > 5) finish(add, limits, y[5] + offset, residual, 5 * r, s.f);
-  if (rows > 6) finish(add, limits, y[6] + offset, residual, 6 * r, s.g);
-  if (rows > 7) finish(add, limits, y[7] + offset, residual, 7 * r, s.h);
-  if (rows > 8) finish(add, limits, y[8] + offset, residual, 8 * r, s.i);
-  if (rows > 9) finish(add, limits, y[9] + offset, residual, 9 * r, s.j);
-  if (rows > 10) finish(add, limits, y[10] + offset, residual, 10 * r, s.k);
-  if (rows > 11) finish(add, limits, y[11] + offset, residual, 11 * r, s.l);
-}
-
-ALWAYS_INLINE void tiles_12x8(const size_t rows, size_t tiles, const struct mbconv_pointwise_panel *panel,
-                              const float *x, float *const *y, size_t offset, const float *residual) {
-  const size_t x_step = rows * panel->x_stride;
-  if (residual) {
-    for (; tiles > 0; tiles--, x += x_step, y += rows, residual += rows * panel->r_stride)
-      tile_12x8(rows, true, panel, x, y, offset, residual);
-  } else {
-    for (; tiles > 0; tiles--, x += x_step, y += rows) tile_12x8(rows, false, panel, x, y, offset, NULL);
-  }
-}
-
-void mbconv_pointwise_avx2_12x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
-                                float *const *y, size_t y_offset, const float *residual) {
-  assert(panel->channels == LANES);
-  switch (pixels) {
-    case 1: tiles_12x8(1, tiles, panel, x, y, y_offset, residual); break;
-    case 2: tiles_12x8(2, tiles, panel, x, y, y_offset, residual); break;
-    case 3: tiles_12x8(3, tiles, panel, x, y, y_offset, residual); break;
-    case 4: tiles_12x8(4, tiles, panel, x, y, y_offset, residual); break;
-    case 5: tiles_12x8(5, tiles, panel, x, y, y_offset, residual); break;
-    case 6: tiles_12x8(6, tiles, panel, x, y, y_offset, residual); break;
-    case 7: tiles_12x8(7, tiles, panel, x, y, y_offset, residual); break;
-    case 8: tiles_12x8(8, tiles, panel, x, y, y_offset, residual); break;
-    case 9: tiles_12x8(9, tiles, panel, x, y, y_offset, residual); break;
-    case 10: tiles_12x8(10, tiles, panel, x, y, y_offset, residual); break;
-    case 11: tiles_12x8(11, tiles, panel, x, y, y_offset, residual); break;
-    default: tiles_12x8(12, tiles, panel, x, y, y_offset, residual); break;
   }
 }

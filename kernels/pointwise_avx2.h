@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How AVX2's tiles of the 1x1 convolution end.
+ */
+#ifndef MBCONV_POINTWISE_AVX2_H
+#define MBCONV_POINTWISE_AVX2_H
+
+#include "set_avx2.h"
+#include "vec_avx2.h"
+
+/* A tile ends by adding the residual, if there is one, and by the clamp, if it does anything or not: FMA, max, min and
+ * store take 5 cycles a tile less on Zen 4 than FMA and store. */
+struct limits {
+  __m256 lo, hi;
+};
+
+ALWAYS_INLINE struct limits limits_of(const struct mbconv_pointwise_panel *panel) {
+  return (struct limits){_mm256_broadcast_ss(&panel->lo), _mm256_broadcast_ss(&panel->hi)};
+}
+
+/* Sum by sum: gcc 12 would take the maximum of all of them first, for 3 cycles a tile. */
+ALWAYS_INLINE void finish(const bool add, struct limits limits, float *y, const float *residual, size_t r, __m256 sum) {
+  in_order(&sum);
+  if (add) sum = _mm256_add_ps(sum, _mm256_loadu_ps(residual + r));
+  _mm256_storeu_ps(y, clamp(sum, limits.lo, limits.hi));
+}
+
+#endif
