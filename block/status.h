@@ -7,7 +7,8 @@
 
 #include "mbconv.h"
 
-/* Fills *error, which may be NULL, with `status` and a message in the format of format.h, cut to fit; returns `status`. */
+/* Fills *error, which may be NULL, with `status` and a message in the format of format.h, cut to fit; returns `status`.
+ */
 __attribute__((format(printf, 3, 4))) mbconv_status mbconv_fail(mbconv_error *error, mbconv_status status,
                                                                 const char *format, ...);
 
