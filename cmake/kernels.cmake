@@ -5,17 +5,12 @@
 set(MBCONV_KERNEL_SOURCES)
 set(MBCONV_SET_DEFINITIONS)
 
-# mbconv_add_set(name flags...): kernels/{pointwise,gemv,depthwise,activation,channel,set}_<name>.c, silu_sleef_<name>.c,
-# and what the set has of pointwise_narrow_<name>.c, transpose_<name>.c and silu_tiles_<name>.c
-function(mbconv_add_set name)
+# mbconv_add_set(name "parts" flags...): kernels/{pointwise,gemv,depthwise,activation,channel,set}_<name>.c,
+# silu_sleef_<name>.c, and the parts that only some sets have
+function(mbconv_add_set name parts)
   set(files)
-  foreach(part pointwise gemv depthwise activation channel set)
+  foreach(part pointwise gemv depthwise activation channel set ${parts})
     list(APPEND files kernels/${part}_${name}.c)
-  endforeach()
-  foreach(part pointwise_narrow transpose silu_tiles)
-    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/kernels/${part}_${name}.c)
-      list(APPEND files kernels/${part}_${name}.c)
-    endif()
   endforeach()
   if(MBCONV_SLEEF_OFFERED)
     list(APPEND files kernels/silu_sleef_${name}.c)
@@ -28,12 +23,12 @@ function(mbconv_add_set name)
   set(MBCONV_SET_DEFINITIONS ${MBCONV_SET_DEFINITIONS} PARENT_SCOPE)
 endfunction()
 
-mbconv_add_set(scalar)
+mbconv_add_set(scalar "transpose")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
-  mbconv_add_set(avx2 -mavx2 -mfma)
-  mbconv_add_set(avx512 -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512)
+  mbconv_add_set(avx2 "pointwise_narrow;transpose" -mavx2 -mfma)
+  mbconv_add_set(avx512 "" -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
-  mbconv_add_set(neon -fno-lto) # which knows nothing of calls in assembly
+  mbconv_add_set(neon "pointwise_narrow;silu_tiles;transpose" -fno-lto) # which knows nothing of calls in assembly
 endif()
 if(MBCONV_SLEEF_OFFERED)
   list(APPEND MBCONV_SET_DEFINITIONS MBCONV_SLEEF)
