@@ -43,7 +43,8 @@ static mbconv_block_desc description(struct fuzz_input *in, const mbconv_conv *c
 /* What block/plan.h says of every plan, and that the products which scratch is made of do not overflow. */
 static void check_plan(const struct mbconv_plan *plan, const struct mbconv_shape *shape, size_t tile) {
   fuzz_require(plan->strip_rows >= 1 && plan->strip_rows <= shape->out_height, "strips of no or too many rows");
-  fuzz_require(plan->group_channels > 0 && plan->group_channels % tile == 0, "groups that are not whole tiles");
+  const size_t unit = shape->expand || tile < MBCONV_MAX_LANES ? tile : MBCONV_MAX_LANES;
+  fuzz_require(plan->group_channels > 0 && plan->group_channels % unit == 0, "groups that are not whole tiles");
   fuzz_require(plan->groups * plan->group_channels >= shape->expanded_channels &&
                    (plan->groups - 1) * plan->group_channels < shape->expanded_channels,
                "groups that are not the channels");
