@@ -144,10 +144,11 @@ mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pix
       tensors_overlap(residual, panels->channels, r_bytes, y, panels->channels, y_bytes,
                       r_stride == y_stride ? y_stride : 0))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "residual and y overlap without being the same");
+  const size_t height = mbconv_panels_height(panels);
   struct job job = {
       .pointwise = pointwise,
       .pixels = pixels,
-      .tasks = mbconv_min(count, mbconv_round_up(pixels, mbconv_panels_height(panels)) / mbconv_panels_height(panels)),
+      .tasks = mbconv_min(count, (pixels + height - 1) / height),
       .run = {.channels = panels->channels,
               .x = x,
               .x_stride = x_stride,
