@@ -15,12 +15,25 @@ enum { MOST_BYTES = 372 * 1024, LEAST_BYTES = 32 * 1024, ASSUMED_L2_BYTES = 512 
  * little less. */
 enum { GROUP_CHANNELS = 48, L1_BYTES = 34 * 1024, L1_BYTES_OF_WIDE_TILES = 30 * 1024 };
 
-/* With squeeze-excite: 1/12 of the stored output for rings, which leaves something of the tenth for odds and ends; and
- * pixels of an expand run that make several tiles of every set. */
+/* With squeeze-excite: 1/12 of the stored output for all else, which leaves something of the tenth for odds and ends;
+ * and pixels of an expand run that make several tiles of every set. */
 enum { HIDDEN_SHARE = 12, RUN_PIXELS = 48 };
 
 /* Images of no more output rows are shared out by groups, of no more channels. */
 enum { GROUP_ROWS = 14, SHARED_CHANNELS = 2 * GROUP_CHANNELS };
+
+static size_t ring_floats(const struct mbconv_plan *plan) {
+  return plan->ring_rows * plan->ring_width * plan->group_channels;
+}
+
+/* Whether the image's output has room for the ring, aligned. */
+static bool fits_y(const struct mbconv_shape *shape, const struct mbconv_plan *plan) {
+  bool overflow = false;
+  const size_t row = mbconv_multiply(plan->ring_width, plan->group_channels, &overflow);
+  const size_t ring = mbconv_multiply(plan->ring_rows, row, &overflow);
+  const size_t needed = mbconv_add(ring, MBCONV_ALIGNMENT / sizeof(float) - 1, &overflow);
+  return !overflow && needed <= shape->out_height * shape->out_width * shape->out_channels;
+}
 
 /* Without an expand no tile writes groups: whole vectors do. */
 static struct mbconv_plan complete(const struct mbconv_shape *shape, size_t tile_channels, size_t strip_rows,
@@ -35,6 +48,7 @@ static struct mbconv_plan complete(const struct mbconv_shape *shape, size_t tile
   plan.hidden = shape->squeeze_excite;
   plan.ring_rows = mbconv_min((plan.strip_rows - 1) * shape->stride + shape->kernel, shape->height);
   plan.ring_width = mbconv_max(shape->pad_left + shape->width, (shape->out_width - 1) * shape->stride + shape->kernel);
+  plan.ring_in_y = plan.hidden && fits_y(shape, &plan);
   return plan;
 }
 
@@ -45,8 +59,7 @@ static size_t budget_of(size_t l2_bytes) {
 
 static size_t scratch_floats(const struct mbconv_shape *shape, const struct mbconv_plan *plan, size_t rings) {
   const size_t output = plan->hidden ? 0 : shape->expanded_channels;
-  return rings * plan->ring_rows * plan->ring_width * plan->group_channels +
-         plan->strip_rows * shape->out_width * output;
+  return rings * ring_floats(plan) + plan->strip_rows * shape->out_width * output;
 }
 
 static struct mbconv_plan with_groups(const struct mbconv_shape *shape, size_t tile_channels, size_t rows,
@@ -98,18 +111,26 @@ static struct mbconv_plan choose_fused(const struct mbconv_shape *shape, size_t 
     const size_t strips = (shape->out_height + lower - 1) / lower;
     plan = with_groups(shape, tile_channels, (shape->out_height + strips - 1) / strips, groups);
   }
-  while (plan.ring_rows * plan.ring_width * plan.group_channels > budget && plan.group_channels > tile_channels &&
-         shape->project)
+  while (ring_floats(&plan) > budget && plan.group_channels > tile_channels && shape->project)
     plan = with_groups(shape, tile_channels, 1, more_groups(shape, tile_channels, &plan));
   return plan;
 }
 
-/* The depthwise output is stored, all else may add a tenth to it: so the budget is small, and spent on runs of enough
- * pixels for several tiles first, on even groups second, on channels third, on rows last. */
+static size_t tenth_of(const struct mbconv_shape *shape) {
+  return shape->out_height * shape->out_width * shape->expanded_channels / HIDDEN_SHARE;
+}
+
+/* The depthwise output is stored, all else in scratch may add a tenth to it. */
+static bool affordable(const struct mbconv_shape *shape, const struct mbconv_plan *plan, size_t budget) {
+  const size_t pixels = mbconv_plan_listed_rows(plan, shape) * shape->width * 2; /* a pointer is two floats */
+  const size_t ring = ring_floats(plan);
+  const size_t rest = plan->ring_width * plan->group_channels + pixels + shape->expanded_channels;
+  return ring <= budget && rest + (plan->ring_in_y ? 0 : ring) <= tenth_of(shape);
+}
+
+/* What can be afforded is spent on runs of enough pixels for several tiles first, on even groups second, on channels
+ * third, on rows last. */
 static struct mbconv_plan choose_hidden(const struct mbconv_shape *shape, size_t tile_channels, size_t budget) {
-  const size_t stored = shape->out_height * shape->out_width * shape->expanded_channels;
-  const size_t tenth = stored / HIDDEN_SHARE, sums = shape->expanded_channels;
-  const size_t limit = mbconv_min(budget, tenth > sums ? tenth - sums : 0);
   const size_t tiles = (shape->expanded_channels + tile_channels - 1) / tile_channels;
   struct mbconv_plan best = complete(shape, tile_channels, 1, tile_channels);
   size_t best_run = 0, best_waste = SIZE_MAX;
@@ -118,13 +139,14 @@ static struct mbconv_plan choose_hidden(const struct mbconv_shape *shape, size_t
     struct mbconv_plan fit = {0};
     for (size_t rows = 1; rows <= shape->out_height; rows++) {
       const struct mbconv_plan plan = with_groups(shape, tile_channels, rows, groups);
-      const size_t zero_row = plan.ring_width * plan.group_channels;
-      const size_t pixels = mbconv_plan_listed_rows(&plan, shape) * shape->width * 2; /* a pointer is two floats */
-      if (scratch_floats(shape, &plan, 1) + zero_row + pixels > limit) break;
+      if (!affordable(shape, &plan, budget)) break;
       fit = plan;
     }
+    const size_t these = groups;
     groups = more_groups(shape, tile_channels, &one_row);
     if (fit.strip_rows == 0) continue;
+    const size_t strips = (shape->out_height - 1) / fit.strip_rows + 1; /* of even height */
+    fit = with_groups(shape, tile_channels, (shape->out_height - 1) / strips + 1, these);
     const size_t run = mbconv_min(RUN_PIXELS, fit.strip_rows * shape->stride * shape->width);
     const size_t waste = waste_of(shape, &fit);
     if (run > best_run || (run == best_run && waste < best_waste)) best = fit, best_run = run, best_waste = waste;
@@ -171,11 +193,19 @@ struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const
     const size_t channels = balanced_group(shape->expanded_channels, tile_channels, threads, SHARED_CHANNELS);
     struct mbconv_plan fit = complete(shape, tile_channels, shape->out_height, channels);
     fit.hidden = fit.by_groups = true;
+    fit.ring_in_y = false; /* each thread has its own */
     return fit;
   }
   const size_t share = (shape->out_height - 1) / threads + 1;
-  const size_t strips = (share - 1) / plan->strip_rows + 1;
-  return complete(shape, tile_channels, (share - 1) / strips + 1, plan->group_channels);
+  size_t rows = plan->strip_rows;
+  struct mbconv_plan lower;
+  do { /* strips of even height */
+    const size_t strips = (share - 1) / rows + 1;
+    lower = complete(shape, tile_channels, (share - 1) / strips + 1, plan->group_channels);
+    rows = lower.strip_rows - 1;
+  } while (lower.hidden && rows > 0 && ring_floats(&lower) > tenth_of(shape));
+  lower.ring_in_y = false;
+  return lower;
 }
 
 /* The largest divisor that gives n / divisor. */

@@ -29,6 +29,7 @@ struct mbconv_plan {
   size_t ring_rows;  /* input rows that a strip needs: (strip_rows - 1) * stride + kernel, or all there are */
   size_t ring_width; /* padded pixels of a ring row */
   bool hidden;       /* the depthwise output is stored whole, then projected: two phases */
+  bool ring_in_y;    /* the ring, one then, lies in the image's output, which the second phase alone writes */
   bool by_groups;    /* threads share out the groups of the first phase, not the rows */
 };
 

@@ -89,6 +89,7 @@ static struct mbconv_strip_scratch scratch_of(const struct run *run, size_t inde
   struct mbconv_cursor cursor = {.base = run->scratch.threads + index * run->scratch.thread_bytes};
   struct mbconv_strip_scratch scratch;
   mbconv_strip_scratch_take(&run->block->stages, &run->plan, &cursor, &scratch);
+  if (run->plan.ring_in_y) scratch.rings = (float *)(void *)mbconv_align(run->y);
   return scratch;
 }
 
@@ -272,10 +273,10 @@ size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *te
   const struct mbconv_plan plan = plan_of(block, mbconv_max(threads, 1));
   return mbconv_format(
       text, size,
-      "%s, %s SiLU, %s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
+      "%s, %s SiLU, %s%s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
       "scratch %zu bytes, weights %zu bytes",
       mbconv_isa_name(block->info.isa), mbconv_silu_name(block->info.silu), strategy_of(&plan, &stages->shape),
-      stages->shape.squeeze_excite ? " in two passes" : "", plan.strip_rows, stages->shape.out_height, plan.groups,
-      plan.group_channels, plan.ring_rows, plan.ring_width, mbconv_block_scratch_size(block, threads),
-      block->info.weight_bytes);
+      stages->shape.squeeze_excite ? " in two passes" : "", plan.ring_in_y ? ", the ring in y" : "", plan.strip_rows,
+      stages->shape.out_height, plan.groups, plan.group_channels, plan.ring_rows, plan.ring_width,
+      mbconv_block_scratch_size(block, threads), block->info.weight_bytes);
 }

@@ -32,7 +32,7 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
   const size_t out_pixels = mbconv_multiply(plan->strip_rows, shape->out_width, overflow);
   const bool transposed = stages->layout == MBCONV_NCHW;
   *scratch = (struct mbconv_strip_scratch){0};
-  scratch->rings = mbconv_take_floats(cursor, mbconv_multiply(rings, row, overflow));
+  if (!plan->ring_in_y) scratch->rings = mbconv_take_floats(cursor, mbconv_multiply(rings, row, overflow));
   scratch->zero_row = mbconv_take_floats(cursor, row);
   if (shape->project && !plan->hidden)
     scratch->output = mbconv_take_floats(cursor, mbconv_multiply(out_pixels, mbconv_output_stride(stages), overflow));

@@ -52,7 +52,7 @@ static inline size_t mbconv_output_stride(const struct mbconv_stages *stages) {
          stages->kernels->lanes;
 }
 
-/* Takes (or counts) the scratch that a thread needs under `plan`. */
+/* Takes (or counts) the scratch that a thread needs under `plan`. If the ring lies in y, the caller sets `rings`. */
 void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
                                struct mbconv_cursor *cursor, struct mbconv_strip_scratch *scratch);
 

@@ -418,7 +418,8 @@ MBCONV_API void mbconv_block_output_size(const mbconv_block *block, size_t *heig
 /* Bytes of scratch for a run with up to `threads` threads. Scratch needs no alignment and no initialisation. */
 MBCONV_API size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads);
 
-/* Runs `batch` images from x to y, both in the block's layout; batch 0 does nothing. */
+/* Runs `batch` images from x to y, both in the block's layout; batch 0 does nothing. Until it returns, y may hold
+ * intermediate results. */
 MBCONV_API mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const float *x, float *y,
                                           void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                           mbconv_error *error);

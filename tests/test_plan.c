@@ -47,6 +47,11 @@ static void check_sound(struct test *t, const char *name, const struct mbconv_sh
   test_check(t, plan->ring_rows == (rows < shape->height ? rows : shape->height), "%s: ring of %zu rows", name,
              plan->ring_rows);
   test_check(t, plan->hidden == (shape->squeeze_excite || plan->by_groups), "%s: hidden", name);
+  const size_t ring = plan->ring_rows * plan->ring_width * plan->group_channels;
+  test_check(t,
+             !plan->ring_in_y || (shape->squeeze_excite && !plan->by_groups &&
+                                  ring + 15 <= shape->out_height * shape->out_width * shape->out_channels),
+             "%s: a ring of %zu floats in y", name, ring);
 }
 
 /* Scratch stays in L2, a single strip's in twice as much, unless a single row does not. */
@@ -54,6 +59,7 @@ static void check_choice(struct test *t, const char *name, const struct mbconv_s
   const size_t tile = t->kernels->pointwise[0].channels;
   const struct mbconv_plan plan = mbconv_plan_choose(shape, tile, l2_bytes);
   check_sound(t, name, shape, &plan, tile);
+  const size_t stored = shape->out_height * shape->out_width * shape->expanded_channels * sizeof(float);
   const size_t known = l2_bytes ? l2_bytes : 512 * 1024;
   const size_t bytes = scratch_bytes(shape, &plan, mbconv_plan_rings(&plan, shape));
   const size_t most = mbconv_plan_one_strip(&plan, shape) ? 2 * known : known;
@@ -64,6 +70,11 @@ static void check_choice(struct test *t, const char *name, const struct mbconv_s
     const struct mbconv_plan shared = mbconv_plan_for_threads(&plan, shape, tile, threads);
     check_sound(t, name, shape, &shared, tile);
     const size_t rows = (shape->out_height - 1) / threads + 1;
+    const size_t ring_of_one = shared.ring_rows * shared.ring_width * shared.group_channels * sizeof(float);
+    test_check(t, threads == 1 || !shared.ring_in_y, "%s: one ring for %zu threads", name, threads);
+    test_check(
+        t, threads == 1 || shared.by_groups || !shared.hidden || shared.strip_rows == 1 || ring_of_one <= stored / 10,
+        "%s: a ring of %zu bytes for each of %zu threads", name, ring_of_one, threads);
     test_check(t, threads == 1 || shared.by_groups || shared.strip_rows <= rows,
                "%s: strips of %zu rows for %zu threads", name, shared.strip_rows, threads);
     const size_t tiles = (shape->expanded_channels + tile - 1) / tile;
@@ -73,13 +84,15 @@ static void check_choice(struct test *t, const char *name, const struct mbconv_s
   }
 }
 
-/* With squeeze-excite the rings add at most a tenth to the stored depthwise output, unless one row of one tile's width
- * of channels does not fit into that. */
+/* With squeeze-excite the ring adds at most a tenth to the stored depthwise output, unless one row of one tile's width
+ * of channels does not fit into that: or it lies in y. */
 static void check_tenth(struct test *t, const char *name, const struct mbconv_shape *shape) {
   const size_t tile = t->kernels->pointwise[0].channels;
   const struct mbconv_plan plan = mbconv_plan_choose(shape, tile, 0);
   const size_t stored = shape->out_height * shape->out_width * shape->expanded_channels * sizeof(float);
-  test_check(t, scratch_bytes(shape, &plan, 1) <= stored / 10 || (plan.strip_rows == 1 && plan.group_channels == tile),
+  test_check(t,
+             plan.ring_in_y || scratch_bytes(shape, &plan, 1) <= stored / 10 ||
+                 (plan.strip_rows == 1 && plan.group_channels == tile),
              "%s: %zu bytes beside %zu", name, scratch_bytes(shape, &plan, 1), stored);
 }
 

@@ -54,6 +54,10 @@ static void check_plan(const struct mbconv_plan *plan, const struct mbconv_shape
                    plan->ring_width >= (shape->out_width - 1) * shape->stride + shape->kernel,
                "a ring narrower than a padded row");
   fuzz_require(plan->hidden == (shape->squeeze_excite || plan->by_groups), "stored output that nothing reads");
+  const size_t out = shape->out_height * shape->out_width * shape->out_channels;
+  fuzz_require(
+      !plan->ring_in_y || (shape->squeeze_excite && plan->ring_rows <= out / plan->ring_width / plan->group_channels),
+      "a ring in an output that has no room for it");
 }
 
 static void check_scratch(const mbconv_block *block, size_t threads) {
