@@ -62,6 +62,12 @@ static size_t scratch_floats(const struct mbconv_shape *shape, const struct mbco
   return rings * ring_floats(plan) + plan->strip_rows * shape->out_width * output;
 }
 
+/* The height of strips that cut `rows` evenly, none higher than `most`. */
+static size_t even_height(size_t rows, size_t most) {
+  const size_t strips = (rows - 1) / most + 1;
+  return (rows - 1) / strips + 1;
+}
+
 static struct mbconv_plan with_groups(const struct mbconv_shape *shape, size_t tile_channels, size_t rows,
                                       size_t groups) {
   return complete(shape, tile_channels, rows, (shape->expanded_channels + groups - 1) / groups);
@@ -107,9 +113,7 @@ static struct mbconv_plan choose_fused(const struct mbconv_shape *shape, size_t 
   if (scratch_floats(shape, &plan, 1) <= ONE_STRIP * budget) return plan;
   while (plan.strip_rows > 1) {
     if (scratch_floats(shape, &plan, plan.groups) <= budget) return plan;
-    const size_t lower = plan.strip_rows - 1;
-    const size_t strips = (shape->out_height + lower - 1) / lower;
-    plan = with_groups(shape, tile_channels, (shape->out_height + strips - 1) / strips, groups);
+    plan = with_groups(shape, tile_channels, even_height(shape->out_height, plan.strip_rows - 1), groups);
   }
   while (ring_floats(&plan) > budget && plan.group_channels > tile_channels && shape->project)
     plan = with_groups(shape, tile_channels, 1, more_groups(shape, tile_channels, &plan));
@@ -134,19 +138,17 @@ static struct mbconv_plan choose_hidden(const struct mbconv_shape *shape, size_t
   const size_t tiles = (shape->expanded_channels + tile_channels - 1) / tile_channels;
   struct mbconv_plan best = complete(shape, tile_channels, 1, tile_channels);
   size_t best_run = 0, best_waste = SIZE_MAX;
-  for (size_t groups = fused_groups(shape, tile_channels); groups <= tiles;) {
+  for (size_t groups = fused_groups(shape, tile_channels), next; groups <= tiles; groups = next) {
     const struct mbconv_plan one_row = with_groups(shape, tile_channels, 1, groups);
+    next = more_groups(shape, tile_channels, &one_row);
     struct mbconv_plan fit = {0};
     for (size_t rows = 1; rows <= shape->out_height; rows++) {
       const struct mbconv_plan plan = with_groups(shape, tile_channels, rows, groups);
       if (!affordable(shape, &plan, budget)) break;
       fit = plan;
     }
-    const size_t these = groups;
-    groups = more_groups(shape, tile_channels, &one_row);
     if (fit.strip_rows == 0) continue;
-    const size_t strips = (shape->out_height - 1) / fit.strip_rows + 1; /* of even height */
-    fit = with_groups(shape, tile_channels, (shape->out_height - 1) / strips + 1, these);
+    fit = with_groups(shape, tile_channels, even_height(shape->out_height, fit.strip_rows), groups);
     const size_t run = mbconv_min(RUN_PIXELS, fit.strip_rows * shape->stride * shape->width);
     const size_t waste = waste_of(shape, &fit);
     if (run > best_run || (run == best_run && waste < best_waste)) best = fit, best_run = run, best_waste = waste;
@@ -197,13 +199,10 @@ struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const
     return fit;
   }
   const size_t share = (shape->out_height - 1) / threads + 1;
-  size_t rows = plan->strip_rows;
-  struct mbconv_plan lower;
-  do { /* strips of even height */
-    const size_t strips = (share - 1) / rows + 1;
-    lower = complete(shape, tile_channels, (share - 1) / strips + 1, plan->group_channels);
-    rows = lower.strip_rows - 1;
-  } while (lower.hidden && rows > 0 && ring_floats(&lower) > tenth_of(shape));
+  struct mbconv_plan lower = {.strip_rows = plan->strip_rows + 1};
+  do {
+    lower = complete(shape, tile_channels, even_height(share, lower.strip_rows - 1), plan->group_channels);
+  } while (lower.hidden && lower.strip_rows > 1 && ring_floats(&lower) > tenth_of(shape));
   lower.ring_in_y = false;
   return lower;
 }
