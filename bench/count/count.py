@@ -67,6 +67,11 @@ def table(arguments):
     return rows, ratios
 
 
+def limit(text):
+    variant, ratio = text.split("=")
+    return variant, float(ratio)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
@@ -76,6 +81,8 @@ def main():
     parser.add_argument("--cpu", default="neoverse-n1", help="qemu's; default: %(default)s")
     parser.add_argument("--functions", action="store_true", help="where the uops of each block go")
     parser.add_argument("--most", type=float, metavar="RATIO", help="fail if a block has more than RATIO * XNNPACK's")
+    parser.add_argument("--geomean", type=limit, metavar="VARIANT=RATIO", action="append", default=[],
+                        help="fail if the variant's blocks have more than RATIO * XNNPACK's in geomean")
     arguments = parser.parse_args()
     rows, ratios = table(arguments)
     if arguments.csv:
@@ -87,7 +94,9 @@ def main():
         worst = max(by_block, key=by_block.get)
         print(f"{variant}: uops by XNNPACK's: geomean {geomean(by_block.values()):.3f}, "
               f"most {by_block[worst]:.3f} ({worst})")
-    return any(arguments.most and ratio > arguments.most for by_block in ratios.values() for ratio in by_block.values())
+    most = arguments.most or math.inf
+    return (any(ratio > most for by_block in ratios.values() for ratio in by_block.values())
+            or any(geomean(ratios[variant].values()) > ratio for variant, ratio in arguments.geomean))
 
 
 if __name__ == "__main__":

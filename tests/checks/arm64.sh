@@ -55,7 +55,8 @@ judge "tests fail: clang, cortex-a53" tests clang cortex-a53
 judge "tests fail: clang, max" tests clang max
 
 cc -std=c11 -O2 -D_POSIX_C_SOURCE=200809L -shared -fPIC -o "$build/count.so" bench/count/plugin.c
-judge "too many instructions" \
-  python3 -B bench/count/count.py "$build/gcc/bench/mbconv_count_blocks" "$build/count.so" --most 0.92
+# gcc 12: 0.798 and 0.692, 0.866 at most. Other compilers may need a little more.
+judge "too many instructions" python3 -B bench/count/count.py "$build/gcc/bench/mbconv_count_blocks" "$build/count.so" \
+  --most 0.92 --geomean relu6=0.81 --geomean silu=0.71
 
 finish
