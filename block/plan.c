@@ -188,23 +188,32 @@ static bool shares_groups(const struct mbconv_shape *shape, size_t tile_channels
          shape->expanded_channels / tile_channels >= threads;
 }
 
-struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const struct mbconv_shape *shape,
-                                           size_t tile_channels, size_t threads) {
-  if (threads <= 1) return *plan;
-  if (shares_groups(shape, tile_channels, threads)) {
-    const size_t channels = balanced_group(shape->expanded_channels, tile_channels, threads, SHARED_CHANNELS);
-    struct mbconv_plan fit = complete(shape, tile_channels, shape->out_height, channels);
-    fit.hidden = fit.by_groups = true;
-    fit.ring_in_y = false; /* each thread has its own */
-    return fit;
-  }
+/* Strips no higher than a thread's share of the rows, and with a stored output than a tenth of it allows for a ring. */
+static struct mbconv_plan share_rows(const struct mbconv_plan *plan, const struct mbconv_shape *shape,
+                                     size_t tile_channels, size_t threads) {
   const size_t share = (shape->out_height - 1) / threads + 1;
   struct mbconv_plan lower = {.strip_rows = plan->strip_rows + 1};
   do {
     lower = complete(shape, tile_channels, even_height(share, lower.strip_rows - 1), plan->group_channels);
   } while (lower.hidden && lower.strip_rows > 1 && ring_floats(&lower) > tenth_of(shape));
-  lower.ring_in_y = false;
   return lower;
+}
+
+static struct mbconv_plan share_groups(const struct mbconv_shape *shape, size_t tile_channels, size_t threads) {
+  const size_t channels = balanced_group(shape->expanded_channels, tile_channels, threads, SHARED_CHANNELS);
+  struct mbconv_plan plan = complete(shape, tile_channels, shape->out_height, channels);
+  plan.hidden = plan.by_groups = true;
+  return plan;
+}
+
+struct mbconv_plan mbconv_plan_for_threads(const struct mbconv_plan *plan, const struct mbconv_shape *shape,
+                                           size_t tile_channels, size_t threads) {
+  if (threads <= 1) return *plan;
+  struct mbconv_plan shared = shares_groups(shape, tile_channels, threads)
+                                  ? share_groups(shape, tile_channels, threads)
+                                  : share_rows(plan, shape, tile_channels, threads);
+  shared.ring_in_y = false; /* each thread has a ring of its own */
+  return shared;
 }
 
 /* The largest divisor that gives n / divisor. */

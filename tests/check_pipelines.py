@@ -45,22 +45,23 @@ def cycles(program, machine, cpu, source):
 
 
 def check(program, path, directory):
-    """Yields what falls short; the number of models is the second of each pair."""
+    """Yields what falls short."""
     models = next((cpus for end, cpus in MODELS.items() if path.name.endswith(end)), None)
     if models is None:
         sys.exit(f"{path}: of no set whose CPUs are known")
     loops = [loop for loop, _ in inner_loops(path)]
     most = max(map(fused, loops))
-    source = directory / f"{path.name}.s"
+    sources = []
+    for loop in loops:
+        if fused(loop) == most:
+            sources.append(directory / f"{path.name}.{len(sources)}.s")
+            sources[-1].write_text(assembly(loop))
     for cpu, per_cycle in models.items():
-        times = {}
-        for loop in loops:
-            if fused(loop) == most:
-                source.write_text(assembly(loop))
-                times[cycles(program, machine_of(path), cpu, source)] = loop
-        least, bound = min(times), most / per_cycle
+        least = min(cycles(program, machine_of(path), cpu, source) for source in sources)
+        bound = most / per_cycle
         print(f"{path.name:26} {cpu:15} {most} multiply-adds in {least:.2f} cycles, at best {bound:.2f}: {bound / least:.1%}")
-        yield bound / least >= LEAST
+        if bound / least < LEAST:
+            yield f"{path.name}: {cpu}: {bound / least:.1%} of the bound"
 
 
 def main():
@@ -70,8 +71,10 @@ def main():
     parser.add_argument("objects", type=pathlib.Path, nargs="+", metavar="OBJECT")
     arguments = parser.parse_args()
     arguments.directory.mkdir(parents=True, exist_ok=True)
-    results = [good for path in arguments.objects for good in check(arguments.mca, path, arguments.directory)]
-    return not all(results)
+    problems = [problem for path in arguments.objects for problem in check(arguments.mca, path, arguments.directory)]
+    for problem in problems:
+        print("FAILED " + problem)
+    return bool(problems)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,8 @@ def main():
                         help="fail if the variant's blocks have more than RATIO * XNNPACK's in geomean")
     arguments = parser.parse_args()
     rows, ratios = table(arguments)
+    if missing := {variant for variant, _ in arguments.geomean} - set(ratios):
+        parser.error(f"no blocks of {', '.join(sorted(missing))} for --geomean")
     if arguments.csv:
         with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")

@@ -11,13 +11,7 @@ rm -rf "$build"
 mkdir -p "$build"
 work=$build
 source tests/cases.sh
-
-# core PRESET FOLDER TARGET...: the core alone, both kinds.
-core() {
-  cmake --preset "$1" -B "$build/$2" -DMBCONV_SLEEF=OFF -DMBCONV_NETWORKS=OFF -DMBCONV_EXAMPLES=OFF \
-    -DMBCONV_TEST_ADAPTERS= "${options[@]}" > "$build/$2.log"
-  cmake --build "$build/$2" --parallel 2 --target "${@:3}" >> "$build/$2.log"
-}
+source tests/core.sh
 
 options=(-DMBCONV_BENCH=OFF)
 core default native mbconv_outputs
