@@ -25,12 +25,15 @@ enum { LANES = 16 };
 #define NO_UNROLL _Pragma("GCC unroll 1")
 #endif
 
-/* Has v in a register, once loaded: gcc 12 would repeat the load as an operand of every FMA that uses v. The memory
- * sanitizer would take it for a use of all lanes, of which those beyond a tensor's channels may hold anything. */
+/* load_once() has v in a register, once loaded: gcc 12 would repeat the load as an operand of every FMA that uses v.
+ * in_order() keeps loads and stores behind it from moving before the computation of v. The memory sanitizer would take
+ * either for a use of all lanes, of which those beyond a tensor's channels may hold anything. */
 #ifdef MBCONV_MEMORY_SANITIZED
 ALWAYS_INLINE void load_once(__m512 *v) { (void)v; }
+ALWAYS_INLINE void in_order(__m512 *v) { (void)v; }
 #else
 ALWAYS_INLINE void load_once(__m512 *v) { __asm__("" : "+v"(*v)); }
+ALWAYS_INLINE void in_order(__m512 *v) { __asm__ volatile("" : "+v"(*v)::"memory"); }
 #endif
 
 /* The first n lanes; all of them from n = 16. */
