@@ -78,7 +78,7 @@ struct strip {
   const struct mbconv_plan *plan;
   const struct mbconv_strip_scratch *scratch;
   const float *x;                 /* the image */
-  bool begins;                    /* the first of a run */
+  bool begins;                    /* the first of its run */
   size_t first, rows;             /* output rows */
   size_t fresh_first, fresh_rows; /* input rows that enter the ring */
 };
@@ -312,8 +312,8 @@ static void project(const struct strip *strip, float *y) {
   mbconv_panels_run(&stages->project, &run);
 }
 
-/* In a network, weights come from L3 or from memory: those of a group's depthwise are fetched while it is expanded. The
- * 1x1 fetches its own ahead. */
+/* In a network, weights come from L3 or from memory: those of a group's depthwise are fetched while it is expanded, by
+ * the first strip of a run. The 1x1 fetches its own. */
 static void prefetch_depthwise(const struct strip *strip, const struct group *group) {
   enum { LINE = MBCONV_ALIGNMENT / sizeof(float) };
   const size_t floats = strip->stages->shape.kernel * strip->stages->shape.kernel + 1;

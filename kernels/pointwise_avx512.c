@@ -58,8 +58,8 @@ ALWAYS_INLINE void add_residual(const size_t rows, const float *residual, size_t
   if (rows > 6) sum->p6 = _mm512_add_ps(sum->p6, _mm512_maskz_loadu_ps(lanes, residual + 6 * stride));
 }
 
-/* Sum by sum: gcc 12 would clamp all of them before it stores one. That costs Zen 4 15 of a tile's 28 k cycles, and in
- * clang's code the mask, which whole panels do not need, 30. */
+/* Sum by sum: gcc 12 would clamp all of them before it stores one, which takes Zen 4 15 cycles a tile more; and without
+ * the mask where a panel is whole, which takes it 30 in clang's code. A tile's FMAs take 28 k. */
 ALWAYS_INLINE void finish1(const bool whole, __mmask16 lanes, __m512 lo, __m512 hi, float *y, __m512 sum) {
   in_order(&sum);
   if (whole)
