@@ -77,7 +77,15 @@ finish_parts() {
 
 # ---- The checks: files of tests/checks ------------------------------------------------------------------------------
 
-all_checks() { local file; for file in tests/checks/*.sh; do basename "$file" .sh; done; }
+# checks_of WHICH: the longest first, as the line `# minutes: <n>` of each says. Those with a line `# on request` are only
+# among them if WHICH is `all`.
+checks_of() {
+  local file
+  for file in tests/checks/*.sh; do
+    if [[ $1 != all ]] && grep -q '^# on request' "$file"; then continue; fi
+    echo "$(sed -n 's/^# minutes: //p' "$file") $(basename "$file" .sh)"
+  done | sort -k1,1nr -k2 | cut -d ' ' -f 2
+}
 
 # packages_of CHECK...: what the line `# packages:` of each says.
 packages_of() { local check; for check in "$@"; do sed -n 's/^# packages: //p' "tests/checks/$check.sh"; done; }
