@@ -109,7 +109,9 @@ mbconv_block_desc block_layer_shape(const struct block_layer *layer) {
 /* ---- Parallel-fors ----------------------------------------------------------------------------------------------- */
 
 static void log_count(struct parallel_log *log, size_t count) {
-  if (log && count > log->largest) log->largest = count;
+  if (!log) return;
+  log->calls++;
+  if (count > log->largest) log->largest = count;
 }
 
 void parallel_forward(void *context, void (*task)(void *argument, size_t index), void *argument, size_t count) {

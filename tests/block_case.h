@@ -60,7 +60,7 @@ mbconv_block_desc block_layer_shape(const struct block_layer *layer);
 
 /* All take a struct parallel_log, or NULL, as context. */
 struct parallel_log {
-  size_t largest; /* the largest count seen */
+  size_t calls, largest; /* how many, and the largest count seen */
 };
 
 void parallel_forward(void *context, void (*task)(void *argument, size_t index), void *argument, size_t count);

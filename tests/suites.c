@@ -17,6 +17,7 @@ const struct test_suite test_suites[] = {
     {"block", test_block},
     {"golden", test_golden},
     {"plan", test_plan},
+    {"plan-table", test_plan_table},
     {"strategies", test_strategies},
     {"threads", test_threads},
     {"faults", test_faults},

@@ -159,6 +159,7 @@ void test_api(struct test *t);
 void test_block(struct test *t);
 void test_golden(struct test *t);
 void test_plan(struct test *t);
+void test_plan_table(struct test *t);
 void test_strategies(struct test *t);
 void test_threads(struct test *t);
 void test_faults(struct test *t);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "counting_set.h"
+
+#include "dispatch.h"
+#include "status.h"
+
+/* The sets of ../../kernels; the suite compares those that are in the build. */
+const struct set_shape set_shapes[SET_SHAPES] = {
+    {MBCONV_ISA_SCALAR, 1, {{4, 1, 4, true}}, 1, 1, false},
+    {MBCONV_ISA_AVX2, 8, {{4, 1, 24, false}, {6, 1, 16, false}, {12, 1, 8, false}}, 8, 4, false},
+    {MBCONV_ISA_AVX512, 16, {{28, 7, 16, true}, {12, 1, 8, false}}, 8, 4, false},
+    {MBCONV_ISA_NEON, 4, {{11, 1, 8, false}, {6, 1, 4, false}}, 4, 4, true},
+};
+
+bool set_shape_is(const struct set_shape *shape, const struct mbconv_kernels *kernels) {
+  bool same = shape->isa == kernels->isa && shape->lanes == kernels->lanes &&
+              shape->transpose_rows == kernels->transpose.rows &&
+              shape->transpose_columns == kernels->transpose.columns && shape->tiles_silu == kernels->tiles_silu;
+  for (size_t i = 0; i < MBCONV_POINTWISE_TILES; i++) {
+    const struct mbconv_pointwise_tile *tile = &kernels->pointwise[i];
+    same = same && shape->tiles[i].pixels == tile->pixels && shape->tiles[i].step == tile->step &&
+           shape->tiles[i].channels == tile->channels && shape->tiles[i].tails == tile->tails;
+  }
+  return same;
+}
+
+/* ---- Kernels that count ------------------------------------------------------------------------------------------ */
+
+static struct mbconv_kernels set;
+static bool chosen;
+static struct kernel_counts counts;
+
+static void count_tile(size_t index, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles) {
+  const struct mbconv_pointwise_tile *tile = &set.pointwise[index];
+  const size_t executed = (pixels + tile->step - 1) / tile->step * tile->step;
+  counts.pointwise[index].calls++;
+  counts.pointwise[index].tiles += tiles;
+  counts.pointwise[index].terms += executed * tiles * tile->channels * panel->k;
+}
+
+static void wide_tile(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
+                      float *const *y, size_t y_offset, const float *residual) {
+  (void)x, (void)y, (void)y_offset, (void)residual;
+  count_tile(0, panel, pixels, tiles);
+}
+
+static void narrow_tile(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
+                        float *const *y, size_t y_offset, const float *residual) {
+  (void)x, (void)y, (void)y_offset, (void)residual;
+  count_tile(1, panel, pixels, tiles);
+}
+
+static void narrowest_tile(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
+                           float *const *y, size_t y_offset, const float *residual) {
+  (void)x, (void)y, (void)y_offset, (void)residual;
+  count_tile(2, panel, pixels, tiles);
+}
+
+static void gemv(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
+                 const float *residual) {
+  (void)first, (void)x, (void)y, (void)residual;
+  counts.gemv.calls++;
+  counts.gemv.panels += panels;
+}
+
+static void depthwise(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows, float *y) {
+  (void)rows, (void)y;
+  counts.depthwise.calls++;
+  counts.depthwise.pixels += pixels;
+  counts.depthwise.floats += pixels * group->channels;
+}
+
+static void map(size_t n, const float *x, float *y) {
+  (void)x, (void)y;
+  counts.map.calls++;
+  counts.map.floats += n;
+}
+
+static void channel_sum(size_t pixels, size_t channels, const float *x, size_t x_stride, float *sum) {
+  (void)x, (void)x_stride, (void)sum;
+  counts.sum.calls++;
+  counts.sum.floats += pixels * channels;
+}
+
+static void channel_scale(size_t pixels, size_t channels, const float *x, size_t x_stride, const float *scale, float *y,
+                          size_t y_stride) {
+  (void)x, (void)x_stride, (void)scale, (void)y, (void)y_stride;
+  counts.scale.calls++;
+  counts.scale.floats += pixels * channels;
+}
+
+static void transpose(size_t tiles, const float *x, size_t x_stride, size_t x_step, float *y, size_t y_stride,
+                      size_t y_step, const float *residual) {
+  (void)x, (void)x_stride, (void)x_step, (void)y, (void)y_stride, (void)y_step, (void)residual;
+  counts.transpose.calls++;
+  counts.transpose.tiles += tiles;
+}
+
+/* ---- The choice -------------------------------------------------------------------------------------------------- */
+
+static struct mbconv_kernels set_of(const struct set_shape *shape) {
+  static mbconv_pointwise_fn *const tiles[MBCONV_POINTWISE_TILES] = {wide_tile, narrow_tile, narrowest_tile};
+  struct mbconv_kernels kernels = {
+      .isa = shape->isa,
+      .lanes = shape->lanes,
+      .gemv = gemv,
+      .depthwise = {{depthwise, depthwise}, {depthwise, depthwise}, {depthwise, depthwise}},
+      .channel_sum = channel_sum,
+      .channel_scale = channel_scale,
+      .transpose = {shape->transpose_rows, shape->transpose_columns, transpose},
+      .tiles_silu = shape->tiles_silu,
+      .fastest_silu = MBCONV_SILU_INLINE,
+  };
+  for (size_t i = 0; i < MBCONV_POINTWISE_TILES; i++) {
+    if (shape->tiles[i].channels == 0) continue;
+    kernels.pointwise[i] = (struct mbconv_pointwise_tile){shape->tiles[i].pixels, shape->tiles[i].step,
+                                                          shape->tiles[i].channels, shape->tiles[i].tails, tiles[i]};
+  }
+  for (size_t variant = 0; variant < 2; variant++)
+    for (size_t kind = 0; kind <= MBCONV_HARD_SWISH; kind++) kernels.activation[variant][kind] = map;
+  return kernels;
+}
+
+void counting_set_choose(const struct set_shape *shape) {
+  chosen = shape != NULL;
+  if (chosen) set = set_of(shape);
+  counts = (struct kernel_counts){0};
+}
+
+struct kernel_counts counting_set_take(void) {
+  const struct kernel_counts taken = counts;
+  counts = (struct kernel_counts){0};
+  return taken;
+}
+
+/* The linker (--wrap) gives every create of the library these in place of its own. */
+
+mbconv_status __real_mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels,
+                                   mbconv_silu *silu, mbconv_error *error);
+mbconv_status __wrap_mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels,
+                                   mbconv_silu *silu, mbconv_error *error);
+size_t __real_mbconv_l2_bytes(void);
+size_t __wrap_mbconv_l2_bytes(void);
+
+mbconv_status __wrap_mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels,
+                                   mbconv_silu *silu, mbconv_error *error) {
+  if (!chosen) return __real_mbconv_choose(options, kernels, silu, error);
+  *kernels = &set;
+  *silu = MBCONV_SILU_INLINE;
+  return mbconv_succeed(error);
+}
+
+/* No machine's own cache: 1 MB. */
+size_t __wrap_mbconv_l2_bytes(void) { return chosen ? (size_t)1 << 20 : __real_mbconv_l2_bytes(); }
