@@ -208,7 +208,7 @@ thread_sanitized() {
 emulated() {
   local isa arguments=()
   for isa in "$@"; do arguments+=(--isa "$isa" --require "$isa"); done
-  FILES=$PWD/tests/golden LIMIT=360 \
+  FILES=$PWD/tests/golden \
     tests/emulator/run.sh build/default/tests/mbconv_tests --budget small "${arguments[@]}"
 }
 

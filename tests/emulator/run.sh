@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # run.sh BINARY [ARGUMENT...]: runs a program on an emulated PC whose CPU has AVX-512 (README.md tells how).
-# Prints what the program prints, exits with its status (125: none came back).
+# Prints what the program prints, as it comes, and exits with its status (125: none came back). However slow the machine
+# is, the emulator is ended only when it does not get on: see `watch`.
 #   FILES="A B"       files and directories copied into the guest's root under their absolute names
-#   ENVIRONMENT="A=b" set for the program       LIMIT=360  seconds       MEMORY=256  megabytes
+#   ENVIRONMENT="A=b" set for the program       QUIET=20   minutes       MEMORY=256  megabytes
 #   CACHE=DIR         where the unpacked kernel, the ROM and init are kept (default: build/emulator)
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
@@ -11,8 +12,8 @@ cache=${CACHE:-$here/../../build/emulator}
 memory=${MEMORY:-256}
 mkdir -p "$cache"
 cache=$(readlink -f "$cache")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+work=$(mktemp -d) emulator=''
+trap 'if [ -n "$emulator" ]; then kill "$emulator" 2> /dev/null || true; fi; rm -rf "$work"' EXIT
 
 # Debian's smallest kernel, taken out of its package; nothing is installed.
 fetch_kernel() {
@@ -86,12 +87,51 @@ debug: action=ignore
 END
 echo continue > "$work/debugger"
 : > "$work/serial"
-timeout "${LIMIT:-360}" bochs -f "$work/bochsrc" -rc "$work/debugger" > "$work/bochs.out" 2>&1 < /dev/null || true
+bochs -f "$work/bochsrc" -rc "$work/debugger" > "$work/bochs.out" 2>&1 < /dev/null &
+emulator=$!
 
-tr -d '\r' < "$work/serial"
+# Seconds of CPU time that the emulator has had; nothing if it is gone.
+cpu_seconds() {
+  local fields
+  fields=$(sed 's/.*) //' "/proc/$emulator/stat" 2> /dev/null) || return 0
+  awk -v ticks="$(getconf CLK_TCK)" '{print int(($12 + $13) / ticks)}' <<< "$fields"
+}
+
+# Prints what is new of the guest's output.
+show() {
+  tail -c "+$((shown + 1))" "$work/serial" > "$work/new"
+  shown=$((shown + $(stat -c %s "$work/new")))
+  tr -d '\r' < "$work/new"
+}
+
+# Waits for the emulator. Ends it when it has computed for QUIET minutes, by its own CPU time, since the guest printed
+# something, or when by the clock it has not computed anything for as long. How busy the machine is does not matter.
+watch() {
+  local quiet=$((${QUIET:-20} * 60)) step=2 cpu=0 at_output=0 idle=0 before
+  while kill -0 "$emulator" 2> /dev/null; do
+    sleep "$step"
+    before=$cpu shown_before=$shown
+    cpu=$(cpu_seconds)
+    show
+    [ -n "$cpu" ] || break
+    if ((shown > shown_before)); then at_output=$cpu; fi
+    if ((cpu > before)); then idle=0; else idle=$((idle + step)); fi
+    if ((cpu - at_output >= quiet || idle >= quiet)); then
+      echo "run.sh: no output during $((cpu - at_output)) s of CPU time, no CPU time for $idle s: ended" >&2
+      kill "$emulator" 2> /dev/null || true
+      break
+    fi
+  done
+  wait "$emulator" || true
+  emulator=''
+  show
+}
+
+shown=0
+watch
 status=$(tr -d '\r' < "$work/serial" | sed -n 's/^emulator: exit status \([0-9]*\)$/\1/p' | tail -n 1)
 if [ -z "$status" ]; then
-  echo "run.sh: no exit status from the guest within ${LIMIT:-360} s" >&2
+  echo "run.sh: the guest gave no exit status" >&2
   tail -n 5 "$work/bochs.out" >&2
   exit 125
 fi

@@ -135,7 +135,7 @@ def run_emulated(programs):
     files = [str(path) for path in programs.values()] + [str(TREE / "tests" / "golden")]
     libraries = run(["ldd", *list(programs.values())[:1]])
     files += re.findall(r"/[^ ]+\.so[^ ]*", libraries.stdout)
-    environment = dict(os.environ, FILES=" ".join(files), LIMIT="2400", MEMORY="512",
+    environment = dict(os.environ, FILES=" ".join(files), MEMORY="512",
                        CACHE=str(ROOT / "build" / "emulator"))
     finished = run([ROOT / "tests/emulator/run.sh", guest, *programs.values(), "--", "--isa", "avx512", "--require",
                     "avx512", *QUICK], env=environment)

@@ -118,6 +118,15 @@ static void block_lines(struct table *t, const struct block_layer *layer, size_t
   mbconv_block_destroy(block);
 }
 
+/* Beside the listed blocks those of MobileNetV3 whose channels no group divides, and sizes that are odd in every way.
+ */
+static const struct block_layer odd_layers[] = {
+    {"v3-64", 112, 16, 64, 24, 3, 2, MBCONV_RELU, 0},        {"v3-72", 56, 24, 72, 40, 5, 2, MBCONV_RELU, 0},
+    {"v3-200", 14, 80, 200, 80, 3, 1, MBCONV_HARD_SWISH, 0}, {"v3-184", 14, 80, 184, 80, 3, 1, MBCONV_HARD_SWISH, 0},
+    {"odd-70", 33, 17, 70, 19, 7, 1, MBCONV_SILU, 0},        {"odd-52", 95, 8, 52, 9, 3, 1, MBCONV_SILU, 0},
+    {"odd-100", 9, 25, 100, 33, 5, 2, MBCONV_RELU6, 0},      {"plain-30", 61, 30, 30, 10, 5, 1, MBCONV_SILU, 0},
+};
+
 /* ---- Operators --------------------------------------------------------------------------------------------------- */
 
 struct convolution {
@@ -243,6 +252,10 @@ void table_of(const struct set_shape *shape, table_line_fn *line, void *context)
       block_lines(&t, layer, 0, (mbconv_layout)layout);
       if (layer->name[0] == 'e') block_lines(&t, layer, layer->in_channels / 4, (mbconv_layout)layout);
     }
+  }
+  for (size_t i = 0; i < sizeof odd_layers / sizeof *odd_layers; i++) {
+    block_lines(&t, &odd_layers[i], 0, MBCONV_NHWC);
+    block_lines(&t, &odd_layers[i], 7, MBCONV_NCHW);
   }
   for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) convolution_lines(&t, &convolutions[i]);
   for (size_t i = 0; i < sizeof pointwises / sizeof *pointwises; i++) pointwise_lines(&t, &pointwises[i]);

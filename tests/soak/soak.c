@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * A soak: threads that create, run and destroy blocks of random shapes for as long as is asked for, some of them private
- * to a thread, some shared by all, whose last user destroys them. Outputs must be the scalar set's, every status OK, and
- * the memory flat.
+ * A soak: threads that create, run and destroy blocks of random shapes, some of them private to a thread, some shared
+ * by all, whose last user destroys them. Outputs must be the scalar set's, every status OK, and the memory flat.
  *
- *   mbconv_soak [--seconds N] [--threads N] [--seed N] [--growth MB]
+ *   mbconv_soak [--rounds N] [--turns N] [--threads N] [--seed N] [--growth MB]
  *
- * Time is cut into rounds, after which all threads have stopped: then nothing that the library allocated may be left,
- * and what the process occupies must not have grown after the first quarter of the time, but for --growth: by default
- * the 4 MB that the C library's heap may move by, more for sanitizers, which keep what is freed. The last lines tell
- * how many runs there were, and `check: <n> cases, <n> findings`.
+ * A round is so many turns of every thread; what is tried does not depend on how fast the machine is. After a round all
+ * threads have stopped: then nothing that the library allocated may be left, and what the process occupies must not
+ * have grown after the first quarter of the rounds, but for --growth: by default the 4 MB that the C library's heap may
+ * move by, more for sanitizers, which keep what is freed. The last lines tell how many runs there were, and `check: <n>
+ * cases, <n> findings`.
  */
 #include <malloc.h>
 #include <pthread.h>
@@ -20,7 +20,7 @@
 
 #include "soak.h"
 
-enum { MOST_THREADS = 64, SHARED = 6, ROUND_SECONDS = 2, LEAST_ROUNDS = 4, USES = 40 };
+enum { MOST_THREADS = 64, SHARED = 6, USES = 40, RUNS_OF_A_TURN = 12 };
 
 struct counts {
   size_t created, runs, shared_runs, failures;
@@ -35,7 +35,7 @@ struct slot {
 struct soak {
   pthread_mutex_t lock;
   struct slot slots[SHARED];
-  double end; /* of the round */
+  size_t turns; /* of each thread, in a round */
   atomic_bool failed;
 };
 
@@ -105,9 +105,9 @@ static void run_shared(struct worker *w) {
 
 static void *work(void *argument) {
   struct worker *w = argument;
-  while (test_seconds() < w->soak->end) {
+  for (size_t turn = 0; turn < w->soak->turns; turn++) {
     run_private(w);
-    for (size_t i = 0; i < 12; i++) run_shared(w);
+    for (size_t i = 0; i < RUNS_OF_A_TURN; i++) run_shared(w);
   }
   return NULL;
 }
@@ -124,8 +124,7 @@ static size_t resident(void) {
   return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static void run_round(struct soak *soak, struct worker *workers, size_t count, double seconds) {
-  soak->end = test_seconds() + seconds;
+static void run_round(struct soak *soak, struct worker *workers, size_t count) {
   for (size_t i = 0; i < count; i++)
     if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) abort();
   for (size_t i = 0; i < count; i++) pthread_join(workers[i].thread, NULL);
@@ -146,28 +145,28 @@ static size_t number(const char *text) {
 }
 
 int main(int count, char **words) {
-  size_t seconds = 10, threads = 4, seed = 1, growth = 4;
+  size_t rounds = 10, turns = 20, threads = 4, seed = 1, growth = 4;
   for (int i = 1; i < count; i += 2) {
     size_t *option = NULL;
-    if (strcmp(words[i], "--seconds") == 0) option = &seconds;
+    if (strcmp(words[i], "--rounds") == 0) option = &rounds;
+    if (strcmp(words[i], "--turns") == 0) option = &turns;
     if (strcmp(words[i], "--threads") == 0) option = &threads;
     if (strcmp(words[i], "--seed") == 0) option = &seed;
     if (strcmp(words[i], "--growth") == 0) option = &growth;
     if (!option || i + 1 == count) {
-      fprintf(stderr, "usage: mbconv_soak [--seconds N] [--threads N] [--seed N] [--growth MB]\n");
+      fprintf(stderr, "usage: mbconv_soak [--rounds N] [--turns N] [--threads N] [--seed N] [--growth MB]\n");
       return 2;
     }
     *option = number(words[i + 1]);
   }
   if (threads > MOST_THREADS) threads = MOST_THREADS;
 
-  struct soak soak = {.lock = PTHREAD_MUTEX_INITIALIZER};
+  struct soak soak = {.lock = PTHREAD_MUTEX_INITIALIZER, .turns = turns};
   struct worker workers[MOST_THREADS] = {0};
   for (size_t i = 0; i < threads; i++) workers[i] = (struct worker){.soak = &soak, .state = seed * MOST_THREADS + i};
-  const size_t most = seconds / ROUND_SECONDS, rounds = most > LEAST_ROUNDS ? most : LEAST_ROUNDS;
   size_t settled = 0, highest = 0, left = 0;
   for (size_t round = 0; round < rounds && !atomic_load(&soak.failed); round++) {
-    run_round(&soak, workers, threads, (double)seconds / (double)rounds);
+    run_round(&soak, workers, threads);
     left += soak_bytes();
     malloc_trim(0);
     const size_t now = resident();
@@ -183,10 +182,11 @@ int main(int count, char **words) {
     all.failures += workers[i].counts.failures;
   }
   const bool flat = highest <= settled + (growth << 20);
-  printf("%zu threads, %zu s: %zu blocks created, %zu runs, of which %zu of shared blocks; %zu failed or differ\n",
-         threads, seconds, all.created, all.runs, all.shared_runs, all.failures);
-  printf("the library left %zu bytes after %zu rounds; the process occupied %zu KB after the first quarter, %zu at most\n",
-         left, rounds, settled / 1024, highest / 1024);
+  printf("%zu threads: %zu blocks created, %zu runs, of which %zu of shared blocks; %zu failed or differ\n", threads,
+         all.created, all.runs, all.shared_runs, all.failures);
+  printf(
+      "the library left %zu bytes after %zu rounds; the process occupied %zu KB after the first quarter, %zu at most\n",
+      left, rounds, settled / 1024, highest / 1024);
   const size_t findings = all.failures + (left > 0) + !flat;
   printf("check: %zu cases, %zu findings\n", all.runs + 2, findings);
   return findings > 0 || all.shared_runs == 0;
