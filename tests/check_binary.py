@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""check_binary.py [--shared LIBRARY] BUILD...: holds what was compiled against three promises.
+"""check_binary.py [--shared LIBRARY] BUILD...: holds what was compiled against four promises.
 
 Symbols    a library defines nothing outside its own name: all global symbols start with mbconv_
 Registers  no code needs a CPU that its set does not ask for: zmm and mask registers only in *_avx512 objects,
            ymm and VEX instructions only there and in *_avx2 objects
 Spills     the innermost loops that multiply and add (every pointwise, gemv and depthwise object must have some) keep
            their vectors in registers: no vector load or store on the stack, no vector store at all but in depthwise
+Prefetches the loops that fetch weights ahead do so, and no others: PREFETCHES
 
 BUILD is a build directory with libmbconv.a and the objects of mbconv_objects. Before all that, the checks are run on
 code that breaks each promise on purpose. Needs binutils for the machine of the objects, and its C compiler ($CC).
@@ -18,13 +19,23 @@ import re
 import sys
 import tempfile
 
-from disassembly import NATIVE, X86_64, functions, fused, inner_loops, machine_of, output_of, tool
+from collections import Counter
+
+from disassembly import NATIVE, X86_64, functions, fused, inner_loops, loops_of, machine_of, output_of, tool
 
 VECTOR = re.compile(r"%[xyz]mm\d|\b[qvdsz]\d+\b")
 MEMORY = re.compile(r"\(%|\[(x\d|sp)")
 STACK = re.compile(r"\(%rsp|\[sp\b")
 FRAME = re.compile(r"\(%rbp|\[x29\b")
 FRAME_POINTER_SET = re.compile(r"^(%rsp,%rbp|x29, sp)$")
+PREFETCH = re.compile(r"^(prefetch|prfm)")
+# Objects with loops that fetch weights ahead: into which cache, and for each such loop its multiply-adds per prefetch.
+# The AVX2 tile fetches with 4 and 3 rows, with a residual and without, the AVX-512 tile with 28 and 21.
+PREFETCHES = {
+    "strip.c.o": (re.compile("prefetcht1|pldl2keep"), [0]),
+    "pointwise_avx2.c.o": (re.compile("prefetcht1"), [12, 12, 9, 9]),
+    "pointwise_avx512.c.o": (re.compile("prefetcht0"), [28, 21]),
+}
 MEMORY_LAST = re.compile(r"\)(\{[^}]*\})*$")
 
 
@@ -85,11 +96,39 @@ def check_spills(path):
         yield f"{path}: no loop with fused multiply-adds"
 
 
+def prefetching_loops(path):
+    """The loops with prefetches that have no smaller such loop inside: their prefetches and multiply-adds."""
+    for name, code in functions(path).items():
+        if not any(PREFETCH.match(i.mnemonic) for i in code):
+            continue
+        loops = {}
+        for header, (body, loop) in loops_of(name, code).items():
+            fetches = [i for i in loop.instructions if PREFETCH.match(i.mnemonic)]
+            if fetches:
+                loops[header] = (body, fetches, fused(loop))
+        for header, (body, fetches, multiply_adds) in loops.items():
+            if not any(other in body for other in loops if other != header):
+                yield fetches, multiply_adds
+
+
+def check_prefetches(path):
+    level, expected = PREFETCHES.get(path.name, (re.compile("$^"), []))
+    found = []
+    for fetches, multiply_adds in prefetching_loops(path):
+        found.append(multiply_adds / len(fetches))
+        for i in fetches:
+            if not level.search(f"{i.mnemonic} {i.operands}"):
+                yield f"{path}: {i.mnemonic} {i.operands} is not among the PREFETCHES that are promised"
+    for multiply_adds in (Counter(expected) - Counter(found)).elements():
+        yield f"{path}: a loop of {multiply_adds} multiply-adds per prefetch is missing, there are {sorted(found)}"
+
+
 def check_build(build):
     objects = sorted((build / "CMakeFiles/mbconv_objects.dir").rglob("*.o"))
     yield from check_symbols(build / "libmbconv.a")
     for path in objects:
         yield from check_registers(path)
+        yield from check_prefetches(path)
     kernels = [path for path in objects if re.match(r"(pointwise(_narrow)?|gemv|depthwise)_(avx2|avx512|neon)\.", path.name)]
     for path in kernels:
         print(path)
@@ -110,6 +149,10 @@ void mbconv_tile(long k, const float *x, const vector *w, vector *y) {
     _Pragma("GCC unroll 64") for (int i = 0; i < N; i++) sum[i] += x[j * N + i] * w[j];
   _Pragma("GCC unroll 64") for (int i = 0; i < N; i++) y[i] = sum[i];
 }
+void mbconv_fetch(const vector *w, long n);
+void mbconv_fetch(const vector *w, long n) {
+  for (long i = 0; i < n; i++) FETCH(w + 8 * i);
+}
 int other_name(void);
 int other_name(void) { return 1; }
 """
@@ -123,24 +166,28 @@ def self_test(machine):
         source = pathlib.Path(directory, "tile.c")
         source.write_text(TILE)
 
-        def compiled(name, vectors):
+        def compiled(name, vectors, fetch="__builtin_prefetch(p, 0, 2)"):
             path = pathlib.Path(directory, name)
-            options = ["-O3", "-ffp-contract=fast", f"-DBYTES={size}", f"-DN={vectors}", *flags]
+            options = ["-O3", "-ffp-contract=fast", f"-DBYTES={size}", f"-DN={vectors}", f"-DFETCH(p)={fetch}", *flags]
             output_of(compiler, *options, "-c", "-o", path, source)
             return path
 
         good, spilling = compiled(f"pointwise_{isa}.c.o", 8), compiled(f"pointwise_spill_{isa}.c.o", 40)
         expected = [
-            ("spill check, good code", check_spills(good), False),
-            ("spill check, spilling code", check_spills(spilling), True),
-            ("symbol check", check_symbols(good), True),
-            ("register check, good code", check_registers(good), False),
+            ("spill check, good code", [*check_spills(good)], False),
+            ("spill check, spilling code", [*check_spills(spilling)], True),
+            ("symbol check", [*check_symbols(good)], True),
+            ("register check, good code", [*check_registers(good)], False),
+            ("prefetch check, good code", [*check_prefetches(compiled("strip.c.o", 8))], False),
+            ("prefetch check, no prefetch", [*check_prefetches(compiled("strip.c.o", 8, "(void)(p)"))], True),
+            ("prefetch check, another cache", [*check_prefetches(compiled("strip.c.o", 8, "__builtin_prefetch(p)"))], True),
+            ("prefetch check, unknown code", [*check_prefetches(good)], True),
         ]
         if machine == X86_64:
             scalar = compiled("tile_scalar.c.o", 8)
-            expected.append(("register check, AVX in a scalar object", check_registers(scalar), True))
+            expected.append(("register check, AVX in a scalar object", [*check_registers(scalar)], True))
         for name, problems, bad in expected:
-            if bool(list(problems)) != bad:
+            if bool(problems) != bad:
                 sys.exit(f"check_binary.py: self-test failed: {name}")
     print("self-test passed")
 

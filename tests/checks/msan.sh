@@ -22,6 +22,6 @@ try() {
 mapfile -t suites < <(build/msan/tests/mbconv_tests --list | sed -n 's/^suites: //p' | tr ' ' '\n' | grep -vxE 'silu|adapters')
 try build/msan/tests/mbconv_tests --budget small "${suites[@]}"
 for corpus in tests/fuzz/corpus/*.txt; do try "build/msan/tests/fuzz/replay_$(basename "$corpus" .txt)" "$corpus"; done
-try build/msan/tests/mbconv_soak --threads 2 --seconds 20 --growth 1000
+try build/msan/tests/mbconv_soak --threads 2 --rounds 8 --turns 60 --growth 1000
 echo "check: $cases cases, $findings findings"
 ((findings == 0))

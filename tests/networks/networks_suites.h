@@ -11,6 +11,7 @@
 void test_safetensors(struct test *t);
 void test_recognise(struct test *t);
 void test_networks(struct test *t);
+void test_huge_pages(struct test *t);
 void test_logits(struct test *t);
 void test_sharing(struct test *t);
 void test_images(struct test *t);
