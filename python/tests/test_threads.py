@@ -74,8 +74,12 @@ class Pool(unittest.TestCase):
         for _ in range(3):
             time.sleep(0.05)
             start = nanoseconds(worker)
-            wide(x, threads=pool)
-            self.assertGreater(nanoseconds(worker) - start, 1e6)
+            for _ in range(1000):  # where others want the CPU, it may come too late for a run
+                wide(x, threads=pool)
+                if nanoseconds(worker) - start > 1e6:
+                    break
+            else:
+                self.fail("the thread has not worked")
 
     def test_end(self):
         """They end with the object."""
@@ -100,7 +104,7 @@ class Pool(unittest.TestCase):
                 status = 0 if same and len(threads_of_process()) >= 3 else 2
             finally:
                 os._exit(status)  # pylint: disable=protected-access # nothing of the parent's test
-        for _ in range(1000):
+        for _ in range(60000):  # ten minutes: it has to share the CPU with others
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
                 break
