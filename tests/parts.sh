@@ -165,6 +165,7 @@ all_parts() {
   part command tests/networks/command.sh build/default/cli/mbconv
   part headers headers
   part binaries binaries default clang
+  if [[ $machine == x86_64 ]] && cpu_has avx2 fma; then part instructions instructions default clang; fi
 }
 
 # The oldest CPU and one of everything by gcc, one between them by Clang; `./run check arm64` does the rest.
@@ -255,6 +256,11 @@ emulated_networks() {
 
 binaries() {
   python3 tests/check_binary.py --shared build/shared/libmbconv.so "${@/#/build/}"
+}
+
+instructions() {
+  local preset
+  for preset in "$@"; do "build/$preset/tests/mbconv_instructions" tests/instructions/limits.txt; done
 }
 
 headers() {
