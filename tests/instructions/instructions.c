@@ -144,7 +144,7 @@ static void count_kernels(struct report *r, const struct mbconv_kernels *kernels
   for (c.index = MBCONV_RELU; c.index <= MBCONV_HARD_SWISH; c.index++)
     for (c.pixels = 20; c.pixels <= 200; c.pixels += 180)
       count(r, activation, &c, "%s %s, %zu floats", isa, activations[c.index], c.pixels);
-  for (c.channels = 24; c.channels <= 51; c.channels += 27) {
+  for (c.channels = 24; c.channels <= 91; c.channels += 67) {
     c.pixels = 6;
     count(r, channel_sum, &c, "%s sum of %zu pixels, %zu channels", isa, c.pixels, c.channels);
     count(r, channel_scale, &c, "%s scale of %zu pixels, %zu channels", isa, c.pixels, c.channels);
