@@ -86,7 +86,7 @@ static void pointwise(void *argument) {
 
 static void gemv(void *argument) {
   const struct kernel_call *c = argument;
-  const struct mbconv_pointwise_panel panel = {.k = K, .weights = weights + 64, .bias = weights, .lo = 0, .hi = 6};
+  const struct mbconv_pointwise_panel panel = {.k = 3 * K, .weights = weights + 64, .bias = weights, .lo = 0, .hi = 6};
   c->kernels->gemv(&panel, c->channels, x, y, NULL);
 }
 
