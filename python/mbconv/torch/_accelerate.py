@@ -2,13 +2,12 @@
 """accelerate, restore and report."""
 
 import dataclasses
-from typing import Optional, Union
+from typing import List, Optional, Union
 
-import torch
 from torch import nn
 
-from . import _cache
-from ._modules import Call, fuse, skip, undo
+from ._examine import examine
+from ._modules import Pair, fuse, is_replaced, reason_of, undo
 from ._recognise import BlockParts, ConvolutionParts, Unfit, family_of
 
 # Stems and heads: a Sequential of torchvision's, and neighbours in timm's networks.
@@ -17,7 +16,6 @@ PAIRED_CLASSES = "EfficientNet", "MobileNetV3", "ConvBnAct"
 PAIRS = ("conv_stem", "bn1"), ("conv_head", "bn2"), ("conv", "bn1")
 COMPUTING = nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear
 
-TOLERANCE = 1e-3  # of the largest output: rounding differs by far less than that, another computation by far more
 REPORT = "_mbconv_report"  # the attribute of an accelerated model
 
 # ---- Report --------------------------------------------------------------------------------------------------------
@@ -54,10 +52,21 @@ class Report(list):
 
 
 def report(model):
-    """What `accelerate` replaced in this model, and what it did not, and why."""
+    """What `accelerate` replaced in this model, and what it did not, and why.
+
+    A module that has been changed since, so that only PyTorch computes the same, is among those that were kept.
+    """
     if not hasattr(model, REPORT):
         raise ValueError("this model was not accelerated, or has been restored")
-    return getattr(model, REPORT)
+    modules = dict(model.named_modules())
+    return Report(_as_of_now(finding, modules.get(finding.name)) for finding in getattr(model, REPORT))
+
+
+def _as_of_now(finding, module):
+    if not finding.replaced:
+        return finding
+    reason = reason_of(module) if is_replaced(module) else "it has been exchanged"
+    return dataclasses.replace(finding, replaced=False, text=f"since changed: {reason}") if reason else finding
 
 
 # ---- Accelerate and restore ----------------------------------------------------------------------------------------
@@ -73,7 +82,8 @@ def accelerate(model, convolutions=True):
 
     What was replaced only evaluates, on CPU tensors of float32, contiguous or channels_last, and raises on anything
     else. Parameters stay where they are and may be loaded anew, but not be written to through `.data`, which PyTorch
-    does not count. A block is prepared when it first sees an image's size.
+    does not count. A module that is changed afterwards is tried again at its next call, and computed by PyTorch if
+    mbconv does not compute the same. A block is prepared when it first sees an image's size.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"a {type(model).__name__} is no torch.nn.Module")
@@ -83,21 +93,19 @@ def accelerate(model, convolutions=True):
     candidates = list(_candidates("", model, set()))
     has_blocks = any(isinstance(candidate.parts, BlockParts) for candidate in candidates)
     findings = Report()
+    setattr(model, REPORT, findings)
     for candidate in candidates:
         if isinstance(candidate.parts, ConvolutionParts) and not (convolutions and has_blocks):
             candidate.parts, candidate.reason = None, "outside any MBConv"
         findings.append(candidate.finding())
         candidate.replace()
-    setattr(model, REPORT, findings)
     return model
 
 
 def restore(model):
     """Undoes `accelerate`, in place, and returns the model."""
     for module in list(model.modules()):
-        call = undo(module)
-        if call:
-            _cache.forget(call.tensors())
+        undo(module)
         vars(module).pop(REPORT, None)
     return model
 
@@ -107,22 +115,20 @@ def restore(model):
 
 @dataclasses.dataclass
 class Candidate:
-    """A module that computes, and what replaces it or the reason why nothing does."""
+    """A module that computes, or two that do so together, and what replaces it or the reason why nothing does."""
 
     name: str
-    module: nn.Module
+    modules: List[nn.Module]
     parts: Optional[Union[BlockParts, ConvolutionParts]] = None
     reason: str = ""
-    neighbour: Optional[nn.Module] = None  # what `parts` compute along with it
+    pair: Optional[Pair] = None
 
     def replace(self):
         if self.parts:
-            fuse(self.module, Call(self.parts))
-            if self.neighbour is not None:
-                skip(self.neighbour)
+            fuse(self.modules, self.parts, self.pair)
 
     def finding(self):
-        return Finding(self.name, type(self.module).__name__, bool(self.parts), str(self.parts or self.reason))
+        return Finding(self.name, type(self.modules[0]).__name__, bool(self.parts), str(self.parts or self.reason))
 
 
 def _candidates(name, module, seen):
@@ -131,75 +137,24 @@ def _candidates(name, module, seen):
         return
     seen.add(id(module))
     kind = type(module).__name__
-    take_apart = family_of(module)
-    if take_apart:
-        yield _candidate(name, lambda: BlockParts(module, take_apart), module)
-        return
-    if kind in SEQUENTIAL_CLASSES:
-        yield _candidate(name, lambda: ConvolutionParts(module), module)
+    if family_of(module) or kind in SEQUENTIAL_CLASSES:
+        yield _candidate(name, [module])
         return
     prefix = f"{name}." if name else ""
     if kind in PAIRED_CLASSES:
         for names in PAIRS:
-            pair = [getattr(module, child, None) for child in names]
-            if all(pair):
-                seen.update(map(id, pair))
-                yield _candidate(prefix + names[0], lambda pair=pair: ConvolutionParts(*pair), *pair)
+            modules = [getattr(module, child, None) for child in names]
+            if all(modules):
+                seen.update(map(id, modules))
+                yield _candidate(prefix + names[0], modules, Pair(module, names))
     if isinstance(module, COMPUTING):
-        yield Candidate(name, module, reason="outside any MBConv")
+        yield Candidate(name, [module], reason="outside any MBConv")
     for child_name, child in module.named_children():
         yield from _candidates(prefix + child_name, child, seen)
 
 
-def _candidate(name, make_parts, module, neighbour=None):
-    modules = [module] if neighbour is None else [module, neighbour]
+def _candidate(name, modules, pair=None):
     try:
-        parts = make_parts()
-        _check_state(modules)
-        _check_result(modules, parts)
+        return Candidate(name, modules, examine(modules), pair=pair)
     except Unfit as reason:
-        return Candidate(name, module, reason=str(reason))
-    return Candidate(name, module, parts, neighbour=neighbour)
-
-
-def _check_state(modules):
-    """Whether these modules compute what their classes say, in evaluation, with what mbconv can read."""
-    for outer in modules:
-        for module in outer.modules():
-            kind = type(module).__name__
-            if module.training:
-                raise Unfit(f"its {kind} is in training mode")
-            if "forward" in vars(module):
-                raise Unfit(f"its {kind} has a forward of its own")
-            if module is not outer and (module._forward_hooks or module._forward_pre_hooks):
-                raise Unfit(f"its {kind} has hooks, which would not be called any more")
-        for key, tensor in outer.state_dict(keep_vars=True).items():
-            if tensor.device.type != "cpu":
-                raise Unfit(f"{key} is on {tensor.device}: mbconv computes on the CPU")
-            if tensor.is_floating_point() and tensor.dtype != torch.float32:
-                raise Unfit(f"{key} is {tensor.dtype}: mbconv computes float32")
-
-
-@torch.no_grad()
-def _check_result(modules, parts):
-    """Whether mbconv computes what the modules do, on a small image of odd and even sides."""
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(2, parts.inputs, parts.kernel + 4, parts.kernel + 5, generator=generator)
-    expected = x.clone()
-    try:
-        for module in modules:
-            expected = type(module).forward(module, expected)
-    except Exception as error:  # pylint: disable=broad-except # it may be anyone's module
-        raise Unfit(f"it cannot be tried: {error}") from error
-    call = Call(parts)
-    try:
-        y = call(x)
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise Unfit(f"mbconv refuses it: {error}") from error
-    finally:
-        _cache.forget(call.tensors())
-    if y.shape != expected.shape:
-        raise Unfit(f"it computes something else: an output of {tuple(expected.shape)} instead of {tuple(y.shape)}")
-    scale = expected[expected.isfinite()].abs().max() if expected.isfinite().any() else 1.0
-    if not torch.allclose(y, expected, rtol=0, atol=TOLERANCE * float(scale), equal_nan=True):
-        raise Unfit("it computes something else than its layers say")
+        return Candidate(name, modules, reason=str(reason))

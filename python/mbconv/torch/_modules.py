@@ -5,74 +5,20 @@ it.
 """
 
 import functools
+import warnings
+import weakref
 
 import torch
+from torch.nn.modules import module as torch_module
 
-from ._cache import MOST_SHAPES, versions
-from ._operators import prepared_block, prepared_convolution, refuse_gradient
-from ._recognise import BlockParts
+from ._call import Call, has_watchers, is_compiling, is_watched
+from ._examine import examine
+from ._recognise import Unfit, kind, own_class
+from ._snapshot import Snapshot
 
-CALL = "_mbconv_call"  # the attribute of a module that computes with mbconv
-MOST_PREPARED = MOST_SHAPES  # shapes and strides of inputs, for each module
+REPLACEMENT, PAIR = "_mbconv_replacement", "_mbconv_pair"  # attributes of the modules
 
-
-class Call:
-    """A call of an operator with a module's parameters.
-
-    Where nobody watches, it is not made through PyTorch, which takes its time to pass so many tensors: a sixth of
-    MobileNetV2's. What was prepared for such an input before is simply run, if the parameters are still the same
-    tensors in the same version.
-    """
-
-    def __init__(self, parts):
-        self.parts = parts
-        self._places = [place for layer in parts.layers if layer for place in layer.places]
-        self._prepared = {}
-
-    def __call__(self, x):
-        if _is_watched(x):
-            return self._operator()(x, *self.parts.arguments())
-        key = (x.shape, x.stride(), x.dtype)
-        tensors = self.tensors()
-        state = [*map(id, tensors), *[tensor.data_ptr() for tensor in tensors], *versions(tensors)]
-        found = self._prepared.get(key)
-        if found is None or found[0] != state:
-            if len(self._prepared) >= MOST_PREPARED:
-                self._prepared.clear()
-            prepare = prepared_block if isinstance(self.parts, BlockParts) else prepared_convolution
-            kept = tensors, [tensor.detach() for tensor in tensors]  # or others might get their ids and addresses
-            self._prepared[key] = found = state, prepare(x, *self.parts.arguments()), kept
-        return found[1](x)
-
-    def _operator(self):
-        return torch.ops.mbconv.block if isinstance(self.parts, BlockParts) else torch.ops.mbconv.convolution
-
-    def tensors(self):
-        return [place[name] for place, name in self._places if place[name] is not None]
-
-    def __reduce__(self):
-        return Call, (self.parts,)
-
-
-def _is_watched(x):
-    """Whether something wants to see which operators are called: tracing, compilation, a mode, a profiler."""
-    return type(x) is not torch.Tensor or _is_compiling() or any([watches() for watches in _WATCHERS]) or not x.is_cpu
-
-
-_is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
-_functorch = getattr(torch._C, "_functorch", None)
-_WATCHERS = [
-    getattr(owner, name)
-    for owner, name in (
-        (torch._C, "_get_tracing_state"),
-        (torch._C, "_len_torch_dispatch_stack"),
-        (torch._C, "_len_torch_function_stack"),
-        (_functorch, "peek_interpreter_stack"),
-        (torch._C._autograd, "_profiler_enabled"),
-    )
-    if hasattr(owner, name)
-]
-
+_assume_constant_result = getattr(getattr(torch, "compiler", None), "assume_constant_result", lambda function: function)
 
 # ---- Classes -------------------------------------------------------------------------------------------------------
 
@@ -81,48 +27,180 @@ class _Derived:
     """What comes before the module's own class."""
 
     def __reduce__(self):
-        return _unpickled, type(self).__bases__, self.__dict__
+        return _unpickled, (type(self).__bases__[0], self._mbconv_own), self.__dict__
 
 
 class Fused(_Derived):
     def forward(self, x):
         if self.training:
             raise RuntimeError(
-                f"a {type(self).__bases__[1].__name__} in training mode, accelerated by mbconv, which only evaluates: "
+                f"a {kind(self)} in training mode, accelerated by mbconv, which only evaluates: "
                 "call model.eval(), or mbconv.torch.restore(model) to train it"
             )
-        refuse_gradient(x)
-        return self._mbconv_call(x)
+        watched = is_watched(x)
+        if is_compiling():
+            _look_at(self)
+            call = self._mbconv_replacement.call if _has_call(self) else None
+        else:
+            call = call_of(self, may_examine=not watched)
+        return self._mbconv_own.forward(self, x) if call is None else call(x, watched)
 
 
 class Skipped(_Derived):
     """What a fused convolution, its neighbour, has already done."""
 
     def forward(self, x):
-        return x
+        if is_compiling():
+            _look_at(self)
+        return x if _is_skipped(self) else self._mbconv_own.forward(self, x)
 
 
-def fuse(module, call):
-    setattr(module, CALL, call)
-    module.__class__ = _class(Fused, type(module))
+def fuse(modules, parts, pair=None):
+    """Makes a module compute with mbconv, or the two modules of a pair."""
+    for module, derived in zip(modules, (Fused, Skipped)):
+        module.__class__ = _class(derived, type(module))
+        if pair is not None:
+            setattr(module, PAIR, pair)
+    setattr(modules[0], REPLACEMENT, None)  # a snapshot counts the attributes
+    setattr(modules[0], REPLACEMENT, Replacement(modules, Call(parts)))
 
 
-def skip(module):
-    module.__class__ = _class(Skipped, type(module))
+def is_replaced(module):
+    return isinstance(module, Fused)
 
 
 def undo(module):
-    """Makes a module what it was. Returns the call of a fused one."""
-    if isinstance(module, _Derived):
-        module.__class__ = type(module).__bases__[1]
-    return vars(module).pop(CALL, None)
+    """Makes a module what it was."""
+    module.__class__ = own_class(module)
+    vars(module).pop(PAIR, None)
+    replacement = vars(module).pop(REPLACEMENT, None)
+    if replacement is not None:
+        replacement.forget()
 
 
 @functools.lru_cache(maxsize=None)
-def _class(kind, own):
-    return type(f"Fused{own.__name__}", (kind, own), {"__doc__": own.__doc__})
+def _class(derived, own):
+    return type(f"{derived.__name__}{own.__name__}", (derived, own), {"__doc__": own.__doc__, "_mbconv_own": own})
 
 
-def _unpickled(kind, own):
-    made = _class(kind, own)
+def _unpickled(derived, own):
+    made = _class(derived, own)
     return made.__new__(made)
+
+
+# ---- Pairs ---------------------------------------------------------------------------------------------------------
+
+
+class Pair:
+    """A convolution and the normalisation that follows it, of one module. The first computes both, as long as both are
+    where they were."""
+
+    def __init__(self, parent, names):
+        """`parent`: None: it is gone. Not kept: its modules hold this object."""
+        self._parent, self._names = weakref.ref(parent) if parent is not None else lambda: None, names
+
+    def modules(self):
+        """Both, or nothing if they are not together any more."""
+        parent = self._parent()
+        modules = [parent._modules.get(name) for name in self._names] if parent is not None else []
+        return modules if all(module is not None and vars(module).get(PAIR) is self for module in modules) else []
+
+    def __deepcopy__(self, memo):
+        return Pair(memo.get(id(self._parent())), self._names)
+
+    def __reduce__(self):
+        return Pair, (self._parent(), self._names)
+
+
+# ---- What a module computes now ------------------------------------------------------------------------------------
+
+
+def call_of(module, may_examine):
+    """The call that computes what this replaced module would now, or None where only PyTorch does."""
+    if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
+        return None  # they are called for each of the modules in it
+    together = _together(module)
+    return getattr(module, REPLACEMENT).call_of(together, may_examine) if together else None
+
+
+def reason_of(module):
+    """Why only PyTorch computes what this replaced module would now; "" where mbconv does, too."""
+    if call_of(module, may_examine=True) is not None:
+        return ""
+    return getattr(module, REPLACEMENT).reason or "it is not where it was"
+
+
+def _together(module):
+    """This module and the one that it computes, too; nothing if that has been exchanged."""
+    pair = vars(module).get(PAIR)
+    if pair is None:
+        return [module]
+    modules = pair.modules()
+    return modules if modules and modules[0] is module else []
+
+
+# For torch.compile, which asks these once and does not look into them. It compiles anew when what it has seen by itself
+# changes: the classes of the modules and these attributes.
+
+_SEEN = (
+    "training", "eps", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode", "use_residual",
+    "use_res_connect", "has_skip",
+)  # fmt: skip
+
+
+def _look_at(module):
+    for name in _SEEN:
+        if getattr(module, name, None) == "":  # no value is; but what was compared is watched from then on
+            return
+    for child in module._modules.values():
+        if child is not None:
+            _look_at(child)
+
+
+@_assume_constant_result
+def _has_call(module):
+    return call_of(module, may_examine=not has_watchers()) is not None
+
+
+@_assume_constant_result
+def _is_skipped(module):
+    modules = vars(module)[PAIR].modules()
+    return module in modules and call_of(modules[0], may_examine=False) is not None
+
+
+class Replacement:
+    """What computes a module. It was found right for the module in one state. A module that is in another state is
+    examined again, and computed by PyTorch as long as mbconv would not compute the same."""
+
+    def __init__(self, modules, call):
+        self.reason, self._found = "", (call, _snapshot(modules))
+
+    def call_of(self, modules, may_examine):
+        call, snapshot = self._found
+        if snapshot.is_of(modules[0]) and (call is None or call.has_its_tensors()):
+            return call
+        return self._renewed(modules) if may_examine else None
+
+    @property
+    def call(self):
+        return self._found[0]
+
+    def _renewed(self, modules):
+        snapshot = _snapshot(modules)  # before, so that a change in the meantime is noticed
+        try:
+            call, self.reason = Call(examine(modules)), ""
+        except Unfit as reason:
+            call, self.reason = None, str(reason)
+            text = f"a {kind(modules[0])} that mbconv accelerated is computed by PyTorch from now on: {reason}"
+            warnings.warn(text, stacklevel=2)
+        self._found = call, snapshot
+        return call
+
+    def forget(self):
+        if self.call is not None:
+            self.call.forget()
+
+
+def _snapshot(modules):
+    others = [inner for module in modules for inner in module.modules() if inner is not modules[0]]
+    return Snapshot(modules[0], others, own_hooks=len(modules) > 1)

@@ -7,10 +7,14 @@ none at all: no such layer. `pad` is top, left, bottom, right, or empty for Tens
 between the layers of the squeeze-excite.
 """
 
+import contextlib
+
 import torch
 
 from ..operators import BatchNorm, Block, Conv, Convolution, SqueezeExcite
 from . import _cache
+from ._derivatives import define_derivative, run_underived
+from ._recognise import BlockParts, ConvolutionParts
 from ._threads import threads
 
 library = torch.library.Library("mbconv", "DEF")
@@ -18,15 +22,8 @@ library.define(
     "block(Tensor x, Tensor[] expand, Tensor[] depthwise, Tensor[] project, Tensor[] reduce, Tensor[] excite, "
     "float[] epsilons, str activation, str inner, str gate, int stride, int[] pad, bool residual) -> Tensor"
 )
+define_derivative(library)
 library.define("convolution(Tensor x, Tensor[] conv, float epsilon, str activation, int stride, int[] pad) -> Tensor")
-
-
-def refuse_gradient(x):
-    if torch.is_grad_enabled() and x.requires_grad:
-        raise RuntimeError(
-            "mbconv computes no gradients, and its input requires one: call the model under torch.no_grad() or "
-            "torch.inference_mode()"
-        )
 
 
 # ---- Blocks --------------------------------------------------------------------------------------------------------
@@ -49,7 +46,8 @@ def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, acti
             residual=residual, layout=layout,
         )  # fmt: skip
 
-    key = (height, width, layout, stride, residual, *pad, *epsilons, activation, inner, gate, *map(len, layers))
+    options = stride, residual, tuple(pad), tuple(epsilons), activation, inner, gate
+    key = height, width, layout, options, *map(len, layers)
     block = _cache.operator([tensor for layer in layers for tensor in layer], key, make)
     return Prepared(block, len(x), layout)
 
@@ -74,7 +72,7 @@ def prepared_convolution(x, conv, epsilon, activation, stride, pad):
             pad=_pads(pad, height, width, conv[0].shape[2], stride),
         )  # fmt: skip
 
-    convolution = _cache.operator(conv, (height, width, layout, stride, activation, epsilon, *pad), make)
+    convolution = _cache.operator(conv, (height, width, layout, stride, activation, epsilon, tuple(pad)), make)
     return Prepared(convolution, len(x), "nhwc")
 
 
@@ -107,7 +105,6 @@ _FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 
 def _checked_layout(x, weight, is_depthwise=False):
     """The layout of an input that is as it has to be."""
-    refuse_gradient(x)
     if x.dtype != torch.float32:
         raise TypeError(f"mbconv computes float32, and its input is {x.dtype}")
     channels = weight.shape[0 if is_depthwise else 1]
@@ -146,6 +143,9 @@ def _pads(pad, height, width, kernel, stride):
 def _conv(tensors, epsilon=0.0):
     if not tensors:
         return None
+    for tensor in tensors:
+        if tensor.dtype != torch.float32:
+            raise TypeError(f"a weight is {tensor.dtype}, not float32: mbconv computes nothing else")
     weight, *others = [tensor.detach().numpy() for tensor in tensors]
     bias = others.pop(0) if len(others) % 2 else None
     if not others:
@@ -154,13 +154,38 @@ def _conv(tensors, epsilon=0.0):
     return Conv(weight, bias, BatchNorm(mean, variance, *affine, epsilon=epsilon))
 
 
+@contextlib.contextmanager
+def _below_autograd():
+    guard = torch._C._AutoDispatchBelowAutograd()
+    if hasattr(guard, "__enter__"):
+        with guard:
+            yield
+    else:  # PyTorch 1 begins with the object, and ends with it
+        try:
+            yield
+        finally:
+            del guard
+
+
+def _underived(operator, x, *arguments):
+    """The operator, called where PyTorch may want to know derivatives."""
+
+    def run(x):
+        with _below_autograd():
+            return operator(x, *arguments)
+
+    lists = [argument for argument in arguments if isinstance(argument, (list, tuple))]
+    return run_underived(run, x, [tensor for layer in lists for tensor in layer if isinstance(tensor, torch.Tensor)])
+
+
 for _name, _prepared, _meta in (
     ("block", prepared_block, _block_meta),
     ("convolution", prepared_convolution, _convolution_meta),
 ):
     library.impl(_name, lambda x, *arguments, _prepared=_prepared: _prepared(x, *arguments)(x), "CPU")
     library.impl(_name, _meta, "Meta")
-    if hasattr(torch.library, "fallthrough_kernel"):
-        library.impl(_name, torch.library.fallthrough_kernel, "Autograd")
-    else:  # PyTorch before 2.1 falls through by itself, but not for this device
-        library.impl(_name, _meta, "AutogradMeta")
+    _operator = getattr(torch.ops.mbconv, _name).default
+    library.impl(_name, lambda x, *arguments, _operator=_operator: _underived(_operator, x, *arguments), "Autograd")
+
+PREPARE = {BlockParts: prepared_block, ConvolutionParts: prepared_convolution}
+OPERATORS = {BlockParts: torch.ops.mbconv.block, ConvolutionParts: torch.ops.mbconv.convolution}

@@ -23,6 +23,15 @@ class Unfit(Exception):
     """Why a module stays as it is."""
 
 
+def own_class(module):
+    """The class of a module, also of one that has been replaced, whose class is derived from its own."""
+    return getattr(type(module), "_mbconv_own", type(module))
+
+
+def kind(module):
+    return own_class(module).__name__
+
+
 # ---- Families ------------------------------------------------------------------------------------------------------
 
 
@@ -72,8 +81,8 @@ class Layer:
     """A convolution with its normalisation. Its tensors are looked up at each call: they may have been exchanged."""
 
     def __init__(self, conv, norm=None):
-        if type(conv).__name__ not in CONVOLUTIONS or not isinstance(conv, nn.Conv2d):
-            raise Unfit(f"a {type(conv).__name__} where a Conv2d was expected")
+        if kind(conv) not in CONVOLUTIONS or not isinstance(conv, nn.Conv2d):
+            raise Unfit(f"a {kind(conv)} where a Conv2d was expected")
         if conv.padding_mode != "zeros":
             raise Unfit(f"padding with {conv.padding_mode}")
         if tuple(conv.dilation) != (1, 1):
@@ -87,9 +96,13 @@ class Layer:
         self.epsilon = norm.eps if norm is not None else 0.0
         self.places = [(conv._parameters, "weight"), (conv._parameters, "bias")]
         if norm is not None:
-            affine = norm._buffers if type(norm).__name__ == "FrozenBatchNorm2d" else norm._parameters
+            affine = norm._buffers if kind(norm) == "FrozenBatchNorm2d" else norm._parameters
             self.places += [(affine, "weight"), (affine, "bias")]
             self.places += [(norm._buffers, "running_mean"), (norm._buffers, "running_var")]
+            if (affine["weight"] is None) != (affine["bias"] is None):
+                raise Unfit("a batch normalisation with only one of weight and bias")
+        if conv._parameters.get("weight") is None:
+            raise Unfit("a convolution whose weight is no parameter")
 
     def tensors(self):
         """As the operators take them."""
@@ -98,7 +111,7 @@ class Layer:
     @property
     def pad(self):
         """top, left, bottom, right, or SAME."""
-        if type(self.conv).__name__ == "Conv2dSame":
+        if kind(self.conv) == "Conv2dSame":
             return SAME
         if self.conv.padding == "same":
             return [self.kernel // 2] * 4 if self.kernel % 2 else _unfit("an even kernel with padding 'same'")
@@ -114,8 +127,8 @@ class Layer:
         return self.conv.groups == self.conv.in_channels == self.conv.out_channels
 
     def __str__(self):
-        kind = "depthwise" if self.is_depthwise and self.kernel > 1 else "convolution"
-        return f"{kind} {self.kernel}x{self.kernel}"
+        noun = "depthwise" if self.is_depthwise and self.kernel > 1 else "convolution"
+        return f"{noun} {self.kernel}x{self.kernel}"
 
 
 class SqueezeExcite:
@@ -144,7 +157,7 @@ def _unfit(reason):
 
 
 def _activation(module):
-    name = type(module).__name__
+    name = kind(module)
     return ACTIVATIONS[name] if name in ACTIVATIONS else _unfit(f"the activation {name}")
 
 
@@ -152,7 +165,7 @@ def layers_of(modules):
     """Layers and squeeze-excites in their order; activations are those of the layer before."""
     found = []
     for leaf in _leaves(modules):
-        name = type(leaf).__name__
+        name = kind(leaf)
         if SqueezeExcite.fits(leaf):
             found.append(SqueezeExcite(leaf))
         elif name in NORMS:
@@ -171,7 +184,7 @@ def layers_of(modules):
 def _previous(found, leaf):
     """The layer that a normalisation or an activation belongs to."""
     if not found or not isinstance(found[-1], Layer) or found[-1].activation != "none":
-        raise Unfit(f"a {type(leaf).__name__} that follows no convolution")
+        raise Unfit(f"a {kind(leaf)} that follows no convolution")
     return found[-1]
 
 
@@ -186,7 +199,18 @@ def _leaves(modules):
 # ---- What is replaced ----------------------------------------------------------------------------------------------
 
 
-class BlockParts:
+class _Parts:
+    layers: list  # None where there is no such layer
+
+    def places(self):
+        """Where the modules hold their tensors, or None in place of one: (dictionary, name)."""
+        return [place for layer in self.layers if layer for place in layer.places]
+
+    def tensors(self):
+        return [tensor for layer in self.layers if layer for tensor in layer.tensors()]
+
+
+class BlockParts(_Parts):
     """A module of one of the families, as arguments of torch.ops.mbconv.block."""
 
     def __init__(self, module, take_apart):
@@ -239,7 +263,7 @@ class BlockParts:
         )
 
 
-class ConvolutionParts:
+class ConvolutionParts(_Parts):
     """A convolution with its normalisation and activation, as arguments of torch.ops.mbconv.convolution."""
 
     def __init__(self, *modules):
