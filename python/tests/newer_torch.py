@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What only PyTorch 2 has: export, compilation, its own checks of operators. `python -m unittest newer_torch`."""
 
+import functools
 import io
 import unittest
 
@@ -8,6 +9,7 @@ import torch
 
 import mbconv.torch
 from mbconv.torch import _cache
+from test_torch_changes import NOT_ANY_MORE, STILL
 from networks import difference, random_block, random_images, random_network
 
 TOLERANCE = 1e-4
@@ -48,6 +50,10 @@ class NewerTorch(unittest.TestCase):
 
     @torch.no_grad()
     def test_compile(self):
+        graphs = []
+        torch.compile(self.network, backend=lambda graph, _: graphs.append(graph) or graph)(self.images)
+        self.assertEqual([self.operators(graph.graph) for graph in graphs], [13])
+        torch.compiler.reset()
         for backend in ("aot_eager", "inductor"):
             compiled = torch.compile(self.network, backend=backend, fullgraph=True)
             self.check(compiled)
@@ -82,6 +88,84 @@ class NewerTorch(unittest.TestCase):
                 torch.ops.mbconv.convolution.default,
                 (x, [torch.randn(4, 8, 3, 3), *torch.rand(2, 4)], 1e-5, "relu6", 2, [1, 1, 1, 1]),
             )
+
+    @torch.no_grad()
+    def test_assigned_parameters(self):
+        """What load_state_dict puts in the place of the parameters."""
+        x, block, plain = torch.randn(2, 16, 14, 15), random_block(16, 16), random_block(16, 16)
+        mbconv.torch.accelerate(block)(x)
+        for seed in (2, 3):
+            state = random_block(16, 16, seed=seed).state_dict()
+            for one in (block, plain):
+                one.load_state_dict(state, assign=True)
+            self.assertLess(difference(block(x), plain(x)), TOLERANCE)
+
+    @torch.no_grad()
+    def test_changes_after_compilation(self):
+        """Compiled anew, as PyTorch's own modules are."""
+        x = torch.randn(2, 16, 14, 15)
+        changes = {**STILL, **{name: change for name, (change, _) in NOT_ANY_MORE.items()}}
+        for name in (
+            "epsilon of depthwise", "residual", "activations", "convolution", "larger kernel", "no normalisation",
+            "normalisation in training", "unknown activation", "longer", "dilation",
+        ):  # fmt: skip
+            torch.compiler.reset()
+            block, plain, graphs = mbconv.torch.accelerate(random_block(16, 16)), random_block(16, 16), []
+            compiled = torch.compile(block, backend=lambda graph, _, graphs=graphs: graphs.append(graph) or graph)
+            self.assertLess(difference(compiled(x), plain(x)), TOLERANCE)
+            self.assertEqual(self.operators(graphs[0].graph), 1)
+            for one in (block, plain):
+                torch.manual_seed(5)
+                changes[name](one)
+            with self.subTest(name):
+                self.assertLess(difference(compiled(x), plain(x)), TOLERANCE)
+                self.assertEqual(self.operators(graphs[1].graph), name in STILL)
+
+
+class Transforms(unittest.TestCase):
+    """Those of torch.func that derive: none gives zeros."""
+
+    def setUp(self):
+        self.block, self.x = mbconv.torch.accelerate(random_block(16, 16)), torch.randn(2, 16, 9, 10)
+        self.operator = functools.partial(self.block._mbconv_replacement.call, watched=True)
+
+    def refused(self, derive):
+        for function in (self.block, self.operator):
+            function(self.x)
+            with self.assertRaisesRegex(RuntimeError, "mbconv computes no gradients, and .* requires one"):
+                derive(function)
+
+    def test_by_the_input(self):
+        func, x = torch.func, self.x
+        self.refused(lambda f: func.jvp(f, (x,), (torch.ones_like(x),)))
+        self.refused(lambda f: func.vjp(f, x))
+        self.refused(lambda f: func.grad(lambda x: f(x).sum())(x))
+        self.refused(lambda f: func.jacrev(f)(x))
+        self.refused(lambda f: func.jacfwd(f)(x))
+        self.refused(lambda f: func.linearize(f, x))
+        self.refused(lambda f: torch.autograd.functional.jacobian(f, x))
+        self.refused(lambda f: torch.autograd.functional.jvp(f, x, torch.ones_like(x)))
+
+    def test_by_the_parameters(self):
+        func, parameters = torch.func, {name: tensor.detach() for name, tensor in self.block.named_parameters()}
+        tangents = {name: torch.ones_like(tensor) for name, tensor in parameters.items()}
+
+        def call(given):
+            return func.functional_call(self.block, given, (self.x,))
+
+        self.refused(lambda _: func.grad(lambda given: call(given).sum())(parameters))
+        self.refused(lambda _: func.jvp(call, (parameters,), (tangents,)))
+        self.refused(lambda _: func.vjp(call, parameters))
+
+    def test_compiled(self):
+        """It asks for derivatives before anybody needs them: a call is made, and what derives it raises."""
+        plain = random_block(16, 16)
+        for backend in ("aot_eager", "inductor"):
+            compiled = torch.compile(self.block, backend=backend, fullgraph=True)
+            y = compiled(self.x)
+            self.assertLess(difference(y, plain(self.x)), TOLERANCE)
+            with self.assertRaisesRegex(RuntimeError, "mbconv computes no gradients"):
+                y.sum().backward()
 
 
 if __name__ == "__main__":

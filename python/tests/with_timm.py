@@ -38,6 +38,29 @@ class Timm(unittest.TestCase):
                     self.assertTrue(torch.equal(copied(images), network(images)))
                 self.assertTrue(torch.equal(mbconv.torch.restore(network)(images), expected))
 
+    @torch.no_grad()
+    def test_later_changes(self):
+        """Of stems, heads and blocks, whose normalisations have their activation in them."""
+        images = random_images(2, 3, 65, 66)
+        for name in ("tf_efficientnet_b0", "mobilenetv3_small_100"):
+            torch.manual_seed(1)
+            plain = timm.create_model(name).eval()
+            randomise(plain, random_images(4, 3, 96, 96))
+            network = mbconv.torch.accelerate(copy.deepcopy(plain))
+            for where, change in (
+                ("stem", lambda n: setattr(n.bn1, "eps", 0.3)),
+                ("stem", lambda n: setattr(n.bn1, "act", torch.nn.ReLU().eval())),
+                ("stem", lambda n: n.bn1.train()),
+                ("stem", lambda n: setattr(n, "bn1", copy.deepcopy(n.blocks[0][0].bn1).eval())),
+                ("block", lambda n: setattr(n.blocks[1][0].bn2, "act", torch.nn.ReLU().eval())),
+                ("block", lambda n: n.blocks[1][0].bn3.register_forward_hook(lambda m, i, o: o * 1.1)),
+                ("block", lambda n: setattr(n.blocks[2][1], "has_skip", False)),
+            ):
+                for one in (network, plain):
+                    change(one)
+                with self.subTest(name, where=where):
+                    self.assertLess(difference(network(images), plain(images)), TOLERANCE)
+
 
 if __name__ == "__main__":
     unittest.main()
