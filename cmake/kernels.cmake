@@ -24,10 +24,10 @@ function(mbconv_add_set name parts)
 endfunction()
 
 mbconv_add_set(scalar "transpose")
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+if(MBCONV_ARCHITECTURE STREQUAL "x86_64")
   mbconv_add_set(avx2 "pointwise_narrow;transpose" -mavx2 -mfma)
   mbconv_add_set(avx512 "" -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512)
-elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
+elseif(MBCONV_ARCHITECTURE STREQUAL "arm64")
   mbconv_add_set(neon "pointwise_narrow;silu_tiles;transpose" -fno-lto) # which knows nothing of calls in assembly
 endif()
 if(MBCONV_SLEEF_OFFERED)

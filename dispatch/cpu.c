@@ -9,18 +9,9 @@
 
 #if defined(CPU_FEATURES_ARCH_X86)
 
-#include <cpuid.h>
 #include <cpuinfo_x86.h>
-#include <stdint.h>
 
-/* The register state that the operating system saves, one bit per component; 0 if it does not say. */
-static uint32_t saved_state(void) {
-  const uint32_t osxsave = 1u << 27;
-  uint32_t eax, ebx, ecx, edx;
-  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & osxsave)) return 0; /* xgetbv would fault */
-  __asm__("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
-  return eax;
-}
+#include "x86.h"
 
 /* Skylake, Cascade Lake and Cooper Lake servers share a model number; cpu_features tells from the name which of them
  * have the second FMA unit. */
@@ -30,9 +21,7 @@ static bool avx512_slow(const X86Info *info) {
 }
 
 void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
-  const uint32_t ymm = 1u << 1 | 1u << 2;                 /* xmm, and the upper halves of ymm */
-  const uint32_t zmm = ymm | 1u << 5 | 1u << 6 | 1u << 7; /* and masks, the upper halves of zmm, zmm16 to zmm31 */
-  const uint32_t saved = saved_state();
+  const uint32_t saved = mbconv_x86_saved(&mbconv_x86_here);
   const X86Info info = GetX86Info();
   *cpu = (struct mbconv_cpu){
       .fma = info.features.fma3,
@@ -41,8 +30,8 @@ void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
       .avx512vl = info.features.avx512vl,
       .avx512bw = info.features.avx512bw,
       .avx512dq = info.features.avx512dq,
-      .os_ymm = (saved & ymm) == ymm,
-      .os_zmm = (saved & zmm) == zmm,
+      .os_ymm = mbconv_x86_saves_ymm(saved),
+      .os_zmm = mbconv_x86_saves_zmm(saved),
       .avx512_slow = avx512_slow(&info),
   };
   const char *name = info.brand_string[0] ? info.brand_string : "x86 CPU without a name";
@@ -83,11 +72,5 @@ void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
 }
 
 #else
-
-/* No set but scalar exists for other architectures. */
-void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
-  *cpu = (struct mbconv_cpu){.fma = false};
-  mbconv_format(cpu->name, sizeof cpu->name, "CPU of an architecture without vector kernels");
-}
-
+#error "other architectures have cpu_other.c"
 #endif
