@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Builds the native library by CMake into the package. Its sources are the tree around this folder; a source
-distribution carries them in `library`. CMAKE_ARGS in the environment is passed on to CMake."""
+"""Builds the native libraries by CMake. Their sources are the tree around this folder; a source distribution carries
+them in `library`. CMAKE_ARGS in the environment is passed on to CMake.
+
+Everything is built in a temporary folder: nothing is left for the next build to trip over, two builds do not meet, and
+the tree may be read-only. The native libraries are a package of their own, `_mbconv`, beside `mbconv`: an editable
+installation has them where the others have them, in site-packages, and not in the tree.
+"""
 
 import os
 import pathlib
@@ -9,9 +14,10 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 
-from setuptools import Distribution, setup
-from setuptools.command.build_py import build_py
+from setuptools import Command, Distribution, setup
+from setuptools.command.build import build
 from setuptools.command.sdist import sdist
 
 try:
@@ -22,22 +28,91 @@ except ImportError:  # setuptools before 70
 HERE = pathlib.Path(__file__).resolve().parent
 CARRIED = HERE / "library"
 LIBRARY = CARRIED if CARRIED.exists() else HERE.parent
-BUILD = (HERE if CARRIED.exists() else HERE.parent) / "build" / "python"
 SOURCES = "CMakeLists.txt", "LICENSE", "block", "cmake", "dispatch", "include", "kernels"
 
+# ---- The native libraries ------------------------------------------------------------------------------------------
 
-class BuildWithNative(build_py):
-    """Beside the modules, or beside their sources in an editable installation, what ctypes loads."""
+
+class Build(build):
+    """The native libraries first: if they cannot be built, that is said before anything else. They have a command of
+    their own, since setuptools takes a failure of an overridden build_py in an editable installation for success."""
+
+    command_name = "build"  # whose options these are, when setuptools reads them again for an editable installation
+    sub_commands = [("build_native", None), *build.sub_commands]
+
+
+class BuildNative(Command):
+    """What ctypes loads."""
+
+    command_name = "build_native"
+    user_options = []
+    editable_mode = False  # setuptools sets it
+
+    def initialize_options(self):
+        self.build_base = self.build_lib = None
+
+    def finalize_options(self):
+        self.set_undefined_options("build", ("build_base", "build_base"), ("build_lib", "build_lib"))
 
     def run(self):
-        super().run()
-        if not shutil.which("cmake"):
-            sys.exit("mbconv: CMake is needed to build it (Debian: cmake build-essential libcpu-features-dev)")
-        package = (HERE if self.editable_mode else pathlib.Path(self.build_lib).resolve()) / "mbconv"
+        base = pathlib.Path(self.build_base)
+        # In an editable installation `install_lib` is the wheel, and `build_lib` is thrown away.
+        place = self.get_finalized_command("install").install_lib if self.editable_mode else self.build_lib
+        configure, compile_all = configured(base / "native"), ["--build", base / "native"]
+        if "CMAKE_BUILD_PARALLEL_LEVEL" not in os.environ:
+            compile_all += ["--parallel", len(os.sched_getaffinity(0))]
+        cmake(*configure)
+        cmake(*compile_all)
+        for component, folder in ("python", pathlib.Path(place) / "_mbconv"), ("licenses", base / "licenses"):
+            cmake("--install", base / "native", "--component", component, "--prefix", folder.resolve(), "--strip")
+
+    # What setuptools asks a command of `build`: there is nothing that it must know.
+    def get_source_files(self):
+        return []
+
+    def get_outputs(self):
+        return []
+
+    def get_output_mapping(self):
+        return {}
+
+
+def configured(folder):
+    """CMake's arguments that configure the build in `folder`."""
+    try:
         options = shlex.split(os.environ.get("CMAKE_ARGS", ""))
-        cmake("-S", HERE, "-B", BUILD / "native", f"-DMBCONV_SOURCE={LIBRARY}", *options)
-        cmake("--build", BUILD / "native", "--parallel", os.cpu_count() or 1)
-        cmake("--install", BUILD / "native", "--component", "python", "--prefix", package, "--strip")
+    except ValueError as error:
+        fail(f"CMAKE_ARGS cannot be read: {error}")
+    return "-S", HERE, "-B", folder, f"-DMBCONV_SOURCE={LIBRARY}", *options
+
+
+def cmake(*arguments):
+    """Runs CMake. If it fails, the reason is said first, then all that it said."""
+    command = ["cmake", *map(str, arguments)]
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True, errors="replace"
+        )
+    except OSError as error:
+        fail(f"CMake is needed to build it, and a C compiler (Debian: cmake build-essential): {error}")
+    if done.returncode:
+        fail(f"{reason(done.stdout)}\n\nAll that was said by: {shlex.join(command)}\n{done.stdout}")
+    print(done.stdout, flush=True)
+
+
+def reason(text):
+    """The first error in what CMake or a compiler said; its last line, if there is none."""
+    found = re.search(r"^CMake Error.*\n(?:(?: .*)?\n)*", text, re.MULTILINE) or re.search(
+        r"^.*\berror\b.*|^.*\*\*\*.*", text, re.MULTILINE | re.IGNORECASE
+    )
+    return found.group().strip() if found else (text.strip().splitlines() or ["CMake failed without a word"])[-1]
+
+
+def fail(message):
+    sys.exit(f"\nmbconv was not built. {message}")
+
+
+# ---- Distributions -------------------------------------------------------------------------------------------------
 
 
 class PlatformDistribution(Distribution):
@@ -45,14 +120,37 @@ class PlatformDistribution(Distribution):
         return True
 
 
-class WheelOfAnyPython(bdist_wheel):
-    """One wheel does for every Python 3 of the platform."""
+class Wheel(bdist_wheel):
+    """One wheel does for every Python 3 of the platform. With the licences of what is in it."""
 
     def get_tag(self):
         return "py3", "none", super().get_tag()[2]
 
+    def write_wheelfile(self, wheelfile_base, *arguments, **options):
+        super().write_wheelfile(wheelfile_base, *arguments, **options)
+        built = pathlib.Path(self.get_finalized_command("build").build_base) / "licenses"
+        if not built.exists():  # an editable installation, of which nothing is passed on
+            return
+        folder = pathlib.Path(wheelfile_base)
+        shutil.copytree(built, folder / "licenses", dirs_exist_ok=True)
+        names = sorted(str(path.relative_to(built)) for path in built.rglob("*") if path.is_file())
+        metadata = folder / "METADATA"
+        head, end, description = metadata.read_text(encoding="utf-8").partition("\n\n")
+        lines = [head, *(f"License-File: {name}" for name in names)]
+        metadata.write_text("\n".join(lines) + end + description, encoding="utf-8")
+
 
 class SourcesToo(sdist):
+    def make_distribution(self):
+        """Like setuptools', but what is packed is brought together in a temporary folder, and not in the tree."""
+        name, target = self.distribution.get_fullname(), pathlib.Path(self.dist_dir).resolve()
+        with tempfile.TemporaryDirectory() as folder:
+            self.make_release_tree(str(pathlib.Path(folder, name)), self.filelist.files)
+            self.archive_files = [
+                self.make_archive(str(target / name), kind, root_dir=folder, base_dir=name) for kind in self.formats
+            ]
+        self.distribution.dist_files += [("sdist", "", file) for file in self.archive_files]
+
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
         for name in SOURCES:
@@ -64,23 +162,15 @@ class SourcesToo(sdist):
                 shutil.copy2(source, target)
 
 
-def cmake(*arguments):
-    subprocess.run(["cmake", *map(str, arguments)], check=True)
-
-
 def version():
     header = (LIBRARY / "include" / "mbconv.h").read_text(encoding="utf-8")
     return re.search(r'MBCONV_VERSION_STRING "(.+)"', header).group(1)
 
 
-BUILD.mkdir(parents=True, exist_ok=True)
-shutil.rmtree(BUILD / "lib", ignore_errors=True)  # of the last time, where a file may lie that is gone since
-setup(
-    version=version(),
-    distclass=PlatformDistribution,
-    cmdclass={"build_py": BuildWithNative, "bdist_wheel": WheelOfAnyPython, "sdist": SourcesToo},
-    options={
-        "build": {"build_base": str(BUILD), "build_lib": str(BUILD / "lib")},
-        "egg_info": {"egg_base": str(BUILD)},
-    },
-)
+with tempfile.TemporaryDirectory(prefix="mbconv-build-") as temporary:
+    setup(
+        version=version(),
+        distclass=PlatformDistribution,
+        cmdclass={"build": Build, "build_native": BuildNative, "bdist_wheel": Wheel, "sdist": SourcesToo},
+        options={"build": {"build_base": temporary}, "egg_info": {"egg_base": temporary}},
+    )

@@ -2,10 +2,9 @@
 """The C library by ctypes: mbconv.h's structs, functions and errors under their own names."""
 
 import ctypes
+import importlib.util
 import pathlib
 from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_size_t, c_void_p
-
-FOLDER = pathlib.Path(__file__).resolve().parent
 
 ISAS = "auto", "scalar", "avx2", "avx512", "neon"
 SILUS = "auto", "sleef", "inline"
@@ -133,9 +132,12 @@ def check(status, error):
 
 
 def _load(name):
-    path = FOLDER / name
-    if not path.exists():
-        raise ImportError(f"{path} is missing: the package was not built (pip install ./python)")
+    """From the package `_mbconv`, which has nothing but these libraries: setup.py says why."""
+    found = importlib.util.find_spec("_mbconv")
+    folders = found.submodule_search_locations if found else ()
+    path = next((path for path in (pathlib.Path(folder, name) for folder in folders) if path.exists()), None)
+    if path is None:
+        raise ImportError(f"_mbconv/{name} is missing: mbconv was not installed (pip install ./python)")
     return ctypes.CDLL(str(path))
 
 
