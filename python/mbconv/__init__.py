@@ -4,6 +4,8 @@
 Operators on NumPy arrays: Block, Convolution, Pointwise. Under PyTorch: mbconv.torch.accelerate(model).
 """
 
+from __future__ import annotations
+
 import ctypes
 
 from ._native import (
@@ -18,10 +20,15 @@ from ._native import (
 from .operators import BatchNorm, Block, Conv, Convolution, Pointwise, SqueezeExcite
 from .threads import Threads
 
-__version__ = library.mbconv_version().decode()
+__all__ = [
+    "ACTIVATIONS", "BatchNorm", "Block", "Conv", "Convolution", "InvalidArgument", "MbconvError", "OutOfMemory",
+    "Pointwise", "SizeOverflow", "SqueezeExcite", "Threads", "UnsupportedIsa", "usable_isas",
+]  # fmt: skip
+
+__version__: str = library.mbconv_version().decode()
 
 
-def usable_isas():
+def usable_isas() -> list[str]:
     """The instruction sets that are in this build and usable on this CPU, best first."""
     isas = (ctypes.c_int * 8)()
     return [library.mbconv_isa_name(isa).decode() for isa in isas[: library.mbconv_usable_isas(isas, len(isas))]]

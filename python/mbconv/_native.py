@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The C library by ctypes: mbconv.h's structs, functions and errors under their own names."""
 
+from __future__ import annotations
+
 import ctypes
 import importlib.util
 import pathlib
 from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_size_t, c_void_p
+from typing import Any
 
 ISAS = "auto", "scalar", "avx2", "avx512", "neon"
 SILUS = "auto", "sleef", "inline"
@@ -22,7 +25,7 @@ class Error(Structure):
 class Versioned(Structure):
     """Begins with its own size. Made of its other fields by name."""
 
-    def __init__(self, **fields):
+    def __init__(self, **fields: Any) -> None:
         super().__init__(struct_size=ctypes.sizeof(self), **fields)
 
 
@@ -122,7 +125,7 @@ class OutOfMemory(MbconvError, MemoryError):
 _KINDS = {1: InvalidArgument, 2: SizeOverflow, 3: UnsupportedIsa, 4: OutOfMemory}
 
 
-def check(status, error):
+def check(status: int, error: Error) -> None:
     """Raises what a function's status and mbconv_error say."""
     if status:
         raise _KINDS.get(status, MbconvError)(error.message.decode())
@@ -131,17 +134,17 @@ def check(status, error):
 # ---- Functions -----------------------------------------------------------------------------------------------------
 
 
-def _load(name):
+def _load(name: str) -> ctypes.CDLL:
     """From the package `_mbconv`, which has nothing but these libraries: setup.py says why."""
     found = importlib.util.find_spec("_mbconv")
-    folders = found.submodule_search_locations if found else ()
+    folders = (found and found.submodule_search_locations) or ()
     path = next((path for path in (pathlib.Path(folder, name) for folder in folders) if path.exists()), None)
     if path is None:
         raise ImportError(f"_mbconv/{name} is missing: mbconv was not installed (pip install ./python)")
     return ctypes.CDLL(str(path))
 
 
-def _declare(loaded, functions):
+def _declare(loaded: ctypes.CDLL, functions: dict[str, tuple[Any, ...]]) -> None:
     for name, (result, *arguments) in functions.items():
         function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments

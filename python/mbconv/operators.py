@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: MIT
 """The library's operators on NumPy arrays of float32. An object is immutable: any number of threads may call it."""
 
+from __future__ import annotations
+
 import ctypes
 import dataclasses
 import weakref
-from typing import Optional
+from typing import Any, NoReturn, Optional, Sequence, SupportsIndex, TypeVar, Union
 
 import numpy as np
 
-from . import _native
+from . import _arguments, _native
+from ._arguments import Floats
+from ._arguments import size as _size
 from ._native import library
-from .threads import own, threads_of
+from .threads import Threads, own, threads_of
 
 # ---- Parameters ----------------------------------------------------------------------------------------------------
 
@@ -19,37 +23,59 @@ from .threads import own, threads_of
 class BatchNorm:
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta, an array of a float per channel each."""
 
-    mean: np.ndarray
-    variance: np.ndarray
-    gamma: Optional[np.ndarray] = None  # ones
-    beta: Optional[np.ndarray] = None  # zeros
+    mean: Floats
+    variance: Floats
+    gamma: Optional[Floats] = None  # ones
+    beta: Optional[Floats] = None  # zeros
     epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        _arguments.parameters(self.mean, "mean")
+        _arguments.parameters(self.variance, "variance")
+        _arguments.parameters_or_none(self.gamma, "gamma")
+        _arguments.parameters_or_none(self.beta, "beta")
+        _arguments.real(self.epsilon, "epsilon")
 
 
 @dataclasses.dataclass(frozen=True)
 class Conv:
     """A convolution's parameters, in PyTorch's layout. They are copied when an operator is made of them."""
 
-    weight: np.ndarray  # 1x1: [out][in] or [out][in][1][1]; depthwise: [channels][1][k][k]
-    bias: Optional[np.ndarray] = None
+    weight: Floats  # 1x1: [out][in] or [out][in][1][1]; depthwise: [channels][1][k][k]
+    bias: Optional[Floats] = None
     batch_norm: Optional[BatchNorm] = None
+
+    def __post_init__(self) -> None:
+        _arguments.parameters(self.weight, "weight")
+        _arguments.parameters_or_none(self.bias, "bias")
+        if self.batch_norm is not None:
+            _arguments.instance(self.batch_norm, "batch_norm", BatchNorm)
 
 
 @dataclasses.dataclass(frozen=True)
 class SqueezeExcite:
+    """Two 1x1 convolutions of the depthwise's means, with the activation `inner` after the first and `gate` after the
+    second, by which the depthwise's output is multiplied."""
+
     reduce: Conv
     expand: Conv
     inner: str = "silu"
     gate: str = "sigmoid"
 
+    def __post_init__(self) -> None:
+        _arguments.instance(self.reduce, "reduce", Conv)
+        _arguments.instance(self.expand, "expand", Conv)
+        _arguments.activation(self.inner, "inner")
+        _arguments.activation(self.gate, "gate")
+
 
 class _Structs:
     """The C structs of parameters, and the arrays that they point into."""
 
-    def __init__(self):
-        self._kept = []
+    def __init__(self) -> None:
+        self._kept: list[Any] = []
 
-    def conv(self, conv, name, shape):
+    def conv(self, conv: Conv, name: str, shape: tuple[int, ...]) -> _native.Conv:
         """`shape`: of the weights."""
         norm, channels = conv.batch_norm, shape[:1]
         made = _native.Conv(self.address(conv.weight, f"{name}.weight", shape))
@@ -62,56 +88,61 @@ class _Structs:
                 for key, vector in vectors.items()
                 if vector is not None or key in ("mean", "variance")
             }
-            made.batch_norm = self.pointer(_native.BatchNorm(epsilon=norm.epsilon, **addresses))
+            made.batch_norm = self.pointer(_native.BatchNorm(epsilon=float(norm.epsilon), **addresses))
         return made
 
-    def pointer(self, struct):
+    def squeeze_excite(self, squeeze: Any, channels: int) -> _native.SqueezeExcite:
+        _arguments.instance(squeeze, "squeeze_excite", SqueezeExcite)
+        width = _shape(squeeze.reduce, "squeeze_excite.reduce", (2, 4))[0]
+        return _native.SqueezeExcite(
+            width,
+            self.conv(squeeze.reduce, "squeeze_excite.reduce", (width, channels, 1, 1)),
+            self.conv(squeeze.expand, "squeeze_excite.expand", (channels, width, 1, 1)),
+            _arguments.activation(squeeze.inner, "inner"),
+            _arguments.activation(squeeze.gate, "gate"),
+        )
+
+    def pointer(self, struct: ctypes.Structure) -> Any:
         self._kept.append(struct)
         return ctypes.pointer(struct)
 
-    def address(self, array, name, shape):
-        array = np.asarray(array)
-        if array.dtype != np.float32:
-            raise TypeError(f"{name} is {array.dtype}, not float32")
+    def address(self, value: Floats, name: str, shape: tuple[int, ...]) -> int:
+        array = _arguments.parameters(value, name)
         if array.shape not in (shape, shape[:2]) or array.size != np.prod(shape, dtype=np.int64):
             raise ValueError(f"{name} has the shape {array.shape}, not {shape}")
-        self._kept.append(np.ascontiguousarray(array))
+        self._kept.append(np.require(array, requirements=["C", "ALIGNED"]))
         return _address(self._kept[-1])
 
 
-def _number(names, name, what):
-    if name not in names:
-        raise ValueError(f"{what} {name!r} is none of {', '.join(map(str, names))}")
-    return names.index(name) if isinstance(names, tuple) else names[name]
+def _pad(pad: Any, kernel: int) -> _native.Pad:
+    return _native.Pad(*_arguments.pads(pad, kernel))
 
 
-def _activation(name, what="activation"):
-    return _number(_native.ACTIVATIONS, name, what)
-
-
-def _pad(pad, kernel):
-    pad = kernel // 2 if pad is None else pad
-    top, left, bottom, right = (pad,) * 4 if isinstance(pad, int) else pad
-    return _native.Pad(top, left, bottom, right)
-
-
-def _size(weight, name, dimensions):
-    shape = np.shape(weight)
+def _shape(conv: Any, name: str, dimensions: tuple[int, ...]) -> tuple[int, ...]:
+    """Of the weights of the argument `name`."""
+    shape = np.shape(_arguments.instance(conv, name, Conv).weight)
     if len(shape) not in dimensions:
-        raise ValueError(f"{name} has the shape {shape}")
+        raise ValueError(f"{name}.weight has the shape {shape}")
     return shape
 
 
 # ---- Operators -----------------------------------------------------------------------------------------------------
+
+ThreadsLike = Union[SupportsIndex, Threads, None]
+Pad = Union[SupportsIndex, Sequence[SupportsIndex], None]
+Itself = TypeVar("Itself")
 
 
 class _Operator:
     """create, info and destroy, which have the same form for all."""
 
     _noun: str
+    isa: str
+    silu: str
+    weight_bytes: int
 
-    def _create(self, desc, isa, silu):
-        options = _native.Options(isa=_number(_native.ISAS, isa, "isa"), silu=_number(_native.SILUS, silu, "silu"))
+    def _create(self, desc: _native.Versioned, isa: str, silu: str) -> None:
+        options = _native.Options(isa=_arguments.isa(isa), silu=_arguments.silu(silu))
         handle = ctypes.c_void_p()
         status = getattr(library, f"mbconv_{self._noun}_create")(desc, options, handle, own.error)
         _native.check(status, own.error)
@@ -122,50 +153,65 @@ class _Operator:
         self.silu = library.mbconv_silu_name(info.silu).decode()
         self.weight_bytes = info.weight_bytes
 
-    def __copy__(self):
+    def __copy__(self: Itself) -> Itself:
         return self
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self: Itself, memo: Any) -> Itself:
         return self
 
-    def __reduce__(self):
+    def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} holds weights packed for this CPU: pickle its parameters instead")
 
 
 class _ImageOperator(_Operator):
     """Operators that are made for one size of images."""
 
-    def _create(self, desc, isa, silu):
+    layout: str
+    _output_layout: str
+
+    def _create(self, desc: Any, isa: str, silu: str) -> None:
         super()._create(desc, isa, silu)
         height, width = ctypes.c_size_t(), ctypes.c_size_t()
         getattr(library, f"mbconv_{self._noun}_output_size")(self._handle, height, width)
         self._scratch_size = getattr(library, f"mbconv_{self._noun}_scratch_size")
         self._input = (desc.height, desc.width, desc.in_channels)
         self._output = (height.value, width.value, desc.out_channels)
-        self._scratch_sizes = {}
+        self._scratch_sizes: dict[int, int] = {}
 
-    def scratch_size(self, threads=1):
+    def scratch_size(self, threads: SupportsIndex = 1) -> int:
         """Bytes that a run with so many threads needs."""
+        return self._scratch_for(_size(threads, "threads"))
+
+    def _scratch_for(self, threads: int) -> int:
         if threads not in self._scratch_sizes:
             self._scratch_sizes[threads] = self._scratch_size(self._handle, threads)
         return self._scratch_sizes[threads]
 
-    @staticmethod
-    def _shape(image, layout, batch):
-        height, width, channels = image
-        return (batch, height, width, channels) if layout == "nhwc" else (batch, channels, height, width)
+    def input_shape(self, batch: SupportsIndex = 1) -> tuple[int, int, int, int]:
+        return _image_shape(self._input, self.layout, _size(batch, "batch"))
 
-    def __call__(self, x, out=None, threads=None):
+    def output_shape(self, batch: SupportsIndex = 1) -> tuple[int, int, int, int]:
+        return _image_shape(self._output, self._output_layout, _size(batch, "batch"))
+
+    def __call__(self, x: Floats, out: Optional[Floats] = None, threads: ThreadsLike = None) -> Floats:
         """The output for x, [batch][height][width][channels] or as the layout says. `out`: an array to put it in.
         `threads`: how many, from a pool that the process keeps, or a Threads."""
-        _check_array(x, "x")
-        batch = len(x) if x.ndim == 4 else 0
-        _check_shape(x, "x", self.input_shape(batch))
+        _arguments.image(x, "x")
+        if x.ndim != 4:
+            image = ", ".join(map(str, self.input_shape()[1:]))
+            hint = ": x[None] is a batch of one image" if x.ndim == 3 else ""
+            raise ValueError(f"x has the shape {x.shape}, not (batch, {image}){hint}")
+        batch = len(x)
+        _arguments.shape(x, "x", self.input_shape(batch))
         if out is None:
             out = np.empty(self.output_shape(batch), np.float32)
-        _check_output(out, self.output_shape(batch), x)
+        _arguments.output(out, self.output_shape(batch), x)
         self.run_at(batch, _address(x), _address(out), threads)
         return out
+
+    def run_at(self, batch: SupportsIndex, x: SupportsIndex, y: SupportsIndex, threads: ThreadsLike = None) -> None:
+        """Like a call, but on the addresses of floats: what is there is not checked."""
+        raise NotImplementedError
 
 
 class Block(_ImageOperator):
@@ -179,57 +225,53 @@ class Block(_ImageOperator):
     layout              "nhwc" or "nchw", of x and the output
     isa, silu           "auto": what MBCONV_ISA and MBCONV_SILU in the environment name, else the best for this CPU
     strip_rows, group_channels  the plan, for experiments
+
+    Numbers are of any type that Python takes for an integer, NumPy's among them.
     """
 
     _noun = "block"
 
-    def __init__(self, height, width, *, depthwise, project, activation, expand=None, squeeze_excite=None, stride=1,
-                 pad=None, residual=None, layout="nhwc", isa="auto", silu="auto", strip_rows=0,
-                 group_channels=0):  # fmt: skip
+    def __init__(self, height: SupportsIndex, width: SupportsIndex, *, depthwise: Conv, project: Conv,
+                 activation: str, expand: Optional[Conv] = None, squeeze_excite: Optional[SqueezeExcite] = None,
+                 stride: SupportsIndex = 1, pad: Pad = None, residual: Optional[bool] = None, layout: str = "nhwc",
+                 isa: str = "auto", silu: str = "auto", strip_rows: SupportsIndex = 0,
+                 group_channels: SupportsIndex = 0) -> None:  # fmt: skip
         structs = _Structs()
-        channels, one, kernel, _ = _size(depthwise.weight, "depthwise.weight", (4,))
-        outputs = _size(project.weight, "project.weight", (2, 4))[0]
-        inputs = _size(expand.weight, "expand.weight", (2, 4))[1] if expand else channels
+        channels, one, kernel, _ = _shape(depthwise, "depthwise", (4,))
+        outputs = _shape(project, "project", (2, 4))[0]
+        inputs = channels if expand is None else _shape(expand, "expand", (2, 4))[1]
         if one != 1:
             raise ValueError(f"depthwise.weight has {one} inputs per channel, not 1")
         desc = _native.BlockDesc(
-            height=height, width=width, in_channels=inputs, expanded_channels=channels, out_channels=outputs,
-            kernel=kernel, stride=stride, pad=_pad(pad, kernel), activation=_activation(activation),
-            residual=_number(_native.RESIDUALS, residual, "residual"),
-            layout=_number(_native.LAYOUTS, layout, "layout"), strip_rows=strip_rows, group_channels=group_channels,
+            height=_size(height, "height"), width=_size(width, "width"), in_channels=inputs,
+            expanded_channels=channels, out_channels=outputs, kernel=kernel, stride=_size(stride, "stride"),
+            pad=_pad(pad, kernel), activation=_arguments.activation(activation),
+            residual=_arguments.residual(residual), layout=_arguments.layout(layout),
+            strip_rows=_size(strip_rows, "strip_rows"),
+            group_channels=_size(group_channels, "group_channels"),
         )  # fmt: skip
         desc.depthwise = structs.pointer(structs.conv(depthwise, "depthwise", (channels, 1, kernel, kernel)))
         desc.project = structs.pointer(structs.conv(project, "project", (outputs, channels, 1, 1)))
-        if expand:
+        if expand is not None:
             desc.expand = structs.pointer(structs.conv(expand, "expand", (channels, inputs, 1, 1)))
-        if squeeze_excite:
-            reduce, excite = squeeze_excite.reduce, squeeze_excite.expand
-            width = _size(reduce.weight, "squeeze_excite.reduce.weight", (2, 4))[0]
-            desc.squeeze_excite = structs.pointer(_native.SqueezeExcite(
-                width, structs.conv(reduce, "squeeze_excite.reduce", (width, channels, 1, 1)),
-                structs.conv(excite, "squeeze_excite.expand", (channels, width, 1, 1)),
-                _activation(squeeze_excite.inner, "inner"), _activation(squeeze_excite.gate, "gate"),
-            ))  # fmt: skip
+        if squeeze_excite is not None:
+            desc.squeeze_excite = structs.pointer(structs.squeeze_excite(squeeze_excite, channels))
         self._create(desc, isa, silu)
-        self.layout = layout
+        self.layout = self._output_layout = layout
 
-    def input_shape(self, batch=1):
-        return self._shape(self._input, self.layout, batch)
-
-    def output_shape(self, batch=1):
-        return self._shape(self._output, self.layout, batch)
-
-    def describe(self, threads=1):
+    def describe(self, threads: SupportsIndex = 1) -> str:
         """How it runs: strategy, strip, group, scratch and weight bytes."""
         text = ctypes.create_string_buffer(512)
-        library.mbconv_block_describe(self._handle, threads, text, len(text))
+        library.mbconv_block_describe(self._handle, _size(threads, "threads"), text, len(text))
         return text.value.decode()
 
-    def run_at(self, batch, x, y, threads=None):
-        """Like a call, but on the addresses of floats: nothing is checked."""
+    def run_at(self, batch: SupportsIndex, x: SupportsIndex, y: SupportsIndex, threads: ThreadsLike = None) -> None:
         count, threads_address = threads_of(threads)
-        size, error = self.scratch_size(count), own.error_address
-        if library.mbconv_block_run(self._handle, batch, x, y, own.scratch(size), size, threads_address, error):
+        size, error = self._scratch_for(count), own.error_address
+        if library.mbconv_block_run(
+            self._handle, _size(batch, "batch"), _size(x, "x"), _size(y, "y"), own.scratch(size), size,
+            threads_address, error,
+        ):  # fmt: skip
             _native.check(own.error.status, own.error)
 
 
@@ -237,32 +279,29 @@ class Convolution(_ImageOperator):
     """A dense convolution, kernel 1 to 7, and its activation. The layout is that of x; the output is always NHWC."""
 
     _noun = "convolution"
+    _output_layout = "nhwc"
 
-    def __init__(self, height, width, *, conv, activation="none", stride=1, pad=None, layout="nhwc", isa="auto",
-                 silu="auto"):  # fmt: skip
-        outputs, inputs, kernel, _ = _size(conv.weight, "conv.weight", (4,))
+    def __init__(self, height: SupportsIndex, width: SupportsIndex, *, conv: Conv, activation: str = "none",
+                 stride: SupportsIndex = 1, pad: Pad = None, layout: str = "nhwc", isa: str = "auto",
+                 silu: str = "auto") -> None:  # fmt: skip
+        outputs, inputs, kernel, _ = _shape(conv, "conv", (4,))
         desc = _native.ConvolutionDesc(
-            height=height, width=width, in_channels=inputs, out_channels=outputs, kernel=kernel, stride=stride,
-            pad=_pad(pad, kernel), activation=_activation(activation),
-            layout=_number(_native.LAYOUTS, layout, "layout"),
+            height=_size(height, "height"), width=_size(width, "width"), in_channels=inputs,
+            out_channels=outputs, kernel=kernel, stride=_size(stride, "stride"), pad=_pad(pad, kernel),
+            activation=_arguments.activation(activation), layout=_arguments.layout(layout),
         )  # fmt: skip
         structs = _Structs()
         desc.conv = structs.conv(conv, "conv", (outputs, inputs, kernel, kernel))
         self._create(desc, isa, silu)
         self.layout = layout
 
-    def input_shape(self, batch=1):
-        return self._shape(self._input, self.layout, batch)
-
-    def output_shape(self, batch=1):
-        return self._shape(self._output, "nhwc", batch)
-
-    def run_at(self, batch, x, y, threads=None):
-        """Like a call, but on the addresses of floats: nothing is checked."""
+    def run_at(self, batch: SupportsIndex, x: SupportsIndex, y: SupportsIndex, threads: ThreadsLike = None) -> None:
         count, threads_address = threads_of(threads)
-        size, error = self.scratch_size(count), own.error_address
-        scratch = own.scratch(size)
-        if library.mbconv_convolution_run(self._handle, batch, x, y, None, scratch, size, threads_address, error):
+        size, error = self._scratch_for(count), own.error_address
+        if library.mbconv_convolution_run(
+            self._handle, _size(batch, "batch"), _size(x, "x"), _size(y, "y"), None, own.scratch(size), size,
+            threads_address, error,
+        ):  # fmt: skip
             _native.check(own.error.status, own.error)
 
 
@@ -271,60 +310,45 @@ class Pointwise(_Operator):
 
     _noun = "pointwise"
 
-    def __init__(self, *, conv, activation="none", isa="auto", silu="auto"):
-        outputs, inputs = _size(conv.weight, "conv.weight", (2, 4))[:2]
+    def __init__(self, *, conv: Conv, activation: str = "none", isa: str = "auto", silu: str = "auto") -> None:
+        outputs, inputs = _shape(conv, "conv", (2, 4))[:2]
         structs = _Structs()
         desc = _native.PointwiseDesc(
             in_channels=inputs, out_channels=outputs, conv=structs.conv(conv, "conv", (outputs, inputs, 1, 1)),
-            activation=_activation(activation),
+            activation=_arguments.activation(activation),
         )  # fmt: skip
         self._create(desc, isa, silu)
         self._inputs, self._outputs = inputs, outputs
 
-    def __call__(self, x, out=None, threads=None):
+    def __call__(self, x: Floats, out: Optional[Floats] = None, threads: ThreadsLike = None) -> Floats:
         """The output for x, [...][channels]. `out` and `threads` are as in a Block's call."""
-        _check_array(x, "x")
+        _arguments.image(x, "x")
         pixels = x.shape[:-1]
-        _check_shape(x, "x", (*pixels, self._inputs))
+        _arguments.shape(x, "x", (*pixels, self._inputs))
         if out is None:
             out = np.empty((*pixels, self._outputs), np.float32)
-        _check_output(out, (*pixels, self._outputs), x)
+        _arguments.output(out, (*pixels, self._outputs), x)
         self.run_at(int(np.prod(pixels, dtype=np.int64)), _address(x), _address(out), threads)
         return out
 
-    def run_at(self, pixels, x, y, threads=None):
-        """Like a call, but on the addresses of floats: nothing is checked."""
+    def run_at(self, pixels: SupportsIndex, x: SupportsIndex, y: SupportsIndex, threads: ThreadsLike = None) -> None:
+        """Like a call, but on the addresses of floats: what is there is not checked."""
         _, threads_address = threads_of(threads)
         error = own.error_address
-        if library.mbconv_pointwise_run(self._handle, pixels, x, 0, y, 0, None, 0, threads_address, error):
+        if library.mbconv_pointwise_run(
+            self._handle, _size(pixels, "pixels"), _size(x, "x"), 0, _size(y, "y"), 0, None, 0, threads_address, error
+        ):
             _native.check(own.error.status, own.error)
 
 
 # ---- Arrays --------------------------------------------------------------------------------------------------------
 
 
-def _address(array):
-    return array.__array_interface__["data"][0]
+def _address(array: Floats) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
-def _check_array(array, name):
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name} is a {type(array).__name__}, not a NumPy array")
-    if array.dtype != np.float32:
-        raise TypeError(f"{name} is {array.dtype}, not float32")
-    if not array.flags.c_contiguous:
-        raise ValueError(f"{name} is not contiguous: numpy.ascontiguousarray makes a copy that is")
-
-
-def _check_shape(array, name, shape):
-    if array.shape != shape:
-        raise ValueError(f"{name} has the shape {array.shape}, not {shape}")
-
-
-def _check_output(out, shape, x):
-    _check_array(out, "out")
-    _check_shape(out, "out", shape)
-    if not out.flags.writeable:
-        raise ValueError("out is read-only")
-    if np.may_share_memory(x, out):
-        raise ValueError("out overlaps x")
+def _image_shape(image: tuple[int, int, int], layout: str, batch: int) -> tuple[int, int, int, int]:
+    height, width, channels = image
+    return (batch, height, width, channels) if layout == "nhwc" else (batch, channels, height, width)

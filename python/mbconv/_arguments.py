@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""What callers pass, checked. A message names the argument, what was passed, and what is expected."""
+
+from __future__ import annotations
+
+import ctypes
+import numbers
+import operator
+from typing import Any, Optional, Sequence, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _native
+
+Floats = NDArray[np.float32]
+Anything = TypeVar("Anything")
+
+SIZE_MAX = ctypes.c_size_t(-1).value
+
+
+def described(value: object) -> str:
+    """A value by its type, as it stands in a message."""
+    name = type(value).__name__
+    if value is None:
+        return "None"
+    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
+
+
+def size(value: Any, name: str, expected: str = "an integer") -> int:
+    """An integer of any type that Python takes for one (`__index__`), as a size_t. ctypes would cut off what does not
+    fit, without a word."""
+    if type(value) is int and 0 <= value <= SIZE_MAX:  # pylint: disable=unidiomatic-typecheck # a bool is no size
+        return value
+    try:
+        number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise TypeError(f"{name} is {described(value)}, not {expected}")
+    if number < 0:
+        raise ValueError(f"{name} is negative: {number}")
+    if number > SIZE_MAX:
+        raise OverflowError(f"{name} is larger than any size: {number}")
+    return number
+
+
+def real(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} is {described(value)}, not a number")
+    return float(value)
+
+
+def instance(value: Any, name: str, kind: type[Anything]) -> Anything:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is {described(value)}, not an mbconv.{kind.__name__}")
+    return value
+
+
+def pads(value: Any, kernel: int) -> tuple[int, ...]:
+    """top, left, bottom, right"""
+    if value is None:
+        return (kernel // 2,) * 4
+    if not isinstance(value, (list, tuple)) and not (isinstance(value, np.ndarray) and value.ndim == 1):
+        return (size(value, "pad", "an integer, (top, left, bottom, right) or None"),) * 4
+    if len(value) != 4:
+        raise ValueError(f"pad has {len(value)} numbers, not 4: top, left, bottom, right")
+    return tuple(size(side, f"pad[{i}]") for i, side in enumerate(value))
+
+
+# ---- One of several ------------------------------------------------------------------------------------------------
+
+
+def _position(value: Any, name: str, choices: Sequence[str]) -> int:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {described(value)}, not a str: one of {', '.join(choices)}")
+    if value not in choices:
+        raise ValueError(f"{name} {value!r} is none of {', '.join(choices)}")
+    return choices.index(value)
+
+
+def activation(value: Any, name: str = "activation") -> int:
+    return _position(value, name, _native.ACTIVATIONS)
+
+
+def layout(value: Any) -> int:
+    return _position(value, "layout", _native.LAYOUTS)
+
+
+def isa(value: Any) -> int:
+    return _position(value, "isa", _native.ISAS)
+
+
+def silu(value: Any) -> int:
+    return _position(value, "silu", _native.SILUS)
+
+
+def residual(value: Any) -> int:
+    if value is not None and not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"residual is {described(value)}, not True, False or None")
+    return _native.RESIDUALS[value if value is None else bool(value)]
+
+
+# ---- Arrays --------------------------------------------------------------------------------------------------------
+
+
+def parameters(value: Any, name: str) -> Floats:
+    """What NumPy can read as an array of float32: an array, or a tensor on the CPU."""
+    _refuse_mask(value, name)
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # of whatever type this is
+        raise TypeError(f"{name} is {described(value)} that is no array: {error}") from error
+    if array.dtype != np.float32:
+        is_number = isinstance(value, np.ndarray) or array.dtype.kind in "biufc"
+        raise TypeError(f"{name} is {array.dtype if is_number else described(value)}, not float32")
+    return array
+
+
+def parameters_or_none(value: Any, name: str) -> Optional[Floats]:
+    return None if value is None else parameters(value, name)
+
+
+def image(array: Any, name: str) -> None:
+    """An array that can be used where it is."""
+    if type(array) is not np.ndarray:  # pylint: disable=unidiomatic-typecheck # what follows takes its time
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"{name} is {described(array)}, not a NumPy array")
+        _refuse_mask(array, name)
+    if array.dtype != np.float32:
+        raise TypeError(f"{name} is {array.dtype}, not float32")
+    if not array.flags.c_contiguous:
+        raise ValueError(f"{name} is not contiguous: numpy.ascontiguousarray makes a copy that is")
+    if not array.flags.aligned:
+        raise ValueError(f"{name} does not begin at a multiple of 4 bytes: its copy() does")
+
+
+def shape(array: Floats, name: str, expected: tuple[int, ...]) -> None:
+    if array.shape != expected:
+        raise ValueError(f"{name} has the shape {array.shape}, not {expected}")
+
+
+def output(out: Any, expected: tuple[int, ...], x: Floats) -> None:
+    image(out, "out")
+    shape(out, "out", expected)
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+    if np.may_share_memory(x, out):
+        raise ValueError("out overlaps x")
+
+
+def _refuse_mask(value: Any, name: str) -> None:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, and mbconv would not see its mask")
