@@ -61,7 +61,8 @@ def wrong(*values):
     return [(TypeError, value) for value in values]
 
 
-NO_INTEGERS = wrong("2", b"2", 2.0, np.float32(2), 2j, None, [2], {2}, np.array([2]), True, np.True_, object(), Index)
+ONE_IN_SOMETHING = [2], np.array([2])
+NO_INTEGERS = wrong("2", b"2", 2.0, np.float32(2), 2j, None, {2}, *ONE_IN_SOMETHING, True, np.True_, object(), Index)
 INTEGER = Kind(
     [*NO_INTEGERS, (ValueError, -1), (ValueError, np.int8(-1)), (OverflowError, 2**64), (OverflowError, 2**64 + SIDE)],
     lambda value: (np.int64(value), np.uint8(value), np.array(value), Index(value)),
@@ -70,10 +71,9 @@ THREADS = Kind(INTEGER.but(None).refused + [(ValueError, 0), (ValueError, 1025)]
                lambda value: (*INTEGER.same(value), mbconv.Threads(value), None))  # fmt: skip
 COUNT = INTEGER.and_refuses((ValueError, 0), (ValueError, 1025))
 EXTENT = INTEGER.and_refuses((ValueError, 0), (OverflowError, 2**63))
-PAD_REFUSED = [(error, value) for error, value in INTEGER.but(None).refused if np.ndim(value) != 1]
 PAD = Kind(
-    [*PAD_REFUSED, *wrong((1.0,) * 4, (1, 1, 1, "1"), (True,) * 4, "1111", {0: 1}), (ValueError, 3),
-     (ValueError, ()), (ValueError, [2]), (ValueError, np.array([2])), (ValueError, (1, 1, 1)), (ValueError, [1] * 5), (ValueError, (1, 1, -1, 1)),
+    [*INTEGER.but(None, *ONE_IN_SOMETHING).refused, *wrong((1.0,) * 4, (1, 1, 1, "1"), (True,) * 4, "1111", {0: 1}), (ValueError, 3),
+     (ValueError, ()), *[(ValueError, one) for one in ONE_IN_SOMETHING], (ValueError, (1, 1, 1)), (ValueError, [1] * 5), (ValueError, (1, 1, -1, 1)),
      (OverflowError, (1, 1, 1, 2**64 + 1))],
     lambda value: (*INTEGER.same(value), None, (value,) * 4, [np.int32(value)] * 4, np.array([value] * 4)),
 )  # fmt: skip
@@ -128,17 +128,16 @@ def record(kind):
     return Kind(wrong(0, False, "", "a", [], {}, (), X, None, object(), kind))
 
 
-def image(of):
+def pixels(of):
     return Kind(
-        [*NO_ARRAYS, *of_other_types(of), (ValueError, of[..., :-1].copy()), (ValueError, of[0]), (ValueError, of[None]),
-         (ValueError, strided(of)), (ValueError, unaligned(of)), (ValueError, np.float32(1)[...])],
+        [*NO_ARRAYS, *of_other_types(of), (ValueError, of[..., :-1].copy()), (ValueError, strided(of)),
+         (ValueError, unaligned(of)), (ValueError, np.float32(1)[...])],
         lambda value: (value.view(type("Own", (np.ndarray,), {})),),
     )  # fmt: skip
 
 
-# Pixels may have any number of dimensions.
-PIXELS = Kind([(error, value) for error, value in image(X).refused if np.shape(value)[-3:] != X.shape[-3:]
-               or error is TypeError], image(X).same)  # fmt: skip
+def image(of):
+    return pixels(of).and_refuses((ValueError, of[0]), (ValueError, of[None]))
 
 
 def output(shape):
@@ -201,10 +200,10 @@ def ran_at(operator, outputs):
     return run
 
 
-def of_call(operator, outputs, x=None):
+def of_call(operator, outputs, x):
     shape = (2, SIDE, SIDE, outputs)
     return operator, {
-        "x": (x or image(X), X), "out": (output(shape), np.empty(shape, np.float32)), "threads": (THREADS, 2),
+        "x": (x(X), X), "out": (output(shape), np.empty(shape, np.float32)), "threads": (THREADS, 2),
     }  # fmt: skip
 
 
@@ -248,9 +247,9 @@ TABLE = {
         "layout": (CHOICE, "nhwc"), **ISA}),
     "Pointwise": (made_pointwise, {
         "conv": (record(mbconv.Conv), conv(5, INPUTS)), "activation": (CHOICE, "silu"), **ISA}),
-    "Block.__call__": of_call(BLOCK, INPUTS),
-    "Convolution.__call__": of_call(CONVOLUTION, 5),
-    "Pointwise.__call__": of_call(POINTWISE, 5, x=PIXELS),
+    "Block.__call__": of_call(BLOCK, INPUTS, image),
+    "Convolution.__call__": of_call(CONVOLUTION, 5, image),
+    "Pointwise.__call__": of_call(POINTWISE, 5, pixels),
     "Block.run_at": of_run_at(BLOCK, INPUTS, "batch", 2),
     "Convolution.run_at": of_run_at(CONVOLUTION, 5, "batch", 2),
     "Pointwise.run_at": of_run_at(POINTWISE, 5, "pixels", 2 * SIDE * SIDE),

@@ -25,13 +25,11 @@ environment() {
   python=$folder/$1/bin/python
 }
 
-# The package that is imported is the installed one, and no library but libc, libm and the linker is behind it.
+# What is imported is what was installed.
 is_installed() (
   cd "$folder"
-  place=$("$python" -c 'import mbconv; print(mbconv.__path__[0])')
-  [[ $place == "$VIRTUAL_ENV"/* ]] || { echo "imported from $place" && exit 1; }
-  for file in "$place"/*.so; do
-    if ldd "$file" | grep -vE 'linux-vdso|libc\.so|libm\.so|ld-linux'; then exit 1; fi
+  for place in $("$python" -c 'import mbconv; print(mbconv.__file__, mbconv._native.library._name)'); do
+    [[ $place == "$VIRTUAL_ENV"/* ]] || { echo "imported from $place" && exit 1; }
   done
 )
 
