@@ -134,9 +134,11 @@ class Wheel(bdist_wheel):
         folder = pathlib.Path(wheelfile_base)
         shutil.copytree(built, folder / "licenses", dirs_exist_ok=True)
         names = sorted(str(path.relative_to(built)) for path in built.rglob("*") if path.is_file())
+        licence = "MIT AND Apache-2.0" if "cpu_features/LICENSE" in names else "MIT"
         metadata = folder / "METADATA"
         head, end, description = metadata.read_text(encoding="utf-8").partition("\n\n")
-        lines = [head, *(f"License-File: {name}" for name in names)]
+        key = "License" if re.match(r"Metadata-Version: (1|2\.[0-3]$)", head, re.MULTILINE) else "License-Expression"
+        lines = [head, f"{key}: {licence}", *(f"License-File: {name}" for name in names)]
         metadata.write_text("\n".join(lines) + end + description, encoding="utf-8")
 
 

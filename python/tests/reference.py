@@ -37,7 +37,8 @@ class Random:
         batch_norm = None
         if norm:
             variance = np.abs(self.floats(channels)) + np.float32(0.5)
-            batch_norm = mbconv.BatchNorm(self.floats(channels), variance, self.floats(channels), self.floats(channels))
+            mean, gamma, beta = self.floats(channels), self.floats(channels), self.floats(channels)
+            batch_norm = mbconv.BatchNorm(mean, variance, gamma, beta, epsilon=0.25)
         scale = np.float32(np.prod(shape[1:]) ** -0.5)
         return mbconv.Conv(self.floats(*shape) * scale, self.floats(channels) if bias else None, batch_norm)
 

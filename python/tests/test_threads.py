@@ -48,6 +48,13 @@ class Pool(unittest.TestCase):
                 time.sleep(5e-4)
                 np.testing.assert_array_equal(self.block(self.x, threads=pool), self.expected)
 
+    def test_number(self):
+        """It stands for a pool of so many threads, which the process keeps."""
+        before = threads_of_process()
+        for count in (11, np.int64(11), np.array(11)):
+            np.testing.assert_array_equal(self.block(self.x, threads=count), self.expected)
+            self.assertEqual(len(threads_of_process() - before), 10)
+
     def test_threads_that_share_a_pool(self):
         def run(_):
             return all((self.block(self.x, threads=2) == self.expected).all() for _ in range(300))
