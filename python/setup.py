@@ -101,11 +101,12 @@ def cmake(*arguments):
 
 
 def reason(text):
-    """The first error in what CMake or a compiler said; its last line, if there is none."""
-    found = re.search(r"^CMake Error.*\n(?:(?: .*)?\n)*", text, re.MULTILINE) or re.search(
-        r"^.*\berror\b.*|^.*\*\*\*.*", text, re.MULTILINE | re.IGNORECASE
-    )
-    return found.group().strip() if found else (text.strip().splitlines() or ["CMake failed without a word"])[-1]
+    """The first error in what CMake, a compiler or a linker said; the last line, if there is none."""
+    for error in r"^CMake Error.*\n(?:(?: .*)?\n)*", r"^.*(?:\berror: |\bld: ).*", r"^.*\*\*\*.*":
+        found = re.search(error, text, re.MULTILINE)
+        if found:
+            return found.group().strip()
+    return (text.strip().splitlines() or ["CMake failed without a word"])[-1]
 
 
 def fail(message):
