@@ -89,10 +89,10 @@ def configured(folder):
 def cmake(*arguments):
     """Runs CMake. If it fails, the reason is said first, then all that it said."""
     command = ["cmake", *map(str, arguments)]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    english = {**os.environ, "LC_ALL": "C.UTF-8"}  # as `reason` reads it
     try:
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True, errors="replace"
-        )
+        done = subprocess.run(command, env=english, check=False, **options)
     except OSError as error:
         fail(f"CMake is needed to build it, and a C compiler (Debian: cmake build-essential): {error}")
     if done.returncode:
