@@ -289,19 +289,21 @@ def parameters_of(function):
 
 
 class Arguments(unittest.TestCase):
+    module, table = mbconv, TABLE
+
     def test_table_is_complete(self):
-        there = {name: {parameter.name for parameter in parameters_of(function)} for name, function in public(mbconv)}
-        self.assertEqual({name: set(arguments) for name, (_, arguments) in TABLE.items()}, there)
+        there = {name: {parameter.name for parameter in parameters_of(function)} for name, function in public(self.module)}
+        self.assertEqual({name: set(arguments) for name, (_, arguments) in self.table.items()}, there)
 
     def test_type_hints(self):
         """Each argument and result has one."""
-        for name, function in public(mbconv):
+        for name, function in public(self.module):
             for parameter in parameters_of(function):
                 self.assertIsNot(parameter.annotation, parameter.empty, f"{name}: {parameter.name}")
             self.assertIsNot(inspect.signature(function).return_annotation, inspect.Signature.empty, name)
 
     def test_refused(self):
-        for name, (call, arguments) in TABLE.items():
+        for name, (call, arguments) in self.table.items():
             values = {argument: value for argument, (_, value) in arguments.items()}
             for argument, (kind, _) in arguments.items():
                 for error, value in kind.refused:
@@ -318,7 +320,7 @@ class Arguments(unittest.TestCase):
         self.assertRegex(message, rf"\b({argument}|{others.get(argument, argument)})\b")
 
     def test_accepted(self):
-        for name, (call, arguments) in TABLE.items():
+        for name, (call, arguments) in self.table.items():
             values = {argument: value for argument, (_, value) in arguments.items()}
             expected = call(**values)
             for argument, (kind, value) in arguments.items():

@@ -9,3 +9,5 @@ Operators: torch.ops.mbconv.block and torch.ops.mbconv.convolution.
 """
 
 from ._accelerate import Finding, Report, accelerate, report, restore
+
+__all__ = ["Finding", "Report", "accelerate", "report", "restore"]

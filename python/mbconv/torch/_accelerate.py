@@ -2,7 +2,7 @@
 """accelerate, restore and report."""
 
 import dataclasses
-from typing import List, Optional, Union
+from typing import List, Optional, TypeVar, Union
 
 from torch import nn
 
@@ -18,6 +18,14 @@ COMPUTING = nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear
 
 REPORT = "_mbconv_report"  # the attribute of an accelerated model
 
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def _check_model(model: object) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}, not a torch.nn.Module")
+
+
 # ---- Report --------------------------------------------------------------------------------------------------------
 
 
@@ -31,18 +39,18 @@ class Finding:
     text: str  # what it is computed as, or why it stays as it was
 
 
-class Report(list):
+class Report(List[Finding]):
     """The findings, in the model's order."""
 
     @property
-    def replaced(self):
+    def replaced(self) -> List[Finding]:
         return [finding for finding in self if finding.replaced]
 
     @property
-    def kept(self):
+    def kept(self) -> List[Finding]:
         return [finding for finding in self if not finding.replaced]
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [f"mbconv: {len(self.replaced)} modules replaced, {len(self.kept)} kept"]
         names = [finding.name or "(the model)" for finding in self]
         for name, finding in zip(names, self):
@@ -51,11 +59,12 @@ class Report(list):
         return "\n".join(lines)
 
 
-def report(model):
+def report(model: nn.Module) -> Report:
     """What `accelerate` replaced in this model, and what it did not, and why.
 
     A module that has been changed since, so that only PyTorch computes the same, is among those that were kept.
     """
+    _check_model(model)
     if not hasattr(model, REPORT):
         raise ValueError("this model was not accelerated, or has been restored")
     modules = dict(model.named_modules())
@@ -72,7 +81,7 @@ def _as_of_now(finding, module):
 # ---- Accelerate and restore ----------------------------------------------------------------------------------------
 
 
-def accelerate(model, convolutions=True):
+def accelerate(model: Model, convolutions: bool = True) -> Model:
     """Makes every MBConv block of `model` compute with mbconv, in place, and returns the model.
 
     Blocks are those of torchvision's mobilenet_v2, mobilenet_v3 and efficientnet, of timm's networks of these families,
@@ -85,8 +94,9 @@ def accelerate(model, convolutions=True):
     does not count. A module that is changed afterwards is tried again at its next call, and computed by PyTorch if
     mbconv does not compute the same. A block is prepared when it first sees an image's size.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"a {type(model).__name__} is no torch.nn.Module")
+    _check_model(model)
+    if not isinstance(convolutions, bool):
+        raise TypeError(f"convolutions is a {type(convolutions).__name__}, not a bool")
     if model.training:
         raise RuntimeError("the model is in training mode, and mbconv only evaluates: call model.eval() first")
     restore(model)
@@ -102,8 +112,9 @@ def accelerate(model, convolutions=True):
     return model
 
 
-def restore(model):
+def restore(model: Model) -> Model:
     """Undoes `accelerate`, in place, and returns the model."""
+    _check_model(model)
     for module in list(model.modules()):
         undo(module)
         vars(module).pop(REPORT, None)
