@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../networks/decimal.h"
+
 /* ---- Problems ---------------------------------------------------------------------------------------------------- */
 
 static void complain(const char *format, va_list arguments) {
@@ -101,11 +103,17 @@ static mbconv_layout layout_of(const char *name) {
 }
 
 static float epsilon_of(const char *text) {
-  char *end;
-  const float epsilon = strtof(text, &end);
-  if (end == text || *end != '\0' || !(epsilon > 0 && epsilon < 1))
+  double epsilon = 0;
+  const char *end = mbconv_decimal_read(text, &epsilon);
+  if (!end || *end != '\0' || !((float)epsilon > 0 && (float)epsilon < 1))
     cli_misused("--epsilon is \"%s\", not a number above 0 and below 1", text);
-  return epsilon;
+  return (float)epsilon;
+}
+
+static mbconv_padding padding_of(const char *name) {
+  if (strcmp(name, "symmetric") == 0) return MBCONV_PADDING_SYMMETRIC;
+  if (strcmp(name, "same") == 0) return MBCONV_PADDING_SAME;
+  cli_misused("--padding is \"%s\", not symmetric or same", name);
 }
 
 bool cli_model_option(struct cli_model *model, int option, const char *value) {
@@ -116,23 +124,33 @@ bool cli_model_option(struct cli_model *model, int option, const char *value) {
     case 't': model->options.threads = cli_number(value, "--threads", MOST_THREADS); return true;
     case 's': take_size(value, &model->options); return true;
     case 'e': model->options.epsilon = epsilon_of(value); return true;
+    case 'p': model->options.padding = padding_of(value); return true;
     case 'l': model->options.layout = layout_of(value); return true;
     case 'S': model->options.seed = cli_number(value, "--seed", SIZE_MAX); return true;
     default: return false;
   }
 }
 
-mbconv_network *cli_network(const struct cli_model *model) {
+/* Whether a model's name is that of a file. */
+static bool is_file(const char *name) {
   static const char suffix[] = ".safetensors";
-  const size_t length = strlen(model->name);
-  const bool file = strchr(model->name, '/') ||
-                    (length >= sizeof suffix && strcmp(model->name + length - (sizeof suffix - 1), suffix) == 0);
+  const size_t length = strlen(name);
+  return strchr(name, '/') || (length >= sizeof suffix && strcmp(name + length - (sizeof suffix - 1), suffix) == 0);
+}
+
+mbconv_network *cli_network(const struct cli_model *model) {
   mbconv_network_options options = model->options;
+  options.struct_size = sizeof options;
   options.kernels = &model->kernels;
   mbconv_network *network;
   mbconv_error error;
-  const mbconv_status status = file ? mbconv_network_load(model->name, &options, &network, &error)
-                                    : mbconv_network_random(model->name, &options, &network, &error);
+  bool file = is_file(model->name);
+  mbconv_status status = MBCONV_INVALID_ARGUMENT;
+  if (!file) {
+    status = mbconv_network_random(model->name, &options, &network, &error);
+    file = status == MBCONV_INVALID_ARGUMENT && access(model->name, F_OK) == 0;
+  }
+  if (file) status = mbconv_network_load(model->name, &options, &network, &error);
   if (status != MBCONV_OK) cli_fail("%s", error.message);
   return network;
 }

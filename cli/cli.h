@@ -40,7 +40,7 @@ struct cli_model {
   {"isa", required_argument, NULL, 'i'}, {"silu", required_argument, NULL, 'u'},           \
       {"threads", required_argument, NULL, 't'}, {"size", required_argument, NULL, 's'},   \
       {"epsilon", required_argument, NULL, 'e'}, {"layout", required_argument, NULL, 'l'}, \
-      {"seed", required_argument, NULL, 'S'}, {                                            \
+      {"seed", required_argument, NULL, 'S'}, {"padding", required_argument, NULL, 'p'}, { \
     "help", no_argument, NULL, 'h'                                                         \
   }
 
@@ -50,7 +50,8 @@ bool cli_model_option(struct cli_model *model, int option, const char *value);
 /* A number of 1 to `most`. */
 size_t cli_number(const char *text, const char *what, size_t most);
 
-/* Makes the network: from a file if the name ends in .safetensors or contains a slash, else with random weights. */
+/* Makes the network: from a file if the name ends in .safetensors or contains a slash, or is that of a file and of no
+ * network; else with random weights. */
 mbconv_network *cli_network(const struct cli_model *model);
 
 /* ---- Threads ----------------------------------------------------------------------------------------------------- */

@@ -39,9 +39,16 @@ __attribute__((format(printf, 3, 4))) mbconv_status image_fail(mbconv_error *err
 mbconv_status image_resize(const struct image *from, size_t height, size_t width, bool bicubic, struct image *to,
                            mbconv_error *error);
 
-/* torchvision's preset for classification: the shorter side resized to `resize`, the centre of height x width cut out
- * (black where the image is smaller), then (v / 255 - mean) / deviation with ImageNet's figures; to x in `layout`. */
-mbconv_status image_preprocess(const struct image *image, size_t resize, size_t height, size_t width, bool bicubic,
-                               mbconv_layout layout, float *x, mbconv_error *error);
+/* What is done to an image before a network sees it, in torchvision's preset for classification: the shorter side
+ * resized to `resize`, the centre of height x width cut out (black where the image is smaller), then
+ * (v / 255 - mean) / deviation. */
+struct image_preprocessing {
+  size_t resize, height, width;
+  bool bicubic;
+  float mean[3], deviation[3];
+  mbconv_layout layout; /* of x */
+};
+mbconv_status image_preprocess(const struct image *image, const struct image_preprocessing *how, float *x,
+                               mbconv_error *error);
 
 #endif

@@ -3,9 +3,6 @@
 
 #include "image.h"
 
-/* Of ImageNet, as everybody uses them. */
-static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
-
 /* Where a piece of `size` starts in the middle of `whole`: negative if it is larger. Halves are rounded to even, as
  * Python does; of a larger piece the first half is rounded down. */
 static ptrdiff_t centre(size_t whole, size_t size) {
@@ -18,8 +15,9 @@ static size_t longer_side(size_t resize, size_t longer, size_t shorter) {
   return side > 0 ? side : 1;
 }
 
-mbconv_status image_preprocess(const struct image *image, size_t resize, size_t height, size_t width, bool bicubic,
-                               mbconv_layout layout, float *x, mbconv_error *error) {
+mbconv_status image_preprocess(const struct image *image, const struct image_preprocessing *how, float *x,
+                               mbconv_error *error) {
+  const size_t resize = how->resize, height = how->height, width = how->width;
   if (image->height == 0 || image->width == 0 || resize == 0 || resize > IMAGE_MOST_SIDE)
     return image_fail(error, MBCONV_INVALID_ARGUMENT, "an image of %zu x %zu to be resized to %zu", image->height,
                       image->width, resize);
@@ -30,7 +28,7 @@ mbconv_status image_preprocess(const struct image *image, size_t resize, size_t 
                       image->width);
   struct image resized;
   const mbconv_status status =
-      image_resize(image, high ? longer : resize, high ? resize : longer, bicubic, &resized, error);
+      image_resize(image, high ? longer : resize, high ? resize : longer, how->bicubic, &resized, error);
   if (status != MBCONV_OK) return status;
   const ptrdiff_t top = centre(resized.height, height), left = centre(resized.width, width);
   for (size_t r = 0; r < height; r++) {
@@ -39,8 +37,8 @@ mbconv_status image_preprocess(const struct image *image, size_t resize, size_t 
       for (size_t c = 0; c < 3; c++) {
         const bool inside = row < resized.height && column < resized.width;
         const uint8_t value = inside ? resized.rgb[(row * resized.width + column) * 3 + c] : 0;
-        const size_t at = layout == MBCONV_NCHW ? (c * height + r) * width + q : (r * width + q) * 3 + c;
-        x[at] = ((float)value / 255.0f - mean[c]) / deviation[c];
+        const size_t at = how->layout == MBCONV_NCHW ? (c * height + r) * width + q : (r * width + q) * 3 + c;
+        x[at] = ((float)value / 255.0f - how->mean[c]) / how->deviation[c];
       }
     }
   }

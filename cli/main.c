@@ -2,6 +2,7 @@
  *
  * mbconv: whole networks from the command line.
  */
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ static void print_usage(FILE *to) {
 }
 
 int main(int count, char **words) {
+  setlocale(LC_ALL, "C"); /* which a preloaded library may have changed: numbers are written with a point */
   static const struct {
     const char *name;
     int (*run)(int count, char **words);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../networks/decimal.h"
 #include "cli.h"
 #include "image.h"
 
@@ -28,6 +29,10 @@ static const char usage[] =
     "  --threads N         (1)\n"
     "  --layout NAME       nchw or nhwc, of the raw tensors (nchw)\n"
     "  --epsilon E         of the batch norms (the file's, or the network's own)\n"
+    "  --padding NAME      symmetric or same, which timm's tf_* networks have (the file's, or symmetric)\n"
+    "  --mean R,G,B        of the colours, from 0 to 1 (the file's, or ImageNet's)\n"
+    "  --std R,G,B         their deviation (the file's, or ImageNet's)\n"
+    "  --interpolation NAME   bilinear or bicubic, for resizing (the file's, or the network's own)\n"
     "  --seed N            of random weights\n";
 
 struct arguments {
@@ -35,6 +40,7 @@ struct arguments {
   const char *image, *labels, *raw_input, *raw_output;
   size_t batch, top, resize;
   bool json;
+  const char *mean, *deviation, *interpolation;
 };
 
 _Noreturn static void stop(int status) {
@@ -51,6 +57,9 @@ static struct arguments parse(int count, char **words) {
                                           {"labels", required_argument, NULL, 'L'},
                                           {"resize", required_argument, NULL, 'r'},
                                           {"json", no_argument, NULL, 'j'},
+                                          {"mean", required_argument, NULL, 'm'},
+                                          {"std", required_argument, NULL, 'd'},
+                                          {"interpolation", required_argument, NULL, 'P'},
                                           {NULL, 0, NULL, 0}};
   struct arguments a = {.batch = 1, .top = 5};
   a.model.options.layout = MBCONV_NCHW;
@@ -64,6 +73,9 @@ static struct arguments parse(int count, char **words) {
     if (option == 'L') a.labels = optarg;
     if (option == 'r') a.resize = cli_number(optarg, "--resize", IMAGE_MOST_SIDE);
     if (option == 'j') a.json = true;
+    if (option == 'm') a.mean = optarg;
+    if (option == 'd') a.deviation = optarg;
+    if (option == 'P') a.interpolation = optarg;
   }
   const bool raw = a.raw_input || a.raw_output;
   if (optind + (raw ? 1 : 2) != count || (raw && !(a.raw_input && a.raw_output))) stop(CLI_USAGE);
@@ -139,19 +151,81 @@ static char **read_labels(const char *path, size_t classes, char **text) {
   return labels;
 }
 
+/* ---- Preprocessing ----------------------------------------------------------------------------------------------- */
+
+/* Three numbers between commas, at least `least` each. */
+static void take_colours(const char *text, const char *option, double least, float colours[3]) {
+  const char *next = text;
+  for (size_t c = 0; c < 3; c++) {
+    double number = 0;
+    next = mbconv_decimal_read(next, &number);
+    if (!next || *next != (c < 2 ? ',' : '\0') || !(number >= least && number <= 1000))
+      cli_misused("%s is \"%s\", not three numbers such as 0.485,0.456,0.406", option, text);
+    colours[c] = (float)number;
+    next++;
+  }
+}
+
+static struct image_preprocessing preprocessing_of(const struct arguments *a, const mbconv_network_info *info) {
+  const size_t larger = info->height > info->width ? info->height : info->width;
+  struct image_preprocessing how = {
+      .resize = a->resize ? a->resize : (larger * info->resize + info->crop / 2) / info->crop,
+      .height = info->height,
+      .width = info->width,
+      .bicubic = info->bicubic,
+      .mean = {info->mean[0], info->mean[1], info->mean[2]},
+      .deviation = {info->deviation[0], info->deviation[1], info->deviation[2]},
+      .layout = info->layout,
+  };
+  if (a->mean) take_colours(a->mean, "--mean", 0, how.mean);
+  if (a->deviation) take_colours(a->deviation, "--std", 1e-6, how.deviation);
+  if (a->interpolation) {
+    how.bicubic = strcmp(a->interpolation, "bicubic") == 0;
+    if (!how.bicubic && strcmp(a->interpolation, "bilinear") != 0)
+      cli_misused("--interpolation is \"%s\", not bilinear or bicubic", a->interpolation);
+  }
+  return how;
+}
+
+/* One line on standard error about what neither the file nor an option says. */
+static void tell_assumed(const struct arguments *a, const mbconv_network_info *info) {
+  const bool padding = info->assumed & MBCONV_ASSUMED_PADDING, epsilon = info->assumed & MBCONV_ASSUMED_EPSILON;
+  const bool images = a->image && info->assumed & MBCONV_ASSUMED_PREPROCESSING &&
+                      !(a->resize && a->mean && a->deviation && a->interpolation);
+  if (!padding && !epsilon && !images) return;
+  char text[MBCONV_DECIMAL_SIZE];
+  fprintf(stderr, "mbconv: %s does not say all; assumed:", a->model.name);
+  if (padding) fprintf(stderr, " --padding %s", info->padding == MBCONV_PADDING_SAME ? "same" : "symmetric");
+  if (epsilon) fprintf(stderr, " --epsilon %s", mbconv_decimal_write(text, "%g", (double)info->epsilon));
+  if (padding || epsilon) fputs(" (timm's tf_* networks have same and 0.001)", stderr);
+  if (images) {
+    const struct image_preprocessing how = preprocessing_of(a, info);
+    fprintf(stderr, "%s --resize %zu --interpolation %s", padding || epsilon ? "," : "", how.resize,
+            how.bicubic ? "bicubic" : "bilinear");
+    const float *const colours[] = {how.mean, how.deviation};
+    for (size_t i = 0; i < 2; i++) {
+      fputs(i == 0 ? " --mean " : " --std ", stderr);
+      for (size_t c = 0; c < 3; c++)
+        fprintf(stderr, "%s%s", c > 0 ? "," : "", mbconv_decimal_write(text, "%g", (double)colours[i][c]));
+    }
+  }
+  fputs("\n", stderr);
+}
+
 static float *read_image(const struct arguments *a, const mbconv_network_info *info) {
   if (info->channels != 3) cli_fail("%s takes no images, but %zu channels", info->name, info->channels);
+  if (info->classes == 0)
+    cli_fail("%s has no classifier: its outputs are %zu features, which --raw-output writes", a->model.name,
+             info->outputs);
+  const struct image_preprocessing how = preprocessing_of(a, info);
   size_t size;
   char *data = read_file(a->image, &size);
   struct image image;
   mbconv_error error;
   if (image_decode(data, size, &image, &error) != MBCONV_OK) cli_fail("%s: %s", a->image, error.message);
   free(data);
-  const size_t larger = info->height > info->width ? info->height : info->width;
-  const size_t resize = a->resize ? a->resize : (larger * info->resize + info->crop / 2) / info->crop;
   float *x = cli_allocate(info->height * info->width * info->channels, sizeof *x);
-  if (image_preprocess(&image, resize, info->height, info->width, info->bicubic, info->layout, x, &error) != MBCONV_OK)
-    cli_fail("%s: %s", a->image, error.message);
+  if (image_preprocess(&image, &how, x, &error) != MBCONV_OK) cli_fail("%s: %s", a->image, error.message);
   image_free(&image);
   return x;
 }
@@ -245,6 +319,7 @@ static void convert_raw(const struct arguments *a, const mbconv_network *network
 int cli_run(int count, char **words) {
   const struct arguments a = parse(count, words);
   mbconv_network *network = cli_network(&a.model);
+  tell_assumed(&a, mbconv_network_info_of(network));
   if (a.image)
     classify(&a, network);
   else

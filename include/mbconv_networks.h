@@ -50,6 +50,14 @@ MBCONV_API size_t mbconv_network_names(const char **names, size_t capacity);
 /* Made by mbconv_network_load(), _load_memory() or _random(). */
 typedef struct mbconv_network mbconv_network;
 
+/* How convolutions are padded. At stride 1 both are the same. */
+typedef enum mbconv_padding {
+  MBCONV_PADDING_OWN = 0,   /* what the file says, or else symmetric */
+  MBCONV_PADDING_SYMMETRIC, /* PyTorch's: kernel / 2 on all sides */
+  MBCONV_PADDING_SAME /* TensorFlow's, of timm's tf_* networks: the output has input / stride pixels, rounded up; an odd
+                         pixel of padding is at the bottom and on the right */
+} mbconv_padding;
+
 /* How a network is made; NULL stands for all defaults. */
 typedef struct mbconv_network_options {
   size_t struct_size;            /* sizeof this struct, or 0: see mbconv.h */
@@ -60,13 +68,19 @@ typedef struct mbconv_network_options {
   float epsilon;                 /* of all batch norms; 0 for what the file says, or else the network's own */
   size_t classes;                /* random weights: 0 for 1000 */
   uint64_t seed;                 /* random weights */
+  /* Read only if struct_size is sizeof this struct: */
+  mbconv_padding padding;
 } mbconv_network_options;
 
 /* Makes the network whose weights are in a safetensors file: which it is, its width and its number of classes are told
- * from the names and shapes of the tensors, which are torchvision's or timm's. Every tensor of the network must be
- * there as F32, and no other, apart from num_batches_tracked. A file that is not so is MBCONV_BAD_FILE, and the message
- * names the tensor. (If memory runs out while Jansson reads the header, it may be MBCONV_BAD_FILE as well.) The file is
- * mapped into memory until its weights are packed: who cuts it off meanwhile ends the process by SIGBUS. */
+ * from the names and shapes of the tensors, which are torchvision's or timm's, all of them behind "module." or
+ * "_orig_mod." or not. Every tensor of the network must be there, and no other, apart from num_batches_tracked. Only
+ * the classifier may be missing: then the outputs are the features that it would have been given. Tensors are F32; F16
+ * and BF16, and F64 if all of its values are floats, are read as the floats that they are. What names and shapes do
+ * not tell (padding, epsilon, strides, activations, preprocessing) the file's metadata may, as networks/export.py
+ * writes them; info.assumed lists what nobody said. A file that is not so is MBCONV_BAD_FILE, and the message names the
+ * tensor. (If memory runs out while Jansson reads the header, it may be MBCONV_BAD_FILE as well.) The file is mapped
+ * into memory until its weights are packed: whoever cuts it off meanwhile ends the process by SIGBUS. */
 MBCONV_API mbconv_status mbconv_network_load(const char *path, const mbconv_network_options *options,
                                              mbconv_network **out, mbconv_error *error);
 
@@ -80,6 +94,13 @@ MBCONV_API mbconv_status mbconv_network_load_memory(const void *data, size_t siz
 MBCONV_API mbconv_status mbconv_network_random(const char *name, const mbconv_network_options *options,
                                                mbconv_network **out, mbconv_error *error);
 
+/* What neither a file nor the options say, though the tensors' names leave it open. */
+enum {
+  MBCONV_ASSUMED_PADDING = 1,      /* symmetric: but timm's tf_* networks have the same names, and padding SAME */
+  MBCONV_ASSUMED_EPSILON = 2,      /* 1e-5, or 1e-3 with padding SAME: under timm's names it may be either */
+  MBCONV_ASSUMED_PREPROCESSING = 4 /* torchvision's for its first weights of this network */
+};
+
 /* What a network is. */
 typedef struct mbconv_network_info {
   const char *name;               /* lives as long as the network */
@@ -87,14 +108,20 @@ typedef struct mbconv_network_info {
   mbconv_silu silu;               /* never AUTO */
   mbconv_layout layout;           /* of the images */
   size_t height, width, channels; /* of the images */
-  size_t outputs;                 /* floats per image in y: the classes, or height * width * channels of a block */
+  size_t outputs; /* floats per image in y: the classes, the features if there is no classifier, or the height * width *
+                     channels of a block */
   size_t layers;
   size_t weight_bytes; /* packed */
   size_t threads;      /* the most that a run may be given */
-  size_t resize; /* torchvision's preprocessing: the shorter side is resized to this, then the centre is cut out */
+  size_t resize;       /* preprocessing of images: the shorter side is resized to this, then the centre is cut out */
   size_t crop;
   int bicubic; /* resized with bicubic instead of bilinear interpolation */
   mbconv_counts counts;
+  float mean[3], deviation[3]; /* of the colours, from 0 to 1: x = (colour - mean) / deviation */
+  size_t classes;              /* 0 if the outputs are none: without a classifier, and of a block */
+  mbconv_padding padding;      /* never OWN */
+  float epsilon;               /* of the batch norms */
+  unsigned assumed;            /* bits of MBCONV_ASSUMED_* */
 } mbconv_network_info;
 
 /* Lives as long as the network. Later versions may append fields. */

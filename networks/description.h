@@ -22,10 +22,11 @@ struct mbconv_layer {
   enum mbconv_layer_kind kind;
   size_t in, expanded, out; /* channels */
   bool expand;              /* blocks: whether there is an expand */
-  size_t kernel, stride;    /* padded by kernel / 2 on all sides */
-  size_t squeeze;           /* blocks: width of squeeze-excite, 0 for none */
+  size_t kernel, stride;
+  size_t squeeze; /* blocks: width of squeeze-excite, 0 for none */
   mbconv_activation_kind activation, inner, gate;
   size_t residual_back; /* convolutions: adds the input of the layer so many before, the network's own; 0: none */
+  bool classifier;      /* the last fully connected layer */
   unsigned number;      /* where tensors are named by it: 0 for the stem, then counted on */
   unsigned stage, index;
 };
@@ -46,11 +47,14 @@ struct mbconv_description {
   char name[32];
   enum mbconv_family family;
   enum mbconv_naming naming;
-  size_t size;     /* images are size x size by default */
-  size_t resize;   /* before they are cut to that */
-  bool bicubic;    /* when they are resized */
-  float epsilon;   /* of the BNs */
-  size_t channels; /* of the images */
+  size_t size;   /* images are size x size by default */
+  size_t resize; /* before they are cut to that */
+  bool bicubic;  /* when they are resized */
+  float mean[3], deviation[3];
+  float epsilon;          /* of the BNs */
+  mbconv_padding padding; /* OWN: nobody said */
+  unsigned assumed;       /* MBCONV_ASSUMED_*, before the options are looked at */
+  size_t channels;        /* of the images */
   size_t layers;
   struct mbconv_layer layer[MBCONV_MOST_LAYERS];
 };
@@ -58,8 +62,14 @@ struct mbconv_description {
 /* Fills in the description of the network called `name`; false if there is none. */
 bool mbconv_describe(const char *name, size_t classes, struct mbconv_description *description);
 
-/* The names of a family's networks: `index` from 0 until it returns false. More widths of MobileNetV2 than its list in
- * the public header. */
+/* The names of a family's networks: `index` from 0 until it returns false. Of MobileNetV2 only that of width 1. */
 bool mbconv_candidate(enum mbconv_family family, size_t index, char name[32]);
+
+/* Where a width shows: the output channels of MobileNetV2's stem, of its seven stages, and of its head. */
+enum { MBCONV_WIDTH_MARKS = 9 };
+
+/* Writes the name of the MobileNetV2 whose output channels are most of these: of those that are equally near, one with
+ * published weights, else one with as few decimals as can be. */
+void mbconv_name_width(const size_t channels[MBCONV_WIDTH_MARKS], char name[32]);
 
 #endif

@@ -120,8 +120,9 @@ static void name_convolution(const struct mbconv_description *d, const struct mb
   }
 }
 
-static void name_connected(const struct mbconv_description *d, size_t index, struct mbconv_part *part) {
-  const bool last = index + 1 == d->layers;
+static void name_connected(const struct mbconv_description *d, const struct mbconv_layer *layer,
+                           struct mbconv_part *part) {
+  const bool last = layer->classifier;
   const char *conv = "classifier";
   if (d->naming == MBCONV_TIMM && !last) {
     conv = "conv_head"; /* a 1x1 convolution after the pooling */
@@ -145,7 +146,7 @@ void mbconv_parts_of(const struct mbconv_description *d, size_t index, struct mb
       break;
     case MBCONV_LAYER_CONNECTED:
       parts[0] = with_bias(layer->out, layer->in, true);
-      name_connected(d, index, &parts[0]);
+      name_connected(d, layer, &parts[0]);
       break;
     case MBCONV_LAYER_POOL: break;
   }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../block/struct_size.h"
 #include "status.h"
 #include "weights.h"
 
@@ -18,6 +17,7 @@ struct source {
   const struct mbconv_tensors *tensors;
   const mbconv_options *options;
   float epsilon;
+  mbconv_padding padding;
   mbconv_layout layout; /* of the images */
   size_t threads;
 };
@@ -31,10 +31,27 @@ static mbconv_conv conv_of(const struct source *source, const struct mbconv_part
   return mbconv_conv_of(source->tensors, part, source->epsilon, norm);
 }
 
+/* Along one side: the zeros at both ends. SAME has as many as an output of input / stride, rounded up, needs. */
+static void pad_side(size_t input, const struct mbconv_layer *layer, mbconv_padding padding, size_t *first,
+                     size_t *last) {
+  *first = *last = layer->kernel / 2;
+  if (padding != MBCONV_PADDING_SAME || layer->stride == 1) return;
+  const size_t rest = input % layer->stride, window = rest > 0 ? rest : layer->stride; /* the last one's own pixels */
+  const size_t both = layer->kernel > window ? layer->kernel - window : 0;
+  *first = both / 2;
+  *last = both - both / 2;
+}
+
+static mbconv_pad pad_of(const struct source *source, const struct mbconv_layer *layer, struct image image) {
+  mbconv_pad pad;
+  pad_side(image.height, layer, source->padding, &pad.top, &pad.bottom);
+  pad_side(image.width, layer, source->padding, &pad.left, &pad.right);
+  return pad;
+}
+
 static mbconv_status make_convolution(const struct source *source, const struct mbconv_layer *layer,
                                       const struct mbconv_part *part, struct image image, struct mbconv_step *step,
                                       mbconv_error *error) {
-  const size_t pad = layer->kernel / 2;
   mbconv_batch_norm norm;
   const mbconv_convolution_desc desc = {
       .height = image.height,
@@ -43,7 +60,7 @@ static mbconv_status make_convolution(const struct source *source, const struct 
       .out_channels = layer->out,
       .kernel = layer->kernel,
       .stride = layer->stride,
-      .pad = {pad, pad, pad, pad},
+      .pad = pad_of(source, layer, image),
       .conv = conv_of(source, part, &norm),
       .activation = layer->activation,
       .layout = layer->number == 0 ? source->layout : MBCONV_NHWC,
@@ -58,7 +75,6 @@ static mbconv_status make_convolution(const struct source *source, const struct 
 static mbconv_status make_block(const struct source *source, const struct mbconv_layer *layer,
                                 const struct mbconv_part *parts, struct image image, struct mbconv_step *step,
                                 mbconv_error *error) {
-  const size_t pad = layer->kernel / 2;
   mbconv_batch_norm norms[MBCONV_ROLES];
   mbconv_conv convs[MBCONV_ROLES] = {{0}};
   for (int role = 0; role < MBCONV_ROLES; role++)
@@ -80,7 +96,7 @@ static mbconv_status make_block(const struct source *source, const struct mbconv
       .squeeze_excite = layer->squeeze > 0 ? &squeeze_excite : NULL,
       .kernel = layer->kernel,
       .stride = layer->stride,
-      .pad = {pad, pad, pad, pad},
+      .pad = pad_of(source, layer, image),
       .activation = layer->activation,
   };
   mbconv_status status = mbconv_block_create(&desc, source->options, &step->operator.block, error);
@@ -148,28 +164,6 @@ static mbconv_info step_info(const struct mbconv_layer *layer, const struct mbco
 
 /* ---- The network ------------------------------------------------------------------------------------------------- */
 
-static mbconv_status check_options(const mbconv_network_options *options, const struct mbconv_description *d,
-                                   mbconv_error *error) {
-  if (!mbconv_struct_fits(&options->struct_size, sizeof *options))
-    return mbconv_network_fail(
-        error, MBCONV_INVALID_ARGUMENT,
-        "options: struct_size is %zu, neither 0 nor %zu, or fields that this library does not know are set",
-        options->struct_size, sizeof *options);
-  if ((options->height == 0) != (options->width == 0))
-    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "images of %zu x %zu", options->height, options->width);
-  if ((unsigned)options->layout > MBCONV_NCHW)
-    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "layout is %d, which is none", (int)options->layout);
-  if (!(options->epsilon >= 0))
-    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "epsilon is %g", (double)options->epsilon);
-  if (options->layout == MBCONV_NCHW && d->layer[0].kind == MBCONV_LAYER_BLOCK)
-    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%s is a single block, for images in NHWC", d->name);
-  const mbconv_allocator *allocator = options->kernels ? options->kernels->allocator : NULL;
-  if (allocator && (!allocator->allocate || !allocator->release))
-    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "the allocator lacks %s",
-                               allocator->allocate ? "release" : "allocate");
-  return MBCONV_OK;
-}
-
 static mbconv_status make_steps(mbconv_network *network, const struct source *source, mbconv_error *error) {
   const struct mbconv_description *d = &network->description;
   mbconv_network_info *info = &network->info;
@@ -208,10 +202,12 @@ static size_t expected_bytes(const struct mbconv_tensors *tensors) {
   return bytes + bytes / 16;
 }
 
-mbconv_status mbconv_network_make(const struct mbconv_description *d, const struct mbconv_tensors *tensors,
+mbconv_status mbconv_network_make(struct mbconv_description *d, const struct mbconv_tensors *tensors,
                                   const mbconv_network_options *options, mbconv_network **out, mbconv_error *error) {
-  mbconv_status status = check_options(options, d, error);
+  mbconv_network_options known;
+  mbconv_status status = mbconv_options_take(options, d, &known, error);
   if (status != MBCONV_OK) return status;
+  options = &known;
   mbconv_options kernels = options->kernels ? *options->kernels : (mbconv_options){0};
   mbconv_allocator allocator;
   struct mbconv_pages *pages = NULL;
@@ -244,11 +240,18 @@ mbconv_status mbconv_network_make(const struct mbconv_description *d, const stru
       .resize = d->resize,
       .crop = d->size,
       .bicubic = d->bicubic,
+      .mean = {d->mean[0], d->mean[1], d->mean[2]},
+      .deviation = {d->deviation[0], d->deviation[1], d->deviation[2]},
+      .classes = d->layers > 0 && d->layer[d->layers - 1].classifier ? d->layer[d->layers - 1].out : 0,
+      .padding = options->padding,
+      .epsilon = options->epsilon,
+      .assumed = d->assumed,
   };
   const struct source source = {
       .tensors = tensors,
       .options = &kernels,
-      .epsilon = options->epsilon > 0 ? options->epsilon : d->epsilon,
+      .epsilon = options->epsilon,
+      .padding = options->padding,
       .layout = options->layout,
       .threads = network->info.threads,
   };

@@ -37,8 +37,13 @@ struct mbconv_network {
   struct mbconv_step step[MBCONV_MOST_LAYERS];
 };
 
+/* Copies what the caller has of the options, of this version's size or an older one's, and fills in what they leave to
+ * the network, so that padding and epsilon are set. */
+mbconv_status mbconv_options_take(const mbconv_network_options *options, struct mbconv_description *description,
+                                  mbconv_network_options *taken, mbconv_error *error);
+
 /* Makes the network of the description from tensors that are all there. */
-mbconv_status mbconv_network_make(const struct mbconv_description *description, const struct mbconv_tensors *tensors,
+mbconv_status mbconv_network_make(struct mbconv_description *description, const struct mbconv_tensors *tensors,
                                   const mbconv_network_options *options, mbconv_network **out, mbconv_error *error);
 
 /* Plans the arena: sets `output` and `scratch` of all steps, image_bytes and batch_floats. False if it is too large. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * A network is recognised by its names, its variant by which one's shapes fit most tensors. Then all tensors are held
- * against it.
+ * A network is recognised by its names, its width by the channels, any other variant by which one's shapes fit most
+ * tensors. Then all tensors are held against it.
  */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "decimal.h"
 #include "status.h"
 #include "weights.h"
 
@@ -32,7 +33,7 @@ static mbconv_status check_tensor(const struct mbconv_tensor *tensor, const stru
                                   const char *network, mbconv_error *error) {
   if (!tensor)
     return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%s\" of %s is missing", wanted->name, network);
-  if (strcmp(tensor->type, "F32") != 0)
+  if (!tensor->data)
     return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%s\" is %s, not F32", wanted->name, tensor->type);
   bool same = tensor->rank == wanted->rank;
   for (size_t i = 0; same && i < wanted->rank; i++) same = tensor->shape[i] == wanted->shape[i];
@@ -52,17 +53,22 @@ static mbconv_status check_tensor(const struct mbconv_tensor *tensor, const stru
 static mbconv_status check_variance(const struct mbconv_tensor *tensor, mbconv_error *error) {
   for (size_t i = 0; i < tensor->shape[0]; i++) {
     const float variance = tensor->data[i];
-    if (!(variance >= 0) || isinf(variance))
-      return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%s\": the variance of channel %zu is %g",
-                                 tensor->name, i, (double)variance);
+    if (variance >= 0 && !isinf(variance)) continue;
+    char text[MBCONV_DECIMAL_SIZE];
+    return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%.80s\": the variance of channel %zu is %s",
+                               tensor->name, i, mbconv_decimal_write(text, "%g", (double)variance));
   }
   return MBCONV_OK;
 }
 
-/* Calls check_tensor for each tensor of the network: how many are right, and the first that is not. */
-static size_t compare(const struct mbconv_tensors *tensors, const struct mbconv_description *d, mbconv_status *status,
-                      mbconv_error *error) {
-  size_t right = 0;
+struct fit {
+  size_t right, wrong; /* tensors of the network */
+};
+
+/* Calls check_tensor for each tensor of the network, and tells of the first that is not right. */
+static struct fit compare(const struct mbconv_tensors *tensors, const struct mbconv_description *d,
+                          mbconv_status *status, mbconv_error *error) {
+  struct fit fit = {0};
   *status = MBCONV_OK;
   for (size_t layer = 0; layer < d->layers; layer++) {
     struct mbconv_part parts[MBCONV_ROLES];
@@ -76,12 +82,13 @@ static size_t compare(const struct mbconv_tensors *tensors, const struct mbconv_
         mbconv_status found = check_tensor(tensor, &wanted, d->name, first ? error : NULL);
         if (found == MBCONV_OK && which == MBCONV_VARIANCE) found = check_variance(tensor, first ? error : NULL);
         if (tensor) tensor->used = true;
-        if (found == MBCONV_OK) right++;
+        fit.right += found == MBCONV_OK;
+        fit.wrong += found != MBCONV_OK;
         if (first) *status = found;
       }
     }
   }
-  return right;
+  return fit;
 }
 
 /* PyTorch's counters of a BN are of no use here. */
@@ -102,41 +109,115 @@ static size_t classes_of(const struct mbconv_tensors *tensors) {
   return 1000;
 }
 
+/* ---- Which network ----------------------------------------------------------------------------------------------- */
+
+static struct mbconv_description describe(const char *name, size_t classes, enum mbconv_naming naming) {
+  struct mbconv_description d;
+  mbconv_describe(name, classes, &d);
+  d.naming = naming;
+  if (naming == MBCONV_TIMM) d.epsilon = 1e-5f;
+  return d;
+}
+
+/* The width of a MobileNetV2: by the channels that a convolution of each size puts out. */
+static void name_of_width(const struct mbconv_tensors *tensors, enum mbconv_naming naming, char name[32]) {
+  const struct mbconv_description d = describe("mobilenet_v2", 1, naming);
+  size_t channels[MBCONV_WIDTH_MARKS] = {0}, marks_found = 0;
+  for (size_t i = 0; i < d.layers; i++) {
+    const struct mbconv_layer *layer = &d.layer[i];
+    const bool block = layer->kind == MBCONV_LAYER_BLOCK;
+    if (layer->index > 0 || (!block && layer->kind != MBCONV_LAYER_CONVOLUTION)) continue;
+    struct mbconv_part parts[MBCONV_ROLES];
+    struct mbconv_tensor_name wanted;
+    mbconv_parts_of(&d, i, parts);
+    mbconv_tensor_of(&parts[block ? MBCONV_PROJECT : 0], MBCONV_WEIGHT, &wanted);
+    const struct mbconv_tensor *tensor = mbconv_tensors_find(tensors, wanted.name);
+    if (tensor && tensor->rank > 0) channels[marks_found] = tensor->shape[0];
+    marks_found++;
+  }
+  mbconv_name_width(channels, name);
+}
+
+/* The network of the family whose tensors these are, or most of them. */
+static void name_of(const struct mbconv_tensors *tensors, enum mbconv_family family, enum mbconv_naming naming,
+                    size_t classes, char best[32]) {
+  if (family == MBCONV_MOBILENET_V2) {
+    name_of_width(tensors, naming, best);
+    return;
+  }
+  size_t most = 0;
+  mbconv_status status;
+  char name[32];
+  for (size_t i = 0; mbconv_candidate(family, i, name); i++) {
+    const struct mbconv_description d = describe(name, classes, naming);
+    const size_t right = compare(tensors, &d, &status, NULL).right;
+    if (i > 0 && right <= most) continue;
+    most = right;
+    strcpy(best, name);
+  }
+}
+
+/* Fully connected layers at the end of which there is no tensor: the file is one without classifier. */
+static void drop_classifier(const struct mbconv_tensors *tensors, struct mbconv_description *d) {
+  while (d->layers > 0 && d->layer[d->layers - 1].kind == MBCONV_LAYER_CONNECTED) {
+    struct mbconv_part parts[MBCONV_ROLES];
+    struct mbconv_tensor_name weight, bias;
+    mbconv_parts_of(d, d->layers - 1, parts);
+    mbconv_tensor_of(&parts[0], MBCONV_WEIGHT, &weight);
+    mbconv_tensor_of(&parts[0], MBCONV_BIAS, &bias);
+    if (mbconv_tensors_find(tensors, weight.name) || mbconv_tensors_find(tensors, bias.name)) return;
+    d->layers--;
+  }
+}
+
+/* A tensor that the network has no use for: how many there are, and the first. */
+static size_t count_strangers(const struct mbconv_tensors *tensors, const struct mbconv_tensor **first) {
+  size_t count = 0;
+  for (size_t i = 0; i < tensors->count; i++) {
+    const struct mbconv_tensor *tensor = &tensors->tensor[i];
+    if (tensor->used || is_counter(tensor)) continue;
+    if (count++ == 0) *first = tensor;
+  }
+  return count;
+}
+
+/* All tensors of the network are there, and no others. What is far from that is told to be of another network. */
+static mbconv_status check_all(struct mbconv_tensors *tensors, const struct mbconv_description *d,
+                               mbconv_error *error) {
+  mbconv_status status;
+  mbconv_error cause;
+  const struct mbconv_tensor *stranger = NULL;
+  for (size_t i = 0; i < tensors->count; i++) tensors->tensor[i].used = false;
+  const struct fit fit = compare(tensors, d, &status, &cause);
+  const size_t strangers = count_strangers(tensors, &stranger);
+  if (status == MBCONV_OK && strangers == 0) return MBCONV_OK;
+  if (status == MBCONV_OK)
+    mbconv_network_fail(&cause, MBCONV_BAD_FILE, "tensor \"%.80s\" does not belong to %s", stranger->name, d->name);
+  /* A few tensors wrong are a damaged file; of another network, some tenth of them is. */
+  if (10 * (fit.wrong + strangers) <= fit.right + 10)
+    return mbconv_network_fail(error, MBCONV_BAD_FILE, "%s", cause.message);
+  return mbconv_network_fail(error, MBCONV_BAD_FILE,
+                             "no network known here; the nearest is %s, with %zu of its %zu tensors: %.150s", d->name,
+                             fit.right, fit.right + fit.wrong, cause.message);
+}
+
 mbconv_status mbconv_recognise(struct mbconv_tensors *tensors, struct mbconv_description *description,
                                mbconv_error *error) {
   size_t mark = 0;
+  mbconv_tensors_strip(tensors);
   while (mark < sizeof marks / sizeof *marks && !mbconv_tensors_find(tensors, marks[mark].tensor)) mark++;
   if (mark == sizeof marks / sizeof *marks)
     return mbconv_network_fail(error, MBCONV_BAD_FILE,
                                "the tensors are of no network known here; the first is \"%.80s\"",
                                tensors->count > 0 ? tensors->tensor[0].name : "");
+  const enum mbconv_naming naming = marks[mark].naming;
   const size_t classes = classes_of(tensors);
-  size_t most = 0;
-  bool any = false;
-  mbconv_status status;
   char name[32];
-  for (size_t i = 0; mbconv_candidate(marks[mark].family, i, name); i++) {
-    struct mbconv_description d;
-    if (!mbconv_describe(name, classes, &d)) continue;
-    d.naming = marks[mark].naming;
-    if (d.naming == MBCONV_TIMM) d.epsilon = 1e-5f;
-    const size_t right = compare(tensors, &d, &status, NULL);
-    if (any && right <= most) continue;
-    any = true;
-    most = right;
-    *description = d;
-  }
-  for (size_t i = 0; i < tensors->count; i++) tensors->tensor[i].used = false;
-  compare(tensors, description, &status, error);
-  if (status != MBCONV_OK) return status;
-  for (size_t i = 0; i < tensors->count; i++) {
-    const struct mbconv_tensor *tensor = &tensors->tensor[i];
-    if (!tensor->used && !is_counter(tensor))
-      return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%.80s\" does not belong to %s", tensor->name,
-                                 description->name);
-  }
-  if (tensors->epsilon > 0) description->epsilon = tensors->epsilon;
-  return MBCONV_OK;
+  name_of(tensors, marks[mark].family, naming, classes, name);
+  *description = describe(name, classes, naming);
+  drop_classifier(tensors, description);
+  const mbconv_status status = check_all(tensors, description, error);
+  return status == MBCONV_OK ? mbconv_metadata_apply(&tensors->metadata, description, error) : status;
 }
 
 mbconv_conv mbconv_conv_of(const struct mbconv_tensors *tensors, const struct mbconv_part *part, float epsilon,

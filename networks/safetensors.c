@@ -15,17 +15,9 @@
  * tensor: EfficientNet-B7's, 1,700 tensors, 0.2 MB. */
 enum { PREFIX = 8, MOST_HEADER = 4 << 20 };
 
-/* Bytes of an element; 0 for a type that is none of the format's. */
-static size_t type_size(const char *type) {
-  static const struct {
-    const char *name;
-    size_t size;
-  } types[] = {{"F32", 4}, {"I64", 8}, {"F64", 8}, {"F16", 2}, {"BF16", 2},    {"I32", 4},     {"U64", 8}, {"U32", 4},
-               {"I16", 2}, {"U16", 2}, {"I8", 1},  {"U8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"BOOL", 1}};
-  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-    if (strcmp(type, types[i].name) == 0) return types[i].size;
-  return 0;
-}
+/* Brackets within brackets: the header, a tensor, its shape. Jansson recurses as deep as the text does, and with 4 KB
+ * of brackets leaves the stack of a small thread. */
+enum { MOST_DEPTH = 3 };
 
 static mbconv_status bad(mbconv_error *error, const char *tensor, const char *what) {
   return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%.80s\": %s", tensor, what);
@@ -53,7 +45,7 @@ static mbconv_status read_tensor(const json_t *entry, size_t size, struct mbconv
     return bad(error, tensor->name, "is not described by dtype, shape and data_offsets");
   const char *type = json_string_value(json_object_get(entry, "dtype"));
   if (!type) return bad(error, tensor->name, "has no dtype");
-  size_t bytes = type_size(type);
+  size_t bytes = mbconv_type_size(type);
   if (bytes == 0)
     return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%.80s\": its dtype \"%.20s\" is unknown", tensor->name,
                                type);
@@ -76,7 +68,6 @@ static mbconv_status read_tensor(const json_t *entry, size_t size, struct mbconv
   return MBCONV_OK;
 }
 
-/* Strings only; "bn_eps" is ours. */
 static mbconv_status read_metadata(json_t *metadata, struct mbconv_tensors *tensors, mbconv_error *error) {
   const char *key;
   json_t *value;
@@ -84,13 +75,8 @@ static mbconv_status read_metadata(json_t *metadata, struct mbconv_tensors *tens
   json_object_foreach(metadata, key, value) {
     if (!json_is_string(value))
       return mbconv_network_fail(error, MBCONV_BAD_FILE, "__metadata__: \"%.80s\" is not a string", key);
-    if (strcmp(key, "bn_eps") != 0) continue;
-    const char *text = json_string_value(value);
-    char *end;
-    tensors->epsilon = strtof(text, &end);
-    if (end == text || *end != '\0' || !(tensors->epsilon > 0 && tensors->epsilon < 1))
-      return mbconv_network_fail(error, MBCONV_BAD_FILE,
-                                 "__metadata__: bn_eps \"%.80s\" is not a number above 0 and below 1", text);
+    const mbconv_status status = mbconv_metadata_read(&tensors->metadata, key, json_string_value(value), error);
+    if (status != MBCONV_OK) return status;
   }
   return MBCONV_OK;
 }
@@ -122,23 +108,6 @@ static mbconv_status check_places(struct mbconv_tensors *tensors, size_t size, m
   return MBCONV_OK;
 }
 
-/* Where the floats are; a header of odd length would misalign them, so they are copied. */
-static mbconv_status place_data(const char *data, size_t size, struct mbconv_tensors *tensors, mbconv_error *error) {
-  if ((uintptr_t)data % sizeof(float) != 0) {
-    tensors->owned = malloc(size + 1);
-    if (!tensors->owned) return mbconv_network_fail(error, MBCONV_OUT_OF_MEMORY, "no memory for %zu bytes", size);
-    memcpy(tensors->owned, data, size);
-    data = tensors->owned;
-  }
-  for (size_t i = 0; i < tensors->count; i++) {
-    struct mbconv_tensor *tensor = &tensors->tensor[i];
-    if (strcmp(tensor->type, "F32") != 0) continue;
-    if (tensor->begin % sizeof(float) != 0) return bad(error, tensor->name, "its floats are not aligned");
-    tensor->data = (const float *)(const void *)(data + tensor->begin);
-  }
-  return MBCONV_OK;
-}
-
 static mbconv_status read_entries(json_t *header, size_t size, struct mbconv_tensors *tensors, mbconv_error *error) {
   const char *key;
   json_t *value;
@@ -161,10 +130,49 @@ static mbconv_status read_entries(json_t *header, size_t size, struct mbconv_ten
   return MBCONV_OK;
 }
 
+/* Whether the brackets in the JSON `text`, strings apart, are nested no deeper than MOST_DEPTH. */
+static bool is_shallow(const char *text, size_t length) {
+  size_t depth = 0;
+  bool string = false;
+  for (size_t i = 0; i < length; i++) {
+    const char c = text[i];
+    if (c == '"') string = !string;
+    if (string) {
+      if (c == '\\') i++; /* what follows is no end of the string */
+    } else if (c == '[' || c == '{') {
+      if (++depth > MOST_DEPTH) return false;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      depth--;
+    }
+  }
+  return true;
+}
+
+/* The header as JSON, or NULL. */
+static json_t *read_header(const char *text, size_t length, mbconv_error *error) {
+  if (!is_shallow(text, length)) {
+    mbconv_network_fail(error, MBCONV_BAD_FILE, "no safetensors file: its header has brackets more than %d deep",
+                        MOST_DEPTH);
+    return NULL;
+  }
+  json_error_t json_error;
+  json_t *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &json_error);
+  if (header) return header;
+  /* Out of memory, Jansson mostly says nothing; sometimes it has lost a byte and finds fault with what it read. */
+  if (json_error.text[0] == '\0')
+    mbconv_network_fail(error, MBCONV_OUT_OF_MEMORY, "no memory to read the header with");
+  else
+    mbconv_network_fail(error, MBCONV_BAD_FILE, "the header is not JSON: %.150s, at byte %d", json_error.text,
+                        json_error.position);
+  return NULL;
+}
+
 mbconv_status mbconv_safetensors_read(const void *file, size_t size, struct mbconv_tensors *tensors,
                                       mbconv_error *error) {
   *tensors = (struct mbconv_tensors){0};
   const unsigned char *bytes = file;
+  const char *other = mbconv_other_format(file, size);
+  if (other) return mbconv_network_fail(error, MBCONV_BAD_FILE, "no safetensors file, but %s", other);
   if (size < PREFIX)
     return mbconv_network_fail(error, MBCONV_BAD_FILE, "no safetensors file: it has only %zu bytes", size);
   uint64_t length = 0;
@@ -176,14 +184,9 @@ mbconv_status mbconv_safetensors_read(const void *file, size_t size, struct mbco
   if (length > MOST_HEADER)
     return mbconv_network_fail(error, MBCONV_BAD_FILE, "a header of %llu bytes is more than any network's: %d at most",
                                (unsigned long long)length, MOST_HEADER);
-  json_error_t json_error;
-  json_t *header = json_loadb((const char *)bytes + PREFIX, (size_t)length, JSON_REJECT_DUPLICATES, &json_error);
-  /* Out of memory, Jansson mostly says nothing; sometimes it has lost a byte and finds fault with what it read. */
-  if (!header && json_error.text[0] == '\0')
-    return mbconv_network_fail(error, MBCONV_OUT_OF_MEMORY, "no memory to read the header with");
-  if (!header)
-    return mbconv_network_fail(error, MBCONV_BAD_FILE, "the header is not JSON: %.150s, at byte %d", json_error.text,
-                               json_error.position);
+  mbconv_error cause;
+  json_t *header = read_header((const char *)bytes + PREFIX, (size_t)length, &cause);
+  if (!header) return mbconv_network_fail(error, cause.status, "%s", cause.message);
   const char *data = (const char *)bytes + PREFIX + length;
   const size_t data_size = size - PREFIX - (size_t)length;
   mbconv_status status = MBCONV_OK;
@@ -191,7 +194,7 @@ mbconv_status mbconv_safetensors_read(const void *file, size_t size, struct mbco
   if (status == MBCONV_OK) status = read_entries(header, data_size, tensors, error);
   json_decref(header);
   if (status == MBCONV_OK) status = check_places(tensors, data_size, error);
-  if (status == MBCONV_OK) status = place_data(data, data_size, tensors, error);
+  if (status == MBCONV_OK) status = mbconv_tensors_place(data, tensors, error);
   if (status == MBCONV_OK)
     mbconv_tensors_sort(tensors);
   else

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal.h"
 #include "description.h"
 
 /* The nearest multiple of 8, but not below 90% of `channels`. */
@@ -41,8 +42,11 @@ static void add_pool(struct mbconv_description *d) {
 }
 
 static void add_connected(struct mbconv_description *d, size_t out, mbconv_activation_kind activation) {
-  add(d, (struct mbconv_layer){
-             .kind = MBCONV_LAYER_CONNECTED, .in = last_channels(d), .out = out, .activation = activation});
+  add(d, (struct mbconv_layer){.kind = MBCONV_LAYER_CONNECTED,
+                               .in = last_channels(d),
+                               .out = out,
+                               .activation = activation,
+                               .classifier = activation == MBCONV_NONE});
 }
 
 /* ---- MobileNetV2 and EfficientNet -------------------------------------------------------------------------------- */
@@ -111,10 +115,13 @@ static void add_stages(struct mbconv_description *d, const struct stage *stages,
   }
 }
 
+static size_t stem_channels(double width) { return divisible(32 * width); }
+static size_t head_channels(double width) { return divisible(1280 * fmax(1, width)); } /* of MobileNetV2 */
+
 static void describe_mobilenet_v2(struct mbconv_description *d, double width, size_t classes) {
-  add_convolution(d, divisible(32 * width), 3, 2, MBCONV_RELU6);
+  add_convolution(d, stem_channels(width), 3, 2, MBCONV_RELU6);
   add_stages(d, mobilenet_v2, width, 1, MBCONV_RELU6, false);
-  add_convolution(d, divisible(1280 * fmax(1, width)), 1, 1, MBCONV_RELU6);
+  add_convolution(d, head_channels(width), 1, 1, MBCONV_RELU6);
   add_pool(d);
   add_connected(d, classes, MBCONV_NONE);
 }
@@ -126,7 +133,7 @@ static void describe_efficientnet(struct mbconv_description *d, size_t variant, 
   d->resize = efficientnets[variant].resize;
   d->epsilon = efficientnets[variant].epsilon;
   d->bicubic = true;
-  add_convolution(d, divisible(32 * width), 3, 2, MBCONV_SILU);
+  add_convolution(d, stem_channels(width), 3, 2, MBCONV_SILU);
   add_stages(d, efficientnet, width, efficientnets[variant].depth, MBCONV_SILU, true);
   add_convolution(d, 4 * last_channels(d), 1, 1, MBCONV_SILU);
   add_pool(d);
@@ -233,16 +240,59 @@ size_t mbconv_network_names(const char **out, size_t capacity) {
   return NAMES;
 }
 
-/* The width in a name such as mobilenet_v2_0.5; 0 if it is none. */
-static double width_of(const char *name) {
+/* Widths are counted in thousandths, so that a name and its width belong together whatever a locale does to points. */
+enum { WHOLE = 1000, LEAST_WIDTH = WHOLE / 10, MOST_WIDTH = 4 * WHOLE };
+
+static double width_of(unsigned thousandths) { return thousandths / (double)WHOLE; }
+
+/* The width in a name such as mobilenet_v2_0.5: a digit, and up to three behind a point; 0 if it is none. */
+static unsigned thousandths_of(const char *name) {
   static const char prefix[] = "mobilenet_v2";
   if (strncmp(name, prefix, sizeof prefix - 1) != 0) return 0;
   name += sizeof prefix - 1;
-  if (*name == '\0') return 1;
-  if (*name != '_' || strspn(name + 1, "0123456789.") != strlen(name + 1)) return 0;
-  char *end;
-  const double width = strtod(name + 1, &end);
-  return *end == '\0' && width >= 0.1 && width <= 4 ? width : 0;
+  if (*name == '\0') return WHOLE;
+  if (name[0] != '_' || !mbconv_is_digit(name[1]) || (name[2] != '\0' && name[2] != '.')) return 0;
+  unsigned thousandths = WHOLE * (unsigned)(name[1] - '0');
+  if (name[2] == '.') {
+    const char *digit = name + 3;
+    unsigned unit = WHOLE / 10;
+    for (; mbconv_is_digit(*digit) && unit > 0; digit++, unit /= 10) thousandths += unit * (unsigned)(*digit - '0');
+    if (*digit != '\0' || digit == name + 3) return 0;
+  }
+  return thousandths >= LEAST_WIDTH && thousandths <= MOST_WIDTH ? thousandths : 0;
+}
+
+/* The other way round. */
+static void name_thousandths(unsigned thousandths, char name[32]) {
+  strcpy(name, "mobilenet_v2");
+  if (thousandths == WHOLE) return;
+  snprintf(name, 32, "mobilenet_v2_%u.%03u", thousandths / WHOLE, thousandths % WHOLE);
+  for (size_t last = strlen(name) - 1; name[last] == '0' && name[last - 1] != '.'; last--) name[last] = '\0';
+}
+
+static size_t right_channels(unsigned thousandths, const size_t channels[MBCONV_WIDTH_MARKS]) {
+  const double width = width_of(thousandths);
+  size_t right = channels[0] == stem_channels(width);
+  for (size_t s = 0; s < STAGES; s++) right += channels[1 + s] == divisible((double)mobilenet_v2[s].channels * width);
+  return right + (channels[1 + STAGES] == head_channels(width));
+}
+
+void mbconv_name_width(const size_t channels[MBCONV_WIDTH_MARKS], char name[32]) {
+  static const unsigned published[] = {1000, 500, 750, 350, 1400, 1300, 250};
+  enum { PUBLISHED = sizeof published / sizeof *published };
+  unsigned best = WHOLE;
+  size_t most = 0;
+  for (size_t i = 0; i < PUBLISHED; i++) {
+    const size_t right = right_channels(published[i], channels);
+    if (right > most) most = right, best = published[i];
+  }
+  for (unsigned step = 100; step > 0; step /= 10) {
+    for (unsigned width = LEAST_WIDTH; width <= MOST_WIDTH && most < MBCONV_WIDTH_MARKS; width += step) {
+      const size_t right = right_channels(width, channels);
+      if (right > most) most = right, best = width;
+    }
+  }
+  name_thousandths(best, name);
 }
 
 /* The 0 in efficientnet_b0, or EFFICIENTNETS. */
@@ -255,13 +305,18 @@ static size_t efficientnet_of(const char *name) {
 }
 
 bool mbconv_describe(const char *name, size_t classes, struct mbconv_description *d) {
-  *d = (struct mbconv_description){.size = 224, .resize = 256, .epsilon = 1e-5f, .channels = 3};
+  *d = (struct mbconv_description){.size = 224,
+                                   .resize = 256,
+                                   .mean = {0.485f, 0.456f, 0.406f}, /* of ImageNet, as everybody uses them */
+                                   .deviation = {0.229f, 0.224f, 0.225f},
+                                   .epsilon = 1e-5f,
+                                   .channels = 3};
   if (strlen(name) >= sizeof d->name) return false;
   strcpy(d->name, name);
-  const double width = width_of(name);
+  const unsigned thousandths = thousandths_of(name);
   const size_t variant = efficientnet_of(name);
-  if (width > 0)
-    describe_mobilenet_v2(d, width, classes);
+  if (thousandths > 0)
+    describe_mobilenet_v2(d, width_of(thousandths), classes);
   else if (variant < EFFICIENTNETS)
     describe_efficientnet(d, variant, classes);
   else if (strcmp(name, "mobilenet_v3_small") == 0)
@@ -278,18 +333,6 @@ bool mbconv_describe(const char *name, size_t classes, struct mbconv_description
 }
 
 bool mbconv_candidate(enum mbconv_family family, size_t index, char name[32]) {
-  /* The widths for which there are published weights first: others may round to the same channels. */
-  static const unsigned published[] = {100, 50, 75, 35, 140, 130, 25};
-  enum { PUBLISHED = sizeof published / sizeof *published, LEAST = 10, MOST = 200, STEP = 5 };
-  if (family == MBCONV_MOBILENET_V2) {
-    const unsigned percent = index < PUBLISHED ? published[index] : LEAST + STEP * (unsigned)(index - PUBLISHED);
-    if (percent > MOST) return false;
-    if (percent == 100)
-      strcpy(name, "mobilenet_v2");
-    else
-      snprintf(name, 32, "mobilenet_v2_%g", percent / 100.0);
-    return true;
-  }
   for (size_t i = 0; i < NAMES; i++) {
     struct mbconv_description d;
     if (mbconv_describe(names[i], 1000, &d) && d.family == family && index-- == 0) {

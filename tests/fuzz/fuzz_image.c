@@ -46,7 +46,9 @@ static bool left_out_png(const uint8_t *file, size_t size) {
 static void preprocess(const struct image *image, bool bicubic, mbconv_layout layout) {
   float *x = fuzz_allocate(HEIGHT * WIDTH * COLOURS * sizeof *x);
   mbconv_error error = {0};
-  const mbconv_status status = image_preprocess(image, RESIZE, HEIGHT, WIDTH, bicubic, layout, x, &error);
+  const struct image_preprocessing how = {RESIZE, HEIGHT, WIDTH, bicubic, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f},
+                                          layout};
+  const mbconv_status status = image_preprocess(image, &how, x, &error);
   if (status == MBCONV_OK)
     for (size_t i = 0; i < HEIGHT * WIDTH * COLOURS; i++) fuzz_require(fabsf(x[i]) < 3, "a pixel out of range");
   else

@@ -220,23 +220,32 @@ static void check_resize(struct test *t, uint64_t *state) {
 
 /* ---- Preprocessing ----------------------------------------------------------------------------------------------- */
 
+/* With means and deviations that are nobody's. */
+static struct image_preprocessing preprocessing(size_t resize, size_t crop, mbconv_layout layout) {
+  return (struct image_preprocessing){.resize = resize,
+                                      .height = crop,
+                                      .width = crop,
+                                      .mean = {0.5f, 0.25f, 0.125f},
+                                      .deviation = {0.3f, 0.2f, 0.7f},
+                                      .layout = layout};
+}
+
 /* Of the size wanted, so that nothing is resized; then cut and normalised by hand. */
 static void check_preprocess(struct test *t, uint64_t *state) {
-  static const float mean[] = {0.485f, 0.456f, 0.406f}, deviation[] = {0.229f, 0.224f, 0.225f};
   enum { RESIZE = 17, LONGER = 23, CROP = 12 };
   for (int layout = MBCONV_NHWC; layout <= MBCONV_NCHW; layout++) {
     test_at(t, "preprocessing, layout %d", layout);
     struct image image = random_image(state, RESIZE, LONGER);
     float x[CROP * CROP * 3];
-    const mbconv_status status = image_preprocess(&image, RESIZE, CROP, CROP, false, (mbconv_layout)layout, x, NULL);
-    bool right = status == MBCONV_OK;
+    const struct image_preprocessing how = preprocessing(RESIZE, CROP, (mbconv_layout)layout);
+    bool right = image_preprocess(&image, &how, x, NULL) == MBCONV_OK;
     for (size_t i = 0; right && i < CROP * CROP * 3; i++) {
       const size_t c = layout == MBCONV_NCHW ? i / (CROP * CROP) : i % 3;
       const size_t pixel = layout == MBCONV_NCHW ? i % (CROP * CROP) : i / 3;
       /* (17 - 12) / 2 and (23 - 12) / 2 are 2.5 and 5.5, which round to the even 2 and 6 */
       const size_t row = pixel / CROP + 2, column = pixel % CROP + 6;
       const float value = (float)image.rgb[(row * LONGER + column) * 3 + c] / 255.0f;
-      right = x[i] == (value - mean[c]) / deviation[c];
+      right = x[i] == (value - how.mean[c]) / how.deviation[c];
     }
     test_check(t, right, "other floats");
     image_free(&image);
@@ -244,17 +253,17 @@ static void check_preprocess(struct test *t, uint64_t *state) {
   test_at(t, "an image smaller than the cut");
   struct image image = random_image(state, 4, 4);
   float x[7 * 7 * 3];
+  struct image_preprocessing how = preprocessing(4, 7, MBCONV_NHWC);
   test_check(t,
-             image_preprocess(&image, 4, 7, 7, false, MBCONV_NHWC, x, NULL) == MBCONV_OK &&
-                 x[0] == (0.0f - mean[0]) / deviation[0] &&
-                 x[(1 * 7 + 1) * 3] == ((float)image.rgb[0] / 255.0f - mean[0]) / deviation[0],
+             image_preprocess(&image, &how, x, NULL) == MBCONV_OK && x[0] == (0.0f - how.mean[0]) / how.deviation[0] &&
+                 x[(1 * 7 + 1) * 3] == ((float)image.rgb[0] / 255.0f - how.mean[0]) / how.deviation[0],
              "black around it");
   image_free(&image);
   test_at(t, "a line of pixels");
   mbconv_error error;
   image = random_image(state, 1, IMAGE_MOST_SIDE);
-  test_check(t, image_preprocess(&image, 1 << 14, 7, 7, false, MBCONV_NHWC, x, &error) == MBCONV_INVALID_ARGUMENT,
-             "resized to 2^30 pixels");
+  how.resize = 1 << 14;
+  test_check(t, image_preprocess(&image, &how, x, &error) == MBCONV_INVALID_ARGUMENT, "resized to 2^30 pixels");
   image_free(&image);
 }
 
@@ -273,7 +282,9 @@ static void check_memory(struct test *t, uint64_t *state) {
       mbconv_error error = {.message = ""};
       failing_memory_begin(failing);
       mbconv_status status = image_decode(files[i].data, files[i].size, &read, &error);
-      if (status == MBCONV_OK) status = image_preprocess(&read, CROP, CROP, CROP, true, MBCONV_NHWC, x, &error);
+      struct image_preprocessing how = preprocessing(CROP, CROP, MBCONV_NHWC);
+      how.bicubic = true;
+      if (status == MBCONV_OK) status = image_preprocess(&read, &how, x, &error);
       image_free(&read);
       const struct failing_memory_count count = failing_memory_end();
       done = status == MBCONV_OK;

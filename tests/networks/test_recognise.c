@@ -157,7 +157,7 @@ static void check_wrong_tensors(struct test *t) {
        {.reshaped = "features.2.conv.2.weight"},
        "\"features.2.conv.2.weight\" has shape [8, 48, 1, 1, 1], not [8, 48, 1, 1]"},
       {"mobilenet_v2_0.35", 0, {.reshaped = "features.0.1.bias"}, "\"features.0.1.bias\" has shape [16, 1], not [16]"},
-      {"mobilenet_v2_0.35", 0, {.retyped = "features.0.0.weight", .type = "F16"}, "\"features.0.0.weight\" is F16"},
+      {"mobilenet_v2_0.35", 0, {.retyped = "features.0.0.weight", .type = "U32"}, "\"features.0.0.weight\" is U32"},
       {"mobilenet_v2_0.35", 0, {.retyped = "classifier.1.bias", .type = "I32"}, "\"classifier.1.bias\" is I32"},
       {"mobilenet_v2_0.35", 1, {.without = "blocks.1.0.bn3.weight"}, "\"blocks.1.0.bn3.weight\" of mobilenet_v2_0.35"},
       {"mobilenet_v3_small", 1, {.without = "blocks.5.0.conv.weight"}, "\"blocks.5.0.conv.weight\""},

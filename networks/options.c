@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The options of a network: those of this version, and of the first, which had no padding.
+ */
+#include <string.h>
+
+#include "../block/struct_size.h"
+#include "decimal.h"
+#include "network.h"
+#include "status.h"
+
+/* The size in version 0.1, which struct_size 0 stands for. */
+enum { FIRST_SIZE = offsetof(mbconv_network_options, padding) };
+
+static mbconv_status check(const mbconv_network_options *options, const struct mbconv_description *d,
+                           mbconv_error *error) {
+  if ((options->height == 0) != (options->width == 0))
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "images of %zu x %zu", options->height, options->width);
+  if ((unsigned)options->layout > MBCONV_NCHW)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "layout is %d, which is none", (int)options->layout);
+  if ((unsigned)options->padding > MBCONV_PADDING_SAME)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "padding is %d, which is none", (int)options->padding);
+  if (!(options->epsilon >= 0)) {
+    char text[MBCONV_DECIMAL_SIZE];
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "epsilon is %s",
+                               mbconv_decimal_write(text, "%g", (double)options->epsilon));
+  }
+  if (options->layout == MBCONV_NCHW && d->layer[0].kind == MBCONV_LAYER_BLOCK)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%s is a single block, for images in NHWC", d->name);
+  const mbconv_allocator *allocator = options->kernels ? options->kernels->allocator : NULL;
+  if (allocator && (!allocator->allocate || !allocator->release))
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "the allocator lacks %s",
+                               allocator->allocate ? "release" : "allocate");
+  return MBCONV_OK;
+}
+
+mbconv_status mbconv_options_take(const mbconv_network_options *options, struct mbconv_description *d,
+                                  mbconv_network_options *taken, mbconv_error *error) {
+  const bool first = options->struct_size == 0 || options->struct_size == FIRST_SIZE;
+  if (!first && !mbconv_struct_fits(&options->struct_size, sizeof *options))
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT,
+                               "options: struct_size is %zu, neither 0 nor %d nor %zu, or fields that this library "
+                               "does not know are set",
+                               options->struct_size, FIRST_SIZE, sizeof *options);
+  *taken = (mbconv_network_options){0};
+  memcpy(taken, options, first ? (size_t)FIRST_SIZE : sizeof *taken);
+  const mbconv_status status = check(taken, d, error);
+  if (status != MBCONV_OK) return status;
+  if (taken->padding != MBCONV_PADDING_OWN) d->assumed &= ~(unsigned)MBCONV_ASSUMED_PADDING;
+  if (taken->padding == MBCONV_PADDING_OWN) taken->padding = d->padding;
+  if (taken->padding == MBCONV_PADDING_OWN) taken->padding = MBCONV_PADDING_SYMMETRIC;
+  if (taken->epsilon > 0) d->assumed &= ~(unsigned)MBCONV_ASSUMED_EPSILON;
+  /* Networks trained in TensorFlow have its epsilon and its padding. */
+  const bool from_tensorflow = taken->padding == MBCONV_PADDING_SAME && d->assumed & MBCONV_ASSUMED_EPSILON;
+  if (!(taken->epsilon > 0)) taken->epsilon = from_tensorflow ? 1e-3f : d->epsilon;
+  return MBCONV_OK;
+}
