@@ -5,7 +5,9 @@
     python3 networks/export.py IN.pth OUT.safetensors              a checkpoint of tensors by name
     python3 networks/export.py --random NAME OUT.safetensors       one of torchvision's networks, with random weights
 
-or, from a live module, `export(module, "OUT.safetensors")`, which also notes the epsilon of its batch normalisations.
+or, from a live module, `export(module, "OUT.safetensors")`, which also notes what only the module knows: the epsilon of
+its batch normalisations, padding, strides, activations and, of timm's, how images are prepared. Of torchvision's,
+`export(module, path, weights.transforms())` notes that, too. Of a checkpoint --padding and --epsilon can tell.
 The tensors keep their names. All become f32; the counters that normalisations keep for training are left out.
 """
 
@@ -15,13 +17,21 @@ import pathlib
 import struct
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from describe import describe, describe_images  # pylint: disable=wrong-import-position
+
 ALIGNMENT = 64  # of the first tensor in the file, so that a mapped file's floats lie on a cache line
 COUNTER = ".num_batches_tracked"
 
 
-def export(model, path):
-    """Writes `model`, a torch.nn.Module or a dict of tensors by name, to `path`."""
-    tensors, metadata = (model, {}) if isinstance(model, dict) else (model.state_dict(), _metadata(model))
+def export(model, path, images=None, **more):
+    """Writes `model`, a torch.nn.Module or a dict of tensors by name, to `path`. `images`: how they are prepared, as
+    torchvision's transforms or timm's data config; `more`: strings by name for the metadata."""
+    live = not isinstance(model, dict)
+    metadata = describe(model) if live else {}
+    images = images or (live and (getattr(model, "pretrained_cfg", None) or getattr(model, "default_cfg", None)))
+    metadata.update(describe_images(images) if images else {}, **more)
+    tensors = model.state_dict() if live else model
     arrays = {name: _floats(name, tensor) for name, tensor in tensors.items() if not name.endswith(COUNTER)}
     write(path, arrays, metadata)
 
@@ -62,17 +72,20 @@ def load(path):
     return loaded
 
 
-def _metadata(module):
-    epsilons = {part.eps for part in module.modules() if hasattr(part, "running_var")}
-    if len(epsilons) > 1:
-        raise ValueError(f"batch normalisations with different epsilons: {sorted(epsilons)}")
-    return {"bn_eps": repr(epsilon) for epsilon in epsilons}
-
-
 def _floats(name, tensor):
     if not tensor.is_floating_point():
         raise ValueError(f"{name} is {tensor.dtype}: there is room for floats only")
     return tensor.detach().cpu().float().contiguous().numpy()
+
+
+def _said(arguments, model):
+    """What the arguments say of a checkpoint; and a line on what nobody does, where the names leave it open."""
+    said = {"mbconv.padding": arguments.padding, "bn_eps": arguments.epsilon and repr(arguments.epsilon)}
+    said = {key: value for key, value in said.items() if value}
+    if isinstance(model, dict) and any(name.endswith("conv_stem.weight") for name in model) and len(said) < 2:
+        print("export: a checkpoint does not say padding and epsilon; without --padding and --epsilon they are assumed "
+              "to be symmetric and 1e-5 (timm's tf_* networks have same and 0.001)", file=sys.stderr)  # fmt: skip
+    return said
 
 
 def main():
@@ -81,19 +94,24 @@ def main():
     )
     parser.add_argument("--random", metavar="NAME", help="such as mobilenet_v2, mobilenet_v2_0.5 or efficientnet_b3")
     parser.add_argument("--seed", type=int, default=1, help="of the random weights and statistics; default: 1")
+    parser.add_argument("--padding", choices=("symmetric", "same"), help="of a checkpoint; same: timm's tf_* networks")
+    parser.add_argument("--epsilon", type=float, help="of a checkpoint's batch normalisations; timm's tf_*: 0.001")
     parser.add_argument("paths", nargs="+", metavar="FILE", help="[IN.pth] OUT.safetensors")
     arguments = parser.parse_args()
     if len(arguments.paths) != (1 if arguments.random else 2):
         parser.error("wants OUT.safetensors with --random, else IN.pth and OUT.safetensors")
+    if arguments.random and (arguments.padding or arguments.epsilon):
+        parser.error("--padding and --epsilon are for checkpoints: a random network has its own")
+    if arguments.epsilon is not None and not 0 < arguments.epsilon < 1:
+        parser.error(f"--epsilon is {arguments.epsilon}, not above 0 and below 1")
     if arguments.random:
-        sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
         from random_network import random_network  # pylint: disable=import-outside-toplevel # wants torchvision
 
         model = random_network(arguments.random, arguments.seed)
     else:
         model = load(arguments.paths[0])
     try:
-        export(model, arguments.paths[-1])
+        export(model, arguments.paths[-1], **_said(arguments, model))
     except ValueError as error:
         sys.exit(f"export: {error}")
 

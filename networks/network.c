@@ -42,10 +42,10 @@ static void pad_side(size_t input, const struct mbconv_layer *layer, mbconv_padd
   *last = both - both / 2;
 }
 
-static mbconv_pad pad_of(const struct source *source, const struct mbconv_layer *layer, struct image image) {
+mbconv_pad mbconv_pad_of(const struct mbconv_layer *layer, mbconv_padding padding, size_t height, size_t width) {
   mbconv_pad pad;
-  pad_side(image.height, layer, source->padding, &pad.top, &pad.bottom);
-  pad_side(image.width, layer, source->padding, &pad.left, &pad.right);
+  pad_side(height, layer, padding, &pad.top, &pad.bottom);
+  pad_side(width, layer, padding, &pad.left, &pad.right);
   return pad;
 }
 
@@ -60,7 +60,7 @@ static mbconv_status make_convolution(const struct source *source, const struct 
       .out_channels = layer->out,
       .kernel = layer->kernel,
       .stride = layer->stride,
-      .pad = pad_of(source, layer, image),
+      .pad = mbconv_pad_of(layer, source->padding, image.height, image.width),
       .conv = conv_of(source, part, &norm),
       .activation = layer->activation,
       .layout = layer->number == 0 ? source->layout : MBCONV_NHWC,
@@ -96,7 +96,7 @@ static mbconv_status make_block(const struct source *source, const struct mbconv
       .squeeze_excite = layer->squeeze > 0 ? &squeeze_excite : NULL,
       .kernel = layer->kernel,
       .stride = layer->stride,
-      .pad = pad_of(source, layer, image),
+      .pad = mbconv_pad_of(layer, source->padding, image.height, image.width),
       .activation = layer->activation,
   };
   mbconv_status status = mbconv_block_create(&desc, source->options, &step->operator.block, error);

@@ -46,6 +46,9 @@ mbconv_status mbconv_options_take(const mbconv_network_options *options, struct 
 mbconv_status mbconv_network_make(struct mbconv_description *description, const struct mbconv_tensors *tensors,
                                   const mbconv_network_options *options, mbconv_network **out, mbconv_error *error);
 
+/* The padding of a layer for images of height x width; `padding` is not OWN. */
+mbconv_pad mbconv_pad_of(const struct mbconv_layer *layer, mbconv_padding padding, size_t height, size_t width);
+
 /* Plans the arena: sets `output` and `scratch` of all steps, image_bytes and batch_floats. False if it is too large. */
 bool mbconv_arena_plan(mbconv_network *network);
 

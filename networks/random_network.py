@@ -11,11 +11,15 @@ SPOT = 32  # pixels
 
 
 def random_network(name, seed):
-    """A network in evaluation mode. `name` is torchvision's; mobilenet_v2_0.5 has half the width."""
-    base, width = re.fullmatch(r"(.+?)(?:_(\d+\.\d+))?", name).groups()
+    """A network in evaluation mode. `name` is torchvision's; mobilenet_v2_0.5 has half the width: from 0.1 to 4, with
+    up to three decimals, as tables.c has it."""
+    width = re.fullmatch(r"mobilenet_v2_(\d(?:\.\d{1,3})?)", name)
+    base, width = ("mobilenet_v2", width[1]) if width else (name, None)
     make = getattr(torchvision.models, base, None)
     if not callable(make):
-        raise SystemExit(f"torchvision has no network {base}")
+        raise SystemExit(f"export: torchvision has no network {base}")
+    if width and not 0.1 <= float(width) <= 4:
+        raise SystemExit(f"export: the width {width} is not from 0.1 to 4")
     torch.manual_seed(seed)
     network = make(**({"width_mult": float(width)} if width else {}))
     randomise(network, random_images(*CALIBRATION))

@@ -44,15 +44,53 @@ static void add(FILE *header, FILE *data, const char *name, const char *type, co
   if (fwrite(bytes, 1, size, data) != size) abort();
 }
 
+/* A float of 8 bits of mantissa that is 0 or normal as F16, too. */
+static float coarse(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  bits &= 0xffff0000;
+  memcpy(&value, &bits, sizeof bits);
+  return value < 0x1p-14f && value > -0x1p-14f ? 0 : value;
+}
+
+/* Writes a coarse float as `type`; returns its bytes. */
+static size_t write_as(const char *type, float value, unsigned char *to) {
+  const double wide = (double)value;
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  uint16_t half = (uint16_t)(bits >> 16); /* BF16 */
+  if (strcmp(type, "F16") == 0)
+    half =
+        (uint16_t)((bits >> 16 & 0x8000) | (value != 0 ? ((bits >> 23 & 255) - 112) << 10 | (bits >> 13 & 1023) : 0));
+  const size_t size = strcmp(type, "F64") == 0 ? sizeof wide : strcmp(type, "F32") == 0 ? sizeof value : sizeof half;
+  memcpy(to, size == sizeof wide ? (const void *)&wide : size == sizeof value ? (const void *)&value : &half, size);
+  return size;
+}
+
+static void add_coarse(FILE *header, FILE *data, const struct mbconv_tensor *tensor, const char *name, size_t floats,
+                       const char *type) {
+  unsigned char *bytes = checked(malloc(floats * sizeof(double)));
+  size_t size = 0;
+  for (size_t i = 0; i < floats; i++) size += write_as(type, coarse(tensor->data[i]), bytes + size);
+  add(header, data, name, type, tensor->shape, tensor->rank, bytes, size);
+  free(bytes);
+}
+
 static void add_tensor(FILE *header, FILE *data, const struct mbconv_tensor *tensor,
                        const struct file_changes *changes) {
   size_t shape[MBCONV_MOST_DIMENSIONS], rank = tensor->rank, floats = 1;
   for (size_t i = 0; i < rank; i++) floats *= shape[i] = tensor->shape[i];
+  char name[128];
+  snprintf(name, sizeof name, "%s%s", changes->prefix ? changes->prefix : "", tensor->name);
+  if (changes->coarse) {
+    add_coarse(header, data, tensor, name, floats, changes->coarse);
+    return;
+  }
   if (is(tensor->name, changes->reshaped)) shape[rank++] = 1;
   if (is(tensor->name, changes->negative)) ((float *)tensor->data)[floats - 1] = -1; /* malloc's, not a file's */
   const bool retyped = is(tensor->name, changes->retyped);
-  const size_t element = retyped && strcmp(changes->type, "F16") == 0 ? 2 : 4;
-  add(header, data, tensor->name, retyped ? changes->type : "F32", shape, rank, tensor->data, floats * element);
+  const size_t element = retyped && strcmp(changes->type, "U16") == 0 ? 2 : 4;
+  add(header, data, name, retyped ? changes->type : "F32", shape, rank, tensor->data, floats * element);
 }
 
 static void add_counter(FILE *header, FILE *data, const char *variance) {
@@ -76,6 +114,8 @@ void file_case_of_network(struct file_case *file, const struct mbconv_descriptio
   for (size_t i = 0; i < tensors.count; i++) {
     const struct mbconv_tensor *tensor = &tensors.tensor[i];
     if (is(tensor->name, changes->without)) continue;
+    if (changes->without_all && strncmp(tensor->name, changes->without_all, strlen(changes->without_all)) == 0)
+      continue;
     add_tensor(header, data, tensor, changes);
     if (changes->counters && ends(tensor->name, ".running_var")) add_counter(header, data, tensor->name);
   }
@@ -112,6 +152,18 @@ void file_case_refused(struct test *t, const struct file_case *file, const char 
   test_check(t,
              mbconv_network_load_memory(file->data, file->size, &options, &network, NULL) == status && network == NULL,
              "without an error struct");
+}
+
+mbconv_network *file_case_load(struct test *t, const struct file_case *file, const mbconv_network_options *options) {
+  const mbconv_options kernels = {.isa = t->isa};
+  mbconv_network_options all = options ? *options : (mbconv_network_options){0};
+  all.struct_size = sizeof all;
+  all.kernels = &kernels;
+  mbconv_network *network = NULL;
+  mbconv_error error = {.message = ""};
+  const mbconv_status status = mbconv_network_load_memory(file->data, file->size, &all, &network, &error);
+  test_check(t, status == MBCONV_OK && network, "load: %s", error.message);
+  return network;
 }
 
 struct mbconv_description file_case_describe(const char *name, enum mbconv_naming naming, size_t classes) {

@@ -16,7 +16,10 @@ struct file_case {
 /* What is done to a network's file; zeroed: nothing. */
 struct file_changes {
   const char *without;        /* a tensor left out */
-  const char *retyped, *type; /* a tensor, and the type it gets: "F16" or "I32" */
+  const char *without_all;    /* all tensors whose names begin so left out */
+  const char *prefix;         /* put before all names */
+  const char *coarse;         /* all floats are cut to 8 bits of mantissa and written as this type: "BF16" */
+  const char *retyped, *type; /* a tensor, and the type it gets: "U16" or "I32" */
   const char *reshaped;       /* a tensor that gets a dimension of 1 more */
   const char *negative;       /* a tensor whose last float becomes -1 */
   const char *extra;          /* a tensor of two floats more */
@@ -36,6 +39,9 @@ void file_case_free(struct file_case *file);
 
 /* Must be refused as MBCONV_BAD_FILE with a message that contains `part`, and give no network. */
 void file_case_refused(struct test *t, const struct file_case *file, const char *part);
+
+/* Loads the file on the test's set; NULL, and a failed case, if that fails. */
+mbconv_network *file_case_load(struct test *t, const struct file_case *file, const mbconv_network_options *options);
 
 /* The description of a network of this naming; ends the program if there is none. */
 struct mbconv_description file_case_describe(const char *name, enum mbconv_naming naming, size_t classes);

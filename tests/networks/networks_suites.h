@@ -9,7 +9,12 @@
 #include "test.h"
 
 void test_safetensors(struct test *t);
+void test_files(struct test *t);
+void test_metadata(struct test *t);
 void test_recognise(struct test *t);
+void test_widths(struct test *t);
+void test_decimal(struct test *t);
+void test_stacks(struct test *t);
 void test_networks(struct test *t);
 void test_huge_pages(struct test *t);
 void test_logits(struct test *t);

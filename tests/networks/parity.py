@@ -28,6 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "networks"))
 from export import export  # pylint: disable=wrong-import-position
 from random_network import random_images, random_network, randomise  # pylint: disable=wrong-import-position
+from changed_modules import changed_modules, with_same_padding  # pylint: disable=wrong-import-position
 from single_blocks import random_input, single_blocks  # pylint: disable=wrong-import-position
 from timm_names import timm_names  # pylint: disable=wrong-import-position
 
@@ -38,10 +39,11 @@ NETWORKS = (
 )  # fmt: skip
 # The rest of their families, once each: their tables.
 RELATIVES = (
-    "mobilenet_v2_0.35", "mobilenet_v2_0.75", "mobilenet_v2_1.4", "efficientnet_b1", "efficientnet_b2",
+    "mobilenet_v2_0.33", "mobilenet_v2_0.35", "mobilenet_v2_0.75", "mobilenet_v2_1.4", "mobilenet_v2_2.5", "efficientnet_b1", "efficientnet_b2",
     "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
 )  # fmt: skip
 SMALL_NETWORKS = "mobilenet_v2_0.5", "efficientnet_b0", "mobilenet_v3_small"
+SAME_NETWORKS = "mobilenet_v2_0.5", "efficientnet_b0", "mobilenet_v3_small", "mobilenet_v3_large"
 SIZES = (224, 224), (160, 160), (97, 131)
 SMALL_SIZES = ((97, 131),)
 THREADS = 2, 3, 7
@@ -167,6 +169,32 @@ class Parity:
         runner.check(f"{name} by timm's names", lambda: differs(runner.logits(model, images, more=epsilon), first))
 
     @torch.no_grad()
+    def same_padding(self, name):
+        """As in timm's tf_* networks: said by the module, by the file of timm's names, or by the option."""
+        module, model = with_same_padding(random_network(name, self.seed)), self.folder / "same.safetensors"
+        epsilon = next(part.eps for part in module.modules() if isinstance(part, torch.nn.BatchNorm2d))
+        tensors, said = timm_names(module.state_dict()), ("--padding", "same", "--epsilon", epsilon)
+        for height, width in SMALL_SIZES if self.small else SIZES:
+            images = random_images(1, 3, height, width)
+            export(module, model)
+            self.case(name, f"{name} padded as TensorFlow does, {height}x{width}", model, images, module(images).numpy())
+            first, runner = self.runners[0].logits(model, images), self.runners[-1]
+            export(tensors, model)
+            runner.check(f"{name} --padding same", lambda: differs(runner.logits(model, images, more=said), first))
+            wrong = runner.logits(model, images, more=said[2:])
+            runner.check(f"{name} padding", lambda: "" if differs(wrong, first) else "has no effect")
+            export(tensors, model, **{"mbconv.padding": "same", "bn_eps": repr(epsilon)})
+            runner.check(f"{name} SAME in the file", lambda: differs(runner.logits(model, images), first))
+
+    @torch.no_grad()
+    def changed_modules(self):
+        """Modules of a network's names and shapes that compute otherwise."""
+        images, model = random_images(*TINY), self.folder / "changed-module.safetensors"
+        for what, module in changed_modules(self.seed):
+            export(module, model)
+            self.case(what, what, model, images, module(images).numpy(), runners=self.runners[-1:])
+
+    @torch.no_grad()
     def single_blocks(self):
         """What comes out is an image again, pixel by pixel."""
         torch.manual_seed(self.seed)
@@ -209,6 +237,9 @@ def main():
             parity.network(name)
         for name in () if arguments.small else RELATIVES:
             parity.relative(name)
+        for name in SMALL_NETWORKS[:1] if arguments.small else SAME_NETWORKS:
+            parity.same_padding(name)
+        parity.changed_modules()
         parity.single_blocks()
         for name, error in parity.worst.items():
             print(f"{name}: differs by at most {error:.1e} of the largest output")
