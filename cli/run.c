@@ -187,7 +187,8 @@ static struct image_preprocessing preprocessing_of(const struct arguments *a, co
   return how;
 }
 
-/* One line on standard error about what neither the file nor an option says. */
+/* One line on standard error about what neither the file nor an option says; if there is an answer, which it is about.
+ */
 static void tell_assumed(const struct arguments *a, const mbconv_network_info *info) {
   const bool padding = info->assumed & MBCONV_ASSUMED_PADDING, epsilon = info->assumed & MBCONV_ASSUMED_EPSILON;
   const bool images = a->image && info->assumed & MBCONV_ASSUMED_PREPROCESSING &&
@@ -288,6 +289,7 @@ static void print_json(const struct answer *a) {
 static void classify(const struct arguments *a, const mbconv_network *network) {
   const mbconv_network_info info = *mbconv_network_info_of(network);
   float *x = read_image(a, &info), *logits = infer(network, 1, x);
+  tell_assumed(a, &info);
   float *probabilities = cli_allocate(info.outputs, sizeof *probabilities);
   size_t *best = cli_allocate(a->top, sizeof *best);
   char *text = NULL;
@@ -311,6 +313,7 @@ static void convert_raw(const struct arguments *a, const mbconv_network *network
   const mbconv_network_info info = *mbconv_network_info_of(network);
   float *x = read_raw(a->raw_input, a->batch * info.height * info.width * info.channels);
   float *y = infer(network, a->batch, x);
+  tell_assumed(a, &info);
   write_raw(a->raw_output, y, a->batch * info.outputs);
   free(x);
   free(y);
@@ -319,7 +322,6 @@ static void convert_raw(const struct arguments *a, const mbconv_network *network
 int cli_run(int count, char **words) {
   const struct arguments a = parse(count, words);
   mbconv_network *network = cli_network(&a.model);
-  tell_assumed(&a, mbconv_network_info_of(network));
   if (a.image)
     classify(&a, network);
   else

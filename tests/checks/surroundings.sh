@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The library where its builders did not have it: small stacks, other locales, a parent project's flags, CPUs without
 # cpu_features, each pair of CMake's options. Each file of tests/surroundings is one of these, and a check of its own kind.
+# packages: locales ninja-build python3 python3-torch python3-torchvision python3-pil
 # minutes: 10
 set -euo pipefail
 

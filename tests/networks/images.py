@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "networks"))
 from export import export  # pylint: disable=wrong-import-position
 from random_network import random_network  # pylint: disable=wrong-import-position
+from timm_names import timm_names  # pylint: disable=wrong-import-position
 
 NETWORKS = "mobilenet_v2", "efficientnet_b0", "efficientnet_b3"  # bilinear, bicubic, and of another size
 CLASSES = 1000
@@ -101,6 +102,51 @@ def check_image(runner, model, module, image, prepare, *more):
     runner.check(f"{model.stem} {image.name} {' '.join(map(str, more))}", judge)
 
 
+def check_config(runner, module, image, folder):
+    """Images prepared as timm's data config in the file has it; the options say it, too, and beat the file."""
+    config = {"input_size": (3, 144, 144), "crop_pct": 0.9, "interpolation": "bicubic", "mean": (0.5, 0.25, 0.125),
+              "std": (0.5, 0.3, 0.7)}  # fmt: skip
+    prepare = transforms.Compose([
+        transforms.Resize(160, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(144), transforms.ToTensor(),
+        transforms.Normalize(config["mean"], config["std"]),
+    ])  # fmt: skip
+    model, other = folder / "config.safetensors", folder / "other.safetensors"
+    export(module, model, config)
+    export(module, other, {**config, "mean": (0, 0, 0), "std": (1, 1, 1), "interpolation": "bilinear"})
+    check_image(runner, model, module, image, prepare)
+    options = "--mean", "0.5,0.25,0.125", "--std", "0.5,0.3,0.7", "--interpolation", "bicubic"
+    check_image(runner, other, module, image, prepare, *options)
+
+
+def check_told(runner, module, image, folder):
+    """One line on standard error about what the file leaves open, none if nothing is; no answer about features."""
+    config = {"input_size": (3, 224, 224), "crop_pct": 0.875, "interpolation": "bilinear", "mean": (0, 0, 0), "std": (1, 1, 1)}
+    tensors, features = timm_names(module.state_dict()), folder / "features.safetensors"
+    export({name: tensor for name, tensor in tensors.items() if "classifier" not in name}, features)
+    colours = "--resize 256 --interpolation bilinear --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225"
+    both = "--padding symmetric --epsilon 1e-05 (timm's tf_* networks have same and 0.001)"
+    same = "--epsilon 0.001 (timm's tf_* networks have same and 0.001)"
+    for what, (model, images), more, line in (
+        ("a live module", (module, None), [], f" {colours}"),
+        ("a live module with all", (module, config), [], None),
+        ("a checkpoint", (tensors, None), [], f" {both}, {colours}"),
+        ("a checkpoint and a padding", (tensors, None), ["--padding", "same"], f" {same}, {colours}"),
+        ("a checkpoint and options", (tensors, None), ["--padding", "same", "--epsilon", "0.5", *colours.split()], None),
+    ):
+        path = folder / "told.safetensors"
+        export(model, path, images)
+
+        def judge(more=more, line=line, path=path):
+            said = runner.said(path, image, *more)
+            expected = f"mbconv: {path} does not say all; assumed:{line}\n" if line else ""
+            return "" if said == (0, expected) else f"{said} instead of {expected!r}"
+
+        runner.check(f"what is told of {what}", judge)
+    status, said = runner.said(features, image)
+    right = status == 1 and "has no classifier: its outputs are 1280 features" in said
+    runner.check("an image without a classifier", lambda: "" if right else said)
+
+
 def check_labels(runner, model, image, folder):
     labels = folder / "labels.txt"
     labels.write_text("".join(f"name of {index}\n" for index in range(CLASSES)))
@@ -146,6 +192,8 @@ def main():
         for resize, crop in ((183, 160), (97, 131)):  # the second is larger than the image
             more = ("--size", crop, "--resize", resize)
             check_image(runner, model, module, images[0], of_size(resize, crop), *more)
+        check_config(runner, module, images[0], folder)
+        check_told(runner, module, images[0], folder)
         check_labels(runner, model, images[0], folder)
         for image in images[:2]:
             check_damaged(runner, model, image)

@@ -1,0 +1,76 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Holds `mbconv run` against timm's own models: timm_parity.py SET=COMMAND.
+
+Random weights and statistics; exported from the live module, and from its state dict with --padding and --epsilon. What
+is no network here must be refused as such, and not as a misshapen other one.
+"""
+
+import pathlib
+import sys
+import tempfile
+
+import timm
+import torch
+from parity import Runner, differs, differs_from_torch
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "networks"))
+from export import export  # pylint: disable=wrong-import-position
+from random_network import random_images, randomise  # pylint: disable=wrong-import-position
+
+KNOWN = (
+    "mobilenetv2_050", "mobilenetv2_100", "mobilenetv2_140", "efficientnet_b0", "efficientnet_b2",
+    "mobilenetv3_large_100", "mobilenetv3_small_100", "tf_efficientnet_b0", "tf_efficientnet_b1", "tf_efficientnet_b5",
+    "tf_mobilenetv3_large_100", "tf_mobilenetv3_small_100",
+)  # fmt: skip
+UNKNOWN = (
+    "efficientnet_lite0", "tf_efficientnet_lite0", "mnasnet_100", "spnasnet_100", "lcnet_050", "mobilenetv2_110d",
+    "tf_mobilenetv3_large_075", "tf_mobilenetv3_large_minimal_100", "efficientnet_es", "tf_efficientnetv2_b0",
+)  # fmt: skip
+
+
+@torch.no_grad()
+def check_known(runner, name, folder):
+    torch.manual_seed(1)
+    module, model = timm.create_model(name).eval(), folder / f"{name}.safetensors"
+    randomise(module, random_images(4, 3, 128, 128))
+    epsilon = next(part.eps for part in module.modules() if hasattr(part, "running_var"))
+    said = ("--padding", "same" if name.startswith("tf_") else "symmetric", "--epsilon", epsilon)
+    for height, width in ((128, 128), (97, 131)):
+        images = random_images(1, 3, height, width)
+        export(module, model)
+        first = runner.logits(model, images)
+        expected = module(images).numpy()
+        runner.check(f"{name} {height}x{width}", lambda: differs_from_torch(first, expected))
+        export(module.state_dict(), model)
+        runner.check(f"{name} {said}", lambda: differs(runner.logits(model, images, more=said), first))
+    features, model = timm.create_model(name, num_classes=0).eval(), folder / f"{name}-features.safetensors"
+    randomise(features, random_images(4, 3, 128, 128))
+    export(features, model)
+    runner.check(f"{name}, features", lambda: differs_from_torch(runner.logits(model, images), features(images).numpy()))
+
+
+def check_unknown(runner, name, folder):
+    model = folder / f"{name}.safetensors"
+    export(timm.create_model(name).state_dict(), model)  # of a live module the exporter might say it first
+    status, said = runner.said(model, "--raw-input", "/dev/null", "--raw-output", "/dev/null")
+    right = status == 1 and "no network known here" in said and said.count("\n") == 1
+    runner.check(name, lambda: "" if right else f"status {status}: {said}")
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    runner = Runner(*sys.argv[1].split("=", 1))
+    with tempfile.TemporaryDirectory() as name:
+        for known in KNOWN:
+            check_known(runner, known, pathlib.Path(name))
+        for unknown in UNKNOWN:
+            check_unknown(runner, unknown, pathlib.Path(name))
+    print(f"check: {runner.cases} cases, {runner.failed} findings")
+    sys.exit(runner.failed > 0)
+
+
+if __name__ == "__main__":
+    main()
