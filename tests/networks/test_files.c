@@ -127,6 +127,23 @@ static void check_doubles(struct test *t) {
   }
 }
 
+/* F32 anywhere in memory is read, and handed on aligned: some CPUs read no other. */
+static void check_aligned(struct test *t) {
+  _Alignas(16) char room[32] = {0};
+  for (size_t residue = 0; residue < 8; residue++) {
+    const float values[2] = {0.1f, -3};
+    struct mbconv_tensors tensors;
+    struct mbconv_tensor tensor;
+    test_at(t, "F32 at residue %zu", residue);
+    memcpy(room + residue, values, sizeof values);
+    test_check(t, place("F32", room + residue, sizeof values, &tensors, &tensor), "place");
+    test_check(t, (uintptr_t)tensor.data % sizeof(float) == 0, "misaligned");
+    test_check(t, memcmp(tensor.data, values, sizeof values) == 0, "other values");
+    test_check(t, (tensors.owned == NULL) == (residue % sizeof(float) == 0), "copied: %d", tensors.owned != NULL);
+    free(tensors.owned);
+  }
+}
+
 /* A whole file in each type: the logits are those of the same floats as F32. And all names behind a prefix. */
 static void check_types(struct test *t) {
   static const struct file_changes changes[] = {
@@ -222,6 +239,21 @@ static void check_features(struct test *t, const char *name, enum mbconv_naming 
   file_case_free(&part);
 }
 
+/* A classifier of which half is there is a damaged file. */
+static void check_half_classifier(struct test *t) {
+  static const char *const halves[] = {"classifier.1.weight", "classifier.1.bias"};
+  const struct mbconv_description d = file_case_describe("mobilenet_v2_0.1", MBCONV_TORCHVISION, 1000);
+  for (size_t i = 0; i < 2; i++) {
+    struct file_case file;
+    char message[128];
+    test_at(t, "no %s", halves[i]);
+    snprintf(message, sizeof message, "tensor \"%s\" of mobilenet_v2_0.1 is missing", halves[i]);
+    file_case_of_network(&file, &d, 1, &(struct file_changes){.without = halves[i]});
+    file_case_refused(t, &file, message);
+    file_case_free(&file);
+  }
+}
+
 /* ---- Other networks ---------------------------------------------------------------------------------------------- */
 
 /* More than a few tensors wrong: another network, and not a misshapen one. */
@@ -303,6 +335,7 @@ void test_files(struct test *t) {
   check_formats(t);
   check_halves(t);
   check_doubles(t);
+  check_aligned(t);
   check_types(t);
   check_residues(t);
   check_features(t, "mobilenet_v2_0.1", MBCONV_TORCHVISION, "classifier", 1280, 20);
@@ -310,6 +343,7 @@ void test_files(struct test *t) {
   check_features(t, "mobilenet_v3_small", MBCONV_TORCHVISION, "classifier.3", 1024, 15);
   check_features(t, "mobilenet_v3_small", MBCONV_TORCHVISION, "classifier", 576, 14);
   check_features(t, "mobilenet_v3_small", MBCONV_TIMM, "classifier", 1024, 15);
+  check_half_classifier(t);
   check_nearest(t);
   check_left_behind(t);
 }
