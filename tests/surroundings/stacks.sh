@@ -21,7 +21,7 @@ confined() (
 )
 
 hostile() { # NAME COUNT: a header of so many brackets
-  printf "\\x$(printf %02x $(($2 % 256)))\\x$(printf %02x $(($2 / 256)))\0\0\0\0\0\0" > "$work/$1"
+  printf '%b' "\\x$(printf %02x $(($2 % 256)))\\x$(printf %02x $(($2 / 256)))\\0\\0\\0\\0\\0\\0" > "$work/$1"
   head -c "$2" /dev/zero | tr '\0' '[' >> "$work/$1"
 }
 
