@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../networks/decimal.h"
 #include "cli.h"
 #include "image.h"
+#include "preprocess.h"
 
 static const char usage[] =
     "usage: mbconv run MODEL IMAGE [OPTION...]\n"
@@ -38,9 +38,9 @@ static const char usage[] =
 struct arguments {
   struct cli_model model;
   const char *image, *labels, *raw_input, *raw_output;
-  size_t batch, top, resize;
+  size_t batch, top;
   bool json;
-  const char *mean, *deviation, *interpolation;
+  struct preprocess_options preprocess;
 };
 
 _Noreturn static void stop(int status) {
@@ -71,11 +71,11 @@ static struct arguments parse(int count, char **words) {
     if (option == 'b') a.batch = cli_number(optarg, "--batch", 1 << 20);
     if (option == 'k') a.top = cli_number(optarg, "--top", 1 << 20);
     if (option == 'L') a.labels = optarg;
-    if (option == 'r') a.resize = cli_number(optarg, "--resize", IMAGE_MOST_SIDE);
+    if (option == 'r') a.preprocess.resize = cli_number(optarg, "--resize", IMAGE_MOST_SIDE);
     if (option == 'j') a.json = true;
-    if (option == 'm') a.mean = optarg;
-    if (option == 'd') a.deviation = optarg;
-    if (option == 'P') a.interpolation = optarg;
+    if (option == 'm') a.preprocess.mean = optarg;
+    if (option == 'd') a.preprocess.deviation = optarg;
+    if (option == 'P') a.preprocess.interpolation = optarg;
   }
   const bool raw = a.raw_input || a.raw_output;
   if (optind + (raw ? 1 : 2) != count || (raw && !(a.raw_input && a.raw_output))) stop(CLI_USAGE);
@@ -151,74 +151,12 @@ static char **read_labels(const char *path, size_t classes, char **text) {
   return labels;
 }
 
-/* ---- Preprocessing ----------------------------------------------------------------------------------------------- */
-
-/* Three numbers between commas, at least `least` each. */
-static void take_colours(const char *text, const char *option, double least, float colours[3]) {
-  const char *next = text;
-  for (size_t c = 0; c < 3; c++) {
-    double number = 0;
-    next = mbconv_decimal_read(next, &number);
-    if (!next || *next != (c < 2 ? ',' : '\0') || !(number >= least && number <= 1000))
-      cli_misused("%s is \"%s\", not three numbers such as 0.485,0.456,0.406", option, text);
-    colours[c] = (float)number;
-    next++;
-  }
-}
-
-static struct image_preprocessing preprocessing_of(const struct arguments *a, const mbconv_network_info *info) {
-  const size_t larger = info->height > info->width ? info->height : info->width;
-  struct image_preprocessing how = {
-      .resize = a->resize ? a->resize : (larger * info->resize + info->crop / 2) / info->crop,
-      .height = info->height,
-      .width = info->width,
-      .bicubic = info->bicubic,
-      .mean = {info->mean[0], info->mean[1], info->mean[2]},
-      .deviation = {info->deviation[0], info->deviation[1], info->deviation[2]},
-      .layout = info->layout,
-  };
-  if (a->mean) take_colours(a->mean, "--mean", 0, how.mean);
-  if (a->deviation) take_colours(a->deviation, "--std", 1e-6, how.deviation);
-  if (a->interpolation) {
-    how.bicubic = strcmp(a->interpolation, "bicubic") == 0;
-    if (!how.bicubic && strcmp(a->interpolation, "bilinear") != 0)
-      cli_misused("--interpolation is \"%s\", not bilinear or bicubic", a->interpolation);
-  }
-  return how;
-}
-
-/* One line on standard error about what neither the file nor an option says; if there is an answer, which it is about.
- */
-static void tell_assumed(const struct arguments *a, const mbconv_network_info *info) {
-  const bool padding = info->assumed & MBCONV_ASSUMED_PADDING, epsilon = info->assumed & MBCONV_ASSUMED_EPSILON;
-  const bool images = a->image && info->assumed & MBCONV_ASSUMED_PREPROCESSING &&
-                      !(a->resize && a->mean && a->deviation && a->interpolation);
-  if (!padding && !epsilon && !images) return;
-  char text[MBCONV_DECIMAL_SIZE];
-  fprintf(stderr, "mbconv: %s does not say all; assumed:", a->model.name);
-  if (padding) fprintf(stderr, " --padding %s", info->padding == MBCONV_PADDING_SAME ? "same" : "symmetric");
-  if (epsilon) fprintf(stderr, " --epsilon %s", mbconv_decimal_write(text, "%g", (double)info->epsilon));
-  if (padding || epsilon) fputs(" (timm's tf_* networks have same and 0.001)", stderr);
-  if (images) {
-    const struct image_preprocessing how = preprocessing_of(a, info);
-    fprintf(stderr, "%s --resize %zu --interpolation %s", padding || epsilon ? "," : "", how.resize,
-            how.bicubic ? "bicubic" : "bilinear");
-    const float *const colours[] = {how.mean, how.deviation};
-    for (size_t i = 0; i < 2; i++) {
-      fputs(i == 0 ? " --mean " : " --std ", stderr);
-      for (size_t c = 0; c < 3; c++)
-        fprintf(stderr, "%s%s", c > 0 ? "," : "", mbconv_decimal_write(text, "%g", (double)colours[i][c]));
-    }
-  }
-  fputs("\n", stderr);
-}
-
 static float *read_image(const struct arguments *a, const mbconv_network_info *info) {
   if (info->channels != 3) cli_fail("%s takes no images, but %zu channels", info->name, info->channels);
   if (info->classes == 0)
     cli_fail("%s has no classifier: its outputs are %zu features, which --raw-output writes", a->model.name,
              info->outputs);
-  const struct image_preprocessing how = preprocessing_of(a, info);
+  const struct image_preprocessing how = preprocess_how(&a->preprocess, info);
   size_t size;
   char *data = read_file(a->image, &size);
   struct image image;
@@ -289,7 +227,7 @@ static void print_json(const struct answer *a) {
 static void classify(const struct arguments *a, const mbconv_network *network) {
   const mbconv_network_info info = *mbconv_network_info_of(network);
   float *x = read_image(a, &info), *logits = infer(network, 1, x);
-  tell_assumed(a, &info);
+  preprocess_tell(a->model.name, a->image ? &a->preprocess : NULL, &info);
   float *probabilities = cli_allocate(info.outputs, sizeof *probabilities);
   size_t *best = cli_allocate(a->top, sizeof *best);
   char *text = NULL;
@@ -313,7 +251,7 @@ static void convert_raw(const struct arguments *a, const mbconv_network *network
   const mbconv_network_info info = *mbconv_network_info_of(network);
   float *x = read_raw(a->raw_input, a->batch * info.height * info.width * info.channels);
   float *y = infer(network, a->batch, x);
-  tell_assumed(a, &info);
+  preprocess_tell(a->model.name, a->image ? &a->preprocess : NULL, &info);
   write_raw(a->raw_output, y, a->batch * info.outputs);
   free(x);
   free(y);

@@ -86,7 +86,7 @@ mbconv_status mbconv_tensors_place(const char *data, struct mbconv_tensors *tens
     if (!becomes_floats(tensor)) continue;
     const char *from = data + tensor->begin;
     const size_t count = elements(tensor);
-    if (count == 0 || !must_be_copied(tensor, data)) {
+    if (!next || count == 0 || !must_be_copied(tensor, data)) {
       tensor->data = (const float *)(const void *)from; /* of an empty tensor nothing is read */
       continue;
     }

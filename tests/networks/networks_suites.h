@@ -10,6 +10,8 @@
 
 void test_safetensors(struct test *t);
 void test_files(struct test *t);
+void test_floats(struct test *t);
+void test_options(struct test *t);
 void test_metadata(struct test *t);
 void test_recognise(struct test *t);
 void test_widths(struct test *t);
