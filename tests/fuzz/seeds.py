@@ -20,6 +20,9 @@ from single_blocks import single_blocks  # pylint: disable=wrong-import-position
 from timm_names import timm_names  # pylint: disable=wrong-import-position
 
 
+CONFIG = {"input_size": (3, 96, 96), "crop_pct": 0.9, "interpolation": "bicubic", "mean": (0.5,) * 3, "std": (0.5,) * 3}
+
+
 def write_networks(folder):
     folder.mkdir(parents=True, exist_ok=True)
     for name, block in single_blocks().items():
@@ -28,7 +31,7 @@ def write_networks(folder):
     small = torchvision.models.mobilenet_v3_small(num_classes=1)
     b0 = torchvision.models.efficientnet_b0(num_classes=1)
     for name, model in (("v2", tiny), ("v2_timm", timm_names(tiny.state_dict())), ("v3", small), ("b0", b0)):
-        export(model, folder / name)
+        export(model, folder / name, CONFIG)
         file = (folder / name).read_bytes()
         (folder / name).write_bytes(file[8 : 8 + int.from_bytes(file[:8], "little")])
 

@@ -36,12 +36,17 @@ expect 2 '--threads is "-1"' bench mbconv --threads -1
 expect 2 '--isa is "mmx"' bench mbconv --isa mmx
 expect 2 '--layout is "hwc"' bench mbconv --layout hwc
 expect 2 '--epsilon is "2"' bench mbconv --epsilon 2
+expect 2 '--epsilon is "nan"' bench mbconv --epsilon nan
+expect 2 '--padding is "valid"' bench mbconv --padding valid
 
 expect 1 '"mobilenet_v9" is no network' bench mobilenet_v9
 expect 1 'nothing.safetensors: No such file' bench "$folder/nothing.safetensors"
 raw empty.safetensors 0
 expect 1 'is empty' bench "$folder/empty.safetensors"
 raw zeros.safetensors 64
+printf 'PK\3\4, as PyTorch writes it' > "$folder/model.pth"
+expect 1 '^mbconv: no safetensors file, but a zip archive, .*networks/export.py' run "$folder/model.pth" image.png
+expect 1 '^mbconv: no safetensors file, but a zip archive' bench "$folder/model.pth"
 expect 1 '^mbconv: the header is not JSON' bench "$folder/zeros.safetensors"
 expect 1 'neither PNG nor JPEG' run mobilenet_v2_0.1 "$folder/zeros.safetensors"
 expect 1 'nothing.png: No such file' run mobilenet_v2_0.1 "$folder/nothing.png"

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <jpeglib.h>
 #include <png.h>
@@ -88,24 +89,31 @@ static void *decode(void *argument) {
 
 /* ---- On a small stack -------------------------------------------------------------------------------------------- */
 
+/* More than STACK where a thread cannot have less, as on ARM64; no more of it may be used all the same. */
+static size_t stack_size(void) {
+  const long least = sysconf(_SC_THREAD_STACK_MIN);
+  return least > STACK ? ((size_t)least + PAGES - 1) / PAGES * PAGES : STACK;
+}
+
 static void on_small_stack(struct test *t, const char *what, void *(*work)(void *), struct job *job) {
-  test_at(t, "%s on a stack of %d KB", what, STACK >> 10);
-  unsigned char *room = mmap(NULL, PAGES + STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const size_t size = stack_size();
+  test_at(t, "%s with %d KB of stack", what, STACK >> 10);
+  unsigned char *room = mmap(NULL, PAGES + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   pthread_attr_t attributes;
   pthread_t thread;
   if (room == MAP_FAILED || mprotect(room, PAGES, PROT_NONE) != 0 || pthread_attr_init(&attributes) != 0) abort();
   unsigned char *stack = room + PAGES;
-  memset(stack, PAINT, STACK);
-  if (pthread_attr_setstack(&attributes, stack, STACK) != 0 || pthread_create(&thread, &attributes, work, job) != 0)
+  memset(stack, PAINT, size);
+  if (pthread_attr_setstack(&attributes, stack, size) != 0 || pthread_create(&thread, &attributes, work, job) != 0)
     abort();
   pthread_join(thread, NULL);
   pthread_attr_destroy(&attributes);
   size_t left = 0;
-  while (left < STACK && stack[left] == PAINT) left++;
+  while (left < size && stack[left] == PAINT) left++;
   test_check(t, job->status == job->expected, "%s: %s", mbconv_status_string(job->status), job->message);
-  test_check(t, left > 0, "all of it was used");
-  if (getenv("MBCONV_TEST_STACKS")) printf("%s: %zu bytes of stack\n", what, STACK - left);
-  munmap(room, PAGES + STACK);
+  test_check(t, size - left < STACK, "%zu bytes were used", size - left);
+  if (getenv("MBCONV_TEST_STACKS")) printf("%s: %zu bytes of stack\n", what, size - left);
+  munmap(room, PAGES + size);
 }
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
