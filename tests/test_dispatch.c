@@ -33,6 +33,13 @@ static bool machine_has(mbconv_isa isa) {
 }
 #endif
 
+/* dispatch_x86.c */
+#if defined(__x86_64__) || defined(__i386__)
+void dispatch_x86(struct test *t);
+#else
+static void dispatch_x86(struct test *t) { (void)t; }
+#endif
+
 #ifdef MBCONV_SLEEF
 enum { SLEEF = true };
 #else
@@ -404,6 +411,7 @@ void test_dispatch(struct test *t) {
   check_policy(t);
   test_at(t, "tables");
   check_tables(t);
+  dispatch_x86(t);
   test_at(t, "this machine");
   check_machine(t);
   check_environment(t);

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Dispatch: how an x86 CPU is read, on CPUs that do not exist and, against cpu_features where the build has it, here.
+ */
+#include "dispatch.h"
+#include "test.h"
+#include "x86.h"
+
+/* ---- A CPU that does not exist ------------------------------------------------------------------------------------
+ */
+
+/* What it answers. Above its highest leaf it answers nonsense, as CPUs do. */
+static struct {
+  uint32_t highest, highest_extended;
+  uint32_t signature, ecx1, ebx7, xcr0;
+  char name[48];
+  unsigned xgetbv_faults;
+} fake;
+
+static struct mbconv_x86_answer fake_cpuid(uint32_t leaf, uint32_t subleaf) {
+  struct mbconv_x86_answer a = {0};
+  if (leaf == 0) return (struct mbconv_x86_answer){.eax = fake.highest};
+  if (leaf == 0x80000000u) return (struct mbconv_x86_answer){.eax = fake.highest_extended};
+  const bool extended = leaf >= 0x80000000u;
+  if (leaf > (extended ? fake.highest_extended : fake.highest) || (leaf == 7 && subleaf != 0)) {
+    return (struct mbconv_x86_answer){0xffffffffu, 0xffffffffu, 0xffffffffu, 0xffffffffu};
+  }
+  if (leaf == 1) return (struct mbconv_x86_answer){.eax = fake.signature, .ecx = fake.ecx1};
+  if (leaf == 7) return (struct mbconv_x86_answer){.ebx = fake.ebx7};
+  if (extended && leaf >= 0x80000002u && leaf <= 0x80000004u) {
+    memcpy(&a, fake.name + 16 * (leaf - 0x80000002u), sizeof a);
+  }
+  return a;
+}
+
+static uint32_t fake_xgetbv(void) {
+  fake.xgetbv_faults += !(fake.ecx1 >> 27 & 1);
+  return fake.xcr0;
+}
+
+static const struct mbconv_x86 fake_x86 = {fake_cpuid, fake_xgetbv};
+
+/* A CPU that says yes to everything. */
+static void set_fake(uint32_t signature, const char *name) {
+  memset(&fake, 0, sizeof fake);
+  fake.highest = 7;
+  fake.highest_extended = 0x80000004u;
+  fake.signature = signature;
+  fake.ecx1 = fake.ebx7 = fake.xcr0 = 0xffffffffu;
+  memcpy(fake.name, name, strlen(name));
+}
+
+static struct mbconv_cpu detected(struct test *t) {
+  struct mbconv_cpu cpu;
+  memset(&cpu, 0x5a, sizeof cpu);
+  mbconv_x86_detect(&fake_x86, &cpu);
+  test_check(t, fake.xgetbv_faults == 0, "XGETBV where the system has not allowed it");
+  return cpu;
+}
+
+/* Every flag as a bit, in this order. */
+enum {
+  FMA = 1,
+  AVX2 = 2,
+  F = 4,
+  VL = 8,
+  BW = 16,
+  DQ = 32,
+  YMM = 64,
+  ZMM = 128,
+  ALL_512 = F | VL | BW | DQ | ZMM,
+  ALL = FMA | AVX2 | YMM | ALL_512
+};
+
+static unsigned flags_of(const struct mbconv_cpu *cpu) {
+  return (cpu->fma ? FMA : 0) | (cpu->avx2 ? AVX2 : 0) | (cpu->avx512f ? F : 0) | (cpu->avx512vl ? VL : 0) |
+         (cpu->avx512bw ? BW : 0) | (cpu->avx512dq ? DQ : 0) | (cpu->os_ymm ? YMM : 0) | (cpu->os_zmm ? ZMM : 0);
+}
+
+/* ---- Flags --------------------------------------------------------------------------------------------------------
+ */
+
+/* What is lost if one bit of a register is 0 and all others are 1. */
+static unsigned lost_in_ecx1(unsigned bit) { return bit == 12 ? FMA : bit == 27 ? ALL : 0; }
+
+static unsigned lost_in_ebx7(unsigned bit) {
+  return bit == 5 ? AVX2 : bit == 16 ? F : bit == 17 ? DQ : bit == 30 ? BW : bit == 31 ? VL : 0;
+}
+
+static unsigned lost_in_xcr0(unsigned bit) { return bit == 1 || bit == 2 ? ALL : bit >= 5 && bit <= 7 ? ALL_512 : 0; }
+
+static void check_bits(struct test *t) {
+  static const struct {
+    const char *name;
+    uint32_t *word;
+    unsigned (*lost)(unsigned bit);
+  } registers[] = {
+      {"ECX of leaf 1", &fake.ecx1, lost_in_ecx1},
+      {"EBX of leaf 7", &fake.ebx7, lost_in_ebx7},
+      {"XCR0", &fake.xcr0, lost_in_xcr0},
+  };
+  for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++) {
+    for (unsigned bit = 0; bit < 32; bit++) {
+      test_at(t, "x86 without bit %u of %s", bit, registers[i].name);
+      set_fake(0, "all");
+      *registers[i].word &= ~((uint32_t)1 << bit);
+      const struct mbconv_cpu cpu = detected(t);
+      const unsigned expected = ALL & ~registers[i].lost(bit);
+      test_check(t, flags_of(&cpu) == expected, "flags %x instead of %x", flags_of(&cpu), expected);
+      test_check(t, !cpu.neon, "NEON on x86");
+    }
+  }
+}
+
+/* Leaves that the CPU does not have are not believed. */
+static void check_highest_leaf(struct test *t) {
+  test_at(t, "x86 with few leaves");
+  set_fake(0, "all");
+  fake.highest = 6;
+  struct mbconv_cpu cpu = detected(t);
+  test_check(t, flags_of(&cpu) == (FMA | YMM | ZMM), "without leaf 7: flags %x", flags_of(&cpu));
+  fake.highest = 0;
+  cpu = detected(t);
+  test_check(t, flags_of(&cpu) == 0, "without leaf 1: flags %x", flags_of(&cpu));
+  set_fake(0, "all");
+  fake.highest_extended = 0x80000001u;
+  cpu = detected(t);
+  test_check(t, !strcmp(cpu.name, "x86 CPU without a name"), "the name of a CPU without one: %s", cpu.name);
+  fake.highest_extended = 0;
+  cpu = detected(t);
+  test_check(t, !strcmp(cpu.name, "x86 CPU without a name"), "the name of an old CPU: %s", cpu.name);
+}
+
+/* ---- Names, and what follows from them ----------------------------------------------------------------------------
+ */
+
+static const struct {
+  uint32_t signature;
+  const char *name;
+  bool slow;
+} models[] = {
+    {0x50654, "Intel(R) Xeon(R) Silver 4114 CPU @ 2.20GHz", true},
+    {0x50657, "Intel(R) Xeon(R) Silver 4210 CPU @ 2.20GHz", true},
+    {0x50654, "Intel(R) Xeon(R) Bronze 3106 CPU @ 1.70GHz", true},
+    {0x50654, "Intel(R) Xeon(R) Gold 5118 CPU @ 2.30GHz", true},
+    {0x50657, "Intel(R) Xeon(R) Gold 5218 CPU @ 2.30GHz", true},
+    {0x50654, "Intel(R) Xeon(R) W-2102 CPU @ 2.90GHz", true},
+    {0x50654, "Intel(R) Xeon(R) D-2123IT CPU @ 2.20GHz", true},
+    {0x50654, "Intel(R) Xeon(R) Gold 5122 CPU @ 3.60GHz", false},
+    {0x50657, "Intel(R) Xeon(R) Gold 5222 CPU @ 3.80GHz", false},
+    {0x5065b, "Intel(R) Xeon(R) Gold 5318H CPU @ 2.50GHz", false},
+    {0x50654, "Intel(R) Xeon(R) Gold 6148 CPU @ 2.40GHz", false},
+    {0x50654, "Intel(R) Xeon(R) Platinum 8180 CPU @ 2.50GHz", false},
+    {0x50654, "Intel(R) Xeon(R) W-2145 CPU @ 3.70GHz", false},
+    {0x50654, "Intel(R) Core(TM) i9-7900X CPU @ 3.30GHz", false},
+    {0x50654, "Intel(R) Xeon(R) Processor @ 2.70GHz", false},
+    {0x606a6, "Intel(R) Xeon(R) Silver 4314 CPU @ 2.40GHz", false}, /* Ice Lake */
+    {0x00654, "Intel(R) Xeon(R) Silver 4114 CPU @ 2.20GHz", false}, /* the model's upper half counts */
+    {0x50f54, "Intel(R) Xeon(R) Silver 4114 CPU @ 2.20GHz", false}, /* and so does the family */
+    {0xa10f11, "AMD EPYC 9354 32-Core Processor                ", false},
+};
+
+static void check_models(struct test *t) {
+  for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+    test_at(t, "x86 '%s', %x", models[i].name, models[i].signature);
+    set_fake(models[i].signature, models[i].name);
+    struct mbconv_cpu cpu = detected(t);
+    test_check(t, cpu.avx512_slow == models[i].slow, "AVX-512 is %sslow there", models[i].slow ? "" : "not ");
+    test_check(t, !strcmp(cpu.name, models[i].name), "its name is read as '%s'", cpu.name);
+    fake.ebx7 &= ~((uint32_t)1 << 16);
+    cpu = detected(t);
+    test_check(t, !cpu.avx512_slow, "slow without AVX-512");
+  }
+  char full[49];
+  memset(full, 'x', 48);
+  full[48] = '\0';
+  set_fake(0, full);
+  const struct mbconv_cpu cpu = detected(t);
+  test_check(t, !strcmp(cpu.name, full), "a name of 48 characters: '%s'", cpu.name);
+}
+
+/* ---- This CPU -----------------------------------------------------------------------------------------------------
+ */
+
+/* cpu_features, where the build has it, comes to the same. */
+static void check_here(struct test *t) {
+  test_at(t, "x86 as it is here");
+  struct mbconv_cpu own, library;
+  mbconv_x86_detect(&mbconv_x86_here, &own);
+  mbconv_cpu_detect(&library);
+  test_check(t, flags_of(&own) == flags_of(&library), "flags %x, by the library %x", flags_of(&own),
+             flags_of(&library));
+  test_check(t, own.avx512_slow == library.avx512_slow, "AVX-512 is slow or not");
+  test_check(t, !strcmp(own.name, library.name), "names '%s' and '%s'", own.name, library.name);
+}
+
+void dispatch_x86(struct test *t) {
+  check_bits(t);
+  check_highest_leaf(t);
+  check_models(t);
+  check_here(t);
+}
