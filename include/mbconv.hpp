@@ -17,6 +17,10 @@
 #ifndef MBCONV_HPP
 #define MBCONV_HPP
 
+#if __cplusplus < 201703L && !defined(_MSVC_LANG)
+#error "mbconv.hpp needs C++17 (-std=c++17); mbconv.h does with any C++"
+#endif
+
 #include <mbconv.h>
 
 #include <cstddef>
@@ -124,7 +128,7 @@ class handle {
 
  protected:
   template <typename Desc, typename Create>
-  handle(Create create, Desc desc, const mbconv_options *how) {
+  handle(Create create, Desc desc, const mbconv_options *how) : object_() {
     Object *object;
     mbconv_error report;
     check(create(desc, how, &object, &report), report);

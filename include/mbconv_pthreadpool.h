@@ -23,7 +23,12 @@
  * results. */
 static inline void mbconv_pthreadpool_parallel_for(void *context, void (*task)(void *argument, size_t index),
                                                    void *argument, size_t count) {
-  pthreadpool_parallelize_1d((pthreadpool_t)context, task, argument, count, 0);
+#ifdef __cplusplus
+  const pthreadpool_t pool = static_cast<pthreadpool_t>(context);
+#else
+  const pthreadpool_t pool = context;
+#endif
+  pthreadpool_parallelize_1d(pool, task, argument, count, 0);
 }
 
 /* All threads of `pool`, the caller's among them; for NULL the calling thread alone. The pool stays the caller's and

@@ -3,7 +3,7 @@
 # What `cmake --install` installs is enough: the programs of examples/ are built and run with the installed tree alone,
 # which has been moved, shared and static. The self-contained library needs libc and libm and disturbs no other copy. The
 # source tree as a part of another project leaves that alone.
-# packages: g++ make ninja-build pkg-config binutils
+# packages: g++ make ninja-build pkg-config binutils libpthreadpool-dev
 set -euo pipefail
 
 work=$PWD/build/check-install
@@ -106,21 +106,38 @@ same_version() {
 }
 try "header, library and pkg-config have the same version" same_version
 
-# Every operator of mbconv.hpp, with all warnings and sanitizers.
+# What C++ projects compile with, and what their style checks warn of.
+strict=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Weffc++ -Werror)
+
+# Every operator of mbconv.hpp, with sanitizers.
 operators() {
   # shellcheck disable=SC2046 # a list of words
-  c++ -std=c++17 -Wall -Wextra -Wshadow -Wconversion -Werror -fsanitize=address,undefined -o "$work/operators" \
+  c++ "-std=$1" "${strict[@]}" -fsanitize=address,undefined -o "$work/operators" \
     tests/install/operators.cc $(pc --cflags --libs mbconv)
   "$work/operators"
 }
-try "C++: all operators" operators
+for standard in c++17 c++20 c++23; do try "$standard: all operators" operators $standard; done
+refuse "C++14 is told what mbconv.hpp needs" "mbconv.hpp needs C++17" operators c++14
+
+# The adapters as C and as C++: the language's oldest and newest.
+adapters() {
+  # shellcheck disable=SC2046 # a list of words
+  "$1" "-std=$2" "${@:3}" -fopenmp -o "$work/threads" tests/install/threads.c $(pc --cflags --libs mbconv) -lpthreadpool
+  "$work/threads"
+}
+for standard in c99 c17; do try "$standard: OpenMP and pthreadpool" adapters cc $standard -Wall -Wextra -Wpedantic -Werror; done
+for standard in c++11 c++23; do
+  try "$standard: OpenMP and pthreadpool" adapters c++ $standard "${strict[@]}" -x c++
+done
 
 # version VERSION: whether a project that asks for it is content.
 version() {
-  sed -i "s/mbconv [0-9.]* REQUIRED/mbconv $1 REQUIRED/" "$work/consumers-all/find_package/CMakeLists.txt"
+  sed -i "s/mbconv [0-9.<]* REQUIRED/mbconv $1 REQUIRED/" "$work/consumers-all/find_package/CMakeLists.txt"
   cmake -S "$work/consumers-all/find_package" -B "$work/version-$1" -DCMAKE_PREFIX_PATH="$work/prefix-all"
 }
-try "a project that asks for version 0.1.0 gets it" version 0.1.0
+for wanted in 0.1.0 0.1 0.0.9 0.1...0.1 0.1.0...0.9 '0...<1'; do
+  try "a project that asks for version $wanted gets it" version "$wanted"
+done
 # without_cpu_features: a project that finds no package cpu_features still has the shared library, and the networks.
 without_cpu_features() {
   cmake -S tests/install/shared_only -B "$work/shared-only" -DCMAKE_PREFIX_PATH="$work/prefix-all" \
@@ -129,8 +146,10 @@ without_cpu_features() {
 try "without cpu_features installed there are the shared libraries" without_cpu_features
 refuse "without cpu_features installed the static one is refused" "lacks what it needs: CpuFeatures" \
   consumer static_and_shared all -DCMAKE_DISABLE_FIND_PACKAGE_CpuFeatures=ON
-refuse "a project that asks for version 0.9 does not" "compatible with requested version" version 0.9
-refuse "a project that asks for version 1 does not" "compatible with requested version" version 1
+# CMake wants both ends of a range to be of the version's major number.
+for wanted in 0.9 1 0.1.1...0.9 '0.0.1...<0.1.0' 0...1 1...2; do
+  refuse "a project that asks for version $wanted does not" "compatible with requested version" version "$wanted"
+done
 
 # The networks: the header's own program, by pkg-config, and the command.
 network() {
