@@ -65,18 +65,20 @@ void api_counts(struct test *t, const struct api_fixture *f) {
   check_no_counts(t, "bottleneck NULL", mbconv_bottleneck_count(1, 1, 1, 1, 1, NULL, &e), bad, &n, &e);
   check_no_counts(t, "block NULL", mbconv_block_count(&f->c.desc, NULL, &e), bad, &n, &e);
   check_no_counts(t, "desc NULL", mbconv_block_count(NULL, &n, &e), bad, &n, &e);
+  const bool wide = SIZE_MAX > UINT32_MAX; /* with sizes of 32 bits no product of these is too large for 64 */
   for (size_t zero = 0; zero < 5; zero++) {
     size_t s[5] = {3, 3, 3, 3, 3};
     s[zero] = 0;
     check_no_counts(t, "bottleneck 0", mbconv_bottleneck_count(s[0], s[1], s[2], s[3], s[4], &n, &e), bad, &n, &e);
     if (zero < 4) check_no_counts(t, "plain 0", mbconv_plain_block_count(s[0], s[1], s[2], s[3], &n, &e), bad, &n, &e);
+    if (!wide) continue;
     s[zero] = SIZE_MAX;
     check_no_counts(t, "bottleneck huge", mbconv_bottleneck_count(s[0], s[1], s[2], s[3], s[4], &n, &e), over, &n, &e);
     if (zero < 4)
       check_no_counts(t, "plain huge", mbconv_plain_block_count(s[0], s[1], s[2], s[3], &n, &e), over, &n, &e);
   }
   /* Products that wrap around to 0. */
-  const size_t half = (size_t)1 << 32;
+  const size_t half = (size_t)1 << (wide ? 32 : 31);
   check_no_counts(t, "plain", mbconv_plain_block_count(half, half, 16, 16, &n, &e), over, &n, &e);
   check_no_counts(t, "plain", mbconv_plain_block_count(1, 1, half, half, &n, &e), over, &n, &e);
   check_no_counts(t, "bottleneck", mbconv_bottleneck_count(half, half, 4, 4, 4, &n, &e), over, &n, &e);
@@ -98,11 +100,13 @@ void api_counts(struct test *t, const struct api_fixture *f) {
   check_no_counts(t, "desc NULL", mbconv_convolution_count(NULL, &n, &e), bad, &n, &e);
   convolution.kernel = 8;
   check_no_counts(t, "kernel 8", mbconv_convolution_count(&convolution, &n, &e), bad, &n, &e);
-  /* Each tensor of the block fits, the multiply-adds do not. */
+  /* Each tensor of the block fits, the multiply-adds do not; with sizes of 32 bits such a tensor does not fit either.
+   */
   mbconv_block_desc desc = f->c.desc;
   desc.height = desc.width = (size_t)1 << 20;
   desc.in_channels = desc.expanded_channels = desc.out_channels = (size_t)1 << 15;
-  test_check(t, mbconv_block_check(&desc, false, NULL) == MBCONV_OK, "the large block itself is refused");
+  const mbconv_status itself = wide ? MBCONV_OK : over;
+  test_check(t, mbconv_block_check(&desc, false, NULL) == itself, "the large block itself");
   check_no_counts(t, "multiply-adds", mbconv_block_count(&desc, &n, &e), over, &n, &e);
   desc = f->c.desc;
   desc.kernel = 4;
