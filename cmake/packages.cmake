@@ -43,10 +43,10 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA ${ldconfig})
 
 set(depends "libmbconv${version} ${same}")
-if(CpuFeatures IN_LIST static_packages)
+if("CpuFeatures" IN_LIST static_packages)
   string(APPEND depends ", libcpu-features-dev")
 endif()
-if(SLEEF IN_LIST static_packages)
+if("SLEEF" IN_LIST static_packages)
   string(APPEND depends ", libsleef-dev")
 endif()
 mbconv_package(development libmbconv-dev libdevel "inverted bottleneck kernels for CPUs (development)"

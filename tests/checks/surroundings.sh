@@ -3,6 +3,8 @@
 # The library where its builders did not have it: small stacks, other locales, a parent project's flags, CPUs without
 # cpu_features, each pair of CMake's options. Each file of tests/surroundings is one of these, and a check of its own kind.
 # packages: locales ninja-build python3 python3-torch python3-torchvision python3-pil
+# packages: g++ clang make pkg-config binutils qemu-user gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+# packages: gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-i686-linux-gnu libc6-dev-i386-cross
 # minutes: 10
 set -euo pipefail
 
