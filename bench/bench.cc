@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "measure.h"
+#include "output.h"
 
 extern "C" {
 #include "dispatch.h"
@@ -74,5 +75,5 @@ int main(int argc, char **argv) {
   add_context(isas);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
-  return bench::any_refused() ? 1 : 0;
+  return bench::all_written() && !bench::any_refused() ? 0 : 1;
 }

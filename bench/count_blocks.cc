@@ -12,6 +12,7 @@
 
 #include "block_runner.h"
 #include "measure.h"
+#include "output.h"
 
 namespace {
 
@@ -48,5 +49,5 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "count_blocks: %s\n", problem.what());
     return 1;
   }
-  return 0;
+  return bench::all_written() ? 0 : 1;
 }

@@ -16,6 +16,7 @@
 #include "block_runner.h"
 #include "blocks.h"
 #include "measure.h"
+#include "output.h"
 #include "plan_search_options.h"
 
 namespace bench {
@@ -233,7 +234,8 @@ void write_csv(const std::string &name, const std::vector<Found> &all, const Sea
                  layout, options.se ? "yes" : "no", found.plans, 1e6 * found.choice_seconds, 1e6 * found.best_seconds,
                  percent(found.ratio()), 100 * found.noise(), found.choice.c_str(), found.best.c_str());
   }
-  if (std::fclose(file) != 0) throw std::runtime_error("cannot write " + name);
+  const bool failed = std::ferror(file) != 0;
+  if (std::fclose(file) != 0 || failed) throw std::runtime_error("cannot write all of " + name);
 }
 
 }  // namespace
@@ -260,5 +262,5 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "%s\n", exception.what());
     return 1;
   }
-  return 0;
+  return bench::all_written() ? 0 : 1;
 }

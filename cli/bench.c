@@ -4,24 +4,26 @@
  */
 #include "bench.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "output.h"
+
+static const double default_seconds = 3;
 
 static const char usage[] =
     "usage: mbconv bench MODEL [OPTION...]\n"
     "  --size HxW, --threads N, --isa NAME, --silu NAME, --layout nchw|nhwc, --seed N\n"
-    "  --seconds S    how long to measure (3)\n"
+    "  --seconds S    how long to measure, such as 0.5 (%g)\n"
     "  --csv, --json  instead of a table\n"
     "  --svg FILE     writes a chart, too\n"
     "Times are the least of many, of the thread's CPU time; of the wall clock with more than one thread.\n";
 
 struct arguments {
   struct cli_model model;
-  size_t seconds;
+  double seconds;
   enum { TABLE, CSV, JSON } format;
   const char *svg;
 };
@@ -33,24 +35,26 @@ static struct arguments parse(int count, char **words) {
                                           {"json", no_argument, NULL, 'j'},
                                           {"svg", required_argument, NULL, 'g'},
                                           {NULL, 0, NULL, 0}};
-  struct arguments a = {.seconds = 3};
-  a.model.options.layout = MBCONV_NCHW;
+  struct arguments a = {.seconds = default_seconds};
   for (int option; (option = getopt_long(count, words, "", options, NULL)) != -1;) {
     if (cli_model_option(&a.model, option, optarg)) continue;
-    if (option == 'n') a.seconds = cli_number(optarg, "--seconds", 86400);
+    if (option == 'n') a.seconds = cli_decimal(optarg, "--seconds", 86400);
     if (option == 'c') a.format = CSV;
     if (option == 'j') a.format = JSON;
     if (option == 'g') a.svg = optarg;
     if (option == 'h' || option == '?') {
-      fputs(usage, option == 'h' ? stdout : stderr);
+      fprintf(option == 'h' ? stdout : stderr, usage, default_seconds);
       exit(option == 'h' ? CLI_OK : CLI_USAGE);
     }
   }
   if (optind + 1 != count) {
-    fputs(usage, stderr);
+    fprintf(stderr, usage, default_seconds);
     exit(CLI_USAGE);
   }
   a.model.name = words[optind];
+  /* A block that begins with a 1x1 takes no other layout than NHWC. */
+  const bool block = strcmp(a.model.name, "mbconv") == 0 || strcmp(a.model.name, "mbconv_relu") == 0;
+  if (!a.model.layout_given) a.model.options.layout = block ? MBCONV_NHWC : MBCONV_NCHW;
   return a;
 }
 
@@ -97,42 +101,46 @@ static void print_csv(const struct bench_result *r) {
   }
 }
 
-static void print_json(const struct bench_result *r) {
+static json_t *json_layer(const mbconv_layer_info *layer, double seconds) {
+  return json_pack("{s:s, s:[I, I, I], s:I, s:I, s:o}", "name", layer->name, "output", (json_int_t)layer->height,
+                   (json_int_t)layer->width, (json_int_t)layer->channels, "parameters",
+                   (json_int_t)layer->counts.parameters, "multiply_adds", (json_int_t)layer->counts.multiply_adds, "us",
+                   cli_json_number(seconds * 1e6));
+}
+
+static void print_json(const struct bench_result *r, double seconds) {
+  enum { DIGITS = 7 }; /* no time is known better */
   const mbconv_network_info *info = &r->info;
-  printf(
-      "{\"network\": \"%s\", \"height\": %zu, \"width\": %zu, \"isa\": \"%s\", \"silu\": \"%s\", \"threads\": %zu,\n"
-      " \"parameters\": %llu, \"multiply_adds\": %llu, \"weight_bytes\": %zu, \"arena_bytes\": %zu,\n"
-      " \"peak_gflops\": %.3f, \"repetitions\": %zu, \"us\": %.3f, \"layers\": [\n",
-      info->name, info->height, info->width, mbconv_isa_name(info->isa), mbconv_silu_name(info->silu), info->threads,
-      (unsigned long long)info->counts.parameters, (unsigned long long)info->counts.multiply_adds, info->weight_bytes,
-      r->arena_bytes, r->peak * 1e-9, r->repetitions, r->seconds * 1e6);
-  for (size_t i = 0; i < info->layers; i++) {
-    const mbconv_layer_info *layer = &r->layer[i].info;
-    printf(
-        "  {\"name\": \"%s\", \"output\": [%zu, %zu, %zu], \"parameters\": %llu, \"multiply_adds\": %llu, \"us\": "
-        "%.3f}%s\n",
-        layer->name, layer->height, layer->width, layer->channels, (unsigned long long)layer->counts.parameters,
-        (unsigned long long)layer->counts.multiply_adds, r->layer[i].seconds * 1e6, i + 1 < info->layers ? "," : "");
-  }
-  printf("]}\n");
+  json_t *layers = json_array();
+  for (size_t i = 0; i < info->layers; i++)
+    if (json_array_append_new(layers, json_layer(&r->layer[i].info, r->layer[i].seconds)) != 0)
+      cli_fail("no memory for the JSON");
+  json_t *all = json_pack("{s:s, s:I, s:I, s:s, s:s, s:I}", "network", info->name, "height", (json_int_t)info->height,
+                          "width", (json_int_t)info->width, "isa", mbconv_isa_name(info->isa), "silu",
+                          mbconv_silu_name(info->silu), "threads", (json_int_t)info->threads);
+  json_t *more = json_pack("{s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:o, s:o}", "parameters",
+                           (json_int_t)info->counts.parameters, "multiply_adds", (json_int_t)info->counts.multiply_adds,
+                           "weight_bytes", (json_int_t)info->weight_bytes, "arena_bytes", (json_int_t)r->arena_bytes,
+                           "peak_gflops", cli_json_number(r->peak * 1e-9), "seconds", seconds, "repetitions",
+                           (json_int_t)r->repetitions, "us", cli_json_number(r->seconds * 1e6), "layers", layers);
+  if (json_object_update(all, more) != 0) cli_fail("no memory for the JSON");
+  json_decref(more);
+  cli_json_print(all, DIGITS);
 }
 
 int cli_bench(int count, char **words) {
   const struct arguments a = parse(count, words);
-  struct cli_model model = a.model;
-  if (strcmp(model.name, "mbconv") == 0) model.options.layout = MBCONV_NHWC; /* a single block takes no other */
-  mbconv_network *network = cli_network(&model);
+  mbconv_network *network = cli_network(&a.model);
   const mbconv_threads threads = cli_threads_new(mbconv_network_info_of(network)->threads);
   struct bench_result *result = cli_allocate(1, sizeof *result);
-  bench_measure(network, &threads, (double)a.seconds, result);
+  bench_measure(network, &threads, a.seconds, result);
   if (a.format == TABLE) print_table(result);
   if (a.format == CSV) print_csv(result);
-  if (a.format == JSON) print_json(result);
+  if (a.format == JSON) print_json(result, a.seconds);
   if (a.svg) {
-    FILE *file = fopen(a.svg, "w");
-    if (!file) cli_fail("%s: %s", a.svg, strerror(errno));
+    FILE *file = cli_output_open(a.svg);
     bench_chart(result, file);
-    if (fclose(file) != 0) cli_fail("%s: %s", a.svg, strerror(errno));
+    cli_output_close(file, a.svg);
   }
   free(result);
   cli_threads_free(&threads);

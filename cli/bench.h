@@ -22,7 +22,8 @@ struct bench_result {
   } layer[BENCH_MOST_LAYERS];
 };
 
-/* Runs the network by turns whole and layer by layer on one image, for so many seconds; keeps the least of all times.
+/* Runs the network by turns whole and layer by layer on one image, for `seconds` and at least three times; keeps the
+ * least of all times.
  */
 void bench_measure(const mbconv_network *network, const mbconv_threads *threads, double seconds,
                    struct bench_result *result);

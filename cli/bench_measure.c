@@ -44,6 +44,7 @@ void bench_measure(const mbconv_network *network, const mbconv_threads *threads,
   w.y = cli_allocate(info.outputs, sizeof(float));
   w.arena = cli_allocate(w.arena_bytes, 1);
   fill(w.x, images);
+  if (info.layers > BENCH_MOST_LAYERS) cli_fail("%s has more than %d layers", info.name, BENCH_MOST_LAYERS);
   *result = (struct bench_result){.info = info, .arena_bytes = w.arena_bytes, .seconds = INFINITY};
   for (size_t i = 0; i < info.layers; i++) {
     result->layer[i].info = *mbconv_network_layer(network, i);
@@ -52,7 +53,7 @@ void bench_measure(const mbconv_network *network, const mbconv_threads *threads,
   time_of(&w, 0, info.layers);
   const double start = cli_seconds(true);
   do {
-    cli_progress("%s: %.0f of %.0f s", info.name, cli_seconds(true) - start, seconds);
+    cli_progress("%s: %.1f of %g s", info.name, cli_seconds(true) - start, seconds);
     result->peak = fmax(result->peak, cli_peak(info.isa) * (double)info.threads);
     result->seconds = fmin(result->seconds, time_of(&w, 0, info.layers));
     for (size_t i = 0; i < info.layers; i++)

@@ -62,13 +62,21 @@ void cli_progress(const char *format, ...) {
 
 /* ---- Arguments --------------------------------------------------------------------------------------------------- */
 
-size_t cli_number(const char *text, const char *what, size_t most) {
+size_t cli_number(const char *text, const char *what, size_t least, size_t most) {
   char *end;
   errno = 0;
   const unsigned long long number = strtoull(text, &end, 10);
-  if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < 1 || number > most)
-    cli_misused("%s is \"%s\", not a number of 1 to %zu", what, text, most);
+  if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < least || number > most)
+    cli_misused("%s is \"%s\", not a number of %zu to %zu", what, text, least, most);
   return (size_t)number;
+}
+
+double cli_decimal(const char *text, const char *what, double most) {
+  double number = 0;
+  const char *end = mbconv_decimal_read(text, &number);
+  if (!end || *end != '\0' || !(number > 0 && number <= most))
+    cli_misused("%s is \"%s\", not a number above 0, up to %g", what, text, most);
+  return number;
 }
 
 /* 224 or 97x131, height first. */
@@ -80,8 +88,8 @@ static void take_size(const char *text, mbconv_network_options *options) {
   if (length >= sizeof height) cli_misused("--size is \"%s\", not a size such as 224 or 224x160", text);
   memcpy(height, text, length);
   height[length] = '\0';
-  options->height = cli_number(height, "--size", MOST);
-  options->width = cross ? cli_number(cross + 1, "--size", MOST) : options->height;
+  options->height = cli_number(height, "--size", 1, MOST);
+  options->width = cross ? cli_number(cross + 1, "--size", 1, MOST) : options->height;
 }
 
 static mbconv_isa isa_of(const char *name) {
@@ -121,14 +129,21 @@ bool cli_model_option(struct cli_model *model, int option, const char *value) {
   switch (option) {
     case 'i': model->kernels.isa = isa_of(value); return true;
     case 'u': model->kernels.silu = silu_of(value); return true;
-    case 't': model->options.threads = cli_number(value, "--threads", MOST_THREADS); return true;
+    case 't': model->options.threads = cli_number(value, "--threads", 1, MOST_THREADS); return true;
     case 's': take_size(value, &model->options); return true;
     case 'e': model->options.epsilon = epsilon_of(value); return true;
     case 'p': model->options.padding = padding_of(value); return true;
-    case 'l': model->options.layout = layout_of(value); return true;
-    case 'S': model->options.seed = cli_number(value, "--seed", SIZE_MAX); return true;
+    case 'l': model->options.layout = layout_of(value); return model->layout_given = true;
+    case 'S': model->options.seed = cli_number(value, "--seed", 0, SIZE_MAX); return true;
     default: return false;
   }
+}
+
+const char **cli_names(size_t *count) {
+  *count = mbconv_network_names(NULL, 0);
+  const char **names = cli_allocate(*count, sizeof *names);
+  mbconv_network_names(names, *count);
+  return names;
 }
 
 /* Whether a model's name is that of a file. */

@@ -28,27 +28,37 @@ void cli_progress(const char *format, ...) __attribute__((format(printf, 1, 2)))
 
 /* ---- Arguments --------------------------------------------------------------------------------------------------- */
 
-/* What is common to `run` and `bench`. */
+/* What `run`, `bench` and `table` have in common. */
 struct cli_model {
   const char *name; /* a file or a network */
   mbconv_options kernels;
   mbconv_network_options options;
+  bool layout_given;
 };
 
-/* The options of struct cli_model, by their values in getopt_long's table: */
-#define CLI_MODEL_OPTIONS                                                                  \
+/* The options of struct cli_model, by their values in getopt_long's table. The first are those of `table`, too. */
+#define CLI_KERNEL_OPTIONS                                                                 \
   {"isa", required_argument, NULL, 'i'}, {"silu", required_argument, NULL, 'u'},           \
-      {"threads", required_argument, NULL, 't'}, {"size", required_argument, NULL, 's'},   \
-      {"epsilon", required_argument, NULL, 'e'}, {"layout", required_argument, NULL, 'l'}, \
-      {"seed", required_argument, NULL, 'S'}, {"padding", required_argument, NULL, 'p'}, { \
+      {"threads", required_argument, NULL, 't'}, {"seed", required_argument, NULL, 'S'}, { \
     "help", no_argument, NULL, 'h'                                                         \
+  }
+#define CLI_MODEL_OPTIONS                                                                                \
+  CLI_KERNEL_OPTIONS, {"size", required_argument, NULL, 's'}, {"epsilon", required_argument, NULL, 'e'}, \
+      {"padding", required_argument, NULL, 'p'}, {                                                       \
+    "layout", required_argument, NULL, 'l'                                                               \
   }
 
 /* Takes option `option` with `value`; false if it is none of those. cli_misused() for a bad value. */
 bool cli_model_option(struct cli_model *model, int option, const char *value);
 
-/* A number of 1 to `most`. */
-size_t cli_number(const char *text, const char *what, size_t most);
+/* A whole number of `least` to `most`; cli_misused() if it is none, as below. */
+size_t cli_number(const char *text, const char *what, size_t least, size_t most);
+
+/* A decimal number above 0, up to `most`. */
+double cli_decimal(const char *text, const char *what, double most);
+
+/* The names of the networks, `*count` of them, in memory for free(). */
+const char **cli_names(size_t *count);
 
 /* Makes the network: from a file if the name ends in .safetensors or contains a slash, or is that of a file and of no
  * network; else with random weights. */

@@ -2,6 +2,7 @@
  *
  * mbconv info: what the library finds and chooses here.
  */
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,10 +44,11 @@ static void print_isa(mbconv_isa isa, mbconv_isa chosen) {
 }
 
 int cli_info(int count, char **words) {
-  (void)words;
-  if (count != 1) {
-    fputs("usage: mbconv info\n", stderr);
-    return CLI_USAGE;
+  static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+  const int option = getopt_long(count, words, "", options, NULL);
+  if (option != -1 || optind != count) {
+    fputs("usage: mbconv info\n", option == 'h' ? stdout : stderr);
+    return option == 'h' ? CLI_OK : CLI_USAGE;
   }
   char line[256];
   const char *cpu = cpu_line("model name", line, sizeof line);

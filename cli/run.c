@@ -5,24 +5,26 @@
 #include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 #include "image.h"
+#include "output.h"
 #include "preprocess.h"
 
 static const char usage[] =
     "usage: mbconv run MODEL IMAGE [OPTION...]\n"
     "       mbconv run MODEL --raw-input FILE --raw-output FILE [OPTION...]\n"
     "IMAGE is a PNG or JPEG file, - for standard input. It is resized, cut and normalised as torchvision does.\n"
-    "  --top N             how many classes to print (5)\n"
+    "  --top N             how many classes to print (%d)\n"
     "  --labels FILE       names of the classes, a line each\n"
-    "  --json              prints JSON\n"
+    "  --json              prints JSON; a number that is NaN or infinite is null\n"
     "  --resize N          the shorter side before the centre is cut out (the network's own, in proportion to --size)\n"
     "  --raw-input FILE    floats [batch][channels][height][width], little endian; - for standard input\n"
     "  --raw-output FILE   receives the floats [batch][outputs]; - for standard output\n"
-    "  --batch N           images in the raw file (1)\n"
+    "  --batch N           images in the raw file (%d)\n"
     "  --size HxW          of the network's input (its own)\n"
     "  --isa NAME          auto, scalar, avx2, avx512, neon\n"
     "  --silu NAME         auto, sleef, inline\n"
@@ -33,7 +35,9 @@ static const char usage[] =
     "  --mean R,G,B        of the colours, from 0 to 1 (the file's, or ImageNet's)\n"
     "  --std R,G,B         their deviation (the file's, or ImageNet's)\n"
     "  --interpolation NAME   bilinear or bicubic, for resizing (the file's, or the network's own)\n"
-    "  --seed N            of random weights\n";
+    "  --seed N            of random weights (0)\n";
+
+enum { DEFAULT_TOP = 5, DEFAULT_BATCH = 1 };
 
 struct arguments {
   struct cli_model model;
@@ -44,7 +48,7 @@ struct arguments {
 };
 
 _Noreturn static void stop(int status) {
-  fputs(usage, status == CLI_OK ? stdout : stderr);
+  fprintf(status == CLI_OK ? stdout : stderr, usage, DEFAULT_TOP, DEFAULT_BATCH);
   exit(status);
 }
 
@@ -61,23 +65,28 @@ static struct arguments parse(int count, char **words) {
                                           {"std", required_argument, NULL, 'd'},
                                           {"interpolation", required_argument, NULL, 'P'},
                                           {NULL, 0, NULL, 0}};
-  struct arguments a = {.batch = 1, .top = 5};
+  struct arguments a = {.top = DEFAULT_TOP};
+  const char *of_image = NULL;
   a.model.options.layout = MBCONV_NCHW;
-  for (int option; (option = getopt_long(count, words, "", options, NULL)) != -1;) {
+  for (int option, at; (option = getopt_long(count, words, "", options, &at)) != -1;) {
+    if (strchr("kLrjmdP", option)) of_image = options[at].name;
     if (cli_model_option(&a.model, option, optarg)) continue;
     if (option == 'h' || option == '?') stop(option == 'h' ? CLI_OK : CLI_USAGE);
     if (option == 'I') a.raw_input = optarg;
     if (option == 'O') a.raw_output = optarg;
-    if (option == 'b') a.batch = cli_number(optarg, "--batch", 1 << 20);
-    if (option == 'k') a.top = cli_number(optarg, "--top", 1 << 20);
+    if (option == 'b') a.batch = cli_number(optarg, "--batch", 1, 1 << 20);
+    if (option == 'k') a.top = cli_number(optarg, "--top", 1, 1 << 20);
     if (option == 'L') a.labels = optarg;
-    if (option == 'r') a.preprocess.resize = cli_number(optarg, "--resize", IMAGE_MOST_SIDE);
+    if (option == 'r') a.preprocess.resize = cli_number(optarg, "--resize", 1, IMAGE_MOST_SIDE);
     if (option == 'j') a.json = true;
     if (option == 'm') a.preprocess.mean = optarg;
     if (option == 'd') a.preprocess.deviation = optarg;
     if (option == 'P') a.preprocess.interpolation = optarg;
   }
   const bool raw = a.raw_input || a.raw_output;
+  if (raw && of_image) cli_misused("--%s is for images, not for raw tensors", of_image);
+  if (!raw && a.batch > 0) cli_misused("--batch is for raw tensors, not for an image");
+  if (a.batch == 0) a.batch = DEFAULT_BATCH;
   if (optind + (raw ? 1 : 2) != count || (raw && !(a.raw_input && a.raw_output))) stop(CLI_USAGE);
   a.model.name = words[optind];
   a.image = raw ? NULL : words[optind + 1];
@@ -93,7 +102,7 @@ static FILE *open_input(const char *path) {
 }
 
 static void close_input(FILE *file, const char *path) {
-  if (ferror(file)) cli_fail("%s: it cannot be read", path);
+  if (ferror(file)) cli_fail("%s: %s", path, strerror(errno));
   if (file != stdin) fclose(file);
 }
 
@@ -120,6 +129,7 @@ static float *read_raw(const char *path, size_t n) {
   FILE *file = open_input(path);
   float *x = cli_allocate(n, sizeof *x);
   const size_t got = fread(x, sizeof *x, n, file);
+  if (ferror(file)) cli_fail("%s: %s", path, strerror(errno));
   if (got < n) cli_fail("%s has %zu floats, but %zu are needed", path, got, n);
   if (getc(file) != EOF) cli_fail("%s has more than %zu floats", path, n);
   close_input(file, path);
@@ -128,10 +138,9 @@ static float *read_raw(const char *path, size_t n) {
 
 static void write_raw(const char *path, const float *y, size_t n) {
   const bool standard = strcmp(path, "-") == 0;
-  FILE *file = standard ? stdout : fopen(path, "wb");
-  if (!file) cli_fail("%s: %s", path, strerror(errno));
-  const bool written = fwrite(y, sizeof *y, n, file) == n;
-  if ((standard ? fflush(file) : fclose(file)) != 0 || !written) cli_fail("%s: %s", path, strerror(errno));
+  FILE *file = standard ? stdout : cli_output_open(path);
+  fwrite(y, sizeof *y, n, file); /* what could not be written is found where the file ends */
+  if (!standard) cli_output_close(file, path);
 }
 
 /* A line for each class; the strings point into *text. */
@@ -208,20 +217,31 @@ static json_t *json_label(const char *label) {
 }
 
 static void print_json(const struct answer *a) {
+  enum { DIGITS = 17 }; /* give every float back */
   json_t *top = json_array();
   for (size_t i = 0; i < a->count; i++) {
     const size_t class = a->best[i];
-    json_t *entry = json_pack("{s:I, s:f, s:f}", "class", (json_int_t) class, "probability",
-                              (double)a->probabilities[class], "logit", (double)a->logits[class]);
-    if (a->labels) json_object_set_new(entry, "label", json_label(a->labels[class]));
-    json_array_append_new(top, entry);
+    json_t *entry =
+        json_pack("{s:I, s:o, s:o}", "class", (json_int_t) class, "probability",
+                  cli_json_number((double)a->probabilities[class]), "logit", cli_json_number((double)a->logits[class]));
+    const bool labelled = !a->labels || json_object_set_new(entry, "label", json_label(a->labels[class])) == 0;
+    if (!labelled || json_array_append_new(top, entry) != 0) cli_fail("no memory for the JSON");
   }
   json_t *all = json_pack("{s:s, s:s, s:[I, I], s:I, s:o}", "network", a->info->name, "isa",
                           mbconv_isa_name(a->info->isa), "size", (json_int_t)a->info->height,
                           (json_int_t)a->info->width, "classes", (json_int_t)a->info->outputs, "top", top);
-  if (!all || json_dumpf(all, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER) != 0) cli_fail("no JSON can be written");
-  printf("\n");
-  json_decref(all);
+  cli_json_print(all, DIGITS);
+}
+
+/* NaN and the infinities tell of weights or an image that are damaged, or too large for f32. */
+static void warn_of_not_finite(const mbconv_network_info *info, const float *logits) {
+  size_t nans = 0, infinities = 0;
+  for (size_t i = 0; i < info->outputs; i++) {
+    if (isnan(logits[i])) nans++;
+    if (isinf(logits[i])) infinities++;
+  }
+  if (nans + infinities > 0)
+    fprintf(stderr, "mbconv: warning: of %zu logits %zu are NaN and %zu infinite\n", info->outputs, nans, infinities);
 }
 
 static void classify(const struct arguments *a, const mbconv_network *network) {
@@ -235,6 +255,7 @@ static void classify(const struct arguments *a, const mbconv_network *network) {
   mbconv_softmax(info.outputs, logits, probabilities);
   const struct answer answer = {&info,         labels, logits,
                                 probabilities, best,   mbconv_top_k(info.outputs, logits, a->top, best)};
+  warn_of_not_finite(&info, logits);
   if (a->json)
     print_json(&answer);
   else

@@ -138,7 +138,7 @@ static void run_isa(const struct golden *g, mbconv_isa isa, struct result *resul
 
 /* ---- What is printed --------------------------------------------------------------------------------------------- */
 
-/* The notebook's lines, in its words. */
+/* The notebook's lines in its words, which are Turkish, each with a translation. */
 static void print_notebook_lines(const struct golden *g) {
   const mbconv_block_desc *desc = &g->desc;
   mbconv_counts block, plain;
@@ -148,12 +148,13 @@ static void print_notebook_lines(const struct golden *g) {
           MBCONV_OK) {
     stop("counts", error.message);
   }
+  printf("What the notebook prints of this block, in Turkish, and what that means:\n");
   printf("Girdi şekli : [%zu, %zu, %zu, %zu]   (input shape)\n", g->batch, desc->in_channels, desc->height,
          desc->width);
   printf("Çıktı şekli : [%zu, %zu, %zu, %zu]   (output shape)\n", g->batch, desc->out_channels, g->out_height,
          g->out_width);
   printf("SimpleConvBlock parametre sayısı: %" PRIu64 "   (parameters of the plain block)\n", plain.parameters);
-  printf("MBConv parametre sayısı        : %" PRIu64 "   (parameters of this block)\n\n", block.parameters);
+  printf("MBConv parametre sayısı        : %" PRIu64 "   (parameters of the MBConv block)\n\n", block.parameters);
   if (block.parameters != g->parameters || plain.parameters != g->plain_parameters) {
     stop("counts", "not those of PyTorch");
   }
@@ -209,7 +210,7 @@ int main(int count, char **words) {
 
   for (size_t i = 0; i < sets; i++) free(results[i].y);
   golden_free(&g);
-  fflush(stdout);
+  if (fflush(stdout) != 0 || ferror(stdout)) stop("standard output", "not all of it could be written");
   if (!ok) fprintf(stderr, "mbconv_demo: a set differs from PyTorch by more than %g, or from scalar\n", tolerance);
   return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -41,7 +41,9 @@ extern "C" {
  *     efficientnet_b0 ... efficientnet_b7
  *     mobilenet_v3_small, mobilenet_v3_large
  *     mbconv, plain, bottleneck             single blocks of 16 channels on 32x32 pixels: the inverted bottleneck
- *                                           (SiLU, expansion 6), Conv-BN-ReLU twice, and the classic bottleneck
+ *                                           (SiLU, expansion 6), Conv-BN-ReLU twice, and the classic bottleneck (ReLU)
+ *     mbconv_relu, plain_silu, bottleneck_silu   the same with the other activation, for comparison: with random
+ *                                           weights only, as a file does not tell them apart; not listed
  *
  * Lists up to `capacity` of the names (width 1 only); `names` may be NULL if capacity is 0. Returns how many there are;
  * the strings are static. */

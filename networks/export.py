@@ -112,7 +112,7 @@ def main():
         model = load(arguments.paths[0])
     try:
         export(model, arguments.paths[-1], **_said(arguments, model))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"export: {error}")
 
 

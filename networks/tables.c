@@ -203,8 +203,21 @@ static void describe_mobilenet_v3(struct mbconv_description *d, const struct bne
 
 /* ---- Single blocks ----------------------------------------------------------------------------------------------- */
 
+/* The first of a family is the notebook's; the other has the other's activation, so that like is compared with like. */
+static const struct {
+  const char *name;
+  enum mbconv_family family;
+  mbconv_activation_kind activation;
+} singles[] = {
+    {"mbconv", MBCONV_SINGLE_BLOCK, MBCONV_SILU},   {"mbconv_relu", MBCONV_SINGLE_BLOCK, MBCONV_RELU},
+    {"plain", MBCONV_PLAIN_BLOCK, MBCONV_RELU},     {"plain_silu", MBCONV_PLAIN_BLOCK, MBCONV_SILU},
+    {"bottleneck", MBCONV_BOTTLENECK, MBCONV_RELU}, {"bottleneck_silu", MBCONV_BOTTLENECK, MBCONV_SILU},
+};
+enum { SINGLES = sizeof singles / sizeof *singles };
+
 /* 16 channels on 32x32 pixels, as in the notebook. */
-static void describe_single(struct mbconv_description *d, enum mbconv_family family) {
+static void describe_single(struct mbconv_description *d, enum mbconv_family family,
+                            mbconv_activation_kind activation) {
   d->family = family;
   d->size = d->resize = 32;
   d->channels = 16;
@@ -216,13 +229,13 @@ static void describe_single(struct mbconv_description *d, enum mbconv_family fam
                                  .expand = true,
                                  .kernel = 3,
                                  .stride = 1,
-                                 .activation = MBCONV_SILU});
+                                 .activation = activation});
   if (family == MBCONV_PLAIN_BLOCK)
-    for (size_t i = 0; i < 2; i++) add_convolution(d, 16, 3, 1, MBCONV_RELU);
+    for (size_t i = 0; i < 2; i++) add_convolution(d, 16, 3, 1, activation);
   if (family == MBCONV_BOTTLENECK) {
-    add_convolution(d, 4, 1, 1, MBCONV_RELU);
-    add_convolution(d, 4, 3, 1, MBCONV_RELU);
-    add_convolution(d, 16, 1, 1, MBCONV_RELU)->residual_back = 2;
+    add_convolution(d, 4, 1, 1, activation);
+    add_convolution(d, 4, 3, 1, activation);
+    add_convolution(d, 16, 1, 1, activation)->residual_back = 2;
   }
 }
 
@@ -323,12 +336,8 @@ bool mbconv_describe(const char *name, size_t classes, struct mbconv_description
     describe_mobilenet_v3(d, mobilenet_v3_small, sizeof mobilenet_v3_small / sizeof *mobilenet_v3_small, 1024, classes);
   else if (strcmp(name, "mobilenet_v3_large") == 0)
     describe_mobilenet_v3(d, mobilenet_v3_large, sizeof mobilenet_v3_large / sizeof *mobilenet_v3_large, 1280, classes);
-  else if (strcmp(name, "mbconv") == 0)
-    describe_single(d, MBCONV_SINGLE_BLOCK);
-  else if (strcmp(name, "plain") == 0)
-    describe_single(d, MBCONV_PLAIN_BLOCK);
-  else if (strcmp(name, "bottleneck") == 0)
-    describe_single(d, MBCONV_BOTTLENECK);
+  for (size_t i = 0; i < SINGLES; i++)
+    if (strcmp(name, singles[i].name) == 0) describe_single(d, singles[i].family, singles[i].activation);
   return d->layers > 0;
 }
 

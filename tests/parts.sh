@@ -162,7 +162,8 @@ all_parts() {
   part no-sleef-networks networks_tests_of no-sleef --budget small
   part pytorch live_pytorch
   part networks networks
-  part command tests/networks/command.sh build/default/cli/mbconv
+  part command command_line
+  part full-disk tests/full_disk.sh build/default
   part headers headers
   part binaries binaries default clang
   if [[ $machine == x86_64 ]] && cpu_has avx2 fma; then part instructions instructions default clang; fi
@@ -244,6 +245,12 @@ networks() {
   /usr/bin/python3 -B tests/networks/exporter.py
   /usr/bin/python3 -B tests/networks/images.py "${runners[-1]}"
   /usr/bin/python3 -B tests/networks/parity.py "${runners[@]}"
+}
+
+# The command mbconv: what it says, writes and takes.
+command_line() {
+  local script
+  for script in tests/networks/command*.sh; do "$script" build/default/cli/mbconv; done
 }
 
 # The floats of ARM64 are those of this CPU. Its command has no thread pool: on threads, `mbconv_tests` runs there.

@@ -106,6 +106,7 @@ static void print_all(const struct subject *subjects, size_t count) {
     write_line(&subjects[i], run(&subjects[i], MBCONV_ISA_SCALAR, MBCONV_SILU_INLINE), line);
     fputs(line, stdout);
   }
+  if (fflush(stdout) != 0 || ferror(stdout)) stop("cannot be written", "standard output");
 }
 
 /* One line of the file per subject, in order. */

@@ -1,45 +1,56 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# command.sh MBCONV: what the command says and how it ends, for arguments good and bad. Numbers are parity.py's matter.
+# command.sh MBCONV: what the command says and how it ends, for arguments good and bad. Its siblings command_*.sh hold
+# the outputs and the options; whole networks' numbers are parity.py's matter.
 set -euo pipefail
-mbconv=$1
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-failed=0
-
-# expect STATUS PATTERN ARGUMENT...: the status, and an extended regular expression in what is said.
-expect() {
-  local status=0 said
-  said=$("$mbconv" "${@:3}" 2>&1 < /dev/null) || status=$?
-  if ((status != $1)) || ! grep -qE -- "$2" <<< "$said"; then
-    echo "FAIL mbconv ${*:3}: status $status, not $1 with \"$2\": $said"
-    failed=1
-  fi
-}
-
-raw() { head -c "$2" /dev/zero > "$folder/$1"; }
+# shellcheck source=tests/networks/expect.sh
+source "${BASH_SOURCE[0]%/*}/expect.sh"
 
 expect 2 '^usage: mbconv run MODEL IMAGE'
 expect 0 '^usage: mbconv run MODEL IMAGE' --help
+expect 0 '^  mobilenet_v2 efficientnet_b0 .* efficientnet_b5$' --help
+expect 0 ' mobilenet_v3_large mbconv plain bottleneck$' --help
 expect 0 '^mbconv [0-9]+\.[0-9]+\.[0-9]+$' --version
-expect 2 'there is no command "walk"' walk
-for command in run bench table; do
+expect 2 '^mbconv: there is no command "walk"' walk
+for command in run bench table info; do
   expect 0 "^usage: mbconv $command" "$command" --help
   expect 2 "^usage: mbconv $command" "$command" --nonsense
+  expect 2 "^mbconv: unrecognized option '--nonsense'" "$command" --nonsense
 done
+expect 2 "^mbconv: option '--size' requires an argument" bench mbconv --size
+expect 2 "^mbconv: unrecognized option '--size" table --size 32
 expect 2 '^usage: mbconv info' info more
+expect 2 '^usage: mbconv table' table more
 expect 2 '^usage' run mobilenet_v2
 expect 2 '^usage' run mobilenet_v2 --raw-input x
 expect 2 '^usage' bench
-expect 2 '--size is "0"' bench mbconv --size 0x3
-expect 2 '--threads is "-1"' bench mbconv --threads -1
+expect 2 '--size is "0", not a number of 1 to 65536' bench mbconv --size 0x3
+for size in 3x0 65537 3x 3x3x3 -3 x "" 12345678901234567890123456; do
+  expect 2 '^mbconv: --size is ".*", not a ' bench mbconv --size "$size"
+done
+expect 2 '--threads is "-1", not a number of 1 to 1024' bench mbconv --threads -1
+expect 2 '--threads is "1025"' bench mbconv --threads 1025
+for option in "--top 3" "--labels x" "--resize 9" --json "--mean 0,0,0" "--std 1,1,1" "--interpolation bicubic"; do
+  # shellcheck disable=SC2086 # two words
+  expect 2 "^mbconv: ${option% *} is for images" run mobilenet_v2 --raw-input x --raw-output y $option
+done
+expect 2 '^mbconv: --batch is for raw tensors' run mobilenet_v2 x --batch 1
+expect 2 '--top is "0"' run mobilenet_v2 x --top 0
+expect 2 '--batch is "1048577"' run mobilenet_v2 x --batch 1048577
+expect 2 '--resize is "65537"' run mobilenet_v2 x --resize 65537
+expect 2 '--seed is "1e3"' bench mbconv --seed 1e3
 expect 2 '--isa is "mmx"' bench mbconv --isa mmx
+expect 2 '--silu is "erf"' bench mbconv --silu erf
 expect 2 '--layout is "hwc"' bench mbconv --layout hwc
-expect 2 '--epsilon is "2"' bench mbconv --epsilon 2
-expect 2 '--epsilon is "nan"' bench mbconv --epsilon nan
+for epsilon in 2 1 0 -1 nan ""; do expect 2 "--epsilon is \"$epsilon\"" bench mbconv --epsilon "$epsilon"; done
+for seconds in 0 -1 inf nan 0x1 86401 3s 0.5.5 ""; do
+  expect 2 "^mbconv: --seconds is \"$seconds\", not a number above 0, up to 86400" bench mbconv --seconds "$seconds"
+  expect 2 "^mbconv: --seconds is \"$seconds\"" table --seconds "$seconds"
+done
 expect 2 '--padding is "valid"' bench mbconv --padding valid
 
-expect 1 '"mobilenet_v9" is no network' bench mobilenet_v9
+expect 1 '^mbconv: "mobilenet_v9" is no network' bench mobilenet_v9
+expect 1 '^mbconv: mbconv is a single block, for images in NHWC' bench mbconv --layout nchw
 expect 1 'nothing.safetensors: No such file' bench "$folder/nothing.safetensors"
 raw empty.safetensors 0
 expect 1 'is empty' bench "$folder/empty.safetensors"
@@ -50,28 +61,35 @@ expect 1 '^mbconv: no safetensors file, but a zip archive' bench "$folder/model.
 expect 1 '^mbconv: the header is not JSON' bench "$folder/zeros.safetensors"
 expect 1 'neither PNG nor JPEG' run mobilenet_v2_0.1 "$folder/zeros.safetensors"
 expect 1 'nothing.png: No such file' run mobilenet_v2_0.1 "$folder/nothing.png"
+expect 1 "^mbconv: $folder: Is a directory" run mobilenet_v2_0.1 "$folder"
 expect 1 'takes no images, but 16 channels' run plain "$folder/nothing.png"
 
 # Raw tensors of exactly the right size, or none.
 small=(run mobilenet_v2_0.1 --size 32x40 --raw-output "$folder/y" --raw-input)
 raw x $((4 * 3 * 32 * 40))
 expect 0 '^$' "${small[@]}" "$folder/x"
-[[ $(stat -c %s "$folder/y") == 4000 ]] || { echo "FAIL raw output"; failed=1; }
+[[ $(stat -c %s "$folder/y") == 4000 ]] || fail "raw output"
 rm "$folder/y"
 raw x $((4 * 3 * 32 * 40 - 1))
 expect 1 'has 3839 floats, but 3840 are needed' "${small[@]}" "$folder/x"
 raw x $((4 * 3 * 32 * 40 + 1))
 expect 1 'has more than 3840 floats' "${small[@]}" "$folder/x"
-[[ ! -e $folder/y ]] || { echo "FAIL raw output in spite of an error"; failed=1; }
+expect 1 "^mbconv: $folder: Is a directory" "${small[@]}" "$folder"
+[[ ! -e $folder/y ]] || fail "raw output in spite of an error"
 
-# The notebook's figures, and PyTorch's.
-expect 0 '^mbconv .* 4352 ' table
-expect 0 '^plain .* 4672 ' table
-expect 0 '^mobilenet_v2,224x224x3,3504872,300774272,$' table --csv
-expect 0 '^efficientnet_b0,224x224x3,5288548,385814752,$' table --csv
-expect 0 'chosen: [a-z0-9]+, SiLU (sleef|inline)' info
-expect 0 'whole network' bench mbconv --seconds 1 --svg "$folder/chart.svg"
-grep -q '</svg>' "$folder/chart.svg"
-expect 0 '^layer,height,width,channels,parameters' bench mbconv --seconds 1 --csv
-"$mbconv" bench mbconv --seconds 1 --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["parameters"] == 4352'
+# The notebook's figures, and PyTorch's. Blocks are timed, with either activation; networks are counted.
+expect 0 'SiLU (sleef|inline)' info
+expect 0 '^mbconv +32x32x16 +4352 +4030464 +[0-9.]+ +silu$' table --seconds 0.01
+"$mbconv" table --csv --seconds 0.01 > "$folder/table.csv"
+while read -r pattern; do grep -qE "$pattern" "$folder/table.csv" || fail "table --csv: nothing like $pattern"; done << 'END'
+^network,input,parameters,multiply_adds,us,activation$
+^mbconv,32x32x16,4352,4030464,[0-9.]+,silu$
+^mbconv_relu,32x32x16,4352,4030464,[0-9.]+,relu$
+^plain_silu,32x32x16,4672,4718592,[0-9.]+,silu$
+^plain,32x32x16,4672,4718592,[0-9.]+,relu$
+^bottleneck_silu,32x32x16,320,278528,[0-9.]+,silu$
+^bottleneck,32x32x16,320,278528,[0-9.]+,relu$
+^mobilenet_v2,224x224x3,3504872,300774272,,$
+^efficientnet_b0,224x224x3,5288548,385814752,,$
+END
 exit "$failed"

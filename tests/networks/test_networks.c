@@ -263,18 +263,35 @@ static void check_counts(struct test *t) {
   test_check(t, mbconv_network_names(NULL, 0) >= 13, "too few names");
 }
 
+/* Each single block by its name has this activation in all its layers. */
+static void check_activations(struct test *t) {
+  static const struct {
+    const char *name;
+    mbconv_activation_kind activation;
+  } blocks[] = {{"mbconv", MBCONV_SILU},     {"mbconv_relu", MBCONV_RELU}, {"plain", MBCONV_RELU},
+                {"plain_silu", MBCONV_SILU}, {"bottleneck", MBCONV_RELU},  {"bottleneck_silu", MBCONV_SILU}};
+  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+    test_at(t, "%s", blocks[i].name);
+    const struct mbconv_description d = file_case_describe(blocks[i].name, MBCONV_TORCHVISION, 1000);
+    bool right = d.layers > 0;
+    for (size_t l = 0; l < d.layers; l++) right = right && d.layer[l].activation == blocks[i].activation;
+    test_check(t, right, "another activation");
+  }
+}
+
 void test_networks(struct test *t) {
   check_bad_runs(t);
   check_allocations(t);
   check_counts(t);
+  check_activations(t);
   static const char *const names[] = {"mobilenet_v2_0.35",  "mobilenet_v3_small", "efficientnet_b0",
                                       "mobilenet_v3_large", "efficientnet_b3",    "mobilenet_v2"};
   for (size_t i = 0; i < (t->small ? 2 : 6); i++) {
     check_places(t, names[i]);
     check_network(t, names[i], t->small ? 32 : 64 + i, t->small ? 32 : 97);
   }
-  static const char *const blocks[] = {"mbconv", "plain", "bottleneck"};
-  for (size_t i = 0; i < 3; i++) {
+  static const char *const blocks[] = {"mbconv", "plain", "bottleneck", "mbconv_relu", "plain_silu", "bottleneck_silu"};
+  for (size_t i = 0; i < 6; i++) {
     check_places(t, blocks[i]);
     check_network(t, blocks[i], 9, 14);
   }
