@@ -10,8 +10,10 @@ the very floats that mbconv gives for the tensor that torchvision prepared: so t
 
 import json
 import pathlib
+import struct
 import sys
 import tempfile
+import zlib
 
 import numpy as np
 import torch
@@ -61,7 +63,21 @@ def write_images(folder):
     yield save("progressive.jpg", picture(300, 280), "RGB", progressive=True, quality=70)
     yield save("full-colour.jpg", picture(300, 281), "RGB", subsampling=0)
     yield save("half-colour.jpg", picture(299, 280), "RGB", subsampling=1)
+    yield write_deep(folder / "deep.png", picture(300, 280).astype(np.uint16) << 8 | picture(300, 280))
     yield save("bits.png", picture(300, 280), "RGB", "1")
+
+
+def write_deep(path, array):
+    """RGB of 16 bits as PNG, which Pillow reads, but does not write."""
+    height, width, _ = array.shape
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0))
+                     + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))  # fmt: skip
+    return path
 
 
 def preset(name):

@@ -4,79 +4,19 @@
  * and the preprocessing as defined. Equality with Pillow and torchvision is images.py's matter.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <jpeglib.h>
 #include <png.h>
+#include <stdlib.h>
 
 #include "failing_memory.h"
 #include "image.h"
+#include "image_files.h"
 #include "networks_suites.h"
-
-struct file {
-  unsigned char *data;
-  size_t size;
-};
-
-static void *checked(void *memory) {
-  if (!memory) abort();
-  return memory;
-}
 
 static struct image random_image(uint64_t *state, size_t height, size_t width) {
   struct image image;
   if (!image_new(&image, height, width)) abort();
   for (size_t i = 0; i < height * width * 3; i++) image.rgb[i] = (uint8_t)(test_random(state) >> 32);
   return image;
-}
-
-/* ---- Writing ----------------------------------------------------------------------------------------------------- */
-
-/* As a PNG of the format, one of PNG_FORMAT_*; what the format has no room for is lost. */
-static struct file write_png(const struct image *image, unsigned format) {
-  png_image png = {.version = PNG_IMAGE_VERSION,
-                   .width = (png_uint_32)image->width,
-                   .height = (png_uint_32)image->height,
-                   .format = format};
-  const size_t pixels = image->height * image->width, channels = PNG_IMAGE_PIXEL_CHANNELS(format);
-  unsigned char *bytes = checked(malloc(pixels * channels));
-  for (size_t p = 0; p < pixels; p++)
-    for (size_t c = 0; c < channels; c++) bytes[p * channels + c] = image->rgb[3 * p + (c < 3 ? c : 0)];
-  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
-  struct file file = {.data = checked(malloc(size))};
-  if (!png_image_write_to_memory(&png, file.data, &size, 0, bytes, 0, NULL)) abort();
-  file.size = size;
-  free(bytes);
-  return file;
-}
-
-static struct file write_jpeg(const struct image *image, int components) {
-  struct jpeg_error_mgr errors;
-  struct jpeg_compress_struct jpeg = {.err = jpeg_std_error(&errors)};
-  struct file file = {0};
-  unsigned long size = 0;
-  jpeg_create_compress(&jpeg);
-  jpeg_mem_dest(&jpeg, &file.data, &size);
-  jpeg.image_width = (JDIMENSION)image->width;
-  jpeg.image_height = (JDIMENSION)image->height;
-  jpeg.input_components = components;
-  jpeg.in_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
-  jpeg_set_defaults(&jpeg);
-  jpeg_set_quality(&jpeg, 100, TRUE);
-  jpeg_start_compress(&jpeg, TRUE);
-  unsigned char *row = checked(malloc(image->width * (size_t)components));
-  for (size_t r = 0; r < image->height; r++) {
-    for (size_t q = 0; q < image->width; q++)
-      for (size_t c = 0; c < (size_t)components; c++)
-        row[q * (size_t)components + c] = image->rgb[(r * image->width + q) * 3 + c % 3];
-    jpeg_write_scanlines(&jpeg, &row, 1);
-  }
-  jpeg_finish_compress(&jpeg);
-  jpeg_destroy_compress(&jpeg);
-  free(row);
-  file.size = size;
-  return file;
 }
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
@@ -89,7 +29,7 @@ static void check_png(struct test *t, uint64_t *state) {
   for (size_t i = 0; i < (t->small ? 4 : 40); i++) {
     struct image image = random_image(state, test_random_size(state, 1, 40), test_random_size(state, 1, 40)), read;
     test_at(t, "PNG of %zux%zu", image.height, image.width);
-    struct file file = write_png(&image, PNG_FORMAT_RGB);
+    struct image_file file = image_file_png(&image, PNG_FORMAT_RGB);
     mbconv_error error = {.message = ""};
     test_check(t, image_decode(file.data, file.size, &read, &error) == MBCONV_OK && same(&read, &image), "RGB: %s",
                error.message);
@@ -97,7 +37,7 @@ static void check_png(struct test *t, uint64_t *state) {
     free(file.data);
     for (size_t p = 0; p < image.height * image.width; p++)
       image.rgb[3 * p + 1] = image.rgb[3 * p + 2] = image.rgb[3 * p];
-    file = write_png(&image, PNG_FORMAT_GRAY);
+    file = image_file_png(&image, PNG_FORMAT_GRAY);
     test_check(t, image_decode(file.data, file.size, &read, &error) == MBCONV_OK && same(&read, &image), "grey: %s",
                error.message);
     image_free(&read);
@@ -114,7 +54,7 @@ static void check_jpeg(struct test *t, uint64_t *state) {
     memset(image.rgb, grey, image.height * image.width * 3);
     test_at(t, "JPEG of %zux%zu in one grey", image.height, image.width);
     for (int components = 1; components <= 3; components += 2) {
-      struct file file = write_jpeg(&image, components);
+      struct image_file file = image_file_jpeg(&image, components);
       mbconv_error error = {.message = ""};
       bool near = image_decode(file.data, file.size, &read, &error) == MBCONV_OK && read.height == image.height &&
                   read.width == image.width;
@@ -127,10 +67,32 @@ static void check_jpeg(struct test *t, uint64_t *state) {
   }
 }
 
+/* Of 16 bits the upper 8 are taken, not the nearest; alpha is dropped; interlaced or not. */
+static void check_deep_png(struct test *t, uint64_t *state) {
+  static const int types[] = {PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA, PNG_COLOR_TYPE_GRAY,
+                              PNG_COLOR_TYPE_GRAY_ALPHA};
+  for (size_t i = 0; i < 8; i++) {
+    const int type = types[i / 2];
+    const bool interlaced = i % 2;
+    test_at(t, "PNG of 16 bits, colour type %d, interlaced %d", type, interlaced);
+    struct image image = random_image(state, test_random_size(state, 1, 20), test_random_size(state, 1, 20)), read;
+    if (type == PNG_COLOR_TYPE_GRAY || type == PNG_COLOR_TYPE_GRAY_ALPHA)
+      for (size_t p = 0; p < image.height * image.width * 3; p++) image.rgb[p] = image.rgb[p / 3 * 3];
+    struct image_file file = image_file_deep_png(&image, type, interlaced);
+    mbconv_error error = {.message = ""};
+    test_check(t, image_decode(file.data, file.size, &read, &error) == MBCONV_OK && same(&read, &image), "%s",
+               error.message);
+    image_free(&read);
+    image_free(&image);
+    free(file.data);
+  }
+}
+
 static void refused(struct test *t, const void *data, size_t size, const char *part) {
   struct image image = {1, 1, NULL};
   mbconv_error error = {.message = ""};
-  unsigned char *exact = checked(malloc(size + !size)); /* its end is watched by the sanitizer */
+  unsigned char *exact = malloc(size + !size); /* its end is watched by the sanitizer */
+  if (!exact) abort();
   if (size > 0) memcpy(exact, data, size);
   const mbconv_status status = image_decode(exact, size, &image, &error);
   test_check(t, status == MBCONV_BAD_FILE && error.status == status && strstr(error.message, part), "%s: \"%s\"",
@@ -139,9 +101,22 @@ static void refused(struct test *t, const void *data, size_t size, const char *p
   free(exact);
 }
 
+/* Writes another size into the file's start of frame, whose marker is 0xff `frame`. */
+static void set_jpeg_size(struct image_file *jpeg, unsigned char frame, unsigned height, unsigned width) {
+  for (size_t i = 0; i + 9 < jpeg->size; i++) {
+    if (jpeg->data[i] != 0xff || jpeg->data[i + 1] != frame) continue; /* then length, precision, sides */
+    const unsigned char sides[4] = {(unsigned char)(height >> 8), (unsigned char)height, (unsigned char)(width >> 8),
+                                    (unsigned char)width};
+    memcpy(jpeg->data + i + 5, sides, sizeof sides);
+    return;
+  }
+  abort();
+}
+
 static void check_hostile(struct test *t, uint64_t *state) {
   struct image image = random_image(state, 23, 31);
-  struct file png = write_png(&image, PNG_FORMAT_RGB), jpeg = write_jpeg(&image, 3), cmyk = write_jpeg(&image, 4);
+  struct image_file png = image_file_png(&image, PNG_FORMAT_RGB), jpeg = image_file_jpeg(&image, 3),
+                    cmyk = image_file_jpeg(&image, 4);
   test_at(t, "no image");
   refused(t, "", 0, "neither PNG nor JPEG");
   refused(t, "GIF89a", 6, "neither PNG nor JPEG");
@@ -158,17 +133,49 @@ static void check_hostile(struct test *t, uint64_t *state) {
   test_at(t, "PNG of a wrong checksum");
   png.data[png.size / 2] ^= 1;
   refused(t, png.data, png.size, "PNG: ");
+  test_at(t, "PNG of 8193x8192");
+  static const unsigned char large[] =
+      "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x20\x01\0\0\x20\0\x08\x02\0\0\0"
+      "\x12\x0a\x36\x30\0\0\0\1IDAT";
+  refused(t, large, sizeof large - 1, "PNG: too many pixels");
   test_at(t, "JPEG of 65500x65500");
-  for (size_t i = 0; i + 9 < jpeg.size; i++) {
-    if (jpeg.data[i] != 0xff || jpeg.data[i + 1] != 0xc0) continue; /* start of frame: length, precision, sides */
-    jpeg.data[i + 5] = jpeg.data[i + 7] = 0xff;
-    jpeg.data[i + 6] = jpeg.data[i + 8] = 0xdc;
-    break;
-  }
+  set_jpeg_size(&jpeg, 0xc0, 65500, 65500);
   refused(t, jpeg.data, jpeg.size, "too many pixels");
   free(png.data);
   free(jpeg.data);
   free(cmyk.data);
+  image_free(&image);
+}
+
+/* Hundreds of scans, each of which goes through the whole image: a file of kilobytes that takes minutes. The bounds are
+ * scans, pixels and, before pixels are known to be few enough, no memory but libjpeg's own. */
+static void check_scans(struct test *t, uint64_t *state) {
+  enum { MOST = 200, ALL = 694 };
+  struct image image = random_image(state, 20, 27), want, read;
+  struct image_file plain = image_file_jpeg(&image, 1), most = image_file_scans(&image, MOST);
+  struct image_file more = image_file_scans(&image, MOST + 1), all = image_file_scans(&image, ALL);
+  test_at(t, "JPEG of %d scans", MOST);
+  mbconv_error error = {.message = ""};
+  test_check(t, image_decode(plain.data, plain.size, &want, &error) == MBCONV_OK, "of one: %s", error.message);
+  test_check(t, image_decode(most.data, most.size, &read, &error) == MBCONV_OK && same(&read, &want), "%s",
+             error.message);
+  image_free(&want);
+  image_free(&read);
+  test_at(t, "JPEG of %d scans", MOST + 1);
+  refused(t, more.data, more.size, "JPEG: more than 200 scans");
+  test_at(t, "JPEG of %d scans", ALL);
+  refused(t, all.data, all.size, "JPEG: more than 200 scans");
+  test_at(t, "JPEG of scans, with a pixel more than 2^26");
+  set_jpeg_size(&most, 0xc2, 1 << 13, (1 << 13) + 1);
+  failing_memory_begin(0);
+  const mbconv_status status = image_decode(most.data, most.size, &read, &error);
+  const struct failing_memory_count count = failing_memory_end();
+  test_check(t, status == MBCONV_BAD_FILE && strstr(error.message, "too many pixels"), "%s", error.message);
+  test_check(t, count.calls == 1 && count.live == 0, "%zu allocations", count.calls);
+  free(plain.data);
+  free(most.data);
+  free(more.data);
+  free(all.data);
   image_free(&image);
 }
 
@@ -271,7 +278,7 @@ static void check_preprocess(struct test *t, uint64_t *state) {
 static void check_memory(struct test *t, uint64_t *state) {
   enum { SIDE = 9, CROP = 6 };
   struct image image = random_image(state, SIDE, SIDE + 2);
-  struct file files[] = {write_png(&image, PNG_FORMAT_RGB), write_jpeg(&image, 3)};
+  struct image_file files[] = {image_file_png(&image, PNG_FORMAT_RGB), image_file_jpeg(&image, 3)};
   for (size_t i = 0; i < 2; i++) {
     bool done = false;
     size_t failing = 0;
@@ -301,8 +308,10 @@ static void check_memory(struct test *t, uint64_t *state) {
 void test_images(struct test *t) {
   uint64_t state = t->seed;
   check_png(t, &state);
+  check_deep_png(t, &state);
   check_jpeg(t, &state);
   check_hostile(t, &state);
+  check_scans(t, &state);
   check_resize(t, &state);
   check_preprocess(t, &state);
   check_memory(t, &state);

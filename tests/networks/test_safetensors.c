@@ -30,11 +30,6 @@ static const struct hostile cases[] = {
     {"{\"__metadata__\":{\"bn_eps\":\"0\"}}", 0, "bn_eps \"0\""},
     {"{\"__metadata__\":{\"bn_eps\":\"nan\"}}", 0, "bn_eps \"nan\""},
     {"{\"a\":1}", 0, "\"a\": is not described"},
-    {"{\"[[{[[\\\"[[[[\":1}", 0, "\"[[{[[\"[[[[\": is not described"}, /* brackets in a name are none */
-    {"{\"a\":[[1]]}", 0, "\"a\": is not described"},
-    {"{\"a\":[[[1]]]}", 0, "brackets more than 3 deep"},
-    {"{\"a\":{\"b\":{\"c\":{}}}}", 0, "brackets more than 3 deep"},
-    {"]]]]{\"a\":[[1]]}", 0, "not JSON"},
     {"{\"a\":{}}", 0, "\"a\": is not described"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "\"a\": is not described"},
     {"{\"a\":{\"dtype\":1,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "\"a\": has no dtype"},
