@@ -53,6 +53,9 @@ source_distribution() {
 # Times are printed, not judged: other checks want the cores, too. For the same reason waiting threads sleep here.
 benchmark() { OMP_WAIT_POLICY=passive "$python" -B python/bench/networks.py --seconds 2; }
 
+# Against float64: the errors stay below what docs/numbers.md says.
+accuracy() { OMP_WAIT_POLICY=passive "$python" -B python/bench/accuracy.py; }
+
 rm -rf "$folder"
 mkdir -p "$folder"
 environment fresh
@@ -60,6 +63,7 @@ one "pip install ./python" "$python" -m pip install ./python
 VIRTUAL_ENV=$folder/fresh one "what is installed" is_installed
 tests
 one "the benchmark" benchmark
+one "the accuracy" accuracy
 environment from-source
 one "what builds it" "$python" -m pip install --ignore-installed setuptools wheel
 one "source distribution" source_distribution
