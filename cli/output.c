@@ -53,7 +53,7 @@ json_t *cli_json_number(double value) { return isfinite(value) ? json_real(value
 
 void cli_json_print(json_t *value, int digits) {
   if (!value) cli_fail("no memory for the JSON");
-  const size_t flags = JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(digits);
+  const size_t flags = JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION((size_t)digits);
   char *text = json_dumps(value, flags);
   if (!text) cli_fail("no memory for the JSON");
   puts(text);
