@@ -151,6 +151,8 @@ all_parts() {
   if [[ $machine == x86_64 ]]; then build arm64-linux; build arm64-linux-clang; fi
   part asan but_small_silu asan
   part asan-networks networks_tests_of asan --budget small
+  part asan-cplusplus build/asan/tests/cplusplus/mbconv_cplusplus_tests
+  part cplusplus build/default/tests/cplusplus/mbconv_cplusplus_tests
   part clang but_small_silu clang
   if [[ $machine == x86_64 ]]; then
     arm64_parts

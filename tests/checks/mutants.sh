@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Five of the seeded faults, chosen by the commit's hash, are caught by the tests; `./run mutants` tries all.
 # packages: python3 git qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross libsleef-dev:arm64
-# packages: libcpu-features-dev:arm64 bochs bochsbios vgabios cpio lz4 xz-utils
+# packages: libcpu-features-dev:arm64 bochs bochsbios vgabios cpio lz4 xz-utils libpthreadpool-dev
+# packages: python3-torch python3-torchvision python3-pil libopenblas0-pthread
 set -euo pipefail
 
 log=build/check-mutants

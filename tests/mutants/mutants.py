@@ -3,8 +3,8 @@
 """Seeds the faults of faults.txt one at a time into a copy of the tree and runs the quick tests: each must fail.
 
 A fault is built natively, for ARM64 (*_neon.*, run by qemu) or, if this CPU lacks AVX-512, natively and run in one boot
-of the emulator (*_avx512.*). A fault that no longer applies, does not compile or leaves all object code as it was is a
-failure of its own: it would prove nothing.
+of the emulator (*_avx512.*). Its folder, or its line `tests`, says which tests must see it. A fault that no longer
+applies, does not compile or leaves all object code as it was is a failure of its own: it would prove nothing.
 """
 import argparse
 import hashlib
@@ -20,14 +20,28 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "mutants"
 TREE = WORK / "tree"
+PYTHON = "/usr/bin/python3"
 QUICK = ["--budget", "small", "--stop"]
 CORE_ALONE = [f"-DMBCONV_{part}=OFF" for part in ("NETWORKS", "CLI", "BENCH", "EXAMPLES")]
+LEAST_LIMIT = 60  # seconds; a fault's tests hang if they take longer than this and than twenty runs without a fault
 CAUGHT = ("fails", "crashes", "hangs")
+
+# The tests of a file without a line `tests`: the first pattern that matches.
+TESTS_OF = (
+    (r"networks/.*\.py", "exporter.py"),
+    (r"networks/.*|include/mbconv_networks\.h|cli/image.*", "mbconv_networks_tests"),
+    (r"cli/.*", "command*.sh"),
+    (r"python/.*", "test_*"),
+    (r"include/mbconv\.hpp", "mbconv_cplusplus_tests"),
+    (r".*", "mbconv_tests"),
+)
 
 
 class Fault:
     def __init__(self, fields):
         self.name, self.file, self.old, self.new = (fields[key] for key in ("fault", "file", "old", "new"))
+        default = next(tests for pattern, tests in TESTS_OF if re.fullmatch(pattern, self.file))
+        self.tests = fields.get("tests", default).split()
         self.platform = "neon" if "_neon." in self.file else "avx512" if "_avx512." in self.file else "native"
         self.outcome, self.detail, self.seconds = None, "", 0.0
 
@@ -71,44 +85,89 @@ def copy_tree():
 class Build:
     """The tests of one architecture, built from the copy."""
 
-    def __init__(self, name, *options):
-        self.folder = WORK / name
-        self.program = self.folder / "tests" / "mbconv_tests"
-        configured = run(["cmake", "-S", TREE, "-B", self.folder, "-DMBCONV_TEST_ADAPTERS=", *CORE_ALONE, *options])
-        if configured.returncode or self.make().returncode:
-            sys.exit(f"{name}: the tree itself does not build\n{configured.stdout}\n{self.make().stdout}")
+    def __init__(self, name, source, *options):
+        self.folder, self.name = WORK / name, name
+        configured = run(["cmake", "-S", TREE / source, "-B", self.folder, *options])
+        if configured.returncode:
+            sys.exit(f"{name}: the tree itself cannot be configured\n{configured.stdout}")
+
+    def make(self, targets):
+        made = run(["cmake", "--build", self.folder, "--parallel", os.cpu_count(), "--target", *targets])
+        if made.returncode == 0 and self.name == "python":  # beside the modules, where they look for it
+            made = run(["cmake", "--install", self.folder, "--component", "python", "--prefix", TREE / "python/mbconv"])
+        return made
+
+    def make_whole(self, targets):
+        """Without a fault; remembers what the object code then is."""
+        made = self.make(targets)
+        if made.returncode:
+            sys.exit(f"{self.name}: the tree itself does not build\n{made.stdout}")
         self.healthy = self.objects()
 
-    def make(self):
-        return run(["cmake", "--build", self.folder, "--target", "mbconv_tests", "--parallel", os.cpu_count()])
-
     def objects(self):
-        """What identifies the library's object code."""
+        """What identifies all object code."""
         total = hashlib.sha256()
-        for path in sorted(self.folder.glob("CMakeFiles/mbconv_objects.dir/**/*.o")):
+        for path in sorted(self.folder.rglob("*.o")):
             total.update(path.read_bytes())
         return total.hexdigest()
 
-    def seed(self, fault):
-        """Builds with the fault; what is wrong with that, or None. The copy is whole again afterwards."""
+    def seed(self, fault, targets):
+        """Builds with the fault; what is wrong with that, or None. undo() must follow."""
         path = TREE / fault.file
         text = path.read_text()
         if text.count(fault.old) != 1:
             return f"its text is {text.count(fault.old)} times in the file"
-        try:
-            path.write_text(text.replace(fault.old, fault.new))
-            made = self.make()
-        finally:
-            path.write_text(text)
+        path.write_text(text.replace(fault.old, fault.new))
+        if path.suffix == ".py":
+            compiled = run([PYTHON, "-c", "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')", path])
+            return "does not compile" if compiled.returncode else None
+        made = self.make(targets)
         if made.returncode:
             errors = [line for line in made.stdout.splitlines() if "error" in line]
             return "does not compile: " + (errors or ["?"])[0]
         return "changes no object code" if self.objects() == self.healthy else None
 
+    @staticmethod
+    def undo(fault):
+        path = TREE / fault.file
+        if path.read_bytes() != (ROOT / fault.file).read_bytes():
+            shutil.copy(ROOT / fault.file, path)
+            os.utime(path)
+
+
+class Tests:
+    """What the word of a line `tests` stands for: targets to build, and commands of which one must fail."""
+
+    def __init__(self, word):
+        self.word = word
+        self.in_python = bool(re.fullmatch(r"test_[\w*]*", word))
+        self.scripts = []
+        if self.in_python:
+            self.scripts = sorted(path.stem for path in (TREE / "python/tests").glob(word + ".py"))
+            self.targets = ["mbconv_python"]
+        elif word.endswith((".sh", ".py")):
+            self.scripts = sorted((TREE / "tests/networks").glob(word))
+            self.targets = ["mbconv_cli"]
+        else:
+            self.targets = [word]
+        if not self.scripts and not word.startswith("mbconv_"):
+            sys.exit(f"tests {word}: there are none")
+
+    def commands(self, build, platform):
+        if self.in_python:
+            return [[PYTHON, "-B", "-m", "unittest", "-f", module] for module in self.scripts]
+        if self.scripts:
+            programs = {".sh": ["bash"], ".py": [PYTHON, "-B"]}
+            return [[*programs[path.suffix], path, build.folder / "cli" / "mbconv"] for path in self.scripts]
+        program = next(path for path in build.folder.rglob(self.word) if path.is_file())
+        emulator = ["qemu-aarch64", "-cpu", "cortex-a53"] if platform == "neon" else []
+        only = [] if platform == "native" else ["--isa", platform, "--require", platform]
+        return [[*emulator, program, *only, *QUICK]]
+
 
 def judge(status, output):
     """The tests' verdict by their exit status (None: they did not end in time) and what they printed."""
-    said = re.search(r"^(?:FAIL|CRASH) ([\w-]+/\w+)", output, re.MULTILINE)
+    said = re.search(r"^(?:FAIL|CRASH|ERROR):? ([\w-]+(?:/\w+)?)", output, re.MULTILINE)
     where = said.group(1) if said else "status %s" % status
     if status is None:
         return "hangs", where
@@ -117,13 +176,20 @@ def judge(status, output):
     return ("crashes" if "CRASH" in output or status < 0 else "fails"), where
 
 
-def run_tests(command, limit):
-    try:
-        finished = run(command + QUICK, timeout=limit)
-    except subprocess.TimeoutExpired as expired:
-        output = expired.stdout or ""
-        return judge(None, output if isinstance(output, str) else output.decode(errors="replace"))
-    return judge(finished.returncode, finished.stdout)
+def run_tests(commands, limit):
+    """The verdict of the first command that fails, or of the last."""
+    environment = dict(os.environ, PYTHONPATH=str(TREE / "python"), OMP_WAIT_POLICY="passive")
+    for command in commands:
+        folder = TREE / "python/tests" if "unittest" in command else TREE
+        try:
+            finished = run(command, timeout=limit, env=environment, cwd=folder)
+            verdict = judge(finished.returncode, finished.stdout)
+        except subprocess.TimeoutExpired as expired:
+            output = expired.stdout or ""
+            verdict = judge(None, output if isinstance(output, str) else output.decode(errors="replace"))
+        if verdict[0] != "SURVIVES":
+            break
+    return verdict
 
 
 def run_emulated(programs):
@@ -156,38 +222,63 @@ def must_pass(what, verdict):
 
 class Session:
     def __init__(self, faults):
-        self.faults, self.done = faults, 0
+        self.faults, self.done, self.builds = faults, 0, {}
 
     def settle(self, fault, outcome, detail, seconds):
         fault.outcome, fault.detail, fault.seconds = outcome, detail, seconds
         self.done += 1
         print(f"[{self.done:2}/{len(self.faults)}] {fault.name}: {outcome} {detail} ({seconds:.0f} s)", flush=True)
 
-    def on_platform(self, platform):
-        return [fault for fault in self.faults if fault.platform == platform]
+    def build_of(self, platform, in_python):
+        """The build of a platform; AVX-512's is the native one."""
+        if in_python:
+            return self.build_once("python", "python", f"-DMBCONV_SOURCE={TREE}")
+        if platform == "neon":
+            toolchain = f"-DCMAKE_TOOLCHAIN_FILE={TREE}/cmake/arm64-linux.cmake"
+            return self.build_once("arm64", ".", toolchain, "-DMBCONV_TEST_ADAPTERS=", *CORE_ALONE)
+        return self.build_once("native", ".", "-DMBCONV_BENCH=OFF", "-DMBCONV_EXAMPLES=OFF")
 
-    def try_here(self, build, faults, command, limit, what):
-        build.make()  # without the last fault
-        must_pass(what, run_tests(command, 10 * limit))
+    def build_once(self, name, *options):
+        if name not in self.builds:
+            self.builds[name] = Build(name, *options)
+        return self.builds[name]
+
+    def try_here(self, platform, tests, faults):
+        tests = [Tests(word) for word in tests]
+        if len({test.in_python for test in tests}) > 1:
+            sys.exit(f"{faults[0].name}: Python's tests and others in one line")
+        build = self.build_of(platform, tests[0].in_python)
+        targets = [target for test in tests for target in test.targets]
+        build.make_whole(targets)
+        commands = [command for test in tests for command in test.commands(build, platform)]
+        start = time.monotonic()
+        must_pass(f"{platform}, {' '.join(test.word for test in tests)}", run_tests(commands, None))
+        limit = max(LEAST_LIMIT, 20 * (time.monotonic() - start))
         for fault in faults:
             start = time.monotonic()
-            problem = build.seed(fault)
-            outcome, detail = ("BROKEN", problem) if problem else run_tests(command, limit)
+            try:
+                problem = build.seed(fault, targets)
+                outcome, detail = ("BROKEN", problem) if problem else run_tests(commands, limit)
+            finally:
+                build.undo(fault)
             self.settle(fault, outcome, detail, time.monotonic() - start)
 
-    def try_emulated(self, build, faults):
-        programs, start = {}, time.monotonic()
+    def try_emulated(self, faults):
+        build, programs, start = self.build_of("avx512", False), {}, time.monotonic()
         shutil.rmtree(WORK / "emulated", ignore_errors=True)
         (WORK / "emulated").mkdir()
 
         def keep(name):
             programs[name] = WORK / "emulated" / name
-            run(["strip", "-o", programs[name], build.program])
+            run(["strip", "-o", programs[name], build.folder / "tests" / "mbconv_tests"])
 
-        build.make()
+        build.make_whole(["mbconv_tests"])
         keep("healthy")
         for fault in faults:
-            problem = build.seed(fault)
+            try:
+                problem = build.seed(fault, ["mbconv_tests"])
+            finally:
+                build.undo(fault)
             if problem:
                 self.settle(fault, "BROKEN", problem, 0)
             else:
@@ -204,19 +295,14 @@ class Session:
         copy_tree()
         flags = set(pathlib.Path("/proc/cpuinfo").read_text().split())
         here = {"avx512f", "avx512vl", "avx512bw", "avx512dq"} <= flags and not emulator
-        if self.on_platform("native") or self.on_platform("avx512"):
-            build = Build("native")
-        if self.on_platform("native"):
-            self.try_here(build, self.on_platform("native"), [build.program], 60, "natively")
-        if self.on_platform("avx512") and here:
-            command = [build.program, "--isa", "avx512", "--require", "avx512"]
-            self.try_here(build, self.on_platform("avx512"), command, 60, "AVX-512 natively")
-        elif self.on_platform("avx512"):
-            self.try_emulated(build, self.on_platform("avx512"))
-        if self.on_platform("neon"):
-            build = Build("arm64", f"-DCMAKE_TOOLCHAIN_FILE={TREE}/cmake/arm64-linux.cmake")
-            command = ["qemu-aarch64", "-cpu", "cortex-a53", build.program, "--isa", "neon", "--require", "neon"]
-            self.try_here(build, self.on_platform("neon"), command, 300, "NEON under qemu")
+        groups = {}
+        for fault in self.faults:
+            groups.setdefault((fault.platform, tuple(fault.tests)), []).append(fault)
+        for (platform, tests), faults in groups.items():
+            if platform == "avx512" and not here:
+                self.try_emulated(faults)
+            else:
+                self.try_here(platform, tests, faults)
 
     def report(self):
         print(f"\n{'fault':38} {'file':30} {'outcome':9} {'where':24} {'seconds':>7}")
