@@ -15,6 +15,7 @@
 /* Counts allocations, and fails when told. */
 struct api_ledger {
   size_t calls, live, fail_at; /* the call that fails, counted from 1; 0: none */
+  size_t last_size;            /* of the last request */
   bool bad_request;
 };
 
@@ -58,6 +59,8 @@ void api_expect_no_object(struct test *t, struct api_fixture *f, enum api_kind k
 /* The parts of the suite. */
 void api_bad_descriptions(struct test *t, struct api_fixture *f);
 void api_bad_runs(struct test *t, const struct api_fixture *f);
+void api_overlaps(struct test *t, const struct api_fixture *f);
+void api_limits(struct test *t, const struct api_fixture *f);
 void api_counts(struct test *t, const struct api_fixture *f);
 void api_struct_sizes(struct test *t, const struct api_fixture *f);
 void api_weight_bytes(struct test *t, const struct api_fixture *f);

@@ -25,7 +25,125 @@ static void check_no_counts(struct test *t, const char *what, mbconv_status stat
   *error = api_stale_error();
 }
 
+/* Every choice of a bias and a BN for each of a block's five convolutions, on an image that is not square with pads
+ * that are not equal. */
+static void unequal_layers(struct test *t) {
+  static const mbconv_batch_norm norm;
+  static const float bias;
+  const uint64_t in = 3, wide = 11, narrow = 5, out = 7, taps = 9, in_pixels = 6 * 9, out_pixels = 3 * 6;
+  const uint64_t outputs[] = {wide, wide, out, narrow, wide},
+                 weights[] = {wide * in, wide * taps, out * wide, narrow * wide, wide * narrow};
+  const uint64_t pixels[] = {in_pixels, out_pixels, out_pixels, 1, 1};
+  for (size_t choice = 0; choice < 1024; choice++) {
+    for (size_t left_out = 0; left_out < 4; left_out++) { /* bit 0: the expand; bit 1: squeeze-excite */
+      mbconv_conv convs[5];
+      uint64_t parameters = 0, multiply_adds = 0;
+      for (size_t i = 0; i < 5; i++) {
+        const bool biased = choice >> i & 1, normed = choice >> (5 + i) & 1;
+        convs[i] = (mbconv_conv){.bias = biased ? &bias : NULL, .batch_norm = normed ? &norm : NULL};
+        if ((i == 0 && left_out & 1) || (i >= 3 && left_out & 2)) continue;
+        parameters += weights[i] + outputs[i] * ((biased ? 1 : 0) + (normed ? 2 : 0));
+        multiply_adds += weights[i] * pixels[i];
+      }
+      const mbconv_squeeze_excite squeeze = {.width = narrow, .reduce = convs[3], .expand = convs[4]};
+      const mbconv_block_desc desc = {.height = 6,
+                                      .width = 9,
+                                      .in_channels = left_out & 1 ? wide : in,
+                                      .expanded_channels = wide,
+                                      .out_channels = out,
+                                      .expand = left_out & 1 ? NULL : &convs[0],
+                                      .depthwise = &convs[1],
+                                      .project = &convs[2],
+                                      .squeeze_excite = left_out & 2 ? NULL : &squeeze,
+                                      .kernel = 3,
+                                      .stride = 2,
+                                      .pad = {.top = 0, .bottom = 1, .left = 2, .right = 2}};
+      mbconv_counts n = {0};
+      mbconv_error e = api_stale_error();
+      test_at(t, "counts, choice %zu, left out %zu", choice, left_out);
+      check_counts(t, "block", mbconv_block_count(&desc, &n, &e), &n, parameters, multiply_adds, &e);
+    }
+    const mbconv_conv conv = {.bias = choice & 1 ? &bias : NULL, .batch_norm = choice & 2 ? &norm : NULL};
+    const mbconv_convolution_desc desc = {.height = 6,
+                                          .width = 9,
+                                          .in_channels = in,
+                                          .out_channels = out,
+                                          .kernel = 1 + choice / 4 % 6,
+                                          .stride = 1 + choice / 24 % 2,
+                                          .pad = {0, 0, 0, 0},
+                                          .conv = conv};
+    const uint64_t window = in * desc.kernel * desc.kernel;
+    const uint64_t here = ((6 - desc.kernel) / desc.stride + 1) * ((9 - desc.kernel) / desc.stride + 1);
+    mbconv_counts n = {0};
+    mbconv_error e = api_stale_error();
+    if (choice < 48)
+      check_counts(t, "convolution", mbconv_convolution_count(&desc, &n, &e), &n,
+                   out * (window + (choice & 1 ? 1 : 0) + (choice & 2 ? 2 : 0)), out * window * here, &e);
+  }
+}
+
+/* Counts at the last number that fits into 64 bits and at the first that does not, where the products of the layers fit
+ * and their sum alone does not. `each` is what a pixel, or a channel, adds. */
+static void limits_of_sums(struct test *t, mbconv_counts *n) {
+  const mbconv_status over = MBCONV_SIZE_OVERFLOW;
+  mbconv_error e = api_stale_error();
+  if (SIZE_MAX < UINT64_MAX) return; /* no size is large enough */
+  const size_t most = SIZE_MAX;
+  test_at(t, "limits of counts");
+  for (size_t in = 1; in <= 9; in++) {
+    for (size_t out = 1; out <= 9; out++) {
+      const size_t plain = 9 * out * (in + out), bottleneck = in * 2 + 9 * 4 + 2 * out;
+      check_counts(t, "plain", mbconv_plain_block_count(most / plain, 1, in, out, n, &e), n, plain + 4 * out,
+                   most / plain * plain, &e);
+      check_counts(t, "bottleneck", mbconv_bottleneck_count(1, most / bottleneck, in, 2, out, n, &e), n,
+                   bottleneck + 8 + 2 * out, most / bottleneck * bottleneck, &e);
+      *n = (mbconv_counts){5, 6};
+      e = api_stale_error();
+      check_no_counts(t, "plain", mbconv_plain_block_count(1, most / plain + 1, in, out, n, &e), over, n, &e);
+      check_no_counts(t, "bottleneck", mbconv_bottleneck_count(most / bottleneck + 1, 1, in, 2, out, n, &e), over, n,
+                      &e);
+    }
+  }
+  /* Parameters: the BNs' come on top of the weights. in * 9 + 9 + 4 for one channel out; 3 * b + 4 * b... of a
+   * bottleneck. */
+  const size_t last = (most - 9 - 4) / 9;
+  check_counts(t, "plain, channels", mbconv_plain_block_count(1, 1, last, 1, n, &e), n, 9 * last + 13, 9 * last + 9,
+               &e);
+  *n = (mbconv_counts){5, 6};
+  e = api_stale_error();
+  check_no_counts(t, "plain, channels", mbconv_plain_block_count(1, 1, last + 1, 1, n, &e), over, n, &e);
+  const size_t wide = (most - 1 - 9 - 2 - 2) / 3; /* 1 in, 1 in the bottleneck, `wide` out: wide + 2 * wide on top */
+  check_counts(t, "bottleneck, channels", mbconv_bottleneck_count(1, 1, 1, 1, wide, n, &e), n, 3 * wide + 14, wide + 10,
+               &e);
+  *n = (mbconv_counts){5, 6};
+  e = api_stale_error();
+  check_no_counts(t, "bottleneck, channels", mbconv_bottleneck_count(1, 1, 1, 1, wide + 1, n, &e), over, n, &e);
+  /* The multiply-adds of each layer of a block fit, their sum does not. */
+  static const mbconv_conv bare;
+  mbconv_block_desc desc = {.height = (size_t)1 << 20,
+                            .width = (size_t)1 << 20,
+                            .in_channels = 2800,
+                            .expanded_channels = 2800,
+                            .out_channels = 2800,
+                            .expand = &bare,
+                            .depthwise = &bare,
+                            .project = &bare,
+                            .kernel = 3,
+                            .stride = 1,
+                            .pad = {1, 1, 1, 1}};
+  const uint64_t pixels = (uint64_t)1 << 40, channels = 2800;
+  check_counts(t, "block", mbconv_block_count(&desc, n, &e), n, channels * (2 * channels + 9),
+               pixels * channels * (2 * channels + 9), &e);
+  desc.in_channels = desc.expanded_channels = desc.out_channels = 3000;
+  *n = (mbconv_counts){5, 6};
+  e = api_stale_error();
+  check_no_counts(t, "block", mbconv_block_count(&desc, n, &e), over, n, &e);
+}
+
 void api_counts(struct test *t, const struct api_fixture *f) {
+  mbconv_counts scratch = {0};
+  unequal_layers(t);
+  limits_of_sums(t, &scratch);
   test_at(t, "counts");
   mbconv_error e = api_stale_error();
   mbconv_counts n = {0};

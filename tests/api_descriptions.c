@@ -2,6 +2,7 @@
  *
  * Bad descriptions: one field of a valid one is changed at a time, and create must fail with the right status.
  */
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -178,6 +179,47 @@ static void apply(struct api_fixture *f, const struct change *change) {
   if (change->type == FLOAT) memcpy(field, &change->number, sizeof change->number);
 }
 
+/* A variance that is bad in one channel only, the first, one in the middle or the last, of each convolution of a block
+ * and of each operator; and 0, which is good as long as epsilon is not. */
+static void bad_variances(struct test *t, struct api_fixture *f) {
+  enum { MOST = 18 };
+  static const float values[] = {-1, -0x1p-149f, NAN, INFINITY, -INFINITY, FLT_MAX, 0};
+  static const size_t channels[BLOCK_CONVS] = {18, 18, 7, 2, 18};
+  static const enum api_kind kinds[] = {BLOCK, POINTWISE, DEPTHWISE, CONVOLUTION};
+  static const size_t convs[] = {0, 0, 1, 0}; /* what the fixture's operators are made of */
+  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    for (size_t conv = convs[k]; conv < (k ? convs[k] + 1 : BLOCK_CONVS); conv++) {
+      const size_t count = channels[conv], places[] = {0, count / 2, count - 1};
+      for (size_t place = 0; place < 3; place++) {
+        for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+          test_at(t, "%s, convolution %zu, variance %g in channel %zu of %zu", api_kind_names[kinds[k]], conv,
+                  (double)values[v], places[place], count);
+          float variance[MOST];
+          for (size_t c = 0; c < count; c++) variance[c] = 1;
+          variance[places[place]] = values[v];
+          const float *const saved = f->c.norms[conv].variance;
+          f->c.norms[conv].variance = variance;
+          const bool good = values[v] >= 0 && values[v] <= FLT_MAX;
+          if (good) {
+            void *object = NULL;
+            mbconv_error error = api_stale_error();
+            api_check_error(t, "variance", api_create(f, kinds[k], &f->options, &object, &error), MBCONV_OK, &error);
+            api_destroy(kinds[k], object);
+          } else {
+            api_expect_no_object(t, f, kinds[k], &f->options, MBCONV_INVALID_ARGUMENT, "variance");
+          }
+          const float epsilon = f->c.norms[conv].epsilon;
+          f->c.norms[conv].epsilon = 0;
+          if (values[v] == 0)
+            api_expect_no_object(t, f, kinds[k], &f->options, MBCONV_INVALID_ARGUMENT, "epsilon 0, too");
+          f->c.norms[conv].epsilon = epsilon;
+          f->c.norms[conv].variance = saved;
+        }
+      }
+    }
+  }
+}
+
 void api_bad_descriptions(struct test *t, struct api_fixture *f) {
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
     const struct change *change = &changes[i];
@@ -188,6 +230,8 @@ void api_bad_descriptions(struct test *t, struct api_fixture *f) {
     api_expect_no_object(t, f, change->kind, &f->options, change->expected, change->what);
     memcpy((char *)f + change->offset, saved, change_size(change));
   }
+
+  bad_variances(t, f);
 
   test_at(t, "a BN that would divide by zero");
   const mbconv_batch_norm saved = f->c.norms[0];

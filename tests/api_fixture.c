@@ -12,6 +12,7 @@
 static void *ledger_allocate(void *context, size_t size, size_t alignment) {
   struct api_ledger *ledger = context;
   if (size == 0 || alignment == 0 || alignment > 64 || (alignment & (alignment - 1)) != 0) ledger->bad_request = true;
+  ledger->last_size = size;
   if (++ledger->calls == ledger->fail_at) return NULL;
   void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
   if (!memory) return NULL;

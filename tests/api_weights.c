@@ -21,26 +21,31 @@ static void bound_depthwise(const struct test *t, struct bound *bound, size_t ch
   bound->floats += 1.1 * (double)(channels * taps) + (double)(t->kernels->lanes * taps);
 }
 
-static void check_bound(struct test *t, const struct bound *bound, size_t least, size_t bytes, const char *what) {
+/* The bytes are also those that the allocator gave for it, but for the struct and what aligns its arrays. */
+static void check_bound(struct test *t, const struct bound *bound, size_t least, size_t bytes, size_t allocated,
+                        const char *what) {
+  enum { STRUCT = 1024, ARRAYS = 5, ALIGNMENT = 64 };
+  test_check(t, bytes <= allocated && allocated - bytes <= STRUCT + ARRAYS * ALIGNMENT,
+             "%s: %zu bytes of weights, %zu allocated", what, bytes, allocated);
   test_check(t, bytes >= least * sizeof(float) && (double)bytes <= bound->floats * (double)sizeof(float),
              "%s: %zu bytes of weights, %zu floats came in, at most %.0f bytes are allowed", what, bytes, least,
              bound->floats * (double)sizeof(float));
 }
 
-static void packed_pointwise(struct test *t, const mbconv_options *chosen, const float *weights, size_t in,
-                             size_t out) {
+static void packed_pointwise(struct test *t, const struct api_ledger *ledger, const mbconv_options *chosen,
+                             const float *weights, size_t in, size_t out) {
   test_at(t, "packed pointwise of %zu to %zu", in, out);
   const mbconv_pointwise_desc desc = {.in_channels = in, .out_channels = out, .conv = {.weight = weights}};
   mbconv_pointwise *object = NULL;
   if (!test_check(t, mbconv_pointwise_create(&desc, chosen, &object, NULL) == MBCONV_OK, "create")) return;
   struct bound bound = {0};
   bound_pointwise(t, &bound, in, out);
-  check_bound(t, &bound, in * out, mbconv_pointwise_info(object).weight_bytes, "pointwise");
+  check_bound(t, &bound, in * out, mbconv_pointwise_info(object).weight_bytes, ledger->last_size, "pointwise");
   mbconv_pointwise_destroy(object);
 }
 
-static void packed_convolution(struct test *t, const mbconv_options *chosen, const float *weights, size_t in,
-                               size_t out, size_t kernel) {
+static void packed_convolution(struct test *t, const struct api_ledger *ledger, const mbconv_options *chosen,
+                               const float *weights, size_t in, size_t out, size_t kernel) {
   test_at(t, "packed convolution of %zu to %zu, kernel %zu", in, out, kernel);
   const size_t window = in * kernel * kernel;
   const mbconv_convolution_desc desc = {.height = kernel,
@@ -54,12 +59,12 @@ static void packed_convolution(struct test *t, const mbconv_options *chosen, con
   if (!test_check(t, mbconv_convolution_create(&desc, chosen, &object, NULL) == MBCONV_OK, "create")) return;
   struct bound bound = {0};
   bound_pointwise(t, &bound, window, out);
-  check_bound(t, &bound, window * out, mbconv_convolution_info(object).weight_bytes, "convolution");
+  check_bound(t, &bound, window * out, mbconv_convolution_info(object).weight_bytes, ledger->last_size, "convolution");
   mbconv_convolution_destroy(object);
 }
 
-static void packed_depthwise(struct test *t, const mbconv_options *chosen, const float *weights, size_t channels,
-                             size_t kernel) {
+static void packed_depthwise(struct test *t, const struct api_ledger *ledger, const mbconv_options *chosen,
+                             const float *weights, size_t channels, size_t kernel) {
   test_at(t, "packed depthwise of %zu channels, kernel %zu", channels, kernel);
   const mbconv_depthwise_desc desc = {.height = kernel,
                                       .width = kernel,
@@ -71,12 +76,13 @@ static void packed_depthwise(struct test *t, const mbconv_options *chosen, const
   if (!test_check(t, mbconv_depthwise_create(&desc, chosen, &object, NULL) == MBCONV_OK, "create")) return;
   struct bound bound = {0};
   bound_depthwise(t, &bound, channels, kernel);
-  check_bound(t, &bound, channels * kernel * kernel, mbconv_depthwise_info(object).weight_bytes, "depthwise");
+  check_bound(t, &bound, channels * kernel * kernel, mbconv_depthwise_info(object).weight_bytes, ledger->last_size,
+              "depthwise");
   mbconv_depthwise_destroy(object);
 }
 
-static void packed_block(struct test *t, const mbconv_options *chosen, const float *weights,
-                         const struct block_layer *layer) {
+static void packed_block(struct test *t, const struct api_ledger *ledger, const mbconv_options *chosen,
+                         const float *weights, const struct block_layer *layer) {
   test_at(t, "packed block %s", layer->name);
   const mbconv_conv conv = {.weight = weights};
   const size_t in = layer->in_channels, wide = layer->expanded_channels, out = layer->out_channels;
@@ -101,7 +107,7 @@ static void packed_block(struct test *t, const mbconv_options *chosen, const flo
     bound_pointwise(t, &bound, in / 4, wide);
     least += 2 * wide * (in / 4);
   }
-  check_bound(t, &bound, least, mbconv_block_info(object).weight_bytes, "block");
+  check_bound(t, &bound, least, mbconv_block_info(object).weight_bytes, ledger->last_size, "block");
   mbconv_block_destroy(object);
 }
 
@@ -114,15 +120,16 @@ void api_weight_bytes(struct test *t, const struct api_fixture *f) {
   if (!weights) abort();
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
     if (t->small && pairs[i][0] * pairs[i][1] > 10000) continue;
-    packed_pointwise(t, &f->options, weights, pairs[i][0], pairs[i][1]);
+    packed_pointwise(t, &f->ledger, &f->options, weights, pairs[i][0], pairs[i][1]);
   }
-  for (size_t kernel = 1; kernel <= 7; kernel++) packed_convolution(t, &f->options, weights, 3, 33, kernel);
+  for (size_t kernel = 1; kernel <= 7; kernel++) packed_convolution(t, &f->ledger, &f->options, weights, 3, 33, kernel);
   for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
-    for (size_t kernel = 3; kernel <= 7; kernel += 2) packed_depthwise(t, &f->options, weights, channels[i], kernel);
+    for (size_t kernel = 3; kernel <= 7; kernel += 2)
+      packed_depthwise(t, &f->ledger, &f->options, weights, channels[i], kernel);
   }
   for (size_t i = 0; i < BLOCK_LAYERS; i++) {
     if (t->small && block_layers[i].expanded_channels > 144) continue;
-    packed_block(t, &f->options, weights, &block_layers[i]);
+    packed_block(t, &f->ledger, &f->options, weights, &block_layers[i]);
   }
   free(weights);
 }

@@ -20,6 +20,7 @@ const struct test_suite test_suites[] = {
     {"plan-table", test_plan_table},
     {"strategies", test_strategies},
     {"threads", test_threads},
+    {"combinations", test_combinations},
     {"faults", test_faults},
     {"signals", test_signals},
     {"adapters", test_adapters},

@@ -162,6 +162,7 @@ void test_plan(struct test *t);
 void test_plan_table(struct test *t);
 void test_strategies(struct test *t);
 void test_threads(struct test *t);
+void test_combinations(struct test *t);
 void test_faults(struct test *t);
 void test_signals(struct test *t);
 void test_adapters(struct test *t);

@@ -81,7 +81,8 @@ static void options(struct test *t, struct api_fixture *f) {
       const mbconv_info got = api_info(kind, object);
       test_check(t, got.isa == t->isa && got.silu != MBCONV_SILU_AUTO && (silu == 0 || got.silu == chosen.silu),
                  "info says %s, %s", mbconv_isa_name(got.isa), mbconv_silu_name(got.silu));
-      test_check(t, (got.weight_bytes == 0) == (kind == ACTIVATION || kind == GLOBAL_POOL), "%zu bytes of weights", got.weight_bytes);
+      test_check(t, (got.weight_bytes == 0) == (kind == ACTIVATION || kind == GLOBAL_POOL), "%zu bytes of weights",
+                 got.weight_bytes);
       api_destroy(kind, object);
       test_check(t, f->ledger.live == 0 && !f->ledger.bad_request, "%zu allocations left", f->ledger.live);
     }
@@ -202,6 +203,8 @@ void test_api(struct test *t) {
   options(t, f);
   allocation_failures(t, f);
   api_bad_runs(t, f);
+  api_overlaps(t, f);
+  api_limits(t, f);
   api_counts(t, f);
   api_weight_bytes(t, f);
   api_struct_sizes(t, f);
