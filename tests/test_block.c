@@ -173,14 +173,14 @@ static void plans(struct test *t) {
     struct block_parts parts;
     const mbconv_block_desc shape = sweep_shape(t, i, &parts);
     const size_t rows = block_case_out_height(&shape), channels = shape.expanded_channels;
-    const size_t strips[] = {1, rows, 0, 2, 3, rows - 1, rows + 4, SIZE_MAX};
-    const size_t groups[] = {1, channels, 0, 8, 17, 32, channels - 1, channels + 50, SIZE_MAX};
+    const size_t strips[] = {1, rows, SIZE_MAX, 0, 2, 3, rows - 1, rows + 4};
+    const size_t groups[] = {1, channels, SIZE_MAX, SIZE_MAX - 7, 0, 8, 17, 32, channels - 1, channels + 50};
     uint64_t state = t->seed;
     test_at(t, "plans, sweep shape %zu", i);
     struct block_subject s;
     block_subject_new(t, &s, &shape, &parts, 1, &state);
-    for (size_t strip = 0; strip < (t->small ? 2 : 8); strip++) {
-      for (size_t group = 0; group < (t->small ? 2 : 9); group++) {
+    for (size_t strip = 0; strip < (t->small ? 3 : 8); strip++) {
+      for (size_t group = 0; group < (t->small ? 4 : 10); group++) {
         struct block_run run = block_run_on(t->isa);
         run.strip_rows = strips[strip];
         run.group_channels = groups[group];
@@ -193,7 +193,7 @@ static void plans(struct test *t) {
 }
 
 static void threads(struct test *t) {
-  const size_t counts[] = {2, 7, 1, 3, 40};
+  const size_t counts[] = {2, 9, 7, 1, 3, 40, 65};
   for (size_t i = 0; i < SWEEP_SHAPES; i += t->small ? 3 : 1) {
     struct block_parts parts;
     const mbconv_block_desc shape = sweep_shape(t, i, &parts);
@@ -201,7 +201,7 @@ static void threads(struct test *t) {
     test_at(t, "threads, sweep shape %zu", i);
     struct block_subject s;
     block_subject_new(t, &s, &shape, &parts, t->small ? 1 : 2, &state);
-    for (size_t count = 0; count < (t->small ? 2 : 5); count++) {
+    for (size_t count = 0; count < (t->small ? 2 : 7); count++) {
       for (size_t kind = 0; kind < PARALLEL_FORS; kind++) {
         struct block_run run = block_run_on(t->isa);
         run.threads = counts[count];
@@ -214,6 +214,50 @@ static void threads(struct test *t) {
       }
     }
     block_subject_free(&s);
+  }
+}
+
+/* Whether x is added by default: only if stride is 1 and input and output have the same shape. One of the sizes differs at
+ * a time, and a stride of 2 keeps an image of one pixel as it is. */
+static void residual_by_default(struct test *t) {
+  static const struct {
+    size_t height, width, out, stride;
+    mbconv_pad pad;
+    bool same;
+  } cases[] = {{4, 5, 6, 1, {1, 1, 1, 1}, true},  {4, 5, 7, 1, {1, 1, 1, 1}, false}, {4, 5, 6, 1, {1, 2, 1, 1}, false},
+               {4, 5, 6, 1, {1, 0, 1, 1}, false}, {4, 5, 6, 1, {1, 1, 2, 1}, false}, {4, 5, 6, 1, {0, 1, 1, 1}, false},
+               {4, 5, 6, 1, {2, 0, 0, 2}, true},  {1, 1, 6, 2, {1, 1, 1, 1}, false}, {4, 5, 6, 1, {2, 1, 1, 1}, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    mbconv_block_desc shape = {.height = cases[i].height,
+                               .width = cases[i].width,
+                               .in_channels = 6,
+                               .expanded_channels = 9,
+                               .out_channels = cases[i].out,
+                               .kernel = 3,
+                               .stride = cases[i].stride,
+                               .pad = cases[i].pad};
+    for (size_t squeeze = 0; squeeze <= 2; squeeze += 2) {
+      const struct block_parts parts = {.expand = true, .squeeze_excite = squeeze};
+      test_at(t, "residual by default, case %zu, squeeze-excite %zu", i, squeeze);
+      uint64_t state = t->seed;
+      struct block_subject s;
+      shape.residual = MBCONV_RESIDUAL_AUTO;
+      block_subject_new(t, &s, &shape, &parts, 2, &state);
+      for (int layout = MBCONV_NHWC; layout <= MBCONV_NCHW; layout++) {
+        struct block_run run = block_run_on(t->isa);
+        run.layout = (mbconv_layout)layout;
+        block_subject_check(t, &s, &run);
+        block_subject_check_oracle(t, &s, true);
+      }
+      mbconv_block_desc desc = s.block.desc;
+      desc.residual = MBCONV_RESIDUAL_ON;
+      mbconv_block *block = NULL;
+      const mbconv_status status = mbconv_block_create(&desc, NULL, &block, NULL);
+      test_check(t, status == (cases[i].same ? MBCONV_OK : MBCONV_INVALID_ARGUMENT), "residual on: status %d",
+                 (int)status);
+      mbconv_block_destroy(block);
+      block_subject_free(&s);
+    }
   }
 }
 
@@ -360,6 +404,7 @@ void test_block(struct test *t) {
   object_lives_alone(t);
   nan_spreads(t);
   special_values(t);
+  residual_by_default(t);
   plans(t);
   threads(t);
   random_blocks(t);

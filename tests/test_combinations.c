@@ -310,7 +310,7 @@ static void convolutions(struct test *t, uint64_t *state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const struct description d = {.kind = CONVOLUTION,
                                   .batch = 3,
-                                  .height = cases[i].kernel == 7 ? 5 : 24 * cases[i].stride - 1,
+                                  .height = cases[i].kernel == 7 ? 10 : 24 * cases[i].stride - 1,
                                   .width = cases[i].width,
                                   .in = t->small ? 2 : 3 + i % 2,
                                   .out = t->small ? 3 : 2 + 5 * i,
@@ -353,17 +353,18 @@ static void blocks(struct test *t, uint64_t *state) {
   static const size_t counts[] = {2, 3, 7, 9, 65, 100};
   const mbconv_parallel_for parallel_fors[] = {parallel_forward, parallel_reversed};
   const struct {
-    size_t height, width, in, expanded, out, squeeze;
-  } cases[] = {{24, 3, 2, 9, 2, 0}, {23, 4, 3, 10, 3, 2}, {3, 3, 4, t->small ? 70 : 400, 4, 0}, {3, 2, 5, 90, 5, 3}};
+    size_t height, width, in, expanded, out, squeeze, kernel;
+  } cases[] = {{24, 3, 2, 9, 2, 0, 3}, {23, 4, 3, 10, 3, 2, 5}, {3, 3, 4, t->small ? 70 : 400, 4, 0, 3}, {3, 2, 5, 90, 5, 3, 3}, {17, 3, 3, 7, 2, 0, 7}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const size_t pad = cases[i].kernel / 2;
     const mbconv_block_desc shape = {.height = cases[i].height,
                                      .width = cases[i].width,
                                      .in_channels = cases[i].in,
                                      .expanded_channels = cases[i].expanded,
                                      .out_channels = cases[i].out,
-                                     .kernel = 3,
+                                     .kernel = cases[i].kernel,
                                      .stride = 1,
-                                     .pad = {1, 1, 1, 1},
+                                     .pad = {pad, pad, pad, pad},
                                      .activation = i % 2 ? MBCONV_SILU : MBCONV_RELU6};
     const struct block_parts parts = {
         .expand = true, .bias = true, .squeeze_excite = cases[i].squeeze, .gate = MBCONV_SIGMOID};

@@ -12,6 +12,7 @@
 
 struct shape {
   size_t batch, threads;
+  bool reversed; /* the threads' order */
   bool bias, residual, residual_is_y;
   mbconv_convolution_desc desc; /* weights and bias are set by create */
   enum test_guard guard;
@@ -111,7 +112,7 @@ static void run(struct test *t, const struct shape *s, const mbconv_convolution 
     memcpy(y.data, residual, y.n * sizeof(float));
     residual = y.data;
   }
-  const mbconv_threads threads = {parallel_reversed, NULL, s->threads};
+  const mbconv_threads threads = {s->reversed ? parallel_reversed : parallel_forward, NULL, s->threads};
   mbconv_error error = {.message = ""};
   const mbconv_status status =
       mbconv_convolution_run(convolution, s->batch, o->x.data, y.data, residual, scratch.data, bytes, &threads, &error);
@@ -153,9 +154,10 @@ static void check_shape(struct test *t, uint64_t *state, const struct shape *s) 
 
 /* What a shape does not say. */
 static void decorate(uint64_t *state, struct shape *s) {
-  static const size_t threads[] = {1, 2, 3, 7};
-  s->batch = test_random_size(state, 1, 2);
-  s->threads = threads[test_random_size(state, 0, 3)];
+  static const size_t threads[] = {1, 2, 3, 7, 67};
+  s->batch = test_random_size(state, 1, 3);
+  s->reversed = test_random_size(state, 0, 1);
+  s->threads = threads[test_random_size(state, 0, 4)];
   s->bias = test_random_size(state, 0, 3) > 0;
   s->residual = test_random_size(state, 0, 2) == 0;
   s->residual_is_y = test_random_size(state, 0, 1) == 0;
@@ -215,8 +217,27 @@ static void check_stems(struct test *t, uint64_t *state) {
   }
 }
 
+/* A 1x1 at stride 2, read in place: every width, even and odd, and height. */
+static void check_strided_1x1(struct test *t, uint64_t *state) {
+  for (size_t width = 1; width <= 9; width++) {
+    for (size_t height = 1; height <= 4; height++) {
+      struct shape s = {.desc = {.height = height,
+                                 .width = width,
+                                 .in_channels = 1 + height,
+                                 .out_channels = 3 + width,
+                                 .kernel = 1,
+                                 .stride = 2}};
+      decorate(state, &s);
+      s.batch = 1 + width % 2;
+      s.desc.layout = height == 4 ? MBCONV_NCHW : MBCONV_NHWC;
+      check_shape(t, state, &s);
+    }
+  }
+}
+
 void test_convolution(struct test *t) {
   uint64_t state = t->seed;
+  check_strided_1x1(t, &state);
   check_small_images(t, &state);
   check_stems(t, &state);
   check_random_shapes(t, &state);

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "block_case.h"
 #include "oracle.h"
 #include "test.h"
 
@@ -171,13 +172,17 @@ static void check_kernels(struct test *t, uint64_t *state) {
 /* ---- The operator ------------------------------------------------------------------------------------------------ */
 
 struct shape {
-  size_t batch;
+  size_t batch, threads;
+  mbconv_parallel_for parallel_for;
   bool bias;
   mbconv_depthwise_desc desc; /* weights and bias are set by check_shape */
   enum test_guard guard;
 };
 
 static void decorate(uint64_t *state, struct shape *s) {
+  static const size_t threads[] = {1, 2, 3, 7, 67};
+  s->threads = threads[test_random_size(state, 0, 4)];
+  s->parallel_for = test_random_size(state, 0, 1) ? parallel_reversed : parallel_forward;
   s->bias = test_random_size(state, 0, 3) > 0;
   s->desc.activation = (mbconv_activation_kind)test_random_size(state, MBCONV_NONE, MBCONV_HARD_SWISH);
   s->guard = (enum test_guard)test_random_size(state, TEST_GUARD_AFTER, TEST_GUARD_BEFORE);
@@ -244,13 +249,14 @@ static void run(struct test *t, const struct shape *s, const mbconv_depthwise *d
   if (!test_check(t, height == rows && width == columns, "output %zux%zu, not %zux%zu", height, width, rows, columns)) {
     return;
   }
-  const size_t bytes = mbconv_depthwise_scratch_size(depthwise, 1);
+  const size_t bytes = mbconv_depthwise_scratch_size(depthwise, s->threads);
   struct test_buffer y, scratch;
   test_buffer_new(&y, s->batch * rows * columns * d->channels, s->guard);
   test_buffer_new(&scratch, (bytes + sizeof(float) - 1) / sizeof(float), s->guard);
+  const mbconv_threads threads = {s->parallel_for, NULL, s->threads};
   mbconv_error error = {.message = ""};
   const mbconv_status status =
-      mbconv_depthwise_run(depthwise, s->batch, x->data, y.data, scratch.data, bytes, NULL, &error);
+      mbconv_depthwise_run(depthwise, s->batch, x->data, y.data, scratch.data, bytes, &threads, &error);
   test_check(t, status == MBCONV_OK, "run: %s", error.message);
   test_check(t, test_buffer_intact(&scratch), "wrote outside the scratch");
   check_output(t, s, weights, bias, x, &y, rows, columns);
@@ -263,9 +269,10 @@ static void check_shape(struct test *t, uint64_t *state, const struct shape *s) 
   const size_t taps = d->kernel * d->kernel;
   if (d->height + d->pad.top + d->pad.bottom < d->kernel) return; /* no output */
   if (d->width + d->pad.left + d->pad.right < d->kernel) return;
-  test_at(t, "batch %zu, %zux%zux%zu, kernel %zu, stride %zu, pads %zu %zu %zu %zu, bias %d, activation %d, guard %d",
+  test_at(t, "batch %zu, %zux%zux%zu, kernel %zu, stride %zu, pads %zu %zu %zu %zu, bias %d, activation %d, guard %d, %zu "
+          "threads",
           s->batch, d->height, d->width, d->channels, d->kernel, d->stride, d->pad.top, d->pad.left, d->pad.bottom,
-          d->pad.right, s->bias, d->activation, s->guard);
+          d->pad.right, s->bias, d->activation, s->guard, s->threads);
   struct test_buffer x;
   test_buffer_new(&x, s->batch * d->height * d->width * d->channels, s->guard);
   test_fill(state, x.data, x.n);

@@ -16,6 +16,8 @@ struct shape {
   size_t pixels, in, out;
   size_t x_gap, y_gap, r_gap; /* strides beyond the rows; 0 is given as stride 0, dense */
   enum residual residual;
+  size_t threads; /* 0: none given */
+  mbconv_parallel_for parallel_for;
   bool bias;
   mbconv_activation_kind kind;
   mbconv_silu silu;
@@ -24,10 +26,13 @@ struct shape {
 
 /* Everything but the sizes at random. */
 static void decorate(struct test *t, uint64_t *state, struct shape *s) {
+  static const size_t threads[] = {0, 1, 2, 3, 7, 66};
   s->x_gap = test_random_size(state, 0, 1) * test_random_size(state, 1, 5);
   s->y_gap = test_random_size(state, 0, 1) * test_random_size(state, 1, 5);
   s->r_gap = test_random_size(state, 0, 1) * test_random_size(state, 1, 5);
   s->residual = (enum residual)test_random_size(state, NO_RESIDUAL, IN_PLACE);
+  s->threads = threads[test_random_size(state, 0, 5)];
+  s->parallel_for = test_random_size(state, 0, 1) ? parallel_reversed : parallel_forward;
   s->bias = test_random_size(state, 0, 3) > 0;
   s->kind = (mbconv_activation_kind)test_random_size(state, MBCONV_NONE, MBCONV_HARD_SWISH);
   s->silu = (mbconv_silu)test_random_size(state, MBCONV_SILU_SLEEF, MBCONV_SILU_INLINE);
@@ -88,9 +93,10 @@ static void check_output(struct test *t, const struct shape *s, const float *wei
 static void check_shape(struct test *t, uint64_t *state, struct shape s) {
   if (s.residual == IN_PLACE) s.r_gap = s.y_gap;
   const size_t x_stride = s.in + s.x_gap, y_stride = s.out + s.y_gap, r_stride = s.out + s.r_gap;
-  test_at(t, "%zu pixels, %zu to %zu, gaps %zu %zu %zu, bias %d, residual %d, activation %d, silu %s, guard %d",
+  test_at(t, "%zu pixels, %zu to %zu, gaps %zu %zu %zu, bias %d, residual %d, activation %d, silu %s, guard %d, "
+          "%zu threads",
           s.pixels, s.in, s.out, s.x_gap, s.y_gap, s.r_gap, s.bias, s.residual, s.kind, mbconv_silu_name(s.silu),
-          s.guard);
+          s.guard, s.threads);
   float *weights = test_new_floats(state, s.in * s.out), *bias = test_new_floats(state, s.out);
   mbconv_pointwise *pointwise = create(t, &s, weights, bias);
   struct test_buffer x, residual, y;
@@ -101,11 +107,12 @@ static void check_shape(struct test *t, uint64_t *state, struct shape s) {
   test_buffer_protect(&x);
   test_buffer_protect(&residual);
   const float *r = s.residual == IN_PLACE ? y.data : residual.data;
+  const mbconv_threads threads = {s.parallel_for, NULL, s.threads};
   mbconv_error error = {.message = ""};
   if (pointwise) {
     const mbconv_status status =
         mbconv_pointwise_run(pointwise, s.pixels, x.data, s.x_gap ? x_stride : 0, y.data, s.y_gap ? y_stride : 0,
-                             s.residual ? r : NULL, s.residual && s.r_gap ? r_stride : 0, NULL, &error);
+                             s.residual ? r : NULL, s.residual && s.r_gap ? r_stride : 0, s.threads ? &threads : NULL, &error);
     test_check(t, status == MBCONV_OK, "run: %s", error.message);
     check_output(t, &s, weights, bias, &x, residual.data, &y);
   }

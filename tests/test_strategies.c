@@ -107,7 +107,55 @@ static void check_strategy(struct test *t, const struct strategy *s, mbconv_acti
   block_subject_free(&subject);
 }
 
+/* Blocks with squeeze-excite whose output is as large as the ring, or almost as large as the ring and what aligning it
+ * takes: only from the latter on may the ring lie in y, which is flush against a guard page and aligned as a float. */
+static void check_rings_of_ys_size(struct test *t) {
+  const size_t expanded = t->kernels->pointwise[0].channels, room = MBCONV_ALIGNMENT / sizeof(float) - 1;
+  size_t found[4] = {0}; /* outputs of exactly the ring, of more, of one float too few, and of enough */
+  for (size_t height = 3; height <= 9; height++) {
+    for (size_t width = 1; width <= 12; width++) {
+      for (size_t out = 1; out <= 48; out++) {
+        const size_t ring = 3 * (width + 2) * expanded, floats = height * width * out;
+        if (floats < ring || floats > ring + room) continue;
+        const size_t kind = floats == ring ? 0 : floats + 1 < ring + room ? 1 : floats < ring + room ? 2 : 3;
+        if (found[kind]++ > 1) continue;
+        const struct strategy s = {"ring of y's size",
+                                   kind == 3 ? "row ring in two passes, the ring in y:" : "row ring in two passes:",
+                                   "",
+                                   height,
+                                   width,
+                                   5,
+                                   expanded,
+                                   out,
+                                   3,
+                                   1,
+                                   true,
+                                   true,
+                                   1,
+                                   ALL};
+        const mbconv_block_desc shape = shape_of(&s, MBCONV_RELU6);
+        const struct block_parts parts = {.expand = true, .squeeze_excite = 2, .gate = MBCONV_SIGMOID};
+        test_at(t, "%zux%zu to %zu: a ring of %zu floats, y of %zu", height, width, out, ring, floats);
+        uint64_t state = t->seed;
+        struct block_subject subject;
+        block_subject_new(t, &subject, &shape, &parts, 1, &state);
+        struct block_run run = block_run_on(t->isa);
+        run.strip_rows = 1;
+        run.group_channels = ALL;
+        check_description(t, &subject, &run, s.alone);
+        for (int guard = TEST_GUARD_AFTER; guard <= TEST_GUARD_BEFORE; guard++) {
+          run.guard = (enum test_guard)guard;
+          block_subject_check(t, &subject, &run);
+        }
+        block_subject_free(&subject);
+      }
+    }
+  }
+  for (size_t kind = 0; kind < 4; kind++) test_check(t, found[kind] > 0, "no output of kind %zu found", kind);
+}
+
 void test_strategies(struct test *t) {
+  check_rings_of_ys_size(t);
   for (size_t i = 0; i < sizeof strategies / sizeof *strategies; i++) {
     test_at(t, "strategy %s", strategies[i].name);
     /* SiLU is mapped over what is in L1, which cuts wide rows. */
