@@ -200,6 +200,7 @@ void test_api(struct test *t) {
   defaults(t, f);
   null_arguments(t, f);
   api_bad_descriptions(t, f);
+  api_messages(t, f);
   options(t, f);
   allocation_failures(t, f);
   api_bad_runs(t, f);

@@ -233,6 +233,21 @@ static void check_strided_1x1(struct test *t, uint64_t *state) {
       check_shape(t, state, &s);
     }
   }
+  /* Rows and images of more pixels than the chunk over which an activation is mapped, which then begins in a row. */
+  static const size_t sizes[][3] = {{1, 65, 2}, {2, 131, 1}, {9, 16, 1}};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    struct shape s = {.desc = {.height = sizes[i][0] * sizes[i][2],
+                               .width = sizes[i][1] * sizes[i][2],
+                               .in_channels = 2,
+                               .out_channels = 73,
+                               .kernel = 1,
+                               .stride = sizes[i][2]}};
+    decorate(state, &s);
+    s.threads = 1;
+    s.desc.activation = MBCONV_HARD_SWISH;
+    s.desc.layout = MBCONV_NHWC;
+    check_shape(t, state, &s);
+  }
 }
 
 void test_convolution(struct test *t) {

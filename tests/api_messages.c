@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What messages say, to the letter: users see the numbers in them, so each is of a description in which no two sizes
+ * that could be mistaken for each other are equal.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api.h"
+
+static void check_message(struct test *t, const mbconv_error *error, const char *expected) {
+  test_check(t, strcmp(error->message, expected) == 0, "\"%s\", not \"%s\"", error->message, expected);
+}
+
+/* A size of the fixture, or an enum, that makes create fail. The fixture's images are 4 x 5. */
+struct wrong {
+  enum api_kind kind;
+  size_t offset, value;
+  bool is_enum;
+  const char *message;
+};
+
+/* Undefined after the table. */
+#define SIZE(kind, field, value) kind, offsetof(struct api_fixture, field), value, false
+#define ENUM(kind, field, value) kind, offsetof(struct api_fixture, field), value, true
+static const struct wrong wrongs[] = {
+    {SIZE(POINTWISE, pointwise.in_channels, 0), "in_channels is 0"},
+    {SIZE(POINTWISE, pointwise.out_channels, 0), "out_channels is 0"},
+    {ENUM(POINTWISE, pointwise.activation, 9), "activation is 9, which is no activation"},
+    {SIZE(DEPTHWISE, depthwise.channels, 0), "channels is 0"},
+    {SIZE(DEPTHWISE, depthwise.height, 0), "the image is 0 x 5"},
+    {SIZE(DEPTHWISE, depthwise.width, 0), "the image is 4 x 0"},
+    {SIZE(DEPTHWISE, depthwise.kernel, 4), "kernel is 4, not 3, 5 or 7"},
+    {SIZE(DEPTHWISE, depthwise.stride, 3), "stride is 3, not 1 or 2"},
+    {SIZE(DEPTHWISE, depthwise.pad.top, 3), "pad.top is 3, not less than the kernel of 3"},
+    {SIZE(DEPTHWISE, depthwise.pad.left, 4), "pad.left is 4, not less than the kernel of 3"},
+    {SIZE(DEPTHWISE, depthwise.pad.bottom, 5), "pad.bottom is 5, not less than the kernel of 3"},
+    {SIZE(DEPTHWISE, depthwise.pad.right, 6), "pad.right is 6, not less than the kernel of 3"},
+    {ENUM(DEPTHWISE, depthwise.activation, 8), "activation is 8, which is no activation"},
+    {SIZE(CONVOLUTION, convolution.in_channels, 0), "in_channels is 0"},
+    {SIZE(CONVOLUTION, convolution.out_channels, 0), "out_channels is 0"},
+    {SIZE(CONVOLUTION, convolution.kernel, 8), "kernel is 8, not 1 to 7"},
+    {SIZE(CONVOLUTION, convolution.kernel, 7), "the padded image of 6 x 7 is smaller than the kernel of 7"},
+    {SIZE(CONVOLUTION, convolution.stride, 0), "stride is 0, not 1 or 2"},
+    {ENUM(CONVOLUTION, convolution.layout, 2), "layout is 2, which is none"},
+    {SIZE(GLOBAL_POOL, global_pool.height, 0), "the image is 0 x 5 x 18"},
+    {SIZE(GLOBAL_POOL, global_pool.width, 0), "the image is 4 x 0 x 18"},
+    {SIZE(GLOBAL_POOL, global_pool.channels, 0), "the image is 4 x 5 x 0"},
+    {ENUM(ACTIVATION, activation, 7), "kind is 7, which is no activation"},
+    {SIZE(BLOCK, c.desc.in_channels, 0), "channels are 0 in, 18 expanded, 7 out"},
+    {SIZE(BLOCK, c.desc.expanded_channels, 0), "channels are 6 in, 0 expanded, 7 out"},
+    {SIZE(BLOCK, c.desc.out_channels, 0), "channels are 6 in, 18 expanded, 0 out"},
+    {SIZE(BLOCK, c.desc.kernel, 9), "kernel is 9, not 3, 5 or 7"},
+    {SIZE(BLOCK, c.desc.kernel, 7), "the padded image of 6 x 7 is smaller than the kernel of 7"},
+    {SIZE(BLOCK, c.squeeze_excite.width, 0), "squeeze_excite->width is 0"},
+    {ENUM(BLOCK, c.squeeze_excite.inner, 11), "squeeze_excite->inner is 11, which is no activation"},
+    {ENUM(BLOCK, c.squeeze_excite.gate, 12), "squeeze_excite->gate is 12, which is no activation"},
+    {ENUM(BLOCK, c.desc.residual, 3), "residual is 3, which is no choice"},
+    {ENUM(BLOCK, c.desc.layout, 4), "layout is 4, which is none"},
+    {ENUM(BLOCK, c.desc.residual, MBCONV_RESIDUAL_ON),
+     "residual is on, but the input is 4 x 5 x 6 and the output 4 x 5 x 7"},
+};
+#undef SIZE
+#undef ENUM
+
+static void descriptions(struct test *t, struct api_fixture *f) {
+  for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+    const struct wrong *w = &wrongs[i];
+    char *field = (char *)f + w->offset, saved[sizeof(size_t)];
+    const uint32_t enumeration = (uint32_t)w->value;
+    const size_t bytes = w->is_enum ? sizeof enumeration : sizeof w->value;
+    memcpy(saved, field, bytes);
+    memcpy(field, w->is_enum ? (const void *)&enumeration : &w->value, bytes);
+    test_at(t, "message %zu", i);
+    void *object = NULL;
+    mbconv_error error = api_stale_error();
+    api_check_error(t, "create", api_create(f, w->kind, &f->options, &object, &error), MBCONV_INVALID_ARGUMENT, &error);
+    check_message(t, &error, w->message);
+    memcpy(field, saved, bytes);
+  }
+}
+
+/* Residuals that cannot be: one size of the output, 5 x 7 x 6 but for that, differs. */
+static void residuals(struct test *t, const struct api_fixture *f) {
+  static const struct {
+    mbconv_pad pad;
+    size_t out, stride;
+    const char *message;
+  } cases[] = {{{1, 1, 0, 1}, 6, 1, "residual is on, but the input is 5 x 7 x 6 and the output 4 x 7 x 6"},
+               {{1, 1, 1, 2}, 6, 1, "residual is on, but the input is 5 x 7 x 6 and the output 5 x 8 x 6"},
+               {{1, 1, 1, 1}, 9, 1, "residual is on, but the input is 5 x 7 x 6 and the output 5 x 7 x 9"},
+               {{1, 1, 1, 1}, 6, 2, "residual is on, but the input is 5 x 7 x 6 and the output 3 x 4 x 6"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    mbconv_block_desc desc = f->c.desc;
+    desc.height = 5;
+    desc.width = 7;
+    desc.pad = cases[i].pad;
+    desc.out_channels = cases[i].out;
+    desc.stride = cases[i].stride;
+    desc.residual = MBCONV_RESIDUAL_ON;
+    desc.project = desc.depthwise; /* weights for more channels */
+    test_at(t, "residual %zu", i);
+    mbconv_block *block = NULL;
+    mbconv_error error = api_stale_error();
+    api_check_error(t, "create", mbconv_block_create(&desc, NULL, &block, &error), MBCONV_INVALID_ARGUMENT, &error);
+    check_message(t, &error, cases[i].message);
+  }
+  mbconv_block_desc desc = f->c.desc;
+  desc.expand = NULL;
+  mbconv_error error = api_stale_error();
+  mbconv_counts counts;
+  test_at(t, "no expand");
+  api_check_error(t, "count", mbconv_block_count(&desc, &counts, &error), MBCONV_INVALID_ARGUMENT, &error);
+  check_message(t, &error, "without expand, expanded_channels must equal in_channels, but they are 18 and 6");
+}
+
+/* Sizes that do not fit: the message names them in the order of the description. */
+static void overflows(struct test *t, const struct api_fixture *f) {
+  const size_t huge = SIZE_MAX / 4, large = SIZE_MAX / 1024;
+  char expected[256];
+  mbconv_error error = api_stale_error();
+  mbconv_counts counts;
+  test_at(t, "sizes that do not fit");
+
+  mbconv_pointwise_desc pointwise = f->pointwise;
+  mbconv_pointwise *no_pointwise;
+  pointwise.in_channels = huge;
+  mbconv_pointwise_create(&pointwise, NULL, &no_pointwise, &error);
+  snprintf(expected, sizeof expected, "18 x %zu weights do not fit into memory", huge);
+  check_message(t, &error, expected);
+
+  mbconv_depthwise_desc depthwise = f->depthwise;
+  mbconv_depthwise *no_depthwise;
+  depthwise.height = large;
+  mbconv_depthwise_create(&depthwise, NULL, &no_depthwise, &error);
+  snprintf(expected, sizeof expected, "an image of %zu x 5 x 18 does not fit into memory", large);
+  check_message(t, &error, expected);
+  depthwise.width = huge;
+  mbconv_depthwise_create(&depthwise, NULL, &no_depthwise, &error);
+  snprintf(expected, sizeof expected, "an image of %zu x %zu does not fit into memory", large, huge);
+  check_message(t, &error, expected);
+
+  mbconv_convolution_desc convolution = f->convolution;
+  convolution.width = large;
+  mbconv_convolution_count(&convolution, &counts, &error);
+  snprintf(expected, sizeof expected,
+           "an image of 4 x %zu with channels 6 in, 18 out and a kernel of 3 does not fit into memory", large);
+  check_message(t, &error, expected);
+
+  mbconv_global_pool_desc pool = f->global_pool;
+  mbconv_global_pool *no_pool;
+  pool.width = huge;
+  mbconv_global_pool_create(&pool, NULL, &no_pool, &error);
+  snprintf(expected, sizeof expected, "an image of 4 x %zu x 18 does not fit into memory", huge);
+  check_message(t, &error, expected);
+
+  mbconv_block_desc block = f->c.desc;
+  block.height = large;
+  mbconv_block_count(&block, &counts, &error);
+  snprintf(expected, sizeof expected,
+           "an image of %zu x 5 with channels 6 in, 18 expanded, 7 out does not fit into memory", large);
+  check_message(t, &error, expected);
+
+  mbconv_plain_block_count(1, 0, 2, 3, &counts, &error);
+  check_message(t, &error, "a size is 0: image 1 x 0, channels 2 in, 3 out");
+  mbconv_bottleneck_count(1, 2, 3, 0, 4, &counts, &error);
+  check_message(t, &error, "a size is 0: image 1 x 2, channels 3 in, 0 in the bottleneck, 4 out");
+}
+
+static void runs(struct test *t, const struct api_fixture *f) {
+  static float x[360], y[360], scratch[1 << 14];
+  void *pointwise = NULL, *depthwise = NULL, *activation = NULL;
+  test_at(t, "messages of runs");
+  bool ok = api_create(f, POINTWISE, &f->options, &pointwise, NULL) == MBCONV_OK;
+  ok = api_create(f, DEPTHWISE, &f->options, &depthwise, NULL) == MBCONV_OK && ok;
+  ok = api_create(f, ACTIVATION, &f->options, &activation, NULL) == MBCONV_OK && ok;
+  if (test_check(t, ok, "create")) {
+    const size_t huge = SIZE_MAX / 8, needed = mbconv_depthwise_scratch_size(depthwise, 1);
+    const mbconv_threads none = {.count = 5};
+    mbconv_error error = api_stale_error();
+    char expected[256];
+    mbconv_pointwise_run(pointwise, 2, x, 5, y, 0, NULL, 0, NULL, &error);
+    check_message(t, &error, "x_stride is 5, less than the 6 channels");
+    mbconv_pointwise_run(pointwise, 2, x, 0, y, 17, NULL, 0, NULL, &error);
+    check_message(t, &error, "y_stride is 17, less than the 18 channels");
+    mbconv_pointwise_run(pointwise, 2, x, 0, y, 0, x, 16, NULL, &error);
+    check_message(t, &error, "r_stride is 16, less than the 18 channels");
+    mbconv_pointwise_run(pointwise, 3, x, huge, y, 0, NULL, 0, NULL, &error);
+    snprintf(expected, sizeof expected, "3 pixels with x_stride %zu do not fit into memory", huge);
+    check_message(t, &error, expected);
+    mbconv_pointwise_run(pointwise, 3, x, 0, y, 0, NULL, 0, &none, &error);
+    check_message(t, &error, "5 threads, but parallel_for is NULL");
+    mbconv_pointwise_run(pointwise, 3, NULL, 0, y, 0, NULL, 0, NULL, &error);
+    check_message(t, &error, "x is NULL");
+    mbconv_pointwise_run(pointwise, 3, x, 0, NULL, 0, NULL, 0, NULL, &error);
+    check_message(t, &error, "y is NULL");
+    mbconv_depthwise_run(depthwise, huge, x, y, scratch, needed, NULL, &error);
+    snprintf(expected, sizeof expected, "%zu images do not fit into memory", huge);
+    check_message(t, &error, expected);
+    mbconv_depthwise_run(depthwise, 1, x, y, scratch, needed - 3, NULL, &error);
+    snprintf(expected, sizeof expected, "scratch has %zu bytes, %zu are needed", needed - 3, needed);
+    check_message(t, &error, expected);
+    mbconv_depthwise_run(depthwise, 1, x, NULL, scratch, needed, NULL, &error);
+    check_message(t, &error, "y is NULL");
+    mbconv_activation_run(activation, SIZE_MAX, x, y, &error);
+    snprintf(expected, sizeof expected, "n is %zu", SIZE_MAX);
+    check_message(t, &error, expected);
+  }
+  api_destroy(POINTWISE, pointwise);
+  api_destroy(DEPTHWISE, depthwise);
+  api_destroy(ACTIVATION, activation);
+}
+
+void api_messages(struct test *t, struct api_fixture *f) {
+  descriptions(t, f);
+  residuals(t, f);
+  overflows(t, f);
+  runs(t, f);
+}
