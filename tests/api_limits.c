@@ -382,15 +382,19 @@ static void check_description(struct test *t, const struct create_call *c) {
 }
 
 static void description_limits(struct test *t) {
-  static const struct create_call calls[] = {{.kind = POINTWISE, .in = 1, .out = 1},
-                                             {.kind = POINTWISE, .in = 1000, .out = 4096},
-                                             {.kind = DEPTHWISE, .in = 1},
-                                             {.kind = DEPTHWISE, .height = 1000, .width = 64, .in = 30},
-                                             {.kind = CONVOLUTION, .in = 1, .out = 1},
-                                             {.kind = CONVOLUTION, .height = 512, .width = 70, .in = 64, .out = 4000},
-                                             {.kind = BLOCK, .in = 1, .expanded = 1, .out = 1, .squeeze = 1},
-                                             {.kind = BLOCK, .in = 9000, .expanded = 4, .out = 3},
-                                             {.kind = BLOCK, .height = 4096, .in = 4, .expanded = 50000, .out = 3000}};
+  static const struct create_call calls[] = {
+      {.kind = POINTWISE, .in = 1, .out = 1},
+      {.kind = POINTWISE, .in = 1000, .out = 4096},
+      {.kind = DEPTHWISE, .in = 1},
+      {.kind = DEPTHWISE, .height = 1000, .width = 64, .in = 30},
+      {.kind = DEPTHWISE, .height = 90000, .width = 70000, .in = 20000},
+      {.kind = CONVOLUTION, .height = 90000, .width = 70000, .in = 20000, .out = 9000},
+      {.kind = BLOCK, .height = 90000, .width = 70000, .in = 20000, .expanded = 30000, .out = 9000},
+      {.kind = CONVOLUTION, .in = 1, .out = 1},
+      {.kind = CONVOLUTION, .height = 512, .width = 70, .in = 64, .out = 4000},
+      {.kind = BLOCK, .in = 1, .expanded = 1, .out = 1, .squeeze = 1},
+      {.kind = BLOCK, .in = 9000, .expanded = 4, .out = 3},
+      {.kind = BLOCK, .height = 4096, .in = 4, .expanded = 50000, .out = 3000}};
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
     for (size_t stride = 1; stride <= 2; stride++) {
       for (int varied = HEIGHT; varied < VARIED; varied++) {

@@ -64,7 +64,7 @@ bool block_run_images(struct test *t, const mbconv_block *block, const struct bl
                       const float *x, float *y) {
   const size_t size = mbconv_block_scratch_size(block, run->threads);
   struct test_buffer scratch;
-  test_buffer_new(&scratch, size / sizeof(float) + 2, run->guard);
+  test_buffer_new(&scratch, (size + MBCONV_ALIGNMENT) / sizeof(float) + 2, run->guard);
   /* Flush against the guard page to the byte, or off by `misalign` bytes. */
   char *memory = (char *)scratch.data + run->misalign;
   if (run->guard == TEST_GUARD_AFTER) memory = (char *)(scratch.data + scratch.n) - size - run->misalign;

@@ -19,7 +19,7 @@ struct block_run {
   mbconv_parallel_for parallel_for; /* NULL: no threads given */
   size_t threads;
   enum test_guard guard;
-  size_t misalign; /* bytes, 0 .. 3, by which the scratch is moved away from its guard page */
+  size_t misalign; /* bytes, 0 .. 63, by which the scratch is moved away from its guard page */
 };
 
 /* All defaults, on the set `isa`. */

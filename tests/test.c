@@ -219,6 +219,21 @@ void test_buffer_new_rows(uint64_t *state, struct test_buffer *b, size_t rows, s
   for (size_t i = 0; i < rows; i++) test_fill(state, b->data + i * stride, row);
 }
 
+/* Floats behind the scratch: its end would be flush with the guard page if it began at an aligned address. */
+enum { BEHIND_SCRATCH = MBCONV_ALIGNMENT / sizeof(float) - 1 };
+
+void test_scratch_new(struct test_buffer *b, size_t bytes) {
+  const size_t whole = (bytes + MBCONV_ALIGNMENT - 1) / MBCONV_ALIGNMENT * MBCONV_ALIGNMENT;
+  test_buffer_new(b, whole / sizeof(float) + BEHIND_SCRATCH, TEST_GUARD_AFTER);
+  test_forget(b->data, bytes);
+}
+
+bool test_scratch_intact(const struct test_buffer *b, size_t bytes) {
+  for (size_t i = (bytes + sizeof(float) - 1) / sizeof(float); i < b->n; i++)
+    if (!test_is_poison(b->data[i])) return false;
+  return test_buffer_intact(b);
+}
+
 void test_buffer_free(struct test_buffer *b) {
   munmap(b->map, b->map_size);
   *b = (struct test_buffer){0};

@@ -117,6 +117,11 @@ void test_buffer_protect(struct test_buffer *b);
 /* True if all canaries are still there; they are all accessible floats outside data[0 .. n). */
 bool test_buffer_intact(const struct test_buffer *b);
 
+/* Scratch of `bytes` bytes that begins a float behind an aligned address, so that a run needs all that it asked for to
+ * align it; what follows it, up to the guard page, are canaries. data is its first byte. */
+void test_scratch_new(struct test_buffer *b, size_t bytes);
+bool test_scratch_intact(const struct test_buffer *b, size_t bytes);
+
 /* Poisons everything again and makes data n floats (n <= capacity) flush against the guarded side: a new buffer
  * without the system calls. */
 void test_buffer_reuse(struct test_buffer *b, size_t n);

@@ -29,7 +29,7 @@ static struct block_run random_run(const struct test *t, const struct block_subj
   run.threads = threads[test_random_size(state, 0, 3)];
   run.parallel_for = parallel_fors[test_random_size(state, 0, PARALLEL_FORS - 1)];
   run.guard = test_random_size(state, 0, 1) ? TEST_GUARD_BEFORE : TEST_GUARD_AFTER;
-  run.misalign = test_random_size(state, 0, 3);
+  run.misalign = test_random_size(state, 0, 1) ? test_random_size(state, 0, 3) : test_random_size(state, 56, 63);
   run.options.silu = (mbconv_silu)test_random_size(state, MBCONV_SILU_AUTO, MBCONV_SILU_INLINE);
   if (!mbconv_silu_usable(t->isa, run.options.silu)) run.options.silu = MBCONV_SILU_AUTO;
   return run;

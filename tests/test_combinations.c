@@ -101,8 +101,7 @@ static mbconv_status run_object(enum kind kind, const void *object, size_t batch
                                 const mbconv_threads *threads, mbconv_error *error) {
   const size_t size = scratch_size(kind, object, threads ? threads->count : 1);
   struct test_buffer scratch;
-  test_buffer_new(&scratch, size / sizeof(float), TEST_GUARD_AFTER);
-  test_forget(scratch.data, size);
+  test_scratch_new(&scratch, size);
   mbconv_status status = MBCONV_INVALID_ARGUMENT;
   switch (kind) {
     case POINTWISE:
@@ -115,7 +114,7 @@ static mbconv_status run_object(enum kind kind, const void *object, size_t batch
       break;
     case GLOBAL_POOL: status = mbconv_global_pool_run(object, batch, a->x, a->y, threads, error); break;
   }
-  if (status == MBCONV_OK && !test_buffer_intact(&scratch)) {
+  if (status == MBCONV_OK && !test_scratch_intact(&scratch, size)) {
     status = MBCONV_SCRATCH_TOO_SMALL;
     snprintf(error->message, sizeof error->message, "bytes outside the scratch were written");
   }
@@ -383,6 +382,7 @@ static void blocks(struct test *t, uint64_t *state) {
         run.threads = counts[c];
         run.parallel_for = parallel_fors[p];
         run.layout = (c + p + i) % 2 ? MBCONV_NCHW : MBCONV_NHWC;
+        run.misalign = 60; /* all that aligns it is needed */
         test_at(t, "block %zu, %zu threads, order %zu, layout %d", i, run.threads, p, (int)run.layout);
         block_subject_check(t, &s, &run);
       }

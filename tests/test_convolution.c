@@ -106,7 +106,7 @@ static void run(struct test *t, const struct shape *s, const mbconv_convolution 
   const size_t bytes = mbconv_convolution_scratch_size(convolution, s->threads);
   struct test_buffer y, scratch;
   test_buffer_new(&y, s->batch * height * width * d->out_channels, s->guard);
-  test_buffer_new(&scratch, (bytes + sizeof(float) - 1) / sizeof(float), s->guard);
+  test_scratch_new(&scratch, bytes);
   const float *residual = s->residual ? o->residual.data : NULL;
   if (residual && s->residual_is_y) {
     memcpy(y.data, residual, y.n * sizeof(float));
@@ -117,7 +117,7 @@ static void run(struct test *t, const struct shape *s, const mbconv_convolution 
   const mbconv_status status =
       mbconv_convolution_run(convolution, s->batch, o->x.data, y.data, residual, scratch.data, bytes, &threads, &error);
   test_check(t, status == MBCONV_OK, "run: %s", error.message);
-  test_check(t, test_buffer_intact(&scratch), "wrote outside the scratch");
+  test_check(t, test_scratch_intact(&scratch, bytes), "wrote outside the scratch");
   check_output(t, s, o, s->residual ? o->residual.data : NULL, &y);
   test_buffer_free(&y);
   test_buffer_free(&scratch);
@@ -214,6 +214,8 @@ static void check_stems(struct test *t, uint64_t *state) {
                                .pad = {1, 1, 1, 1}}};
     decorate(state, &s);
     check_shape(t, state, &s);
+    s.desc.layout = s.desc.layout == MBCONV_NHWC ? MBCONV_NCHW : MBCONV_NHWC;
+    check_shape(t, state, &s);
   }
 }
 
@@ -234,7 +236,7 @@ static void check_strided_1x1(struct test *t, uint64_t *state) {
     }
   }
   /* Rows and images of more pixels than the chunk over which an activation is mapped, which then begins in a row. */
-  static const size_t sizes[][3] = {{1, 65, 2}, {2, 131, 1}, {9, 16, 1}};
+  static const size_t sizes[][3] = {{2, 65, 2}, {2, 131, 1}, {9, 16, 1}};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     struct shape s = {.desc = {.height = sizes[i][0] * sizes[i][2],
                                .width = sizes[i][1] * sizes[i][2],

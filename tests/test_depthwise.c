@@ -252,13 +252,13 @@ static void run(struct test *t, const struct shape *s, const mbconv_depthwise *d
   const size_t bytes = mbconv_depthwise_scratch_size(depthwise, s->threads);
   struct test_buffer y, scratch;
   test_buffer_new(&y, s->batch * rows * columns * d->channels, s->guard);
-  test_buffer_new(&scratch, (bytes + sizeof(float) - 1) / sizeof(float), s->guard);
+  test_scratch_new(&scratch, bytes);
   const mbconv_threads threads = {s->parallel_for, NULL, s->threads};
   mbconv_error error = {.message = ""};
   const mbconv_status status =
       mbconv_depthwise_run(depthwise, s->batch, x->data, y.data, scratch.data, bytes, &threads, &error);
   test_check(t, status == MBCONV_OK, "run: %s", error.message);
-  test_check(t, test_buffer_intact(&scratch), "wrote outside the scratch");
+  test_check(t, test_scratch_intact(&scratch, bytes), "wrote outside the scratch");
   check_output(t, s, weights, bias, x, &y, rows, columns);
   test_buffer_free(&y);
   test_buffer_free(&scratch);
