@@ -118,6 +118,8 @@ static void limits_of_sums(struct test *t, mbconv_counts *n) {
   *n = (mbconv_counts){5, 6};
   e = api_stale_error();
   check_no_counts(t, "bottleneck, channels", mbconv_bottleneck_count(1, 1, 1, 1, wide + 1, n, &e), over, n, &e);
+  /* The weights fit, the BN's parameters fit, their sum is a small number. */
+  check_no_counts(t, "bottleneck, channels", mbconv_bottleneck_count(1, 1, 1, 1, most / 2, n, &e), over, n, &e);
   /* The multiply-adds of each layer of a block fit, their sum does not. */
   static const mbconv_conv bare;
   mbconv_block_desc desc = {.height = (size_t)1 << 20,

@@ -122,6 +122,58 @@ static mbconv_status run_object(enum kind kind, const void *object, size_t batch
   return status;
 }
 
+/* ---- Tasks that share no scratch --------------------------------------------------------------------------------- */
+
+/* Tasks run one after the other do not show that they write to the same scratch: what the first three and the last two
+ * change is looked at. */
+struct apart {
+  struct test_buffer memory;
+  char *before; /* the memory before a task */
+  bool *taken;  /* bytes that a task of this phase changed */
+  size_t twice; /* bytes that a second task changed */
+};
+
+static void apart_new(struct apart *a, size_t bytes) {
+  test_scratch_new(&a->memory, bytes);
+  a->before = malloc(a->memory.n * sizeof(float));
+  a->taken = malloc(a->memory.n * sizeof(float) * sizeof *a->taken);
+  if (!a->before || !a->taken) abort();
+  a->twice = 0;
+}
+
+static void apart_free(struct apart *a) {
+  test_buffer_free(&a->memory);
+  free(a->before);
+  free(a->taken);
+}
+
+static void parallel_apart(void *context, void (*task)(void *argument, size_t index), void *argument, size_t count) {
+  struct apart *a = context;
+  const char *now = (const char *)a->memory.data;
+  const size_t bytes = a->memory.n * sizeof(float);
+  memset(a->taken, 0, bytes * sizeof *a->taken);
+  for (size_t i = 0; i < count; i++) {
+    const bool watched = i < 3 || i + 2 >= count;
+    if (watched) memcpy(a->before, now, bytes);
+    task(argument, i);
+    if (!watched) continue;
+    for (size_t line = 0; line < bytes; line += MBCONV_ALIGNMENT) {
+      const size_t length = bytes - line < MBCONV_ALIGNMENT ? bytes - line : MBCONV_ALIGNMENT;
+      if (memcmp(a->before + line, now + line, length) == 0) continue;
+      for (size_t b = line; b < line + length; b++) {
+        if (a->before[b] == now[b]) continue;
+        if (a->taken[b]) a->twice++;
+        a->taken[b] = true;
+      }
+    }
+  }
+}
+
+static void check_apart(struct test *t, const struct apart *a, mbconv_status status) {
+  test_check(t, status == MBCONV_OK && a->twice == 0, "status %d, %zu bytes of scratch were written by two tasks",
+             (int)status, a->twice);
+}
+
 /* ---- One run ----------------------------------------------------------------------------------------------------- */
 
 struct subject {
@@ -185,6 +237,25 @@ static void check_way(struct test *t, const struct subject *s, const struct way 
   test_buffer_free(&x);
   test_buffer_free(&residual);
   test_buffer_free(&y);
+}
+
+/* The tasks of a run with 66 threads, of which the last two are the first after 64. */
+static void check_tasks_apart(struct test *t, const struct subject *s) {
+  const size_t size = scratch_size(s->d.kind, s->object, 66);
+  if (size == 0) return;
+  struct apart a;
+  apart_new(&a, size);
+  const mbconv_threads threads = {parallel_apart, &a, 66};
+  float *y = malloc(s->y_rows * s->d.out * sizeof *y), *scratch = a.memory.data;
+  if (!y) abort();
+  const mbconv_status status =
+      s->d.kind == DEPTHWISE
+          ? mbconv_depthwise_run(s->object, s->d.batch, s->x, y, scratch, size, &threads, NULL)
+          : mbconv_convolution_run(s->object, s->d.batch, s->x, y, NULL, scratch, size, &threads, NULL);
+  test_at(t, "kind %d, kernel %zu, layout %d, tasks apart", (int)s->d.kind, s->d.kernel, (int)s->d.layout);
+  check_apart(t, &a, status);
+  free(y);
+  apart_free(&a);
 }
 
 /* ---- All ways of a subject --------------------------------------------------------------------------------------- */
@@ -254,8 +325,10 @@ static void check_subject(struct test *t, uint64_t *state, const struct descript
   mbconv_error error = {.message = ""};
   test_at(t, "kind %d", (int)d->kind);
   if (test_check(t, create(&s.d, &conv, t->isa, &s.object, &error) == MBCONV_OK, "create: %s", error.message) &&
-      expect(t, &s, &conv))
+      expect(t, &s, &conv)) {
     check_ways(t, &s);
+    if (!t->small || (d->kernel > 1 && d->layout == MBCONV_NCHW) || d->kernel == 5) check_tasks_apart(t, &s);
+  }
   destroy(d->kind, s.object);
   free(weights);
   free(bias);
@@ -336,7 +409,7 @@ static void depthwises_and_pools(struct test *t, uint64_t *state) {
                                   .activation = i % 2 ? MBCONV_RELU6 : MBCONV_SILU};
     check_subject(t, state, &d);
   }
-  for (size_t i = 0; i < 3; i++) {
+  for (size_t i = t->small ? 1 : 0; i < 3; i++) {
     const struct description d = {.kind = GLOBAL_POOL,
                                   .batch = i == 2 ? 33 : 3,
                                   .height = 2,
@@ -346,6 +419,28 @@ static void depthwises_and_pools(struct test *t, uint64_t *state) {
                                   .kernel = 1,
                                   .stride = 1};
     check_subject(t, state, &d);
+  }
+}
+
+static void check_block_apart(struct test *t, const struct block_subject *s) {
+  static const size_t counts[] = {3, 66};
+  for (size_t c = 0; c < 2; c++) {
+    for (int layout = MBCONV_NHWC; layout <= MBCONV_NCHW; layout++) {
+      if (t->small && (c == 0) == (layout == MBCONV_NCHW)) continue;
+      struct block_run run = block_run_on(t->isa);
+      run.layout = (mbconv_layout)layout;
+      mbconv_block *block = block_create(t, &s->block, &run);
+      if (!block) return;
+      struct apart a;
+      const size_t size = mbconv_block_scratch_size(block, counts[c]);
+      apart_new(&a, size);
+      const mbconv_threads threads = {parallel_apart, &a, counts[c]};
+      test_at(t, "block of %zu x %zu, layout %d, %zu tasks apart", s->block.desc.height, s->block.desc.width, layout,
+              counts[c]);
+      check_apart(t, &a, mbconv_block_run(block, s->batch, s->x, s->y, a.memory.data, size, &threads, NULL));
+      apart_free(&a);
+      mbconv_block_destroy(block);
+    }
   }
 }
 
@@ -387,6 +482,7 @@ static void blocks(struct test *t, uint64_t *state) {
         block_subject_check(t, &s, &run);
       }
     }
+    check_block_apart(t, &s);
     block_subject_free(&s);
   }
 }
