@@ -104,8 +104,7 @@ static void limits_of_sums(struct test *t, mbconv_counts *n) {
                       &e);
     }
   }
-  /* Parameters: the BNs' come on top of the weights. in * 9 + 9 + 4 for one channel out; 3 * b + 4 * b... of a
-   * bottleneck. */
+  /* Parameters: the BNs' come on top of the weights; 9 * in + 9 + 4 for one channel out. */
   const size_t last = (most - 9 - 4) / 9;
   check_counts(t, "plain, channels", mbconv_plain_block_count(1, 1, last, 1, n, &e), n, 9 * last + 13, 9 * last + 9,
                &e);
