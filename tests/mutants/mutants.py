@@ -20,6 +20,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "mutants"
 TREE = WORK / "tree"
+PACKAGES = WORK / "packages"  # of Python: the libraries that were built
 PYTHON = "/usr/bin/python3"
 QUICK = ["--budget", "small", "--stop"]
 CORE_ALONE = [f"-DMBCONV_{part}=OFF" for part in ("NETWORKS", "CLI", "BENCH", "EXAMPLES")]
@@ -88,13 +89,16 @@ class Build:
     def __init__(self, name, source, *options):
         self.folder, self.name = WORK / name, name
         configured = run(["cmake", "-S", TREE / source, "-B", self.folder, *options])
+        if configured.returncode:  # the cache may be of a tree of other options
+            shutil.rmtree(self.folder)
+            configured = run(["cmake", "-S", TREE / source, "-B", self.folder, *options])
         if configured.returncode:
             sys.exit(f"{name}: the tree itself cannot be configured\n{configured.stdout}")
 
     def make(self, targets):
         made = run(["cmake", "--build", self.folder, "--parallel", os.cpu_count(), "--target", *targets])
-        if made.returncode == 0 and self.name == "python":  # beside the modules, where they look for it
-            made = run(["cmake", "--install", self.folder, "--component", "python", "--prefix", TREE / "python/mbconv"])
+        if made.returncode == 0 and self.name == "python":
+            made = run(["cmake", "--install", self.folder, "--component", "python", "--prefix", PACKAGES / "_mbconv"])
         return made
 
     def make_whole(self, targets):
@@ -178,7 +182,7 @@ def judge(status, output):
 
 def run_tests(commands, limit):
     """The verdict of the first command that fails, or of the last."""
-    environment = dict(os.environ, PYTHONPATH=str(TREE / "python"), OMP_WAIT_POLICY="passive")
+    environment = dict(os.environ, PYTHONPATH=f"{TREE}/python:{PACKAGES}", OMP_WAIT_POLICY="passive")
     for command in commands:
         folder = TREE / "python/tests" if "unittest" in command else TREE
         try:
