@@ -58,7 +58,7 @@ class Refusals(unittest.TestCase):
         self.block.eval()(self.x)
         with self.assertRaisesRegex(RuntimeError, "the model is in training mode"):
             mbconv.torch.accelerate(random_block(16, 16).train())
-        with self.assertRaisesRegex(TypeError, "a list is no torch.nn.Module"):
+        with self.assertRaisesRegex(TypeError, "model is a list, not a torch.nn.Module"):
             mbconv.torch.accelerate([])
 
     def test_weights_of_another_type(self):
