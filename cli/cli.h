@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "../kernels/arithmetic.h"
 #include "mbconv_networks.h"
 
 /* The exit status of every command. */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../kernels/arithmetic.h"
 #include "mbconv.h"
 
 struct image {

@@ -15,21 +15,20 @@
 #include "vec_scalar.h"
 
 #if defined(__x86_64__) || defined(__i386__)
-static bool cpu_has_fma(void) {
-  return __builtin_cpu_supports("fma");
-}
+static bool cpu_has_fma(void) { return __builtin_cpu_supports("fma"); }
 #else
-static bool cpu_has_fma(void) {
-  return true;
-}
+static bool cpu_has_fma(void) { return true; }
 #endif
 
 /* e^d itself, where it is a normal number, and always the denominator that SiLU divides by. */
 static bool equal(float d) {
   const float found = Sleef_expf1_u10purecfma(d);
-  const struct exponential e = exponential(d);
-  if (d >= -87.0f && found != e.u * e.power) return false;
-  return 1.0f + found == one_plus_exp_minus(-d);
+  const struct exponentials e = exponentials(1, &d);
+  if (d >= -87.0f && found != e.u[0] * e.power[0]) return false;
+  const float c = -d;
+  float sum;
+  one_plus_exp_minus(1, &c, &sum);
+  return 1.0f + found == sum;
 }
 
 int main(void) {

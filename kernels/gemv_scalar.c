@@ -3,15 +3,14 @@
  * One pixel in plain C: panel by panel, as the pointwise tile does it.
  */
 #include "set_scalar.h"
-
-enum { WIDTH = 4 };
+#include "vec_scalar.h"
 
 void mbconv_gemv_scalar(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
                         const float *residual) {
   struct mbconv_pointwise_panel panel = *first;
   for (size_t i = 0; i < panels; i++) {
-    mbconv_pointwise_scalar_4x4(&panel, 1, 1, x, &y, i * WIDTH, residual ? residual + i * WIDTH : NULL);
-    panel.weights += (first->k + 1) * WIDTH;
-    panel.bias += (first->k + 1) * WIDTH;
+    mbconv_pointwise_scalar_4x4(&panel, 1, 1, x, &y, i * SIDE, residual ? residual + i * SIDE : NULL);
+    panel.weights += (first->k + 1) * SIDE;
+    panel.bias += (first->k + 1) * SIDE;
   }
 }

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "arithmetic.h"
 #include "mbconv.h"
 
 /* The widest vector of any set, in floats: scratch and packed weights are aligned to it. */

@@ -2,23 +2,21 @@
  *
  * Pointwise in plain C: a tile of 4 pixels x 4 channels, one float at a time.
  *
- * Four chains side by side hide the latency of FMA where the compiler has an instruction for it (ARM64). x86-64's
- * baseline has none: fmaf() is then a call, which costs more than anything around it.
+ * Four chains side by side hide the latency of a step, be it an FMA instruction (ARM64) or made of doubles (x86-64,
+ * whose baseline has none).
  *
- * Order: k ascending, one fmaf() a step, from the bias.
+ * Order: k ascending, one fma_f32() a step, from the bias.
  */
 #include "set_scalar.h"
 #include "vec_scalar.h"
 
-enum { WIDTH = 4 };
-
 /* One pixel; `channels` is a constant at both calls, or the rest of the last panel. */
 static inline void row(const struct mbconv_pointwise_panel *panel, const size_t channels, const float *x, float *y,
                        const float *residual) {
-  float sum[WIDTH];
+  float sum[SIDE];
   for (size_t c = 0; c < channels; c++) sum[c] = panel->bias[c];
   for (size_t k = 0; k < panel->k; k++) {
-    for (size_t c = 0; c < channels; c++) sum[c] = fmaf(panel->weights[k * WIDTH + c], x[k], sum[c]);
+    for (size_t c = 0; c < channels; c++) sum[c] = fma_f32(panel->weights[k * SIDE + c], x[k], sum[c]);
   }
   for (size_t c = 0; c < channels; c++) {
     if (residual) sum[c] += residual[c];
@@ -30,8 +28,8 @@ void mbconv_pointwise_scalar_4x4(const struct mbconv_pointwise_panel *panel, siz
                                  const float *x, float *const *y, size_t y_offset, const float *residual) {
   for (size_t p = 0; p < pixels * tiles; p++) {
     const float *r = residual ? residual + p * panel->r_stride : NULL;
-    if (panel->channels == WIDTH) {
-      row(panel, WIDTH, x + p * panel->x_stride, y[p] + y_offset, r);
+    if (panel->channels == SIDE) {
+      row(panel, SIDE, x + p * panel->x_stride, y[p] + y_offset, r);
     } else {
       row(panel, panel->channels, x + p * panel->x_stride, y[p] + y_offset, r);
     }

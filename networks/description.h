@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "../kernels/arithmetic.h"
 #include "mbconv_networks.h"
 
 enum { MBCONV_MOST_LAYERS = 64 };

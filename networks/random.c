@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../kernels/arithmetic.h"
 #include "status.h"
 #include "weights.h"
 

@@ -7,6 +7,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "oracle_arithmetic.h"
+
 static const double unit_roundoff = 0x1p-24;
 
 struct oracle_chain oracle_start(float start) {
@@ -17,7 +19,7 @@ void oracle_term(struct oracle_chain *c, float w, float x) {
   const double product = (double)w * x; /* exact: 48 bits */
   c->exact += product;
   c->magnitude += fabs(product);
-  c->chain = fmaf(w, x, c->chain);
+  c->chain = oracle_fma(w, x, c->chain);
   c->terms++;
 }
 
@@ -74,20 +76,13 @@ static double relu6(double x) {
 double oracle_activation(mbconv_activation_kind kind, double x) {
   const double c = x < -88 ? -88 : x;
   switch (kind) {
-    case MBCONV_NONE:
-      return x;
-    case MBCONV_RELU:
-      return x < 0 ? 0 : x;
-    case MBCONV_RELU6:
-      return relu6(x);
-    case MBCONV_SILU:
-      return c / (1 + exp(-c));
-    case MBCONV_SIGMOID:
-      return 1 / (1 + exp(-c));
-    case MBCONV_HARD_SIGMOID:
-      return relu6(x + 3) / 6;
-    case MBCONV_HARD_SWISH:
-      return x * relu6(x + 3) / 6;
+    case MBCONV_NONE: return x;
+    case MBCONV_RELU: return x < 0 ? 0 : x;
+    case MBCONV_RELU6: return relu6(x);
+    case MBCONV_SILU: return c / (1 + exp(-c));
+    case MBCONV_SIGMOID: return 1 / (1 + exp(-c));
+    case MBCONV_HARD_SIGMOID: return relu6(x + 3) / 6;
+    case MBCONV_HARD_SWISH: return x * relu6(x + 3) / 6;
   }
   return NAN;
 }

@@ -12,6 +12,7 @@
 
 #include "kernels.h"
 #include "oracle.h"
+#include "oracle_arithmetic.h"
 
 #define EPSILON ((double)FLT_EPSILON)
 #define UNDERFLOW_BOUND 1e-36
@@ -108,7 +109,7 @@ static void chain_step(struct chain *chain, double weight, number x) {
   chain->value += weight * x.value;
   chain->error += fabs(weight) * x.error;
   chain->magnitude += fabs(weight) * (fabs(x.value) + x.error);
-  chain->exact = fmaf((float)weight, x.exact, chain->exact);
+  chain->exact = oracle_fma((float)weight, x.exact, chain->exact);
 }
 
 static number chain_end(const struct chain *chain, size_t terms) {

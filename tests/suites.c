@@ -4,6 +4,7 @@
 /* From the parts to the whole; the long SiLU sweep last. */
 const struct test_suite test_suites[] = {
     {"format", test_format},
+    {"arithmetic", test_arithmetic},
     {"dispatch", test_dispatch},
     {"pointwise", test_pointwise},
     {"gemv", test_gemv},

@@ -150,6 +150,7 @@ extern const size_t test_suite_count;
 /* ---- Suites, one file each --------------------------------------------------------------------------------------- */
 
 void test_format(struct test *t);
+void test_arithmetic(struct test *t);
 void test_dispatch(struct test *t);
 void test_pointwise(struct test *t);
 void test_gemv(struct test *t);
