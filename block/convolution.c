@@ -13,7 +13,7 @@
 #include "fold.h"
 #include "parallel.h"
 #include "status.h"
-#include "windows.h"
+#include "gather.h"
 
 /* Floats of the windows that are in L1 at a time. */
 enum { WINDOW_FLOATS = 6144 };

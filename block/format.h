@@ -8,13 +8,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+/* For the compiler's warnings: our format is the standard's, even where the C library's is Microsoft's. */
+#if defined(__MINGW32__) && !defined(__clang__)
+#define MBCONV_PRINTF(text, first) __attribute__((format(gnu_printf, text, first)))
+#else
+#define MBCONV_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#endif
+
 /* As snprintf: writes at most `size` bytes, the terminating zero among them, and returns the length that the whole text
  * would have. Of printf's format it knows what the library's messages use: %s, %.Ns, %d, %zu, %x and %%, each with the
  * same bytes as printf's. */
-__attribute__((format(printf, 3, 4))) size_t mbconv_format(char *text, size_t size, const char *format, ...);
+MBCONV_PRINTF(3, 4) size_t mbconv_format(char *text, size_t size, const char *format, ...);
 
 /* Like mbconv_format(), but with the arguments in a list. */
-__attribute__((format(printf, 3, 0))) size_t mbconv_format_list(char *text, size_t size, const char *format,
-                                                                va_list arguments);
+MBCONV_PRINTF(3, 0) size_t mbconv_format_list(char *text, size_t size, const char *format, va_list arguments);
 
 #endif

@@ -2,11 +2,26 @@
 #define _POSIX_C_SOURCE 200112L
 #include "memory.h"
 
+#ifdef _WIN32
+#include <malloc.h>
+#endif
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "status.h"
 
+#ifdef _WIN32
+static void *default_allocate(void *context, size_t size, size_t alignment) {
+  (void)context;
+  return _aligned_malloc(size, alignment);
+}
+
+static void default_release(void *context, void *memory) {
+  (void)context;
+  _aligned_free(memory);
+}
+#else
 static void *default_allocate(void *context, size_t size, size_t alignment) {
   (void)context;
   void *memory;
@@ -17,6 +32,7 @@ static void default_release(void *context, void *memory) {
   (void)context;
   free(memory);
 }
+#endif
 
 mbconv_status mbconv_allocator_of(const mbconv_options *options, mbconv_allocator *allocator, mbconv_error *error) {
   if (options && options->allocator) {

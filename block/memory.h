@@ -9,7 +9,7 @@
 #include "mbconv.h"
 #include "size.h"
 
-/* The caller's allocator, or posix_memalign and free. INVALID_ARGUMENT if a function of it is NULL. */
+/* The caller's allocator, or the C library's. INVALID_ARGUMENT if a function of it is NULL. */
 mbconv_status mbconv_allocator_of(const mbconv_options *options, mbconv_allocator *allocator, mbconv_error *error);
 
 /* Zeroed memory, or OUT_OF_MEMORY. */

@@ -41,6 +41,7 @@ function(mbconv_install_library name exported runtime development)
     install(TARGETS ${target} EXPORT ${target}
       LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${runtime} NAMELINK_COMPONENT ${development}
       ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${development}
+      RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${runtime}
       INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
     install(EXPORT ${target} NAMESPACE mbconv:: FILE ${name}-${kind}.cmake
       DESTINATION ${packagedir} COMPONENT ${development})

@@ -23,10 +23,17 @@ function(mbconv_add_set name parts)
   set(MBCONV_SET_DEFINITIONS ${MBCONV_SET_DEFINITIONS} PARENT_SCOPE)
 endfunction()
 
+# For Windows gcc does not align the stack, but takes it for aligned where it spills a wide vector (GCC's bug 54412;
+# Debian's compiler is patched). Then the assembler writes the moves that take any address.
+set(wide)
+if(WIN32 AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  mbconv_accepted(wide -Wa,-muse-unaligned-vector-move)
+endif()
+
 mbconv_add_set(scalar "transpose")
 if(MBCONV_ARCHITECTURE STREQUAL "x86_64")
-  mbconv_add_set(avx2 "pointwise_narrow;transpose" -mavx2 -mfma)
-  mbconv_add_set(avx512 "" -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512)
+  mbconv_add_set(avx2 "pointwise_narrow;transpose" -mavx2 -mfma ${wide})
+  mbconv_add_set(avx512 "" -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512 ${wide})
 elseif(MBCONV_ARCHITECTURE STREQUAL "arm64")
   mbconv_add_set(neon "pointwise_narrow;silu_tiles;transpose" -fno-lto) # which knows nothing of calls in assembly
 endif()

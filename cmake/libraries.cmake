@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # How objects become libraries: static and shared, and the self-contained form of both.
 
+include(${CMAKE_CURRENT_LIST_DIR}/windows.cmake) # mbconv_link_dll
+
 # MBCONV_KINDS: static or shared, as BUILD_SHARED_LIBS says; then the other, if both are to be built.
 if(BUILD_SHARED_LIBS)
   set(MBCONV_KINDS shared static)
@@ -41,7 +43,6 @@ function(mbconv_add_library name)
     if("${kind}" STREQUAL "shared" AND NOT APPLE)
       mbconv_link_shared(${target})
     endif()
-    mbconv_fix_arithmetic(${target})
     if(TARGET mbconv_joined)
       add_dependencies(${target} mbconv_joined)
     endif()
@@ -50,11 +51,18 @@ endfunction()
 
 # Pages of 16 KB are Android's. -Bsymbolic: in a process with several copies of the library, each calls itself.
 function(mbconv_link_shared target)
+  mbconv_fix_arithmetic(${target})
+  if(WIN32)
+    get_target_property(name ${target} OUTPUT_NAME)
+    mbconv_link_dll(${target} ${PROJECT_SOURCE_DIR}/include/${name}.h)
+    return()
+  endif()
   set(map ${PROJECT_SOURCE_DIR}/cmake/exports.map)
   target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL -Wl,--version-script,${map} -Wl,-Bsymbolic
     -Wl,-z,max-page-size=16384)
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${map})
-  if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize=") # Clang leaves the sanitizers' functions to the program
+  # Clang leaves the sanitizers' functions to the program. A parent may ask for sanitizers in many ways.
+  if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_C_FLAGS MATCHES "-fsanitize=")
     target_link_options(${target} PRIVATE -Wl,--no-undefined)
   endif()
 endfunction()
@@ -62,7 +70,7 @@ endfunction()
 # mbconv_join(RESULT OBJECTS [ARCHIVE]): makes one object file of the target OBJECTS and of what it needs of the target
 # ARCHIVE, in which nothing can be seen but what the header declares, and sets RESULT to it.
 function(mbconv_join result objects)
-  if(NOT CMAKE_OBJCOPY OR NOT CMAKE_LINKER OR APPLE)
+  if(NOT CMAKE_OBJCOPY OR NOT CMAKE_LINKER OR APPLE OR WIN32)
     message(FATAL_ERROR "MBCONV_SELF_CONTAINED needs objcopy and a linker for ELF")
   endif()
   set(folder ${CMAKE_CURRENT_BINARY_DIR})

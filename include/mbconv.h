@@ -147,7 +147,7 @@ typedef struct mbconv_options {
   size_t struct_size; /* sizeof this struct, or 0 */
   mbconv_isa isa;
   mbconv_silu silu;
-  const mbconv_allocator *allocator; /* NULL: posix_memalign and free; the struct is copied */
+  const mbconv_allocator *allocator; /* NULL: the C library's aligned memory; the struct is copied */
 } mbconv_options;
 
 /* Must call task(argument, i) exactly once for each i < count, in any order, on any threads, however many, and return

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "system.h"
 #include "api.h"
 
 /* ---- The ledger --------------------------------------------------------------- */
@@ -14,7 +15,7 @@ static void *ledger_allocate(void *context, size_t size, size_t alignment) {
   if (size == 0 || alignment == 0 || alignment > 64 || (alignment & (alignment - 1)) != 0) ledger->bad_request = true;
   ledger->last_size = size;
   if (++ledger->calls == ledger->fail_at) return NULL;
-  void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
+  void *memory = system_aligned_allocate(64, (size + 63) / 64 * 64);
   if (!memory) return NULL;
   memset(memory, 0xff, size);
   ledger->live++;
@@ -25,7 +26,7 @@ static void ledger_release(void *context, void *memory) {
   struct api_ledger *ledger = context;
   if (!memory || ledger->live == 0) ledger->bad_request = true;
   ledger->live--;
-  free(memory);
+  system_aligned_release(memory);
 }
 
 /* ---- Objects of all kinds ---------------------------------------------------------------------------------------- */

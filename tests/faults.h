@@ -36,6 +36,10 @@ bool faults_run_equals(const struct faults *s, enum api_kind kind, const mbconv_
 void faults_of_scratch(struct test *t, const struct faults *s);
 void faults_of_threads(struct test *t, const struct faults *s);
 void faults_of_modes(struct test *t, struct faults *s);
+#ifdef _WIN32
+static inline void faults_of_fork(struct test *t, const struct faults *s) { (void)t, (void)s; } /* none */
+#else
 void faults_of_fork(struct test *t, const struct faults *s);
+#endif
 
 #endif

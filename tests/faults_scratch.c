@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "faults.h"
+#include "system.h"
 
 /* A cache line's worth of addresses, odd ones too; the bytes before and after stay as they are. */
 static void misaligned(struct test *t, const struct faults *s, enum api_kind kind) {
   enum { LINE = 64, MARK = 0x5a };
   const size_t size = faults_scratch_size(s, kind, 1), y_size = s->y_sizes[kind];
-  unsigned char *memory = aligned_alloc(LINE, (size + 4 * LINE) / LINE * LINE);
+  unsigned char *memory = system_aligned_allocate(LINE, (size + 4 * LINE) / LINE * LINE);
   float *y = malloc(y_size * sizeof *y);
   if (!memory || !y) abort();
   for (size_t offset = 0; offset < LINE; offset += t->small ? 13 : 1) {
@@ -30,7 +31,7 @@ static void misaligned(struct test *t, const struct faults *s, enum api_kind kin
     for (size_t i = offset + size; i < size + 2 * LINE; i++) intact = intact && memory[i] == MARK;
     test_check(t, intact, "wrote outside the scratch");
   }
-  free(memory);
+  system_aligned_release(memory);
   free(y);
 }
 

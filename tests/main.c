@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "dispatch.h"
+#include "system.h"
 #include "test.h"
 
 enum { MOST_SUITES = 32, ISAS = MBCONV_ISA_NEON + 1 };
@@ -130,8 +131,8 @@ static void run_set(const struct options *o, struct test *t) {
 int main(int count, char **words) {
   const struct options o = parse(count, words);
   /* What the caller's environment chooses must not change what is tested. */
-  unsetenv("MBCONV_ISA");
-  unsetenv("MBCONV_SILU");
+  system_set_variable("MBCONV_ISA", NULL);
+  system_set_variable("MBCONV_SILU", NULL);
   mbconv_isa isas[ISAS];
   const size_t usable = mbconv_usable_isas(isas, ISAS);
   if (o.list) {

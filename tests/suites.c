@@ -23,7 +23,9 @@ const struct test_suite test_suites[] = {
     {"threads", test_threads},
     {"combinations", test_combinations},
     {"faults", test_faults},
+#ifndef _WIN32
     {"signals", test_signals},
+#endif
     {"adapters", test_adapters},
     {"silu", test_silu},
 };

@@ -4,13 +4,12 @@
  */
 #include "test.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "system.h"
 
 /* A set that is wrong fails everywhere; more messages than this per suite and set tell nothing new. */
 enum { MESSAGES = 20, CRASH_STATUS = 3 };
@@ -92,11 +91,6 @@ double test_seconds(void) {
 
 /* ---- Crashes ----------------------------------------------------------------------------------------------------- */
 
-static void write_text(const char *text) {
-  const ssize_t written = write(STDERR_FILENO, text, strlen(text));
-  (void)written; /* nobody is left to tell */
-}
-
 /* Decimal, by hand: printf is not for signal handlers. */
 static void write_number(size_t number) {
   char text[24] = {0};
@@ -105,37 +99,25 @@ static void write_number(size_t number) {
     text[--at] = (char)('0' + number % 10);
     number /= 10;
   } while (number > 0);
-  write_text(text + at);
+  system_write_error(text + at);
 }
 
-static void report_crash(int signal_number) {
-  const char *name = "abort";
-  if (signal_number == SIGSEGV) name = "segmentation fault";
-  if (signal_number == SIGBUS) name = "bus error";
-  if (signal_number == SIGILL) name = "illegal instruction";
-  if (signal_number == SIGFPE) name = "arithmetic exception";
-  write_text("\n");
-  write_text(crash_prefix);
-  write_text(description);
-  write_text(": ");
+static void report_crash(const char *what) {
+  system_write_error("\n");
+  system_write_error(crash_prefix);
+  system_write_error(description);
+  system_write_error(": ");
   if (part[0] > 0) {
     write_number(part[0]);
-    write_text("x");
+    system_write_error("x");
     write_number(part[1]);
-    write_text(": ");
+    system_write_error(": ");
   }
-  write_text(name);
-  write_text("\n");
-  _exit(CRASH_STATUS);
+  system_write_error(what);
+  system_write_error("\n");
 }
 
-void test_catch_crashes(void) {
-  static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-  struct sigaction action = {0};
-  action.sa_handler = report_crash;
-  sigemptyset(&action.sa_mask);
-  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
-}
+void test_catch_crashes(void) { system_catch_crashes(report_crash, CRASH_STATUS); }
 
 /* ---- Floats ------------------------------------------------------------------------------------------------------ */
 
@@ -167,9 +149,7 @@ size_t test_random_size(uint64_t *state, size_t low, size_t high) {
   return low + (size_t)(test_random(state) % (high - low + 1));
 }
 
-float test_random_float(uint64_t *state) {
-  return (float)(int32_t)(test_random(state) >> 40) * 0x1p-23f - 1.0f;
-}
+float test_random_float(uint64_t *state) { return (float)(int32_t)(test_random(state) >> 40) * 0x1p-23f - 1.0f; }
 
 void test_fill(uint64_t *state, float *x, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = test_random_float(state);
@@ -192,22 +172,18 @@ float *test_new_floats(uint64_t *state, size_t n) {
 /* A quiet NaN with a payload that no arithmetic makes. */
 static const uint32_t poison_bits = 0x7fc5a5a5;
 
-float test_poison(void) {
-  return test_float(poison_bits);
-}
+float test_poison(void) { return test_float(poison_bits); }
 
-bool test_is_poison(float x) {
-  return test_bits(x) == poison_bits;
-}
+bool test_is_poison(float x) { return test_bits(x) == poison_bits; }
 
 void test_buffer_new(struct test_buffer *b, size_t n, enum test_guard guard) {
-  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  const size_t page = system_page();
   const size_t size = (n * sizeof(float) + page - 1) / page * page + (n == 0 ? page : 0);
   b->map_size = size + 2 * page;
-  b->map = mmap(NULL, b->map_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (b->map == MAP_FAILED) out_of_memory(n);
+  b->map = system_reserve(b->map_size);
+  if (!b->map) out_of_memory(n);
   b->first = (float *)((char *)b->map + page);
-  if (mprotect(b->first, size, PROT_READ | PROT_WRITE) != 0) out_of_memory(n);
+  if (!system_allow(b->first, size, true)) out_of_memory(n);
   b->capacity = size / sizeof(float);
   b->guard = guard;
   test_buffer_reuse(b, n);
@@ -235,12 +211,12 @@ bool test_scratch_intact(const struct test_buffer *b, size_t bytes) {
 }
 
 void test_buffer_free(struct test_buffer *b) {
-  munmap(b->map, b->map_size);
+  system_release(b->map, b->map_size);
   *b = (struct test_buffer){0};
 }
 
 void test_buffer_protect(struct test_buffer *b) {
-  if (mprotect(b->first, b->capacity * sizeof(float), PROT_READ) != 0) out_of_memory(b->n);
+  if (!system_allow(b->first, b->capacity * sizeof(float), false)) out_of_memory(b->n);
 }
 
 void test_buffer_reuse(struct test_buffer *b, size_t n) {
@@ -258,13 +234,9 @@ const float *test_buffer_part(const struct test_buffer *b, size_t n) {
 
 #ifdef MBCONV_MEMORY_SANITIZED
 void __msan_poison(const volatile void *memory, size_t bytes); /* of the sanitizer's run-time library */
-void test_forget(void *memory, size_t bytes) {
-  __msan_poison(memory, bytes);
-}
+void test_forget(void *memory, size_t bytes) { __msan_poison(memory, bytes); }
 #else
-void test_forget(void *memory, size_t bytes) {
-  (void)memory, (void)bytes;
-}
+void test_forget(void *memory, size_t bytes) { (void)memory, (void)bytes; }
 #endif
 
 static bool all_poison(const float *x, size_t n) {

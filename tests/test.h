@@ -28,7 +28,11 @@ struct test {
   size_t printed; /* messages of this suite and set so far; after some the rest is only counted */
 };
 
+#if defined(__MINGW32__) && !defined(__clang__)
+#define TEST_PRINTF(text, first) __attribute__((format(gnu_printf, text, first)))
+#else
 #define TEST_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#endif
 
 /* ---- Checks ------------------------------------------------------------------------------------------------------ */
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "dispatch.h"
+#include "system.h"
 #include "test.h"
 
 /* ---- What this build must contain, known without asking the library -----------------------------------------------
@@ -332,17 +333,9 @@ static void check_tables(struct test *t) {
 /* ---- This machine -------------------------------------------------------------------------------------------------
  */
 
-static void set_variable(const char *name, const char *value) {
-  if (value) {
-    setenv(name, value, 1);
-  } else {
-    unsetenv(name);
-  }
-}
-
 static struct outcome choosing(const mbconv_options *options, const char *env_isa, const char *env_silu) {
-  set_variable("MBCONV_ISA", env_isa);
-  set_variable("MBCONV_SILU", env_silu);
+  system_set_variable("MBCONV_ISA", env_isa);
+  system_set_variable("MBCONV_SILU", env_silu);
   struct outcome o = {.silu = unknown_silu};
   o.status = mbconv_choose(options, &o.kernels, &o.silu, &o.error);
   return o;
@@ -366,8 +359,8 @@ static void check_environment(struct test *t) {
   test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "MBCONV_SILU", "slow"), "slow: %s", o.error.message);
   o = choosing(NULL, X86 ? "neon" : "avx2", NULL);
   test_check(t, failed(&o, MBCONV_UNSUPPORTED_ISA, X86 ? "neon" : "avx2", "scalar"), "%s", o.error.message);
-  set_variable("MBCONV_ISA", old_isa);
-  set_variable("MBCONV_SILU", old_silu);
+  system_set_variable("MBCONV_ISA", old_isa);
+  system_set_variable("MBCONV_SILU", old_silu);
   free(old_isa);
   free(old_silu);
 }

@@ -13,7 +13,7 @@
 enum { SIZE = 160, CANARY = 0x5a };
 
 /* Both ways, into buffers of `size` bytes. */
-__attribute__((format(printf, 3, 4))) static void check(struct test *t, size_t size, const char *format, ...) {
+TEST_PRINTF(3, 4) static void check(struct test *t, size_t size, const char *format, ...) {
   char want[SIZE], got[SIZE];
   memset(want, CANARY, sizeof want);
   memset(got, CANARY, sizeof got);

@@ -7,11 +7,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "oracle.h"
+#include "system.h"
 #include "test.h"
 
 enum {
@@ -24,20 +22,21 @@ enum {
   ULP_SAMPLE_STEP = 160001
 };
 
-/* What is compared; each chunk is 2^24 neighbouring floats, one case. */
-struct sweep {
-  struct test *test;
-  const char *name;
-  mbconv_activation_fn *got, *want;
-  uint64_t step; /* 1: every float */
-};
-
 /* Written by the workers, in shared memory. */
 struct chunk {
   bool done;
   uint64_t compared, different;
   uint32_t first; /* bits of the first input that differs */
   float got, want;
+};
+
+/* What is compared; each chunk is 2^24 neighbouring floats, one case. */
+struct sweep {
+  struct test *test;
+  const char *name;
+  mbconv_activation_fn *got, *want;
+  uint64_t step; /* 1: every float */
+  struct chunk *chunks;
 };
 
 static void compare_block(const struct sweep *s, const uint32_t *bits, size_t n, struct chunk *chunk) {
@@ -68,10 +67,11 @@ static void compare_chunk(const struct sweep *s, uint64_t index, struct chunk *c
 }
 
 /* Every WORKERS-th chunk; the first worker reports each tenth of the way. */
-static void work(const struct sweep *s, size_t worker, size_t workers, struct chunk *chunks) {
+static void work(const void *argument, size_t worker, size_t workers) {
+  const struct sweep *s = argument;
   size_t reported = 0;
   for (size_t i = worker; i < CHUNKS; i += workers) {
-    compare_chunk(s, i, &chunks[i]);
+    compare_chunk(s, i, &s->chunks[i]);
     const size_t tenths = (i + workers) * 10 / CHUNKS;
     if (worker == 0 && tenths > reported && s->step == 1) {
       test_progress(s->test, "%s %zu%%", s->name, tenths * 10);
@@ -81,32 +81,19 @@ static void work(const struct sweep *s, size_t worker, size_t workers, struct ch
 }
 
 /* One process per worker: a crash or a wrong result in any of them leaves chunks that are not done, or different. */
-static void sweep(const struct sweep *s) {
-  struct chunk *chunks = mmap(NULL, CHUNKS * sizeof *chunks, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  test_at(s->test, "%s, every %llu", s->name, (unsigned long long)s->step);
-  if (!test_check(s->test, chunks != MAP_FAILED, "no memory")) return;
-  const size_t workers = s->test->small ? 1 : WORKERS;
-  pid_t children[WORKERS];
-  for (size_t i = 1; i < workers; i++) {
-    children[i] = fork();
-    if (children[i] != 0) continue;
-    work(s, i, workers, chunks);
-    _exit(EXIT_SUCCESS);
-  }
-  work(s, 0, workers, chunks);
-  for (size_t i = 1; i < workers; i++) {
-    int status = 0;
-    const bool ended = children[i] > 0 && waitpid(children[i], &status, 0) == children[i];
-    test_check(s->test, ended && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS, "worker %zu failed", i);
-  }
+static void sweep(struct sweep s) {
+  s.chunks = system_shared(CHUNKS * sizeof *s.chunks);
+  test_at(s.test, "%s, every %llu", s.name, (unsigned long long)s.step);
+  if (!test_check(s.test, s.chunks != NULL, "no memory")) return;
+  test_check(s.test, system_processes(s.test->small ? 1 : WORKERS, work, &s), "a worker failed");
   for (size_t i = 0; i < CHUNKS; i++) {
-    const struct chunk *c = &chunks[i];
-    test_check(s->test, c->done && c->compared > 0 && c->different == 0,
+    const struct chunk *c = &s.chunks[i];
+    test_check(s.test, c->done && c->compared > 0 && c->different == 0,
                "chunk %02zx: %llu compared, blocks that differ: %llu, first at %08x: %.9g, not %.9g", i,
                (unsigned long long)c->compared, (unsigned long long)c->different, c->first, (double)c->got,
                (double)c->want);
   }
-  munmap(chunks, CHUNKS * sizeof *chunks);
+  system_shared_release(s.chunks, CHUNKS * sizeof *s.chunks);
 }
 
 /* The worst error over x and -x from `least` on and below `most`. */
@@ -197,7 +184,7 @@ static void check_tiles(struct test *t) {
                           .want = mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][MBCONV_SILU],
                           .step = t->small ? SAMPLE_STEP : 1};
   check_edges(t, &s);
-  sweep(&s);
+  sweep(s);
 }
 
 static void check_kind(struct test *t, mbconv_activation_kind kind, const char *name, uint64_t step) {
@@ -213,7 +200,7 @@ static void check_kind(struct test *t, mbconv_activation_kind kind, const char *
   snprintf(text, sizeof text, "%s inline against %s", name, other);
   const struct sweep s = {.test = t, .name = text, .got = run, .want = want, .step = step};
   check_edges(t, &s);
-  sweep(&s);
+  sweep(s);
 }
 
 void test_silu(struct test *t) {

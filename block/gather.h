@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The windows of a dense convolution, one after the other as the pixels of a 1x1.
+ * The windows of a dense convolution, one after the other as the pixels of a 1x1. (A file called windows.h would be
+ * found instead of that of Windows.)
  */
-#ifndef MBCONV_WINDOWS_H
-#define MBCONV_WINDOWS_H
+#ifndef MBCONV_GATHER_H
+#define MBCONV_GATHER_H
 
 #include "kernels.h"
 #include "plan.h"

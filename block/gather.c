@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "windows.h"
+#include "gather.h"
 
 #include <stdint.h>
 #include <string.h>
