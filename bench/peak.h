@@ -15,8 +15,8 @@ double thread_seconds();
 // One probe of about 50 us: FLOP/s (two per FMA), or Hz. One probe may be disturbed: repeat it and take the largest.
 using Probe = double (*)();
 
-// FMAs as the set does them: full vectors from registers; scalar: fmaf as compiled for the scalar set (a call into the
-// C library on x86). NULL if the set is not in this build.
+// FMAs as the set does them: full vectors from registers; scalar: fmaf (on x86 a call into the C library, which the set
+// itself does without). NULL if the set is not in this build.
 Probe fma_probe(mbconv_isa isa);
 
 // The clock rate, by a chain of dependent additions of registers, one per cycle on every core that we know.

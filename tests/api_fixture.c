@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "system.h"
 #include "api.h"
+#include "system.h"
 
 /* ---- The ledger --------------------------------------------------------------- */
 
