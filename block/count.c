@@ -27,7 +27,7 @@ static uint64_t add(struct tally *tally, uint64_t a, uint64_t b) {
 static void count_conv(struct tally *tally, uint64_t pixels, uint64_t out, uint64_t in_per_out, bool bias,
                        bool batch_norm) {
   uint64_t weights = multiply(tally, out, in_per_out);
-  uint64_t per_channel = (bias ? 1 : 0) + (batch_norm ? 2 : 0);
+  uint64_t per_channel = (bias ? 1u : 0u) + (batch_norm ? 2u : 0u);
   uint64_t parameters = add(tally, weights, multiply(tally, out, per_channel));
   mbconv_counts *counts = &tally->counts;
   counts->parameters = add(tally, counts->parameters, parameters);

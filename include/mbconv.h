@@ -36,10 +36,10 @@
  *               outputs' size for 96 channels, 1.1e-6 for 3840; docs/numbers.md). Denormals are computed as IEEE 754
  *               says, at the speed the CPU does so; the caller's floating-point mode is never changed: set
  *               flush-to-zero yourself around run if your data are full of denormals. Then denormals count as zeros,
- *               and data without them give the same floats. (A program or library that is linked with -ffast-math sets it
- *               for its whole process, mostly unsaid; the flags of the library itself are its own, whatever those of a
- *               project are that builds it as a part.) In another rounding mode results are rounded that way, SiLU and
- *               sigmoid within 4e-6 of their size, and sets may differ.
+ *               and data without them give the same floats. (A program or library linked with -ffast-math does so for its
+ *               whole process, mostly unasked. The flags that a parent project compiles with change nothing else.) In
+ *               another rounding mode results are rounded that way, SiLU and sigmoid within 4e-6 of their size, and
+ *               sets may differ.
  *   Tensors     f32. NHWC: [batch][height][width][channels], NCHW: [batch][channels][height][width], both dense unless
  *               a stride is named. No alignment beyond a float's is asked of any tensor. Not a byte outside a tensor is
  *               read or written. x and y must not overlap unless a function says that they may. Scratch may lie at any
