@@ -52,7 +52,7 @@ try "without flags" plain
 # ---- Arithmetic, and warnings as errors ----------------------------------------------------------------------------
 
 pieces="-funsafe-math-optimizations -fassociative-math -freciprocal-math -ffinite-math-only -fno-signed-zeros -fno-trapping-math"
-warnings="-Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Wstrict-prototypes -Wcast-align -Wwrite-strings"
+warnings="-Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Wstrict-prototypes -Wwrite-strings"
 
 # flagged NAME as of part: the same bits, and no warning of the library's files.
 flagged() {
@@ -107,8 +107,8 @@ for flags in -ffast-math -Ofast -ffinite-math-only -funsafe-math-optimizations; 
   refuse "our sources alone with gcc $flags" "compile without -ffast-math" compiled gcc -O2 "$flags"
 done
 refuse "with clang -ffast-math" "compile without -ffast-math" compiled clang -O2 -ffast-math
-refuse "the registers of x87, gcc" "-msse2 -mfpmath=sse" compiled i686-linux-gnu-gcc -O2
-refuse "the registers of x87, clang" "-msse2 -mfpmath=sse" compiled clang -m32 -isystem /usr/i686-linux-gnu/include -O2
+refuse "the registers of x87, gcc" "compile with -msse2 -mfpmath=sse" compiled i686-linux-gnu-gcc -O2
+refuse "the registers of x87, clang" "compile with -msse2 -mfpmath=sse" compiled clang -m32 -isystem /usr/i686-linux-gnu/include -O2
 for compiler in i686-linux-gnu-gcc "clang -m32 -isystem /usr/i686-linux-gnu/include"; do
   # shellcheck disable=SC2086 # the compiler and its options
   try "with SSE i386 is compiled for: $compiler" compiled $compiler -O2 -msse2 -mfpmath=sse
