@@ -50,6 +50,6 @@ function(mbconv_fix_arithmetic target)
   target_compile_options(${target} PRIVATE ${MBCONV_ARITHMETIC})
   get_target_property(type ${target} TYPE)
   if(type MATCHES "^(EXECUTABLE|SHARED_LIBRARY|MODULE_LIBRARY)$")
-    target_link_options(${target} PRIVATE ${MBCONV_ARITHMETIC_LINK})
+    target_link_libraries(${target} PRIVATE ${MBCONV_ARITHMETIC_LINK}) # as a library, to come after LDFLAGS
   endif()
 endfunction()
