@@ -48,7 +48,7 @@ csv() {
   awk -F, 'NF != 9 {exit 1}' "$work/csv"
   grep -qE '^block 3x3/1 16-96-16,32,32,16,4352,[0-9]+,[0-9]+\.[0-9]{3},' "$work/csv"
 }
-table() { in_locale "$1" "$mbconv" table | grep -E '^mbconv .* [0-9]+\.[0-9]$'; }
+table() { in_locale "$1" "$mbconv" table | grep -E '^mbconv .* [0-9]+\.[0-9] +silu$'; }
 chart() {
   in_locale "$1" "$mbconv" bench mbconv --seconds 1 --svg "$work/chart.svg"
   ! grep -E '(width|x)="[0-9]+,' "$work/chart.svg"
