@@ -64,9 +64,8 @@ try "gcc, -ffast-math in the parent's CMAKE_C_FLAGS, which link, too" \
   flagged gcc-fast gcc "$warnings" "" -DCMAKE_C_FLAGS=-ffast-math
 try "gcc, -Ofast as the optimisation, the library shared" \
   flagged gcc-ofast gcc "" "" -DCMAKE_C_FLAGS_RELEASE=-Ofast -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON
-try "gcc, what -ffast-math is made of, one by one" flagged gcc-pieces gcc \
-  "$pieces -fsingle-precision-constant -ffp-contract=fast -mrecip" -funsafe-math-optimizations
-try "gcc, link-time optimisation with -Ofast" flagged gcc-lto gcc "" "-Ofast -ffp-contract=fast" \
+try "gcc, what -ffast-math is made of, link-time optimisation with -Ofast" flagged gcc-lto gcc \
+  "$pieces -fsingle-precision-constant -ffp-contract=fast -mrecip" "-Ofast -ffp-contract=fast" \
   -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON -DCMAKE_C_FLAGS=-ffast-math
 try "clang, -ffast-math, the library shared" \
   flagged clang-fast clang "-ffast-math $warnings" -ffast-math -DBUILD_SHARED_LIBS=ON
@@ -75,7 +74,6 @@ try "clang, what it is made of, link-time optimisation" flagged clang-lto clang 
   -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON
 
 sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=all"
-try "gcc, sanitizers" flagged gcc-sanitized gcc "$sanitizers" "$sanitizers" -DBUILD_SHARED_LIBS=ON
 try "clang, sanitizers" flagged clang-sanitized clang "$sanitizers" "$sanitizers" -DBUILD_SHARED_LIBS=ON
 
 # ---- The process ---------------------------------------------------------------------------------------------------
