@@ -34,7 +34,7 @@ judge gcc "$build/gcc.log" <<'END'
 ^cli/run\.c:.*leak of .*file.*\[-Wanalyzer-(malloc|file)-leak\]$
 END
 
-# ---- clang-tidy ------------------------------------------------------------------------------------------------------
+# ---- clang-tidy, without options that gcc alone has ------------------------------------------------------------------
 
 disabled=(
   bugprone-easily-swappable-parameters                # sizes are all size_t
@@ -48,7 +48,9 @@ disabled=(
   clang-analyzer-security.insecureAPI.strcpy          # memory is allocated by strlen()
   clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling # wants functions that the C library lacks
 )
-clang-tidy-19 -p "$build" --quiet "${files[@]}" \
+mkdir -p "$build/clang"
+sed 's/ -fno-allow-store-data-races//g; s/ -fno-single-precision-constant//g' "$database" > "$build/clang/compile_commands.json"
+clang-tidy-19 -p "$build/clang" --quiet "${files[@]}" \
   --checks="-*,bugprone-*,clang-analyzer-*,performance-*,portability-*$(printf ',-%s' "${disabled[@]}")" \
   > "$build/clang-tidy.log" 2> "$build/clang-tidy.errors" || cat "$build/clang-tidy.errors"
 # It takes a file that was opened for stdin, too; does not know that without an image there is raw input, or that every
@@ -65,12 +67,13 @@ cppcheck "${files[@]}" --enable=warning,performance,portability --std=c11 --quie
   -Iinclude -Ikernels -Idispatch -Iblock -Inetworks -Icli \
   --template='{file}:{line}: {severity}: {message} [{id}]' 2> "$build/cppcheck.log"
 # It does not see that cli_fail() never returns, that snprintf() may be given NULL for a size of 0, that the scalar set
-# needs nothing of a CPU, and that a vector is stored through a pointer of another type.
+# needs nothing of a CPU, that a vector is stored through a pointer of another type, and that chains are never none.
 judge cppcheck "$build/cppcheck.log" <<'END'
 ^cli/.*\[(nullPointerRedundantCheck|nullPointerArithmeticRedundantCheck|ctunullpointer)\]$
 ^block/run\.c:.*text \[ctunullpointer\]$
 ^dispatch/select\.c:.*\[arrayIndexOutOfBoundsCond\]$
 ^kernels/depthwise_avx2\.c:.*staged \[uninitvar\]$
+^kernels/vec_scalar\.h:.* e \[uninitvar\]$
 END
 
 echo "check: $cases cases, $findings findings"
