@@ -234,9 +234,12 @@ const float *test_buffer_part(const struct test_buffer *b, size_t n) {
 
 #ifdef MBCONV_MEMORY_SANITIZED
 void __msan_poison(const volatile void *memory, size_t bytes); /* of the sanitizer's run-time library */
+void __msan_unpoison(const volatile void *memory, size_t bytes);
 void test_forget(void *memory, size_t bytes) { __msan_poison(memory, bytes); }
+void test_know(const void *memory, size_t bytes) { __msan_unpoison(memory, bytes); }
 #else
 void test_forget(void *memory, size_t bytes) { (void)memory, (void)bytes; }
+void test_know(const void *memory, size_t bytes) { (void)memory, (void)bytes; }
 #endif
 
 static bool all_poison(const float *x, size_t n) {

@@ -133,6 +133,9 @@ void test_buffer_reuse(struct test_buffer *b, size_t n);
 /* Tells the memory sanitizer, where it watches, that these bytes were never written; they keep their values. */
 void test_forget(void *memory, size_t bytes);
 
+/* The opposite, for a test that compares memory whether or not it was written. */
+void test_know(const void *memory, size_t bytes);
+
 /* The n floats of a filled buffer that are flush against the guarded side; n <= b->n. */
 const float *test_buffer_part(const struct test_buffer *b, size_t n);
 

@@ -128,40 +128,47 @@ static mbconv_status run_object(enum kind kind, const void *object, size_t batch
  * change is looked at. */
 struct apart {
   struct test_buffer memory;
-  char *before; /* the memory before a task */
-  bool *taken;  /* bytes that a task of this phase changed */
-  size_t twice; /* bytes that a second task changed */
+  char *before, *now; /* copies of the memory before and after a task */
+  bool *taken;        /* bytes that a task of this phase changed */
+  size_t twice;       /* bytes that a second task changed */
 };
 
 static void apart_new(struct apart *a, size_t bytes) {
   test_scratch_new(&a->memory, bytes);
   a->before = malloc(a->memory.n * sizeof(float));
+  a->now = malloc(a->memory.n * sizeof(float));
   a->taken = malloc(a->memory.n * sizeof(float) * sizeof *a->taken);
-  if (!a->before || !a->taken) abort();
+  if (!a->before || !a->now || !a->taken) abort();
   a->twice = 0;
 }
 
 static void apart_free(struct apart *a) {
   test_buffer_free(&a->memory);
   free(a->before);
+  free(a->now);
   free(a->taken);
+}
+
+static void copy_memory(const struct apart *a, char *copy) {
+  memcpy(copy, a->memory.data, a->memory.n * sizeof(float));
+  test_know(copy, a->memory.n * sizeof(float));
 }
 
 static void parallel_apart(void *context, void (*task)(void *argument, size_t index), void *argument, size_t count) {
   struct apart *a = context;
-  const char *now = (const char *)a->memory.data;
   const size_t bytes = a->memory.n * sizeof(float);
   memset(a->taken, 0, bytes * sizeof *a->taken);
   for (size_t i = 0; i < count; i++) {
     const bool watched = i < 3 || i + 2 >= count;
-    if (watched) memcpy(a->before, now, bytes);
+    if (watched) copy_memory(a, a->before);
     task(argument, i);
     if (!watched) continue;
+    copy_memory(a, a->now);
     for (size_t line = 0; line < bytes; line += MBCONV_ALIGNMENT) {
       const size_t length = bytes - line < MBCONV_ALIGNMENT ? bytes - line : MBCONV_ALIGNMENT;
-      if (memcmp(a->before + line, now + line, length) == 0) continue;
+      if (memcmp(a->before + line, a->now + line, length) == 0) continue;
       for (size_t b = line; b < line + length; b++) {
-        if (a->before[b] == now[b]) continue;
+        if (a->before[b] == a->now[b]) continue;
         if (a->taken[b]) a->twice++;
         a->taken[b] = true;
       }

@@ -49,7 +49,7 @@ try "the DLL shows the functions that the shared library shows elsewhere" export
 needs() { x86_64-w64-mingw32-objdump -p "$work/release/$1" | sed -n 's/.*DLL Name: //p' | sort | tr '\n' ' '; }
 needs_only() { # needs_only FILE: what every Windows has
   needs "$1"
-  [[ $(needs "$1" | tr 'A-Z' 'a-z') == "kernel32.dll msvcrt.dll " ]]
+  [[ $(needs "$1" | tr '[:upper:]' '[:lower:]') == "kernel32.dll msvcrt.dll " ]]
 }
 try "the DLL needs no other" needs_only libmbconv.dll
 refuse "the networks are refused, with the reason" "the networks need POSIX" \

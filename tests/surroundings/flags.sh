@@ -42,7 +42,8 @@ plain() {
   grep -qx 'scalar: fused a8800000' "$work/expected"
   grep -qx 'scalar: denormal 000c0000' "$work/expected"
   # and every set shows the same
-  for isa in $(cut -d: -f1 "$work/expected" | sort -u); do
+  mapfile -t isas < <(cut -d: -f1 "$work/expected" | sort -u)
+  for isa in "${isas[@]}"; do
     diff <(sed -n "s/^scalar: //p" "$work/expected") <(sed -n "s/^$isa: //p" "$work/expected")
   done
   same_bits plain
