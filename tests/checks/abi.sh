@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The binary interface of the shared libraries is the committed one (tests/abi), and its structs can grow.
 # packages: abigail-tools ninja-build python3
+# minutes: 1
 set -euo pipefail
 
 work=$PWD/build/check-abi

@@ -3,6 +3,7 @@
 # The library and the JNI example for Android, without its NDK: compiled by Clang for aarch64-linux-android24 against
 # glibc's headers, linked by lld with 16 KB pages; what they need of the C library must be in android.symbols; sizes.
 # packages: clang lld gcc-aarch64-linux-gnu android-libnativehelper-dev
+# minutes: 1
 set -euo pipefail
 
 build=build/check-android

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Doxygen reads the headers without a warning and finds a comment for everything; every link of every page leads somewhere.
 # packages: doxygen python3 git
+# minutes: 1
 set -euo pipefail
 
 work=$PWD/build/check-docs

@@ -3,6 +3,7 @@
 # What can go wrong around the library: the suites `faults`, `signals` and `api` here, and the first and last of them on
 # CPUs that lack what others have. Each CPU must have the very sets listed, and a set that it lacks must be refused.
 # packages: qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross libsleef-dev:arm64 libcpu-features-dev:arm64
+# minutes: 2
 set -euo pipefail
 work=build/check-faults
 cases=0 findings=0

@@ -4,6 +4,7 @@
 # which has been moved, shared and static. The self-contained library needs libc and libm and disturbs no other copy. The
 # source tree as a part of another project leaves that alone.
 # packages: g++ make ninja-build pkg-config binutils libpthreadpool-dev
+# minutes: 2
 set -euo pipefail
 
 work=$PWD/build/check-install

@@ -3,6 +3,7 @@
 # The memory sanitizer over the tests' small budget, the fuzzers' corpora and the soak: nothing that was never written, such
 # as scratch, reaches an output or a branch.
 # packages: clang-19 libclang-rt-19-dev
+# minutes: 3
 set -euo pipefail
 
 cmake --preset msan

@@ -4,6 +4,7 @@
 # holds for NEON.
 # packages: gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user
 # packages: libsleef-dev:arm64 libcpu-features-dev:arm64
+# minutes: 2
 set -euo pipefail
 
 build=build/check-neon cases=0 findings=0

@@ -3,6 +3,7 @@
 # Debian's packages: made, read by lintian, installed in a root of their own that knows the packages of this machine, used,
 # and removed.
 # packages: g++ make ninja-build pkg-config lintian dpkg-dev fakeroot libpthreadpool-dev
+# minutes: 1
 set -euo pipefail
 
 work=$PWD/build/check-packages

@@ -3,6 +3,7 @@
 # The inner loops of the 1x1, as gcc and Clang compile them for every set, come to 95% of what the FMA units of their CPUs
 # can begin, by the models of llvm-mca.
 # packages: clang llvm-19 python3 gcc-aarch64-linux-gnu
+# minutes: 1
 set -euo pipefail
 
 build=build/check-pipelines

@@ -3,7 +3,7 @@
 # The Python package: pip installs it in a fresh virtual environment where Debian's PyTorch is found, and from its source
 # distribution; its tests pass; its benchmark runs, in which every contender must give the same logits.
 # packages: python3-venv python3-numpy python3-torch python3-torchvision python3-pil python3-setuptools-whl python3-wheel-whl libopenblas0-pthread
-# minutes: 3
+# minutes: 4
 set -euo pipefail
 
 folder=$PWD/build/check-python

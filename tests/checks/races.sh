@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The thread sanitizer over eight threads that create, run and destroy blocks, shared and private ones.
 # packages: util-linux
-# minutes: 4
+# minutes: 2
 set -euo pipefail
 
 cmake --preset tsan

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The shell scripts, read by ShellCheck.
 # packages: shellcheck git
+# minutes: 1
 set -euo pipefail
 
 mapfile -t scripts < <(git ls-files -- run .ci/run '*.sh')

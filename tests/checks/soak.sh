@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Four threads create, run and destroy blocks of random shapes, shared and private ones: the same floats, no error, memory
 # flat. Ten times as long: SOAK_ROUNDS=200 ./run check soak
-# minutes: 3
+# minutes: 2
 set -euo pipefail
 
 build=build/check-soak

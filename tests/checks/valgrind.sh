@@ -3,6 +3,7 @@
 # valgrind's memcheck over the tests' small budget and the soak. It knows AVX2, not AVX-512: that is the memory
 # sanitizer's (msan.sh). Nor does it know flush-to-zero, or like processes that fork amid threads: without those suites.
 # packages: valgrind libc6-dbg
+# minutes: 3
 set -euo pipefail
 
 build=build/check-valgrind
