@@ -20,16 +20,17 @@ static bool avx512_slow(const X86Info *info) {
   return skylake_server && info->features.avx512f && !info->features.avx512_second_fma;
 }
 
+/* `!= 0`: cpu_features' flags are signed fields of one bit, and gcc 12 with -O2 stores -1 into a bool without it. */
 void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
   const uint32_t saved = mbconv_x86_saved(&mbconv_x86_here);
   const X86Info info = GetX86Info();
   *cpu = (struct mbconv_cpu){
-      .fma = info.features.fma3,
-      .avx2 = info.features.avx2,
-      .avx512f = info.features.avx512f,
-      .avx512vl = info.features.avx512vl,
-      .avx512bw = info.features.avx512bw,
-      .avx512dq = info.features.avx512dq,
+      .fma = info.features.fma3 != 0,
+      .avx2 = info.features.avx2 != 0,
+      .avx512f = info.features.avx512f != 0,
+      .avx512vl = info.features.avx512vl != 0,
+      .avx512bw = info.features.avx512bw != 0,
+      .avx512dq = info.features.avx512dq != 0,
       .os_ymm = mbconv_x86_saves_ymm(saved),
       .os_zmm = mbconv_x86_saves_zmm(saved),
       .avx512_slow = avx512_slow(&info),
@@ -65,7 +66,7 @@ static bool kernel_answers(struct mbconv_cpu *cpu) {
 void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
   if (kernel_answers(cpu)) return;
   const Aarch64Info info = GetAarch64Info();
-  *cpu = (struct mbconv_cpu){.fma = info.features.asimd, .neon = info.features.asimd};
+  *cpu = (struct mbconv_cpu){.fma = info.features.asimd != 0, .neon = info.features.asimd != 0};
   /* ARM64 has no name to read, only these numbers. */
   mbconv_format(cpu->name, sizeof cpu->name, "ARM64, implementer 0x%x, part 0x%x", (unsigned)info.implementer,
                 (unsigned)info.part);
