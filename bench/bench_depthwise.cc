@@ -69,8 +69,8 @@ class Depthwise {
       group.x_stride = cut_.group;
       group.y_stride = cut_.group;
       group.weights = weights_.data() + channel * (taps + 1);
-      group.lo = clamped ? 0.0f : -infinity;
-      group.hi = clamped ? 6.0f : infinity;
+      group.ending.lo = clamped ? 0.0f : -infinity;
+      group.ending.hi = clamped ? 6.0f : infinity;
       groups_.push_back(group);
     }
   }

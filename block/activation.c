@@ -2,8 +2,6 @@
  *
  * The activation over a buffer, and how the other operators apply theirs.
  */
-#include <math.h>
-
 #include "dispatch.h"
 #include "epilogue.h"
 #include "memory.h"
@@ -27,12 +25,12 @@ mbconv_activation_fn *mbconv_activation_of(mbconv_activation_kind kind, const st
 
 struct mbconv_epilogue mbconv_epilogue_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,
                                           mbconv_silu silu) {
-  struct mbconv_epilogue epilogue = {.lo = -INFINITY, .hi = INFINITY, .map = NULL};
+  struct mbconv_epilogue epilogue = {.ending = mbconv_ending_none()};
   if (kind == MBCONV_RELU || kind == MBCONV_RELU6) {
-    epilogue.lo = 0.0f;
-    if (kind == MBCONV_RELU6) epilogue.hi = 6.0f;
+    epilogue.ending.lo = 0.0f;
+    if (kind == MBCONV_RELU6) epilogue.ending.hi = 6.0f;
   } else if (kind == MBCONV_SILU && silu == MBCONV_SILU_INLINE && kernels->tiles_silu) {
-    epilogue.silu = true;
+    epilogue.ending.silu = true;
   } else if (kind != MBCONV_NONE) {
     epilogue.map = mbconv_activation_of(kind, kernels, silu);
   }

@@ -7,6 +7,7 @@
 
 #include "dispatch.h"
 #include "fold.h"
+#include "pack.h"
 #include "status.h"
 
 /* ---- Create ------------------------------------------------------------------------------------------------------ */
@@ -18,8 +19,9 @@ static void lay_out(mbconv_block *block, const mbconv_block_desc *desc, struct m
   const size_t expanded = desc->expanded_channels;
   if (desc->expand) mbconv_panels_plan(&stages->expand, kernels, desc->in_channels, expanded, true, cursor);
   mbconv_panels_plan(&stages->project, kernels, expanded, desc->out_channels, false, cursor);
-  const size_t taps = mbconv_depthwise_packed(kernels, expanded, desc->kernel, &cursor->overflow);
-  stages->depthwise = mbconv_take_floats(cursor, taps);
+  const size_t taps = desc->kernel * desc->kernel;
+  stages->depthwise =
+      mbconv_take_floats(cursor, mbconv_depthwise_floats_checked(taps, expanded, kernels->lanes, &cursor->overflow));
   if (desc->squeeze_excite) {
     mbconv_panels_plan(&block->excite.reduce, kernels, expanded, desc->squeeze_excite->width, false, cursor);
     mbconv_panels_plan(&block->excite.expand, kernels, desc->squeeze_excite->width, expanded, false, cursor);
@@ -29,8 +31,8 @@ static void lay_out(mbconv_block *block, const mbconv_block_desc *desc, struct m
 static void pack(mbconv_block *block, const mbconv_block_desc *desc) {
   struct mbconv_stages *stages = &block->stages;
   const size_t expanded = desc->expanded_channels;
-  bool overflow = false;
-  size_t bytes = mbconv_depthwise_packed(stages->kernels, expanded, desc->kernel, &overflow) * sizeof(float);
+  const size_t padded = mbconv_round_up(expanded, stages->kernels->lanes);
+  size_t bytes = mbconv_depthwise_floats(desc->kernel * desc->kernel, padded) * sizeof(float);
   mbconv_depthwise_pack(stages->kernels, expanded, desc->kernel, desc->depthwise, stages->depthwise);
   mbconv_panels_pack(&stages->project, desc->project);
   bytes += mbconv_panels_bytes(&stages->project);

@@ -185,9 +185,7 @@ static void run_pixels(const struct run *run, const struct scratch *scratch, siz
         .y_stride = channels,
         .residual = run->residual ? run->residual + at : NULL,
         .r_stride = channels,
-        .lo = convolution->epilogue.lo,
-        .hi = convolution->epilogue.hi,
-        .silu = convolution->epilogue.silu,
+        .ending = convolution->epilogue.ending,
     };
     if (convolution->in_place) {
       const size_t row = pixel / shape->out_width, column = pixel % shape->out_width;

@@ -6,6 +6,7 @@
 #include "block.h"
 #include "dispatch.h"
 #include "fold.h"
+#include "pack.h"
 #include "parallel.h"
 #include "status.h"
 #include "strip.h"
@@ -59,7 +60,8 @@ mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const m
 
   struct mbconv_cursor cursor = {0};
   mbconv_take(&cursor, 1, sizeof(mbconv_depthwise));
-  const size_t floats = mbconv_depthwise_packed(kernels, desc->channels, desc->kernel, &cursor.overflow);
+  const size_t taps = desc->kernel * desc->kernel;
+  const size_t floats = mbconv_depthwise_floats_checked(taps, desc->channels, kernels->lanes, &cursor.overflow);
   mbconv_take_floats(&cursor, floats);
   if (cursor.overflow) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the packed weights do not fit into memory");
   void *memory;

@@ -9,9 +9,8 @@
 #include "kernels.h"
 
 struct mbconv_epilogue {
-  float lo, hi;              /* the clamp, -inf and +inf for none */
-  bool silu;                 /* the tiles apply SiLU */
-  mbconv_activation_fn *map; /* run in place afterwards; NULL if that was all */
+  struct mbconv_ending ending; /* what the tiles do */
+  mbconv_activation_fn *map;   /* run in place afterwards; NULL if that was all */
 };
 
 /* INVALID_ARGUMENT for an unknown kind; `name` says in messages whose activation it is. */

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "size.h"
+#include "pack.h"
 #include "status.h"
 
 mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_t channels, bool weights_needed,
@@ -40,16 +40,12 @@ double mbconv_fold(const mbconv_conv *conv, size_t channel, float *bias) {
   return scale;
 }
 
-size_t mbconv_depthwise_packed(const struct mbconv_kernels *kernels, size_t channels, size_t kernel, bool *overflow) {
-  return mbconv_multiply(mbconv_round_up(channels, kernels->lanes), kernel * kernel + 1, overflow);
-}
-
 void mbconv_depthwise_pack(const struct mbconv_kernels *kernels, size_t channels, size_t kernel,
                            const mbconv_conv *conv, float *packed) {
-  const size_t lanes = kernels->lanes, taps = kernel * kernel;
+  const size_t taps = kernel * kernel;
   for (size_t c = 0; c < channels; c++) {
-    float *lane = packed + c / lanes * lanes * (taps + 1) + c % lanes;
-    const double scale = mbconv_fold(conv, c, lane);
-    for (size_t t = 0; t < taps; t++) lane[(t + 1) * lanes] = (float)(conv->weight[c * taps + t] * scale);
+    float bias;
+    const double scale = mbconv_fold(conv, c, &bias);
+    mbconv_depthwise_pack_channel(packed, kernels->lanes, c, taps, conv->weight + c * taps, scale, bias);
   }
 }

@@ -18,9 +18,6 @@ mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_
 /* What output `channel` of `conv` is multiplied by; its folded bias goes to *bias. */
 double mbconv_fold(const mbconv_conv *conv, size_t channel, float *bias);
 
-/* Floats of the packed depthwise weights. */
-size_t mbconv_depthwise_packed(const struct mbconv_kernels *kernels, size_t channels, size_t kernel, bool *overflow);
-
 /* Folds and packs `conv`, weight [channels][k][k]. */
 void mbconv_depthwise_pack(const struct mbconv_kernels *kernels, size_t channels, size_t kernel,
                            const mbconv_conv *conv, float *packed);

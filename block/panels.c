@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fold.h"
+#include "pack.h"
 
 /* The most pixels, and pixels times channels, of any set's tile. */
 enum { MAX_TILE_PIXELS = 32, MAX_TILE = 32 * 32 };
@@ -54,8 +55,7 @@ void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernel
   panels->gemv = kernels->gemv;
   panels->k = k;
   panels->channels = channels;
-  const size_t floats = mbconv_multiply(panels->padded, mbconv_add(k, 1, &cursor->overflow), &cursor->overflow);
-  panels->data = mbconv_take_floats(cursor, floats);
+  panels->data = mbconv_take_floats(cursor, mbconv_panel_floats_checked(k, panels->padded, &cursor->overflow));
 }
 
 size_t mbconv_panels_height(const struct mbconv_panels *panels) {
@@ -69,7 +69,7 @@ size_t mbconv_panels_chunk(const struct mbconv_panels *panels) {
 }
 
 size_t mbconv_panels_bytes(const struct mbconv_panels *panels) {
-  return panels->padded * (panels->k + 1) * sizeof(float);
+  return mbconv_panel_floats(panels->k, panels->padded) * sizeof(float);
 }
 
 /* The tile of the panel that a channel is in. */
@@ -82,16 +82,15 @@ void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv) {
 }
 
 void mbconv_panels_pack_taps(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps) {
-  const size_t k = panels->k, inputs = k / taps;
+  const size_t k = panels->k;
   for (size_t channel = 0; channel < panels->channels; channel++) {
     const size_t width = tile_at(panels, channel)->channels;
     const size_t lane = (channel - (channel < panels->wide_channels ? 0 : panels->wide_channels)) % width;
     const size_t first = channel - lane;
-    float *panel = panels->data + first * (k + 1) + lane;
-    const float *weight = conv->weight + channel * k;
-    const double scale = mbconv_fold(conv, channel, panel);
-    for (size_t t = 0; t < taps; t++)
-      for (size_t i = 0; i < inputs; i++) panel[(1 + t * inputs + i) * width] = (float)(weight[i * taps + t] * scale);
+    float bias;
+    const double scale = mbconv_fold(conv, channel, &bias);
+    mbconv_panel_pack(panels->data + mbconv_panel_floats(k, first), width, lane, k, taps, conv->weight + channel * k,
+                      scale, bias);
   }
 }
 
@@ -152,18 +151,15 @@ static void run_panel(const struct mbconv_pointwise_tile *tile, const struct mbc
 
 static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels,
                                               const struct mbconv_pointwise_run *run, size_t c, size_t width) {
-  const float *data = panels->data + (run->first_channel + c) * (panels->k + 1);
-  return (struct mbconv_pointwise_panel){
+  struct mbconv_pointwise_panel panel = {
       .k = panels->k,
-      .bias = data,
-      .weights = data + width,
       .channels = run->y_padded ? width : mbconv_min(width, run->channels - c),
       .x_stride = run->x_stride,
       .r_stride = run->r_stride,
-      .lo = run->lo,
-      .hi = run->hi,
-      .silu = run->silu,
+      .ending = run->ending,
   };
+  mbconv_panel_place(&panel, panels->data + mbconv_panel_floats(panels->k, run->first_channel + c), width);
+  return panel;
 }
 
 /* A single pixel, as of a fully connected layer, goes through all whole wide panels at once: a tile of one pixel has

@@ -2,8 +2,8 @@
  *
  * The packed weights of a 1x1 convolution and the loops over its tiles.
  *
- * Output channels are cut into panels as wide as the set's wide tile, each [bias | weights of k 0 | weights of k 1
- * ...]; the last one or two may be of a narrower tile, where that leaves fewer channels empty.
+ * Output channels are cut into panels as wide as the set's wide tile; the last one or two may be of a narrower tile,
+ * where that leaves fewer channels empty.
  */
 #ifndef MBCONV_PANELS_H
 #define MBCONV_PANELS_H
@@ -52,8 +52,7 @@ struct mbconv_pointwise_run {
   bool y_padded;             /* pixels of y have room for whole panels: full tiles are stored */
   const float *residual;     /* pixel p at residual + p * r_stride, the range's first channel first; or NULL */
   size_t r_stride;
-  float lo, hi;
-  bool silu;
+  struct mbconv_ending ending;
 };
 
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run);

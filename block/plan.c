@@ -2,7 +2,7 @@
 #include "plan.h"
 
 #include "kernels.h"
-#include "size.h"
+#include "memory.h"
 
 /* What the rings and the strip's depthwise output may take of L2: the rest is for weights, input and output. More than
  * this did not pay on a core with 1 MB; but a single strip, which needs one ring only and whose output is written once

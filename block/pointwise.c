@@ -156,9 +156,7 @@ mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pix
               .y_stride = y_stride,
               .residual = residual,
               .r_stride = r_stride,
-              .lo = pointwise->epilogue.lo,
-              .hi = pointwise->epilogue.hi,
-              .silu = pointwise->epilogue.silu},
+              .ending = pointwise->epilogue.ending},
   };
   mbconv_parallel(threads, job.tasks, run_share, &job);
   return mbconv_succeed(error);

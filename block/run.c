@@ -4,7 +4,6 @@
  * and threads that share out groups of channels), in two: strips write it, with squeeze-excite the scales are computed
  * from its sums, then threads take pixels, scale and project them.
  */
-#include <math.h>
 #include <string.h>
 
 #include "block.h"
@@ -176,8 +175,7 @@ static void project_pixels(const struct run *run, size_t begin, size_t count, fl
       .y_padded = transposed,
       .residual = stages->residual && !transposed ? run->x + begin * shape->in_channels : NULL,
       .r_stride = shape->in_channels,
-      .lo = -INFINITY,
-      .hi = INFINITY,
+      .ending = mbconv_ending_none(),
   };
   mbconv_panels_run(&stages->project, &part);
 }

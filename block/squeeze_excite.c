@@ -11,9 +11,7 @@ static void fully_connected(const struct mbconv_panels *panels, const struct mbc
       .y = y,
       .y_stride = panels->padded,
       .y_padded = true,
-      .lo = epilogue->lo,
-      .hi = epilogue->hi,
-      .silu = epilogue->silu,
+      .ending = epilogue->ending,
   };
   mbconv_panels_run(panels, &run);
   if (epilogue->map) epilogue->map(panels->channels, y, y);

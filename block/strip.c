@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "strip.h"
 
-#include <math.h>
 #include <string.h>
 
+#include "pack.h"
 #include "transpose.h"
 
 enum { MAX_KERNEL = 7 };
@@ -116,9 +116,7 @@ static void expand_pixels(const struct strip *strip, const struct group *group, 
       .y_pixels = strip->scratch->pixels + slot * width + first,
       .y_offset = (size_t)(group->ring - strip->scratch->rings),
       .y_padded = true,
-      .lo = stages->epilogue.lo,
-      .hi = stages->epilogue.hi,
-      .silu = stages->epilogue.silu,
+      .ending = stages->epilogue.ending,
   };
   mbconv_panels_run(&stages->expand, &run);
 }
@@ -274,10 +272,8 @@ static void depthwise(const struct strip *strip, const struct group *group, floa
               .channels = shape->project ? mbconv_round_up(group->channels, lanes) : group->channels,
               .x_stride = strip->plan->group_channels,
               .y_stride = y_stride,
-              .weights = stages->depthwise + group->first * (k * k + 1),
-              .lo = stages->epilogue.lo,
-              .hi = stages->epilogue.hi,
-              .silu = stages->epilogue.silu,
+              .weights = stages->depthwise + mbconv_depthwise_floats(k * k, group->first),
+              .ending = stages->epilogue.ending,
           },
       .run = stages->kernels->depthwise[(k - 3) / 2][shape->stride - 1],
       .map = maps_rows(strip->plan) ? stages->epilogue.map : NULL,
@@ -306,8 +302,7 @@ static void project(const struct strip *strip, float *y) {
       .y_padded = transposed,
       .residual = stages->residual && !transposed ? strip->x + first_pixel * shape->in_channels : NULL,
       .r_stride = shape->in_channels,
-      .lo = -INFINITY,
-      .hi = INFINITY,
+      .ending = mbconv_ending_none(),
   };
   mbconv_panels_run(&stages->project, &run);
 }
@@ -316,9 +311,10 @@ static void project(const struct strip *strip, float *y) {
  * the first strip of a run. The 1x1 fetches its own. */
 static void prefetch_depthwise(const struct strip *strip, const struct group *group) {
   enum { LINE = MBCONV_ALIGNMENT / sizeof(float) };
-  const size_t floats = strip->stages->shape.kernel * strip->stages->shape.kernel + 1;
-  const float *weights = strip->stages->depthwise + group->first * floats;
-  for (size_t i = 0; i < group->channels * floats; i += LINE) __builtin_prefetch(weights + i, 0, 2);
+  const size_t taps = strip->stages->shape.kernel * strip->stages->shape.kernel;
+  const float *weights = strip->stages->depthwise + mbconv_depthwise_floats(taps, group->first);
+  const size_t floats = mbconv_depthwise_floats(taps, group->channels);
+  for (size_t i = 0; i < floats; i += LINE) __builtin_prefetch(weights + i, 0, 2);
 }
 
 static void run_groups(const struct strip *strip, const struct mbconv_strip_target *target) {

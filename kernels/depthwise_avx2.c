@@ -111,7 +111,7 @@ ALWAYS_INLINE void tile(const size_t n, const size_t k, const size_t stride, con
     column(16, n, k, stride, &x, w, &sum);
     weights += k * LANES;
   }
-  const __m256 lo = _mm256_broadcast_ss(&group->lo), hi = _mm256_broadcast_ss(&group->hi);
+  const __m256 lo = _mm256_broadcast_ss(&group->ending.lo), hi = _mm256_broadcast_ss(&group->ending.hi);
   store(0, &y, sum.p0, lo, hi);
   if (n > 1) store(1, &y, sum.p1, lo, hi);
   if (n > 2) store(2, &y, sum.p2, lo, hi);

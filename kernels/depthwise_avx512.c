@@ -92,7 +92,7 @@ ALWAYS_INLINE void tile(const size_t n, const size_t k, const size_t stride, con
   }
   const __mmask16 lanes = first_lanes(group->channels - c);
   y += first * y_stride + c;
-  __m512 lo = _mm512_set1_ps(group->lo), hi = _mm512_set1_ps(group->hi);
+  __m512 lo = _mm512_set1_ps(group->ending.lo), hi = _mm512_set1_ps(group->ending.hi);
   load_once(&lo), load_once(&hi); /* 12 loads of 75 less: at stride 2 loads are what takes the time */
   finish(lo, hi, y, lanes, sum.p0);
   if (n > 1) finish(lo, hi, y + 1 * y_stride, lanes, sum.p1);

@@ -189,8 +189,8 @@ ALWAYS_INLINE void store_all(const size_t n, float *y, const struct distances *d
 ALWAYS_INLINE void walk(const struct shape s, const struct mbconv_depthwise_group *group, size_t vectors,
                         const float *const *rows, size_t offset, float *y) {
   const struct distances d = distances_of(group->x_stride, group->y_stride);
-  const bool clamped = group->lo > -INFINITY || group->hi < INFINITY, silu = group->silu;
-  const float32x4_t lo = vld1q_dup_f32(&group->lo), hi = vld1q_dup_f32(&group->hi);
+  const bool clamped = group->ending.lo > -INFINITY || group->ending.hi < INFINITY, silu = group->ending.silu;
+  const float32x4_t lo = vld1q_dup_f32(&group->ending.lo), hi = vld1q_dup_f32(&group->ending.hi);
   const float *weights = group->weights, *x[MAX_KERNEL];
   for (size_t i = 0; i < s.k; i++) x[i] = rows[i] + offset;
   NO_UNROLL
@@ -255,9 +255,7 @@ __attribute__((noinline)) static void run_rest(mbconv_depthwise_fn *run, size_t 
                                                 .x_stride = group->x_stride,
                                                 .y_stride = LANES,
                                                 .weights = group->weights + c * (k * k + 1),
-                                                .lo = group->lo,
-                                                .hi = group->hi,
-                                                .silu = group->silu};
+                                                .ending = group->ending};
   for (size_t done = 0; done < pixels; done += WIDEST) {
     const size_t n = pixels - done < WIDEST ? pixels - done : WIDEST;
     const float *x[MAX_KERNEL];

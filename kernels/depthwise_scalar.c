@@ -19,7 +19,7 @@ static inline void chains(const size_t n, const size_t kernel, const struct mbco
       for (size_t l = 0; l < n; l++) sum[l] = fma_f32(w[l * step], x[l], sum[l]);
     }
   }
-  for (size_t l = 0; l < n; l++) y[c + l] = clamp(sum[l], group->lo, group->hi);
+  for (size_t l = 0; l < n; l++) y[c + l] = clamp(sum[l], group->ending.lo, group->ending.hi);
 }
 
 /* `kernel` and `stride` are constants at every call. */

@@ -20,9 +20,7 @@ struct sums {
   __m256 a0, a1, a2, b0, b1, b2, c0, c1, c2, d0, d1, d2;
 };
 
-/* The bias of a panel and its weights lie one after the other. */
-ALWAYS_INLINE void start(const float *weights, __m256 *sum0, __m256 *sum1, __m256 *sum2) {
-  const float *bias = weights - WIDTH;
+ALWAYS_INLINE void start(const float *bias, __m256 *sum0, __m256 *sum1, __m256 *sum2) {
   *sum0 = _mm256_load_ps(bias), *sum1 = _mm256_load_ps(bias + LANES), *sum2 = _mm256_load_ps(bias + 2 * LANES);
 }
 
@@ -34,7 +32,7 @@ ALWAYS_INLINE void step(const float *weights, __m256 pixel, __m256 *sum0, __m256
 
 ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *first, float *y, const float *residual, size_t c,
                           __m256 sum) {
-  const __m256 lo = _mm256_broadcast_ss(&first->lo), hi = _mm256_broadcast_ss(&first->hi);
+  const __m256 lo = _mm256_broadcast_ss(&first->ending.lo), hi = _mm256_broadcast_ss(&first->ending.hi);
   if (residual) sum = _mm256_add_ps(sum, _mm256_loadu_ps(residual + c));
   _mm256_storeu_ps(y + c, clamp(sum, lo, hi));
 }
@@ -46,16 +44,18 @@ ALWAYS_INLINE void finish3(const struct mbconv_pointwise_panel *first, float *y,
   finish(first, y, residual, c + 2 * LANES, sum2);
 }
 
-/* `panels`, 1 to CHUNK, is a constant at every call, so that the comparisons with it vanish. */
-ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_panel *first, const float *weights,
-                         const float *x, float *y, const float *residual) {
-  const size_t next = (first->k + 1) * WIDTH;
-  const float *w = weights, *w3 = weights + 3 * next;
+/* The panels behind the first `done`. `panels`, 1 to CHUNK, is a constant at every call, so that the comparisons with
+ * it vanish. */
+ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_panel *first, size_t done, const float *x,
+                         float *y, const float *residual) {
+  const size_t next = first->next;
+  const float *bias = first->bias + done * next;
+  const float *w = first->weights + done * next, *w3 = w + 3 * next;
   struct sums s = {0};
-  start(w, &s.a0, &s.a1, &s.a2);
-  if (panels > 1) start(w + next, &s.b0, &s.b1, &s.b2);
-  if (panels > 2) start(w + 2 * next, &s.c0, &s.c1, &s.c2);
-  if (panels > 3) start(w3, &s.d0, &s.d1, &s.d2);
+  start(bias, &s.a0, &s.a1, &s.a2);
+  if (panels > 1) start(bias + next, &s.b0, &s.b1, &s.b2);
+  if (panels > 2) start(bias + 2 * next, &s.c0, &s.c1, &s.c2);
+  if (panels > 3) start(bias + 3 * next, &s.d0, &s.d1, &s.d2);
   for (size_t i = 0; i < first->k; i++, w += WIDTH, w3 += WIDTH) {
     const __m256 pixel = _mm256_broadcast_ss(x + i);
     step(w, pixel, &s.a0, &s.a1, &s.a2);
@@ -71,16 +71,15 @@ ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_pane
 
 void mbconv_gemv_avx2(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
                       const float *residual) {
-  const float *weights = first->weights;
-  for (; panels >= CHUNK; panels -= CHUNK) {
-    chunk(CHUNK, first, weights, x, y, residual);
-    weights += CHUNK * (first->k + 1) * WIDTH;
+  size_t done = 0;
+  for (; panels - done >= CHUNK; done += CHUNK) {
+    chunk(CHUNK, first, done, x, y, residual);
     y += CHUNK * WIDTH;
     if (residual) residual += CHUNK * WIDTH;
   }
-  switch (panels) {
-    case 1: chunk(1, first, weights, x, y, residual); break;
-    case 2: chunk(2, first, weights, x, y, residual); break;
-    case 3: chunk(3, first, weights, x, y, residual); break;
+  switch (panels - done) {
+    case 1: chunk(1, first, done, x, y, residual); break;
+    case 2: chunk(2, first, done, x, y, residual); break;
+    case 3: chunk(3, first, done, x, y, residual); break;
   }
 }

@@ -20,8 +20,7 @@ struct sums {
   __m512 a, b, c, d, e, f, g, h;
 };
 
-/* The bias of a panel and its weights lie one after the other. */
-ALWAYS_INLINE void start(const float *weights, __m512 *sum) { *sum = _mm512_load_ps(weights - LANES); }
+ALWAYS_INLINE void start(const float *bias, __m512 *sum) { *sum = _mm512_load_ps(bias); }
 
 ALWAYS_INLINE void step(const float *weights, __m512 pixel, __m512 *sum) {
   *sum = _mm512_fmadd_ps(pixel, _mm512_load_ps(weights), *sum);
@@ -30,23 +29,25 @@ ALWAYS_INLINE void step(const float *weights, __m512 pixel, __m512 *sum) {
 ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *first, float *y, const float *residual, size_t c,
                           __m512 sum) {
   if (residual) sum = _mm512_add_ps(sum, _mm512_loadu_ps(residual + c));
-  _mm512_storeu_ps(y + c, clamp(sum, _mm512_set1_ps(first->lo), _mm512_set1_ps(first->hi)));
+  _mm512_storeu_ps(y + c, clamp(sum, _mm512_set1_ps(first->ending.lo), _mm512_set1_ps(first->ending.hi)));
 }
 
-/* `panels`, 1 to CHUNK, is a constant at every call, so that the comparisons with it vanish. */
-ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_panel *first, const float *weights,
-                         const float *x, float *y, const float *residual) {
-  const size_t next = (first->k + 1) * LANES;
-  const float *w = weights, *w4 = weights + 4 * next;
+/* The panels behind the first `done`. `panels`, 1 to CHUNK, is a constant at every call, so that the comparisons with
+ * it vanish. */
+ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_panel *first, size_t done, const float *x,
+                         float *y, const float *residual) {
+  const size_t next = first->next;
+  const float *bias = first->bias + done * next;
+  const float *w = first->weights + done * next, *w4 = w + 4 * next;
   struct sums s = {0};
-  start(w, &s.a);
-  if (panels > 1) start(w + next, &s.b);
-  if (panels > 2) start(w + 2 * next, &s.c);
-  if (panels > 3) start(w + 3 * next, &s.d);
-  if (panels > 4) start(w4, &s.e);
-  if (panels > 5) start(w4 + next, &s.f);
-  if (panels > 6) start(w4 + 2 * next, &s.g);
-  if (panels > 7) start(w4 + 3 * next, &s.h);
+  start(bias, &s.a);
+  if (panels > 1) start(bias + next, &s.b);
+  if (panels > 2) start(bias + 2 * next, &s.c);
+  if (panels > 3) start(bias + 3 * next, &s.d);
+  if (panels > 4) start(bias + 4 * next, &s.e);
+  if (panels > 5) start(bias + 5 * next, &s.f);
+  if (panels > 6) start(bias + 6 * next, &s.g);
+  if (panels > 7) start(bias + 7 * next, &s.h);
   for (size_t i = 0; i < first->k; i++, w += LANES, w4 += LANES) {
     const __m512 pixel = _mm512_set1_ps(x[i]);
     step(w, pixel, &s.a);
@@ -70,20 +71,19 @@ ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_pane
 
 void mbconv_gemv_avx512(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
                         const float *residual) {
-  const float *weights = first->weights;
-  for (; panels >= CHUNK; panels -= CHUNK) {
-    chunk(CHUNK, first, weights, x, y, residual);
-    weights += CHUNK * (first->k + 1) * LANES;
+  size_t done = 0;
+  for (; panels - done >= CHUNK; done += CHUNK) {
+    chunk(CHUNK, first, done, x, y, residual);
     y += CHUNK * LANES;
     if (residual) residual += CHUNK * LANES;
   }
-  switch (panels) {
-    case 1: chunk(1, first, weights, x, y, residual); break;
-    case 2: chunk(2, first, weights, x, y, residual); break;
-    case 3: chunk(3, first, weights, x, y, residual); break;
-    case 4: chunk(4, first, weights, x, y, residual); break;
-    case 5: chunk(5, first, weights, x, y, residual); break;
-    case 6: chunk(6, first, weights, x, y, residual); break;
-    case 7: chunk(7, first, weights, x, y, residual); break;
+  switch (panels - done) {
+    case 1: chunk(1, first, done, x, y, residual); break;
+    case 2: chunk(2, first, done, x, y, residual); break;
+    case 3: chunk(3, first, done, x, y, residual); break;
+    case 4: chunk(4, first, done, x, y, residual); break;
+    case 5: chunk(5, first, done, x, y, residual); break;
+    case 6: chunk(6, first, done, x, y, residual); break;
+    case 7: chunk(7, first, done, x, y, residual); break;
   }
 }

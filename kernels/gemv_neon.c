@@ -22,10 +22,9 @@ struct sums {
   float32x4_t a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1;
 };
 
-/* The bias of a panel and its weights lie one after the other. */
-ALWAYS_INLINE void start(const float *weights, float32x4_t *sum0, float32x4_t *sum1) {
-  *sum0 = vld1q_f32(weights - WIDTH);
-  *sum1 = vld1q_f32(weights - LANES);
+ALWAYS_INLINE void start(const float *bias, float32x4_t *sum0, float32x4_t *sum1) {
+  *sum0 = vld1q_f32(bias);
+  *sum1 = vld1q_f32(bias + LANES);
 }
 
 ALWAYS_INLINE void step(const float *weights, float32x4_t pixel, float32x4_t *sum0, float32x4_t *sum1) {
@@ -35,7 +34,7 @@ ALWAYS_INLINE void step(const float *weights, float32x4_t pixel, float32x4_t *su
 
 ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *first, float *y, const float *residual, size_t c,
                           float32x4_t sum0, float32x4_t sum1) {
-  const float32x4_t lo = vld1q_dup_f32(&first->lo), hi = vld1q_dup_f32(&first->hi);
+  const float32x4_t lo = vld1q_dup_f32(&first->ending.lo), hi = vld1q_dup_f32(&first->ending.hi);
   if (residual) {
     sum0 = vaddq_f32(sum0, vld1q_f32(residual + c));
     sum1 = vaddq_f32(sum1, vld1q_f32(residual + c + LANES));
@@ -44,18 +43,19 @@ ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *first, float *y, 
   vst1q_f32(y + c + LANES, clamp(sum1, lo, hi));
 }
 
-/* `panels`, a constant at every call, is 6, 3 or 1. */
-ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_panel *first, const float *weights,
-                         const float *x, float *y, const float *residual) {
-  const size_t next = (first->k + 1) * WIDTH;
-  const float *w = weights, *w3 = weights + 3 * next;
+/* The panels behind the first `done`. `panels`, a constant at every call, is 6, 3 or 1. */
+ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_panel *first, size_t done, const float *x,
+                         float *y, const float *residual) {
+  const size_t next = first->next;
+  const float *bias = first->bias + done * next;
+  const float *w = first->weights + done * next, *w3 = w + 3 * next;
   struct sums s;
-  start(w, &s.a0, &s.a1);
-  if (panels >= 3) start(w + next, &s.b0, &s.b1);
-  if (panels >= 3) start(w + 2 * next, &s.c0, &s.c1);
-  if (panels == 6) start(w3, &s.d0, &s.d1);
-  if (panels == 6) start(w3 + next, &s.e0, &s.e1);
-  if (panels == 6) start(w3 + 2 * next, &s.f0, &s.f1);
+  start(bias, &s.a0, &s.a1);
+  if (panels >= 3) start(bias + next, &s.b0, &s.b1);
+  if (panels >= 3) start(bias + 2 * next, &s.c0, &s.c1);
+  if (panels == 6) start(bias + 3 * next, &s.d0, &s.d1);
+  if (panels == 6) start(bias + 4 * next, &s.e0, &s.e1);
+  if (panels == 6) start(bias + 5 * next, &s.f0, &s.f1);
   for (size_t i = 0; i < first->k; i++, w += WIDTH, w3 += WIDTH) {
     const float32x4_t pixel = vld1q_dup_f32(x + i);
     step(w, pixel, &s.a0, &s.a1);
@@ -76,14 +76,13 @@ ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_pane
 void mbconv_gemv_neon(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
                       const float *residual) {
   for (size_t done = 0, n; done < panels; done += n) {
-    const float *weights = first->weights + done * (first->k + 1) * WIDTH;
     const float *added = residual ? residual + done * WIDTH : NULL;
     n = panels - done >= 6 ? 6 : panels - done >= 3 ? 3 : 1;
     switch (n) {
-      case 6: chunk(6, first, weights, x, y + done * WIDTH, added); break;
-      case 3: chunk(3, first, weights, x, y + done * WIDTH, added); break;
-      default: chunk(1, first, weights, x, y + done * WIDTH, added); break;
+      case 6: chunk(6, first, done, x, y + done * WIDTH, added); break;
+      case 3: chunk(3, first, done, x, y + done * WIDTH, added); break;
+      default: chunk(1, first, done, x, y + done * WIDTH, added); break;
     }
   }
-  if (first->silu) mbconv_silu_neon(panels * WIDTH, y, y);
+  if (first->ending.silu) mbconv_silu_neon(panels * WIDTH, y, y);
 }

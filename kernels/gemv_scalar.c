@@ -10,7 +10,7 @@ void mbconv_gemv_scalar(const struct mbconv_pointwise_panel *first, size_t panel
   struct mbconv_pointwise_panel panel = *first;
   for (size_t i = 0; i < panels; i++) {
     mbconv_pointwise_scalar_4x4(&panel, 1, 1, x, &y, i * SIDE, residual ? residual + i * SIDE : NULL);
-    panel.weights += (first->k + 1) * SIDE;
-    panel.bias += (first->k + 1) * SIDE;
+    panel.weights += panel.next;
+    panel.bias += panel.next;
   }
 }

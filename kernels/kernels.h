@@ -19,24 +19,25 @@
 #include <stddef.h>
 
 #include "arithmetic.h"
+#include "ending.h"
 #include "mbconv.h"
 
-/* The widest vector of any set, in floats: scratch and packed weights are aligned to it. */
-enum { MBCONV_MAX_LANES = 16, MBCONV_ALIGNMENT = 64 };
+/* The widest vector of any set, in floats. */
+enum { MBCONV_MAX_LANES = 16 };
 
 /* ---- Pointwise --------------------------------------------------------------------------------------------------- */
 
 /* What all tiles of one panel have in common. A panel is one tile width of output channels, of which `channels` are
- * real; its packed weights are [k][tile width] with the bias [tile width] apart, zeros beyond `channels`. */
+ * stored. pack.h packs its weights. */
 struct mbconv_pointwise_panel {
   size_t k;             /* input channels, >= 1 */
   const float *weights; /* [k][tile width] */
   const float *bias;    /* [tile width] */
+  size_t next;          /* floats from the weights of this panel to those of the next one, and from bias to bias */
   size_t channels;      /* stored per pixel: the tile width, or 1 .. tile width if the tile takes tails */
   size_t x_stride;      /* between pixels of x */
   size_t r_stride;      /* between pixels of the residual */
-  float lo, hi;         /* the clamp applied last; -inf and +inf for none. NaN passes through */
-  bool silu;            /* SiLU instead of a clamp, of sets with `tiles_silu` */
+  struct mbconv_ending ending;
 };
 
 /* Some tiles, one after the other:
@@ -59,7 +60,7 @@ struct mbconv_pointwise_tile {
 
 enum { MBCONV_POINTWISE_TILES = 3 };
 
-/* One pixel through whole panels of the wide tile, which follow each other in memory, each its bias and its weights:
+/* One pixel through whole panels of the wide tile, each `next` behind the one before:
  *   y[c] = clamp(bias[c] + sum over k ascending of w[k][c] * x[k] (+ residual[c])), c < panels * tile width
  *   first     of the panels
  *   residual  or NULL; may be y */
@@ -73,9 +74,8 @@ struct mbconv_depthwise_group {
   size_t channels;      /* >= 1 */
   size_t x_stride;      /* between input pixels */
   size_t y_stride;      /* between output pixels */
-  const float *weights; /* per lanes channels: bias [lanes], then taps [k * k][lanes]; zeros beyond `channels` */
-  float lo, hi;         /* the clamp applied last, as above */
-  bool silu;            /* as above */
+  const float *weights; /* packed: see pack.h */
+  struct mbconv_ending ending;
 };
 
 /* One row of outputs: y[p][c] = clamp(b[c] + sum over taps row by row of w[tap][c] * row[i][p * stride + j][c]).

@@ -54,7 +54,7 @@ struct ahead {
 enum { K_BYTES = 96, LEAST_AHEAD = 64 }; /* bytes of a panel for each k; k of a panel worth it */
 
 ALWAYS_INLINE struct ahead ahead_of(const struct mbconv_pointwise_panel *panel, size_t tiles) {
-  return (struct ahead){(const char *)(panel->weights + (panel->k + 1) * 3 * LANES), (K_BYTES + tiles - 1) / tiles};
+  return (struct ahead){(const char *)(panel->weights + panel->next), (K_BYTES + tiles - 1) / tiles};
 }
 
 /* `ahead` may be NULL. */

@@ -15,7 +15,7 @@ struct limits {
 };
 
 ALWAYS_INLINE struct limits limits_of(const struct mbconv_pointwise_panel *panel) {
-  return (struct limits){_mm256_broadcast_ss(&panel->lo), _mm256_broadcast_ss(&panel->hi)};
+  return (struct limits){_mm256_broadcast_ss(&panel->ending.lo), _mm256_broadcast_ss(&panel->ending.hi)};
 }
 
 /* Sum by sum: gcc 12 would take the maximum of all of them first, for 3 cycles a tile. */

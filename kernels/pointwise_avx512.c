@@ -70,7 +70,7 @@ ALWAYS_INLINE void finish1(const bool whole, __mmask16 lanes, __m512 lo, __m512 
 
 ALWAYS_INLINE void finish(const size_t rows, const bool whole, __mmask16 lanes,
                           const struct mbconv_pointwise_panel *panel, float *const *y, size_t offset, struct sums sum) {
-  const __m512 lo = _mm512_set1_ps(panel->lo), hi = _mm512_set1_ps(panel->hi);
+  const __m512 lo = _mm512_set1_ps(panel->ending.lo), hi = _mm512_set1_ps(panel->ending.hi);
   if (rows > 0) finish1(whole, lanes, lo, hi, y[0] + offset, sum.p0);
   if (rows > 1) finish1(whole, lanes, lo, hi, y[1] + offset, sum.p1);
   if (rows > 2) finish1(whole, lanes, lo, hi, y[2] + offset, sum.p2);

@@ -59,7 +59,7 @@ ALWAYS_INLINE void steps1(const size_t rows, const float *x, size_t stride, cons
 ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *panel, size_t p, const float *r, float *const *y,
                           size_t offset, float32x4_t sum) {
   if (r) sum = vaddq_f32(sum, vld1q_f32(r + p * panel->r_stride));
-  vst1q_f32(y[p] + offset, clamp(sum, vld1q_dup_f32(&panel->lo), vld1q_dup_f32(&panel->hi)));
+  vst1q_f32(y[p] + offset, clamp(sum, vld1q_dup_f32(&panel->ending.lo), vld1q_dup_f32(&panel->ending.hi)));
 }
 
 /* `rows`, a constant at every call, is 6, 3 or 1. */
@@ -94,5 +94,5 @@ void mbconv_pointwise_neon_6x4(const struct mbconv_pointwise_panel *panel, size_
       default: tile(1, panel, first_x, y + p, y_offset, first_r); break;
     }
   }
-  if (panel->silu) silu_stored(panel, all, y, y_offset);
+  if (panel->ending.silu) silu_stored(panel, all, y, y_offset);
 }

@@ -159,7 +159,7 @@ ALWAYS_INLINE void walk(const size_t rows, const struct mbconv_pointwise_panel *
   const size_t stride = panel->x_stride, k = panel->k, first = distance(offset), second = distance(offset + LANES);
   /* k each time around; small tiles are rare, let them be short. */
   const size_t once = rows >= 10 ? 16 : 4;
-  const bool clamped = panel->lo > -INFINITY || panel->hi < INFINITY, silu = panel->silu && rows >= 6;
+  const bool clamped = panel->ending.lo > -INFINITY || panel->ending.hi < INFINITY, silu = panel->ending.silu && rows >= 6;
   struct input in = {x, panel->weights};
   size_t distances[MOST_ROWS];
   UNROLL
@@ -186,7 +186,7 @@ ALWAYS_INLINE void walk(const size_t rows, const struct mbconv_pointwise_panel *
     }
     if (rows >= 6) hold_all(rows, &s);
     if (clamped)
-      clamp_all(vld1q_dup_f32(&panel->lo), vld1q_dup_f32(&panel->hi), &s);
+      clamp_all(vld1q_dup_f32(&panel->ending.lo), vld1q_dup_f32(&panel->ending.hi), &s);
     else if (silu)
       silu_all(rows, &s);
     store_all(rows, y, first, second, &s);
@@ -205,7 +205,7 @@ static void walk_few(const struct mbconv_pointwise_panel *panel, size_t pixels, 
     else
       walk(1, panel, 1, first_x, y + p, offset, first_r);
   }
-  if (panel->silu) silu_stored(panel, pixels, y, offset);
+  if (panel->ending.silu) silu_stored(panel, pixels, y, offset);
 }
 
 void mbconv_pointwise_neon_11x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,

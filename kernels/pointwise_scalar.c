@@ -20,7 +20,7 @@ static inline void row(const struct mbconv_pointwise_panel *panel, const size_t 
   }
   for (size_t c = 0; c < channels; c++) {
     if (residual) sum[c] += residual[c];
-    y[c] = clamp(sum[c], panel->lo, panel->hi);
+    y[c] = clamp(sum[c], panel->ending.lo, panel->ending.hi);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "../block/struct_size.h"
+#include "../base/struct_size.h"
 #include "decimal.h"
 #include "network.h"
 #include "status.h"

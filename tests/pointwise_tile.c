@@ -81,9 +81,7 @@ static struct mbconv_pointwise_panel panel_of(const struct problem *p, const str
                                          .channels = part->channels,
                                          .x_stride = p->x_stride,
                                          .r_stride = p->r_stride,
-                                         .lo = p->mode->lo,
-                                         .hi = p->mode->hi,
-                                         .silu = p->mode->silu};
+                                         .ending = {p->mode->lo, p->mode->hi, p->mode->silu}};
 }
 
 /* The scalar tiles over the whole problem: whole tiles, as its width is a multiple of theirs. */
@@ -94,7 +92,7 @@ static void compute_by_scalar(const struct problem *p) {
   for (; part.channel < p->channels; part.channel += tile->channels) {
     pack(p, &part, tile->channels, &weights, &bias);
     struct mbconv_pointwise_panel panel = panel_of(p, &part, &weights, &bias);
-    panel.silu = false;
+    panel.ending.silu = false;
     for (size_t i = 0; i < p->pixels; i++) {
       float *y = p->want + i * p->channels;
       const float *residual = p->mode->residual ? p->residual.data + i * p->r_stride + part.channel : NULL;

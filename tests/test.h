@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "memory.h"
 #include "mbconv.h"
 
 struct test {

@@ -26,7 +26,7 @@ static void compute_by_scalar(const struct shape *s, size_t width, const float *
     for (size_t i = 0; i < s->k; i++)
       memcpy(weights + i * tile->channels, panel + (i + 1) * width, tile->channels * sizeof *weights);
     const struct mbconv_pointwise_panel four = {
-        .k = s->k, .weights = weights, .bias = panel, .channels = tile->channels, .lo = s->lo, .hi = s->hi};
+        .k = s->k, .weights = weights, .bias = panel, .channels = tile->channels, .ending = {s->lo, s->hi, false}};
     tile->run(&four, 1, 1, x, &want, c, residual ? residual + c : NULL);
   }
   free(weights);
@@ -55,10 +55,9 @@ static void check(struct test *t, uint64_t *state, const struct shape *s, enum t
   const struct mbconv_pointwise_panel first = {.k = s->k,
                                                .weights = packed.data + width,
                                                .bias = packed.data,
+                                               .next = (s->k + 1) * width,
                                                .channels = width,
-                                               .lo = s->lo,
-                                               .hi = s->hi,
-                                               .silu = s->silu};
+                                               .ending = {s->lo, s->hi, s->silu}};
   t->kernels->gemv(&first, s->panels, x.data, y.data, !s->residual ? NULL : s->in_place ? y.data : residual.data);
   test_check_equal(t, y.data, want, channels, "gemv against the scalar tile");
   test_check(t, test_buffer_intact(&y), "gemv wrote outside its output");

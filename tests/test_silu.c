@@ -166,9 +166,7 @@ static void by_tiles(size_t n, const float *x, float *y) {
                                                .bias = bias,
                                                .channels = tile->channels,
                                                .x_stride = 1,
-                                               .lo = -INFINITY,
-                                               .hi = INFINITY,
-                                               .silu = true};
+                                               .ending = {.lo = -INFINITY, .hi = INFINITY, .silu = true}};
   for (size_t i = 0; i < n; i += tile->pixels) {
     const size_t pixels = n - i < tile->pixels ? n - i : tile->pixels;
     tile->run(&panel, pixels, 1, x + i, rows, 0, NULL);

@@ -10,7 +10,7 @@ cmake --preset coverage
 cmake --build --preset coverage --target mbconv_tests
 LLVM_PROFILE_FILE=build/coverage/tests.profraw build/coverage/tests/mbconv_tests --budget small
 llvm-profdata-19 merge -sparse build/coverage/tests.profraw -o build/coverage/tests.profdata
-over=(-instr-profile=build/coverage/tests.profdata build/coverage/tests/mbconv_tests kernels dispatch block)
+over=(-instr-profile=build/coverage/tests.profdata build/coverage/tests/mbconv_tests base kernels dispatch block)
 llvm-cov-19 report "${over[@]}"
 llvm-cov-19 export -format=lcov "${over[@]}" > build/coverage/lcov.info
 
