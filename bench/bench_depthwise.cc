@@ -16,6 +16,7 @@
 
 extern "C" {
 #include "dispatch.h"
+#include "pack.h"
 }
 
 namespace bench {
@@ -44,12 +45,9 @@ struct Cut {
 
 // bias[channels] and weight[channels][taps] as the kernels of a set want them.
 Floats pack(const Floats &weight, const Floats &bias, size_t channels, size_t taps, size_t lanes) {
-  Floats packed(round_up(channels, lanes) * (taps + 1));
-  for (size_t c = 0; c < channels; ++c) {
-    float *vectors = packed.data() + c / lanes * lanes * (taps + 1) + c % lanes;
-    vectors[0] = bias.data()[c];
-    for (size_t tap = 0; tap < taps; ++tap) vectors[(tap + 1) * lanes] = weight.data()[c * taps + tap];
-  }
+  Floats packed(mbconv_depthwise_floats(taps, round_up(channels, lanes)));
+  for (size_t c = 0; c < channels; ++c)
+    mbconv_depthwise_pack_channel(packed.data(), lanes, c, taps, weight.data() + c * taps, 1.0, bias.data()[c]);
   return packed;
 }
 
@@ -68,7 +66,7 @@ class Depthwise {
       group.channels = std::min(cut_.group, block.expanded - channel);
       group.x_stride = cut_.group;
       group.y_stride = cut_.group;
-      group.weights = weights_.data() + channel * (taps + 1);
+      group.weights = weights_.data() + mbconv_depthwise_floats(taps, channel);
       group.ending.lo = clamped ? 0.0f : -infinity;
       group.ending.hi = clamped ? 6.0f : infinity;
       groups_.push_back(group);
