@@ -2,14 +2,11 @@
  *
  * The activation over a buffer, and how the other operators apply theirs.
  */
-#include "dispatch.h"
 #include "epilogue.h"
-#include "memory.h"
-#include "status.h"
+#include "operator.h"
 
 struct mbconv_activation {
-  mbconv_allocator allocator;
-  mbconv_info info;
+  struct mbconv_operator base;
   mbconv_activation_fn *run;
 };
 
@@ -41,20 +38,14 @@ mbconv_status mbconv_activation_create(mbconv_activation_kind kind, const mbconv
                                        mbconv_activation **out, mbconv_error *error) {
   if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
   *out = NULL;
-  const struct mbconv_kernels *kernels;
-  mbconv_allocator allocator;
-  mbconv_silu silu;
+  struct mbconv_operator base = {0};
   void *memory;
   mbconv_status status = mbconv_activation_check(kind, "kind", error);
-  if (status == MBCONV_OK) status = mbconv_choose(options, &kernels, &silu, error);
-  if (status == MBCONV_OK) status = mbconv_allocator_of(options, &allocator, error);
-  if (status == MBCONV_OK) status = mbconv_allocate(&allocator, sizeof(mbconv_activation), &memory, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
+  if (status == MBCONV_OK) status = mbconv_allocate(&base.allocator, sizeof(mbconv_activation), &memory, error);
   if (status != MBCONV_OK) return status;
-  mbconv_activation *activation = memory;
-  activation->allocator = allocator;
-  activation->info = (mbconv_info){.isa = kernels->isa, .silu = silu, .weight_bytes = 0};
-  activation->run = mbconv_activation_of(kind, kernels, silu);
-  *out = activation;
+  *out = memory;
+  **out = (mbconv_activation){base, mbconv_activation_of(kind, base.kernels, base.info.silu)};
   return mbconv_succeed(error);
 }
 
@@ -70,8 +61,6 @@ mbconv_status mbconv_activation_run(const mbconv_activation *activation, size_t 
   return mbconv_succeed(error);
 }
 
-mbconv_info mbconv_activation_info(const mbconv_activation *activation) { return activation->info; }
+mbconv_info mbconv_activation_info(const mbconv_activation *activation) { return activation->base.info; }
 
-void mbconv_activation_destroy(mbconv_activation *activation) {
-  if (activation) activation->allocator.release(activation->allocator.context, activation);
-}
+void mbconv_activation_destroy(mbconv_activation *activation) { mbconv_operator_destroy(activation); }

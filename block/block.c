@@ -45,7 +45,7 @@ static void pack(mbconv_block *block, const mbconv_block_desc *desc) {
     mbconv_panels_pack(&block->excite.expand, &desc->squeeze_excite->expand);
     bytes += mbconv_panels_bytes(&block->excite.reduce) + mbconv_panels_bytes(&block->excite.expand);
   }
-  block->info.weight_bytes = bytes;
+  block->base.info.weight_bytes = bytes;
 }
 
 static void describe_stages(struct mbconv_stages *stages, const mbconv_block_desc *desc,
@@ -67,27 +67,22 @@ mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_op
                                   mbconv_error *error) {
   if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
   *out = NULL;
-  const struct mbconv_kernels *kernels;
-  mbconv_allocator allocator;
-  mbconv_silu silu;
+  struct mbconv_operator base = {0};
   mbconv_status status = mbconv_block_check(desc, true, error);
-  if (status == MBCONV_OK) status = mbconv_choose(options, &kernels, &silu, error);
-  if (status == MBCONV_OK) status = mbconv_allocator_of(options, &allocator, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
   if (status != MBCONV_OK) return status;
 
+  const struct mbconv_kernels *kernels = base.kernels;
+  const mbconv_silu silu = base.info.silu;
   mbconv_block sizes = {.stages.kernels = kernels};
   struct mbconv_cursor cursor = {0};
   mbconv_take(&cursor, 1, sizeof(mbconv_block));
   lay_out(&sizes, desc, &cursor);
-  if (cursor.overflow) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the packed weights do not fit into memory");
-  void *memory;
-  status = mbconv_allocate(&allocator, cursor.used, &memory, error);
+  status = mbconv_operator_allocate(&base, &cursor, error);
   if (status != MBCONV_OK) return status;
 
-  cursor = (struct mbconv_cursor){.base = memory};
   mbconv_block *block = mbconv_take(&cursor, 1, sizeof *block);
-  block->allocator = allocator;
-  block->info = (mbconv_info){.isa = kernels->isa, .silu = silu};
+  block->base = base;
   describe_stages(&block->stages, desc, kernels, silu);
   lay_out(block, desc, &cursor);
   pack(block, desc);
@@ -106,8 +101,6 @@ void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t 
   *width = block->stages.shape.out_width;
 }
 
-mbconv_info mbconv_block_info(const mbconv_block *block) { return block->info; }
+mbconv_info mbconv_block_info(const mbconv_block *block) { return block->base.info; }
 
-void mbconv_block_destroy(mbconv_block *block) {
-  if (block) block->allocator.release(block->allocator.context, block);
-}
+void mbconv_block_destroy(mbconv_block *block) { mbconv_operator_destroy(block); }

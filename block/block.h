@@ -8,14 +8,14 @@
 #include <stdbool.h>
 
 #include "mbconv.h"
+#include "operator.h"
 #include "plan.h"
 #include "squeeze_excite.h"
 #include "strip.h"
 
 /* Immutable after create. */
 struct mbconv_block {
-  mbconv_allocator allocator;
-  mbconv_info info;
+  struct mbconv_operator base;
   struct mbconv_stages stages;
   struct mbconv_excite excite;
 };
@@ -36,11 +36,5 @@ mbconv_status mbconv_window_check(struct mbconv_shape *shape, const mbconv_pad *
 /* Checks a convolution's description and fills in `shape`; `weights_needed` as above. */
 mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, struct mbconv_shape *shape,
                                        bool weights_needed, mbconv_error *error);
-
-/* Checks the arguments that all image operators share, and the scratch. The sizes are of one image, in floats; *empty
- * is set if there is nothing to do. */
-mbconv_status mbconv_run_check(size_t batch, const float *x, size_t x_size, const float *y, size_t y_size,
-                               const void *scratch, size_t scratch_size, size_t scratch_needed, bool *empty,
-                               mbconv_error *error);
 
 #endif

@@ -153,24 +153,3 @@ mbconv_status mbconv_block_check(const mbconv_block_desc *desc, bool weights_nee
                        desc->width, desc->in_channels, shape.out_height, shape.out_width, desc->out_channels);
   return MBCONV_OK;
 }
-
-mbconv_status mbconv_run_check(size_t batch, const float *x, size_t x_size, const float *y, size_t y_size,
-                               const void *scratch, size_t scratch_size, size_t scratch_needed, bool *empty,
-                               mbconv_error *error) {
-  *empty = batch == 0;
-  if (*empty) return MBCONV_OK;
-  if (!x || !y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", x ? "y" : "x");
-  bool overflow = false;
-  const size_t x_bytes = mbconv_multiply(mbconv_multiply(batch, x_size, &overflow), sizeof(float), &overflow);
-  const size_t y_bytes = mbconv_multiply(mbconv_multiply(batch, y_size, &overflow), sizeof(float), &overflow);
-  if (overflow || x_bytes > PTRDIFF_MAX || y_bytes > PTRDIFF_MAX)
-    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu images do not fit into memory", batch);
-  if (!scratch) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "scratch is NULL");
-  if (scratch_size < scratch_needed)
-    return mbconv_fail(error, MBCONV_SCRATCH_TOO_SMALL, "scratch has %zu bytes, %zu are needed", scratch_size,
-                       scratch_needed);
-  if (mbconv_overlap(x, x_bytes, y, y_bytes)) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
-  if (mbconv_overlap(x, x_bytes, scratch, scratch_needed) || mbconv_overlap(y, y_bytes, scratch, scratch_needed))
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "scratch overlaps x or y");
-  return MBCONV_OK;
-}

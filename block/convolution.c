@@ -9,19 +9,15 @@
  * stems' 9 floats per tap row the sums are stored and loaded three times, which costs more than copying.
  */
 #include "block.h"
-#include "dispatch.h"
 #include "fold.h"
-#include "parallel.h"
-#include "status.h"
 #include "gather.h"
+#include "operator.h"
 
 /* Floats of the windows that are in L1 at a time. */
 enum { WINDOW_FLOATS = 6144 };
 
 struct mbconv_convolution {
-  mbconv_allocator allocator;
-  mbconv_info info;
-  const struct mbconv_kernels *kernels;
+  struct mbconv_operator base;
   struct mbconv_shape shape;
   mbconv_layout layout;
   struct mbconv_panels panels;
@@ -86,39 +82,37 @@ static size_t chunk_of(const mbconv_convolution *convolution) {
   return mbconv_max(tile, pixels - pixels % tile);
 }
 
+/* Takes the memory of the object and of its weights. */
+static mbconv_convolution *lay_out(struct mbconv_panels *panels, const struct mbconv_shape *shape,
+                                   const struct mbconv_kernels *kernels, struct mbconv_cursor *cursor) {
+  mbconv_convolution *convolution = mbconv_take(cursor, 1, sizeof *convolution);
+  mbconv_panels_plan(panels, kernels, mbconv_window_floats(shape), shape->out_channels, false, cursor);
+  return convolution;
+}
+
 mbconv_status mbconv_convolution_create(const mbconv_convolution_desc *desc, const mbconv_options *options,
                                         mbconv_convolution **out, mbconv_error *error) {
   if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
   *out = NULL;
-  const struct mbconv_kernels *kernels;
-  mbconv_allocator allocator;
-  mbconv_silu silu;
+  struct mbconv_operator base = {0};
   struct mbconv_shape shape;
-  mbconv_status status = mbconv_convolution_check(desc, &shape, true, error);
-  if (status == MBCONV_OK) status = mbconv_choose(options, &kernels, &silu, error);
-  if (status == MBCONV_OK) status = mbconv_allocator_of(options, &allocator, error);
-  if (status != MBCONV_OK) return status;
-
-  const size_t taps = desc->kernel * desc->kernel, window = mbconv_window_floats(&shape);
-  struct mbconv_cursor cursor = {0};
   struct mbconv_panels panels;
-  mbconv_take(&cursor, 1, sizeof(mbconv_convolution));
-  mbconv_panels_plan(&panels, kernels, window, desc->out_channels, false, &cursor);
-  if (cursor.overflow) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the packed weights do not fit into memory");
-  void *memory;
-  status = mbconv_allocate(&allocator, cursor.used, &memory, error);
+  struct mbconv_cursor cursor = {0};
+  mbconv_status status = mbconv_convolution_check(desc, &shape, true, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
+  if (status != MBCONV_OK) return status;
+  lay_out(&panels, &shape, base.kernels, &cursor);
+  status = mbconv_operator_allocate(&base, &cursor, error);
   if (status != MBCONV_OK) return status;
 
-  cursor = (struct mbconv_cursor){.base = memory};
-  mbconv_convolution *convolution = mbconv_take(&cursor, 1, sizeof *convolution);
-  mbconv_panels_plan(&convolution->panels, kernels, window, desc->out_channels, false, &cursor);
-  mbconv_panels_pack_taps(&convolution->panels, &desc->conv, taps);
-  convolution->allocator = allocator;
-  convolution->info = (mbconv_info){kernels->isa, silu, mbconv_panels_bytes(&convolution->panels)};
-  convolution->kernels = kernels;
+  mbconv_convolution *convolution = lay_out(&panels, &shape, base.kernels, &cursor);
+  mbconv_panels_pack_taps(&panels, &desc->conv, desc->kernel * desc->kernel);
+  base.info.weight_bytes = mbconv_panels_bytes(&panels);
+  convolution->base = base;
+  convolution->panels = panels;
   convolution->shape = shape;
   convolution->layout = desc->layout;
-  convolution->epilogue = mbconv_epilogue_of(desc->activation, kernels, silu);
+  convolution->epilogue = mbconv_epilogue_of(desc->activation, base.kernels, base.info.silu);
   convolution->in_place = desc->kernel == 1 && desc->layout == MBCONV_NHWC;
   convolution->chunk = chunk_of(convolution);
   *out = convolution;
@@ -150,38 +144,41 @@ static size_t take_scratch(const mbconv_convolution *convolution, void *memory, 
 
 size_t mbconv_convolution_scratch_size(const mbconv_convolution *convolution, size_t threads) {
   struct scratch scratch;
-  bool overflow = false;
-  const size_t bytes = mbconv_multiply(take_scratch(convolution, NULL, &scratch), mbconv_max(threads, 1), &overflow);
-  const size_t aligned = mbconv_add(bytes, MBCONV_ALIGNMENT, &overflow);
-  return overflow ? SIZE_MAX : aligned;
+  return mbconv_scratch_of(take_scratch(convolution, NULL, &scratch), threads);
 }
 
 /* ---- Run --------------------------------------------------------------------------------------------------------- */
 
 struct run {
   const mbconv_convolution *convolution;
-  size_t batch, tasks, thread_bytes;
-  const float *x, *residual;
-  float *y;
-  size_t x_size, y_size; /* of one image */
-  char *scratch;
+  struct mbconv_operands operands;
+  const float *residual;
+  size_t tasks, thread_bytes;
 };
 
-/* Outputs [pixel, end) of one image. */
-static void run_pixels(const struct run *run, const struct scratch *scratch, size_t image, size_t pixel, size_t end) {
+/* A task's part of a run. */
+struct part {
+  const struct run *run;
+  struct scratch scratch;
+};
+
+static void run_rows(void *context, size_t image, size_t first, size_t last) {
+  const struct part *share = context;
+  const struct scratch *scratch = &share->scratch;
+  const struct run *run = share->run;
   const mbconv_convolution *convolution = run->convolution;
   const struct mbconv_shape *shape = &convolution->shape;
-  const size_t channels = shape->out_channels;
-  struct mbconv_window_source source = {.x = run->x + image * run->x_size, .ring = scratch->ring};
-  for (size_t count; pixel < end; pixel += count) {
+  const size_t channels = shape->out_channels, end = last * shape->out_width;
+  struct mbconv_window_source source = {.x = run->operands.x + image * run->operands.x_size, .ring = scratch->ring};
+  for (size_t count, pixel = first * shape->out_width; pixel < end; pixel += count) {
     count = mbconv_min(convolution->chunk, end - pixel);
-    const size_t at = image * run->y_size + pixel * channels;
+    const size_t at = image * run->operands.y_size + pixel * channels;
     struct mbconv_pointwise_run part = {
         .pixels = count,
         .channels = channels,
         .x = scratch->windows,
         .x_stride = convolution->panels.k,
-        .y = run->y + at,
+        .y = run->operands.y + at,
         .y_stride = channels,
         .residual = run->residual ? run->residual + at : NULL,
         .r_stride = channels,
@@ -193,37 +190,29 @@ static void run_pixels(const struct run *run, const struct scratch *scratch, siz
       part.x = source.x + (row * shape->width + column) * shape->stride * shape->in_channels;
       part.x_stride = shape->stride * shape->in_channels;
     } else {
-      mbconv_windows_gather(convolution->kernels, shape, &source, pixel, count, scratch->windows);
+      mbconv_windows_gather(convolution->base.kernels, shape, &source, pixel, count, scratch->windows);
     }
     mbconv_panels_run(&convolution->panels, &part);
     if (convolution->epilogue.map) convolution->epilogue.map(count * channels, part.y, part.y);
   }
 }
 
-/* A task's share of the output rows of all images. */
-static void run_rows(void *argument, size_t index) {
-  const struct run *run = argument;
-  const struct mbconv_shape *shape = &run->convolution->shape;
-  const size_t height = shape->out_height, width = shape->out_width;
-  struct scratch scratch;
-  take_scratch(run->convolution, run->scratch + index * run->thread_bytes, &scratch);
-  size_t begin, end;
-  mbconv_share(run->batch * height, 1, index, run->tasks, &begin, &end);
-  while (begin < end) {
-    const size_t image = begin / height, first = begin % height, last = mbconv_min(height, first + end - begin);
-    run_pixels(run, &scratch, image, first * width, last * width);
-    begin += last - first;
-  }
+static void run_task(void *argument, size_t index) {
+  struct part part = {.run = argument};
+  const struct run *run = part.run;
+  char *memory = mbconv_align(run->operands.scratch);
+  take_scratch(run->convolution, memory + index * run->thread_bytes, &part.scratch);
+  mbconv_share_rows(run->operands.batch, run->convolution->shape.out_height, index, run->tasks, run_rows, &part);
 }
 
 /* The residual may be y itself, but not overlap it, nor the scratch, otherwise. */
-static mbconv_status check_residual(const struct run *run, const void *scratch, size_t scratch_needed,
-                                    mbconv_error *error) {
-  const size_t bytes = run->batch * run->y_size * sizeof(float);
+static mbconv_status check_residual(const struct run *run, mbconv_error *error) {
+  const struct mbconv_operands *operands = &run->operands;
+  const size_t bytes = operands->batch * operands->y_size * sizeof(float);
   if (!run->residual) return MBCONV_OK;
-  if (run->residual != run->y && mbconv_overlap(run->residual, bytes, run->y, bytes))
+  if (run->residual != operands->y && mbconv_overlap(run->residual, bytes, operands->y, bytes))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "residual and y overlap without being the same");
-  if (mbconv_overlap(run->residual, bytes, scratch, scratch_needed))
+  if (mbconv_overlap(run->residual, bytes, operands->scratch, operands->scratch_needed))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "scratch overlaps the residual");
   return MBCONV_OK;
 }
@@ -236,23 +225,26 @@ mbconv_status mbconv_convolution_run(const mbconv_convolution *convolution, size
   struct scratch unused;
   struct run run = {
       .convolution = convolution,
-      .batch = batch,
-      .thread_bytes = take_scratch(convolution, NULL, &unused),
-      .x = x,
       .residual = residual,
-      .y = y,
-      .x_size = shape->height * shape->width * shape->in_channels,
-      .y_size = shape->out_height * shape->out_width * shape->out_channels,
+      .thread_bytes = take_scratch(convolution, NULL, &unused),
   };
   mbconv_status status = mbconv_thread_count(threads, &run.tasks, error);
   if (status != MBCONV_OK) return status;
-  bool empty;
-  const size_t needed = mbconv_convolution_scratch_size(convolution, run.tasks);
-  status = mbconv_run_check(batch, x, run.x_size, y, run.y_size, scratch, scratch_size, needed, &empty, error);
-  if (status == MBCONV_OK && !empty) status = check_residual(&run, scratch, needed, error);
-  if (status != MBCONV_OK || empty) return status == MBCONV_OK ? mbconv_succeed(error) : status;
-  run.scratch = mbconv_align(scratch);
-  mbconv_parallel(threads, run.tasks, run_rows, &run);
+  if (batch == 0) return mbconv_succeed(error);
+  run.operands = (struct mbconv_operands){
+      .batch = batch,
+      .x = x,
+      .y = y,
+      .x_size = shape->height * shape->width * shape->in_channels,
+      .y_size = shape->out_height * shape->out_width * shape->out_channels,
+      .scratch = scratch,
+      .scratch_size = scratch_size,
+      .scratch_needed = mbconv_scratch_of(run.thread_bytes, run.tasks),
+  };
+  status = mbconv_operands_check(&run.operands, error);
+  if (status == MBCONV_OK) status = check_residual(&run, error);
+  if (status != MBCONV_OK) return status;
+  mbconv_parallel(threads, run.tasks, run_task, &run);
   return mbconv_succeed(error);
 }
 
@@ -261,8 +253,6 @@ void mbconv_convolution_output_size(const mbconv_convolution *convolution, size_
   *width = convolution->shape.out_width;
 }
 
-mbconv_info mbconv_convolution_info(const mbconv_convolution *convolution) { return convolution->info; }
+mbconv_info mbconv_convolution_info(const mbconv_convolution *convolution) { return convolution->base.info; }
 
-void mbconv_convolution_destroy(mbconv_convolution *convolution) {
-  if (convolution) convolution->allocator.release(convolution->allocator.context, convolution);
-}
+void mbconv_convolution_destroy(mbconv_convolution *convolution) { mbconv_operator_destroy(convolution); }

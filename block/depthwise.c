@@ -6,14 +6,12 @@
 #include "block.h"
 #include "dispatch.h"
 #include "fold.h"
+#include "operator.h"
 #include "pack.h"
-#include "parallel.h"
-#include "status.h"
 #include "strip.h"
 
 struct mbconv_depthwise {
-  mbconv_allocator allocator;
-  mbconv_info info;
+  struct mbconv_operator base;
   struct mbconv_stages stages;
 };
 
@@ -49,35 +47,29 @@ mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const m
                                       mbconv_depthwise **out, mbconv_error *error) {
   if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
   *out = NULL;
-  const struct mbconv_kernels *kernels;
-  mbconv_allocator allocator;
-  mbconv_silu silu;
+  struct mbconv_operator base = {0};
   struct mbconv_shape shape;
-  mbconv_status status = check(desc, &shape, error);
-  if (status == MBCONV_OK) status = mbconv_choose(options, &kernels, &silu, error);
-  if (status == MBCONV_OK) status = mbconv_allocator_of(options, &allocator, error);
-  if (status != MBCONV_OK) return status;
-
   struct mbconv_cursor cursor = {0};
-  mbconv_take(&cursor, 1, sizeof(mbconv_depthwise));
+  mbconv_status status = check(desc, &shape, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
+  if (status != MBCONV_OK) return status;
+  const struct mbconv_kernels *kernels = base.kernels;
   const size_t taps = desc->kernel * desc->kernel;
   const size_t floats = mbconv_depthwise_floats_checked(taps, desc->channels, kernels->lanes, &cursor.overflow);
+  mbconv_take(&cursor, 1, sizeof(mbconv_depthwise));
   mbconv_take_floats(&cursor, floats);
-  if (cursor.overflow) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the packed weights do not fit into memory");
-  void *memory;
-  status = mbconv_allocate(&allocator, cursor.used, &memory, error);
+  status = mbconv_operator_allocate(&base, &cursor, error);
   if (status != MBCONV_OK) return status;
 
-  cursor = (struct mbconv_cursor){.base = memory};
   mbconv_depthwise *depthwise = mbconv_take(&cursor, 1, sizeof *depthwise);
-  depthwise->allocator = allocator;
-  depthwise->info = (mbconv_info){kernels->isa, silu, floats * sizeof(float)};
+  base.info.weight_bytes = floats * sizeof(float);
+  depthwise->base = base;
   depthwise->stages = (struct mbconv_stages){
       .kernels = kernels,
       .shape = shape,
       .plan = mbconv_plan_of(&shape, kernels->pointwise[0].channels, mbconv_l2_bytes(), 1, 0),
       .layout = MBCONV_NHWC,
-      .epilogue = mbconv_epilogue_of(desc->activation, kernels, silu),
+      .epilogue = mbconv_epilogue_of(desc->activation, kernels, base.info.silu),
       .depthwise = mbconv_take_floats(&cursor, floats),
   };
   mbconv_depthwise_pack(kernels, desc->channels, desc->kernel, &desc->conv, depthwise->stages.depthwise);
@@ -85,45 +77,46 @@ mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const m
   return mbconv_succeed(error);
 }
 
-static size_t scratch_of_thread(const mbconv_depthwise *depthwise, void *memory, struct mbconv_strip_scratch *scratch) {
-  struct mbconv_cursor cursor = {.base = memory};
-  mbconv_strip_scratch_take(&depthwise->stages, &depthwise->stages.plan, &cursor, scratch);
+static size_t scratch_of_thread(const struct mbconv_stages *stages) {
+  struct mbconv_cursor cursor = {0};
+  struct mbconv_strip_scratch unused;
+  mbconv_strip_scratch_take(stages, &stages->plan, &cursor, &unused);
   return cursor.overflow ? SIZE_MAX : cursor.used;
 }
 
 size_t mbconv_depthwise_scratch_size(const mbconv_depthwise *depthwise, size_t threads) {
-  struct mbconv_strip_scratch scratch;
-  bool overflow = false;
-  const size_t bytes = mbconv_multiply(scratch_of_thread(depthwise, NULL, &scratch), mbconv_max(threads, 1), &overflow);
-  const size_t aligned = mbconv_add(bytes, MBCONV_ALIGNMENT, &overflow);
-  return overflow ? SIZE_MAX : aligned;
+  return mbconv_scratch_of(scratch_of_thread(&depthwise->stages), threads);
 }
 
 struct run {
-  const mbconv_depthwise *depthwise;
-  size_t batch, tasks, thread_bytes;
-  const float *x;
-  float *y;
-  size_t x_size, y_size; /* of one image */
-  char *scratch;
+  const struct mbconv_stages *stages;
+  struct mbconv_operands operands;
+  size_t tasks, thread_bytes;
 };
 
-/* A task's share of the output rows of all images. */
-static void run_rows(void *argument, size_t index) {
-  const struct run *run = argument;
-  const struct mbconv_stages *stages = &run->depthwise->stages;
-  const size_t height = stages->shape.out_height;
+/* A task's part of a run. */
+struct part {
+  const struct run *run;
   struct mbconv_strip_scratch scratch;
-  scratch_of_thread(run->depthwise, run->scratch + index * run->thread_bytes, &scratch);
-  mbconv_strip_scratch_prepare(stages, &stages->plan, &scratch);
-  size_t begin, end;
-  mbconv_share(run->batch * height, 1, index, run->tasks, &begin, &end);
-  while (begin < end) {
-    const size_t image = begin / height, first = begin % height, last = mbconv_min(height, first + end - begin);
-    const struct mbconv_strip_target target = {.last_group = 1, .y = run->y + image * run->y_size};
-    mbconv_strips_run(stages, &stages->plan, &scratch, run->x + image * run->x_size, &target, first, last);
-    begin += last - first;
-  }
+};
+
+static void run_rows(void *context, size_t image, size_t first, size_t last) {
+  const struct part *part = context;
+  const struct mbconv_stages *stages = part->run->stages;
+  const struct mbconv_operands *operands = &part->run->operands;
+  const struct mbconv_strip_target target = {.last_group = 1, .y = operands->y + image * operands->y_size};
+  mbconv_strips_run(stages, &stages->plan, &part->scratch, operands->x + image * operands->x_size, &target, first,
+                    last);
+}
+
+static void run_task(void *argument, size_t index) {
+  struct part part = {.run = argument};
+  const struct run *run = part.run;
+  const struct mbconv_stages *stages = run->stages;
+  struct mbconv_cursor cursor = {.base = mbconv_align(run->operands.scratch) + index * run->thread_bytes};
+  mbconv_strip_scratch_take(stages, &stages->plan, &cursor, &part.scratch);
+  mbconv_strip_scratch_prepare(stages, &stages->plan, &part.scratch);
+  mbconv_share_rows(run->operands.batch, stages->shape.out_height, index, run->tasks, run_rows, &part);
 }
 
 mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise, size_t batch, const float *x, float *y,
@@ -131,24 +124,23 @@ mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise, size_t bat
                                    mbconv_error *error) {
   if (!depthwise) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "depthwise is NULL");
   const struct mbconv_shape *shape = &depthwise->stages.shape;
-  struct mbconv_strip_scratch unused;
-  struct run run = {
-      .depthwise = depthwise,
+  struct run run = {.stages = &depthwise->stages, .thread_bytes = scratch_of_thread(&depthwise->stages)};
+  mbconv_status status = mbconv_thread_count(threads, &run.tasks, error);
+  if (status != MBCONV_OK) return status;
+  if (batch == 0) return mbconv_succeed(error);
+  run.operands = (struct mbconv_operands){
       .batch = batch,
-      .thread_bytes = scratch_of_thread(depthwise, NULL, &unused),
       .x = x,
       .y = y,
       .x_size = shape->height * shape->width * shape->in_channels,
       .y_size = shape->out_height * shape->out_width * shape->in_channels,
+      .scratch = scratch,
+      .scratch_size = scratch_size,
+      .scratch_needed = mbconv_scratch_of(run.thread_bytes, run.tasks),
   };
-  mbconv_status status = mbconv_thread_count(threads, &run.tasks, error);
+  status = mbconv_operands_check(&run.operands, error);
   if (status != MBCONV_OK) return status;
-  bool empty;
-  const size_t needed = mbconv_depthwise_scratch_size(depthwise, run.tasks);
-  status = mbconv_run_check(batch, x, run.x_size, y, run.y_size, scratch, scratch_size, needed, &empty, error);
-  if (status != MBCONV_OK || empty) return status == MBCONV_OK ? mbconv_succeed(error) : status;
-  run.scratch = mbconv_align(scratch);
-  mbconv_parallel(threads, run.tasks, run_rows, &run);
+  mbconv_parallel(threads, run.tasks, run_task, &run);
   return mbconv_succeed(error);
 }
 
@@ -157,8 +149,6 @@ void mbconv_depthwise_output_size(const mbconv_depthwise *depthwise, size_t *hei
   *width = depthwise->stages.shape.out_width;
 }
 
-mbconv_info mbconv_depthwise_info(const mbconv_depthwise *depthwise) { return depthwise->info; }
+mbconv_info mbconv_depthwise_info(const mbconv_depthwise *depthwise) { return depthwise->base.info; }
 
-void mbconv_depthwise_destroy(mbconv_depthwise *depthwise) {
-  if (depthwise) depthwise->allocator.release(depthwise->allocator.context, depthwise);
-}
+void mbconv_depthwise_destroy(mbconv_depthwise *depthwise) { mbconv_operator_destroy(depthwise); }

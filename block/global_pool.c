@@ -4,18 +4,13 @@
  */
 #include <string.h>
 
-#include "dispatch.h"
-#include "memory.h"
-#include "parallel.h"
-#include "status.h"
+#include "operator.h"
 
 /* Channels of a slice: whole cache lines, and few enough sums to stay in L1. */
 enum { SLICE = 256 };
 
 struct mbconv_global_pool {
-  mbconv_allocator allocator;
-  mbconv_info info;
-  const struct mbconv_kernels *kernels;
+  struct mbconv_operator base;
   size_t height, width, channels;
 };
 
@@ -39,20 +34,14 @@ mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc *desc, con
                                         mbconv_global_pool **out, mbconv_error *error) {
   if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
   *out = NULL;
-  const struct mbconv_kernels *kernels;
-  mbconv_allocator allocator;
-  mbconv_silu silu;
-  mbconv_status status = check(desc, error);
-  if (status == MBCONV_OK) status = mbconv_choose(options, &kernels, &silu, error);
-  if (status == MBCONV_OK) status = mbconv_allocator_of(options, &allocator, error);
-  if (status != MBCONV_OK) return status;
+  struct mbconv_operator base = {0};
   void *memory;
-  status = mbconv_allocate(&allocator, sizeof(mbconv_global_pool), &memory, error);
+  mbconv_status status = check(desc, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
+  if (status == MBCONV_OK) status = mbconv_allocate(&base.allocator, sizeof(mbconv_global_pool), &memory, error);
   if (status != MBCONV_OK) return status;
-  mbconv_global_pool *pool = memory;
-  *pool = (mbconv_global_pool){allocator,     {.isa = kernels->isa, .silu = silu}, kernels, desc->height, desc->width,
-                               desc->channels};
-  *out = pool;
+  *out = memory;
+  **out = (mbconv_global_pool){base, desc->height, desc->width, desc->channels};
   return mbconv_succeed(error);
 }
 
@@ -72,7 +61,7 @@ static void run_slice(const struct run *run, size_t image, size_t channel) {
   float *y = run->y + image * pool->channels + channel;
   memset(y, 0, count * sizeof(float));
   for (size_t r = 0; r < pool->height; r++)
-    pool->kernels->channel_sum(pool->width, count, x + r * row, pool->channels, y);
+    pool->base.kernels->channel_sum(pool->width, count, x + r * row, pool->channels, y);
   for (size_t c = 0; c < count; c++) y[c] *= reciprocal;
 }
 
@@ -104,8 +93,6 @@ mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batc
   return mbconv_succeed(error);
 }
 
-mbconv_info mbconv_global_pool_info(const mbconv_global_pool *pool) { return pool->info; }
+mbconv_info mbconv_global_pool_info(const mbconv_global_pool *pool) { return pool->base.info; }
 
-void mbconv_global_pool_destroy(mbconv_global_pool *pool) {
-  if (pool) pool->allocator.release(pool->allocator.context, pool);
-}
+void mbconv_global_pool_destroy(mbconv_global_pool *pool) { mbconv_operator_destroy(pool); }

@@ -2,17 +2,13 @@
  *
  * The pointwise operator: panels over a run of pixels, pixels shared out to the threads.
  */
-#include "dispatch.h"
 #include "epilogue.h"
 #include "fold.h"
-#include "memory.h"
+#include "operator.h"
 #include "panels.h"
-#include "parallel.h"
-#include "status.h"
 
 struct mbconv_pointwise {
-  mbconv_allocator allocator;
-  mbconv_info info;
+  struct mbconv_operator base;
   struct mbconv_panels panels;
   struct mbconv_epilogue epilogue;
 };
@@ -33,34 +29,34 @@ static mbconv_status check(const mbconv_pointwise_desc *desc, mbconv_error *erro
   return mbconv_conv_check(&desc->conv, "conv", desc->out_channels, true, error);
 }
 
+/* Takes the memory of the object and of its weights. */
+static mbconv_pointwise *lay_out(struct mbconv_panels *panels, const mbconv_pointwise_desc *desc,
+                                 const struct mbconv_kernels *kernels, struct mbconv_cursor *cursor) {
+  mbconv_pointwise *pointwise = mbconv_take(cursor, 1, sizeof *pointwise);
+  mbconv_panels_plan(panels, kernels, desc->in_channels, desc->out_channels, false, cursor);
+  return pointwise;
+}
+
 mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const mbconv_options *options,
                                       mbconv_pointwise **out, mbconv_error *error) {
   if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
   *out = NULL;
-  const struct mbconv_kernels *kernels;
-  mbconv_allocator allocator;
-  mbconv_silu silu;
-  mbconv_status status = check(desc, error);
-  if (status == MBCONV_OK) status = mbconv_choose(options, &kernels, &silu, error);
-  if (status == MBCONV_OK) status = mbconv_allocator_of(options, &allocator, error);
-  if (status != MBCONV_OK) return status;
-
-  struct mbconv_cursor cursor = {0};
+  struct mbconv_operator base = {0};
   struct mbconv_panels panels;
-  mbconv_take(&cursor, 1, sizeof(mbconv_pointwise));
-  mbconv_panels_plan(&panels, kernels, desc->in_channels, desc->out_channels, false, &cursor);
-  if (cursor.overflow) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the packed weights do not fit into memory");
-  void *memory;
-  status = mbconv_allocate(&allocator, cursor.used, &memory, error);
+  struct mbconv_cursor cursor = {0};
+  mbconv_status status = check(desc, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
+  if (status != MBCONV_OK) return status;
+  lay_out(&panels, desc, base.kernels, &cursor);
+  status = mbconv_operator_allocate(&base, &cursor, error);
   if (status != MBCONV_OK) return status;
 
-  cursor = (struct mbconv_cursor){.base = memory};
-  mbconv_pointwise *pointwise = mbconv_take(&cursor, 1, sizeof *pointwise);
-  mbconv_panels_plan(&pointwise->panels, kernels, desc->in_channels, desc->out_channels, false, &cursor);
-  mbconv_panels_pack(&pointwise->panels, &desc->conv);
-  pointwise->allocator = allocator;
-  pointwise->epilogue = mbconv_epilogue_of(desc->activation, kernels, silu);
-  pointwise->info = (mbconv_info){kernels->isa, silu, mbconv_panels_bytes(&pointwise->panels)};
+  mbconv_pointwise *pointwise = lay_out(&panels, desc, base.kernels, &cursor);
+  mbconv_panels_pack(&panels, &desc->conv);
+  base.info.weight_bytes = mbconv_panels_bytes(&panels);
+  pointwise->base = base;
+  pointwise->panels = panels;
+  pointwise->epilogue = mbconv_epilogue_of(desc->activation, base.kernels, base.info.silu);
   *out = pointwise;
   return mbconv_succeed(error);
 }
@@ -162,8 +158,6 @@ mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pix
   return mbconv_succeed(error);
 }
 
-mbconv_info mbconv_pointwise_info(const mbconv_pointwise *pointwise) { return pointwise->info; }
+mbconv_info mbconv_pointwise_info(const mbconv_pointwise *pointwise) { return pointwise->base.info; }
 
-void mbconv_pointwise_destroy(mbconv_pointwise *pointwise) {
-  if (pointwise) pointwise->allocator.release(pointwise->allocator.context, pointwise);
-}
+void mbconv_pointwise_destroy(mbconv_pointwise *pointwise) { mbconv_operator_destroy(pointwise); }

@@ -76,19 +76,23 @@ size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads) {
 
 struct run {
   const mbconv_block *block;
+  struct mbconv_operands operands;
   struct mbconv_plan plan;
   struct scratch scratch;
-  size_t batch, tasks;
-  const float *x;
-  float *y;
-  size_t x_size, y_size; /* of one image */
+  size_t tasks;
+};
+
+/* A task's part of a run. */
+struct part {
+  const struct run *run;
+  struct mbconv_strip_scratch scratch;
 };
 
 static struct mbconv_strip_scratch scratch_of(const struct run *run, size_t index) {
   struct mbconv_cursor cursor = {.base = run->scratch.threads + index * run->scratch.thread_bytes};
   struct mbconv_strip_scratch scratch;
   mbconv_strip_scratch_take(&run->block->stages, &run->plan, &cursor, &scratch);
-  if (run->plan.ring_in_y) scratch.rings = (float *)(void *)mbconv_align(run->y);
+  if (run->plan.ring_in_y) scratch.rings = (float *)(void *)mbconv_align(run->operands.y);
   return scratch;
 }
 
@@ -96,9 +100,9 @@ static struct mbconv_strip_scratch scratch_of(const struct run *run, size_t inde
 static void run_image(const struct run *run, const struct mbconv_strip_scratch *scratch, size_t image,
                       size_t first_group, size_t last_group, size_t first_row, size_t last_row) {
   const size_t step = run->plan.hidden ? 1 : last_group - first_group;
-  const float *x = run->x + image * run->x_size;
+  const float *x = run->operands.x + image * run->operands.x_size;
   struct mbconv_strip_target target = {
-      .y = run->y + image * run->y_size,
+      .y = run->operands.y + image * run->operands.y_size,
       .hidden = run->scratch.hidden,
   };
   for (size_t g = first_group; g < last_group; g += step) {
@@ -109,20 +113,18 @@ static void run_image(const struct run *run, const struct mbconv_strip_scratch *
   }
 }
 
+static void run_all_groups(void *context, size_t image, size_t first, size_t last) {
+  const struct part *part = context;
+  run_image(part->run, &part->scratch, image, 0, part->run->plan.groups, first, last);
+}
+
 /* A task's share of the output rows of all images. */
 static void run_rows(void *argument, size_t index) {
   const struct run *run = argument;
   const struct mbconv_stages *stages = &run->block->stages;
-  const size_t height = stages->shape.out_height;
-  const struct mbconv_strip_scratch scratch = scratch_of(run, index);
-  mbconv_strip_scratch_prepare(stages, &run->plan, &scratch);
-  size_t begin, end;
-  mbconv_share(run->batch * height, 1, index, run->tasks, &begin, &end);
-  while (begin < end) {
-    const size_t image = begin / height, first = begin % height, last = mbconv_min(height, first + end - begin);
-    run_image(run, &scratch, image, 0, run->plan.groups, first, last);
-    begin += last - first;
-  }
+  struct part part = {run, scratch_of(run, index)};
+  mbconv_strip_scratch_prepare(stages, &run->plan, &part.scratch);
+  mbconv_share_rows(run->operands.batch, stages->shape.out_height, index, run->tasks, run_all_groups, &part);
 }
 
 /* A task's share of the groups of one image. */
@@ -173,7 +175,7 @@ static void project_pixels(const struct run *run, size_t begin, size_t count, fl
       .y = y,
       .y_stride = y_stride,
       .y_padded = transposed,
-      .residual = stages->residual && !transposed ? run->x + begin * shape->in_channels : NULL,
+      .residual = stages->residual && !transposed ? run->operands.x + begin * shape->in_channels : NULL,
       .r_stride = shape->in_channels,
       .ending = mbconv_ending_none(),
   };
@@ -194,10 +196,10 @@ static void run_project(void *argument, size_t index) {
     const size_t count = mbconv_min(MBCONV_PROJECTED_PIXELS, end - begin);
     if (transposed) {
       project_pixels(run, begin, count, strip, stages->project.padded, true);
-      mbconv_transpose(stages->kernels, count, out, strip, stages->project.padded, run->y + begin, pixels,
-                       stages->residual ? run->x + begin : NULL);
+      mbconv_transpose(stages->kernels, count, out, strip, stages->project.padded, run->operands.y + begin, pixels,
+                       stages->residual ? run->operands.x + begin : NULL);
     } else {
-      project_pixels(run, begin, count, run->y + begin * out, out, false);
+      project_pixels(run, begin, count, run->operands.y + begin * out, out, false);
     }
   }
 }
@@ -216,8 +218,8 @@ static void run_two_phases(struct run *run, const mbconv_threads *threads) {
   const struct mbconv_shape *shape = &run->block->stages.shape;
   const struct scratch *scratch = &run->scratch;
   const size_t rows = scratch->sum_stride ? shape->out_height : 1;
-  const size_t images = run->batch;
-  run->batch = 1;
+  const size_t images = run->operands.batch;
+  run->operands.batch = 1;
   for (size_t image = 0; image < images; image++) {
     if (shape->squeeze_excite) memset(scratch->sums, 0, rows * shape->expanded_channels * sizeof(float));
     mbconv_parallel(threads, run->tasks, run->plan.by_groups ? run_groups : run_rows, run);
@@ -226,8 +228,8 @@ static void run_two_phases(struct run *run, const mbconv_threads *threads) {
       compute_scales(run);
     }
     mbconv_parallel(threads, run->tasks, run_project, run);
-    run->x += run->x_size;
-    run->y += run->y_size;
+    run->operands.x += run->operands.x_size;
+    run->operands.y += run->operands.y_size;
   }
 }
 
@@ -235,21 +237,23 @@ mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const fl
                                size_t scratch_size, const mbconv_threads *threads, mbconv_error *error) {
   if (!block) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "block is NULL");
   const struct mbconv_shape *shape = &block->stages.shape;
-  struct run run = {
-      .block = block,
+  struct run run = {.block = block};
+  mbconv_status status = mbconv_thread_count(threads, &run.tasks, error);
+  if (status != MBCONV_OK) return status;
+  if (batch == 0) return mbconv_succeed(error);
+  run.plan = plan_of(block, run.tasks);
+  run.operands = (struct mbconv_operands){
       .batch = batch,
       .x = x,
       .y = y,
       .x_size = shape->height * shape->width * shape->in_channels,
       .y_size = shape->out_height * shape->out_width * shape->out_channels,
+      .scratch = scratch,
+      .scratch_size = scratch_size,
+      .scratch_needed = lay_out_scratch(block, &run.plan, run.tasks, NULL, &run.scratch),
   };
-  mbconv_status status = mbconv_thread_count(threads, &run.tasks, error);
+  status = mbconv_operands_check(&run.operands, error);
   if (status != MBCONV_OK) return status;
-  bool empty;
-  run.plan = plan_of(block, run.tasks);
-  const size_t needed = lay_out_scratch(block, &run.plan, run.tasks, NULL, &run.scratch);
-  status = mbconv_run_check(batch, x, run.x_size, y, run.y_size, scratch, scratch_size, needed, &empty, error);
-  if (status != MBCONV_OK || empty) return status == MBCONV_OK ? mbconv_succeed(error) : status;
   lay_out_scratch(block, &run.plan, run.tasks, scratch, &run.scratch);
   if (run.plan.hidden)
     run_two_phases(&run, threads);
@@ -273,8 +277,9 @@ size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *te
       text, size,
       "%s, %s SiLU, %s%s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
       "scratch %zu bytes, weights %zu bytes",
-      mbconv_isa_name(block->info.isa), mbconv_silu_name(block->info.silu), strategy_of(&plan, &stages->shape),
-      stages->shape.squeeze_excite ? " in two passes" : "", plan.ring_in_y ? ", the ring in y" : "", plan.strip_rows,
-      stages->shape.out_height, plan.groups, plan.group_channels, plan.ring_rows, plan.ring_width,
-      mbconv_block_scratch_size(block, threads), block->info.weight_bytes);
+      mbconv_isa_name(block->base.info.isa), mbconv_silu_name(block->base.info.silu),
+      strategy_of(&plan, &stages->shape), stages->shape.squeeze_excite ? " in two passes" : "",
+      plan.ring_in_y ? ", the ring in y" : "", plan.strip_rows, stages->shape.out_height, plan.groups,
+      plan.group_channels, plan.ring_rows, plan.ring_width, mbconv_block_scratch_size(block, threads),
+      block->base.info.weight_bytes);
 }

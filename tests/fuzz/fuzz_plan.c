@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   for (size_t i = 0; i < count; i++) {
     const struct mbconv_kernels *kernels = mbconv_kernels_of(sets[i]);
     const size_t tile = kernels->pointwise[0].channels;
-    mbconv_block block = {.info = {.isa = sets[i], .silu = MBCONV_SILU_INLINE}};
+    mbconv_block block = {.base.info = {.isa = sets[i], .silu = MBCONV_SILU_INLINE}};
     struct mbconv_stages *stages = &block.stages;
     struct mbconv_cursor cursor = {0};
     stages->kernels = kernels;

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "operator.h"
+
+#include "dispatch.h"
+#include "size.h"
+
+mbconv_status mbconv_operator_choose(struct mbconv_operator *object, const mbconv_options *options,
+                                     mbconv_error *error) {
+  const mbconv_status status = mbconv_choose(options, &object->kernels, &object->info.silu, error);
+  if (status != MBCONV_OK) return status;
+  object->info.isa = object->kernels->isa;
+  return mbconv_allocator_of(options, &object->allocator, error);
+}
+
+mbconv_status mbconv_operator_allocate(const struct mbconv_operator *object, struct mbconv_cursor *cursor,
+                                       mbconv_error *error) {
+  if (cursor->overflow) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the packed weights do not fit into memory");
+  void *memory;
+  const mbconv_status status = mbconv_allocate(&object->allocator, cursor->used, &memory, error);
+  if (status == MBCONV_OK) *cursor = (struct mbconv_cursor){.base = memory};
+  return status;
+}
+
+void mbconv_operator_destroy(void *object) {
+  if (!object) return;
+  const mbconv_allocator *allocator = &((struct mbconv_operator *)object)->allocator;
+  allocator->release(allocator->context, object);
+}
+
+mbconv_status mbconv_operands_check(const struct mbconv_operands *operands, mbconv_error *error) {
+  const float *x = operands->x, *y = operands->y;
+  const void *scratch = operands->scratch;
+  const size_t needed = operands->scratch_needed;
+  if (!x || !y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", x ? "y" : "x");
+  bool overflow = false;
+  const size_t x_floats = mbconv_multiply(operands->batch, operands->x_size, &overflow);
+  const size_t y_floats = mbconv_multiply(operands->batch, operands->y_size, &overflow);
+  const size_t x_bytes = mbconv_multiply(x_floats, sizeof(float), &overflow);
+  const size_t y_bytes = mbconv_multiply(y_floats, sizeof(float), &overflow);
+  if (overflow || x_bytes > PTRDIFF_MAX || y_bytes > PTRDIFF_MAX)
+    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu images do not fit into memory", operands->batch);
+  if (!scratch) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "scratch is NULL");
+  if (operands->scratch_size < needed)
+    return mbconv_fail(error, MBCONV_SCRATCH_TOO_SMALL, "scratch has %zu bytes, %zu are needed", operands->scratch_size,
+                       needed);
+  if (mbconv_overlap(x, x_bytes, y, y_bytes)) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
+  if (mbconv_overlap(x, x_bytes, scratch, needed) || mbconv_overlap(y, y_bytes, scratch, needed))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "scratch overlaps x or y");
+  return MBCONV_OK;
+}
+
+size_t mbconv_scratch_of(size_t bytes, size_t threads) {
+  bool overflow = false;
+  const size_t all = mbconv_multiply(bytes, mbconv_max(threads, 1), &overflow);
+  const size_t aligned = mbconv_add(all, MBCONV_ALIGNMENT, &overflow);
+  return overflow ? SIZE_MAX : aligned;
+}
+
+void mbconv_share_rows(size_t batch, size_t height, size_t index, size_t tasks, mbconv_rows_fn *run, void *context) {
+  size_t begin, end;
+  mbconv_share(batch * height, 1, index, tasks, &begin, &end);
+  while (begin < end) {
+    const size_t image = begin / height, first = begin % height, last = mbconv_min(height, first + end - begin);
+    run(context, image, first, last);
+    begin += last - first;
+  }
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What all operators have in common: how create begins, the one allocation of an object, the checks of a run, and how
+ * its output rows are shared out.
+ */
+#ifndef MBCONV_OPERATOR_H
+#define MBCONV_OPERATOR_H
+
+#include "kernels.h"
+#include "memory.h"
+#include "parallel.h"
+#include "status.h"
+
+/* The first member of every operator's object. */
+struct mbconv_operator {
+  mbconv_allocator allocator;
+  mbconv_info info;
+  const struct mbconv_kernels *kernels;
+};
+
+/* Begins a create: *object, a struct mbconv_operator of zeros, receives what the options choose. */
+mbconv_status mbconv_operator_choose(struct mbconv_operator *object, const mbconv_options *options,
+                                     mbconv_error *error);
+
+/* Allocates what `cursor` has counted, the object and its arrays; the cursor then hands them out. */
+mbconv_status mbconv_operator_allocate(const struct mbconv_operator *object, struct mbconv_cursor *cursor,
+                                       mbconv_error *error);
+
+/* Frees an object, whose first member is a struct mbconv_operator; NULL is allowed. */
+void mbconv_operator_destroy(void *object);
+
+/* What a run is given. The sizes are of one image, in floats. */
+struct mbconv_operands {
+  size_t batch;
+  const float *x;
+  float *y;
+  size_t x_size, y_size;
+  void *scratch;
+  size_t scratch_size, scratch_needed;
+};
+
+/* Checks pointers, products, the scratch and overlaps. */
+mbconv_status mbconv_operands_check(const struct mbconv_operands *operands, mbconv_error *error);
+
+/* The scratch of `threads` threads that need `bytes` each, wherever it begins; SIZE_MAX if that does not fit. */
+size_t mbconv_scratch_of(size_t bytes, size_t threads);
+
+/* Some output rows of one image: [first, last). */
+typedef void mbconv_rows_fn(void *context, size_t image, size_t first, size_t last);
+
+/* Calls `run` for the rows that fall to task `index` of `tasks`, of `batch` images of `height` rows each. */
+void mbconv_share_rows(size_t batch, size_t height, size_t index, size_t tasks, mbconv_rows_fn *run, void *context);
+
+#endif
