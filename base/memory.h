@@ -8,9 +8,6 @@
 #include "mbconv.h"
 #include "size.h"
 
-/* Bytes: a cache line, and the widest vector of any set. Objects, their arrays and scratch are aligned to it. */
-enum { MBCONV_ALIGNMENT = 64 };
-
 /* The caller's allocator, or the C library's. INVALID_ARGUMENT if a function of it is NULL. */
 mbconv_status mbconv_allocator_of(const mbconv_options *options, mbconv_allocator *allocator, mbconv_error *error);
 

@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bytes: a cache line, and the widest vector of any set. Objects, their arrays and scratch are aligned to it. */
+enum { MBCONV_ALIGNMENT = 64 };
+
 static inline size_t mbconv_multiply(size_t a, size_t b, bool *overflow) {
   size_t product;
   if (__builtin_mul_overflow(a, b, &product)) *overflow = true;

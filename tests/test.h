@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "kernels.h"
-#include "memory.h"
 #include "mbconv.h"
+#include "size.h"
 
 struct test {
   mbconv_isa isa;

@@ -113,8 +113,7 @@ static float by_tile(const struct mbconv_kernels *kernels, struct operands o) {
                                                .bias = bias,
                                                .channels = tile->channels,
                                                .x_stride = 1,
-                                               .lo = -INFINITY,
-                                               .hi = INFINITY};
+                                               .ending = mbconv_ending_none()};
   tile->run(&panel, 1, 1, &o.b, rows, 0, NULL);
   return y[tile->channels - 1];
 }

@@ -79,21 +79,27 @@ static void pointwise(void *argument) {
                                                .channels = tile->channels,
                                                .x_stride = K,
                                                .r_stride = 64,
-                                               .lo = 0,
-                                               .hi = 6};
+                                               .ending = {.lo = 0, .hi = 6}};
   tile->run(&panel, c->pixels, TILES, x, pixels_of_y, 0, c->residual ? x : NULL);
 }
 
 static void gemv(void *argument) {
   const struct kernel_call *c = argument;
-  const struct mbconv_pointwise_panel panel = {.k = 3 * K, .weights = weights + 64, .bias = weights, .lo = 0, .hi = 6};
+  const struct mbconv_pointwise_panel panel = {.k = 3 * K,
+                                               .weights = weights + 64,
+                                               .bias = weights,
+                                               .next = (3 * K + 1) * c->kernels->pointwise[0].channels,
+                                               .ending = {.lo = 0, .hi = 6}};
   c->kernels->gemv(&panel, c->channels, x, y, NULL);
 }
 
 static void depthwise(void *argument) {
   const struct kernel_call *c = argument;
-  const struct mbconv_depthwise_group group = {
-      .channels = c->channels, .x_stride = c->channels, .y_stride = c->channels, .weights = weights, .lo = 0, .hi = 6};
+  const struct mbconv_depthwise_group group = {.channels = c->channels,
+                                               .x_stride = c->channels,
+                                               .y_stride = c->channels,
+                                               .weights = weights,
+                                               .ending = {.lo = 0, .hi = 6}};
   const float *rows[7];
   for (size_t i = 0; i < c->kernel; i++) rows[i] = x + i * 4096;
   c->kernels->depthwise[(c->kernel - 3) / 2][c->stride - 1](&group, c->pixels, rows, y);
