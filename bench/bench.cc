@@ -24,14 +24,14 @@ std::vector<mbconv_isa> usable_isas() {
   return isas;
 }
 
-const std::vector<mbconv_silu> silus = {MBCONV_SILU_SLEEF, MBCONV_SILU_INLINE};
+const std::vector<mbconv_exp> exponentials = {MBCONV_EXP_SLEEF, MBCONV_EXP_INLINE};
 
 void register_all(const std::vector<bench::Block> &blocks, const std::vector<mbconv_isa> &isas) {
   using Register = void (*)(const bench::Block &, mbconv_isa);
   const Register by_block[] = {bench::register_pointwise, bench::register_depthwise, bench::register_block,
                                bench::register_block_se, bench::register_block_denormal};
-  for (const mbconv_silu silu : silus) {
-    for (const mbconv_isa isa : isas) bench::register_silu(silu, isa);
+  for (const mbconv_exp variant : exponentials) {
+    for (const mbconv_isa isa : isas) bench::register_silu(variant, isa);
   }
   for (const Register add : by_block) {
     for (const bench::Block &block : blocks) {
@@ -52,11 +52,11 @@ void add_context(const std::vector<mbconv_isa> &isas) {
   benchmark::AddCustomContext("isas", isa_names);
   for (const mbconv_isa isa : isas) {
     std::string variants;
-    for (const mbconv_silu silu : silus) {
-      if (mbconv_silu_usable(isa, silu)) variants += mbconv_silu_name(silu) + std::string(" ");
+    for (const mbconv_exp variant : exponentials) {
+      if (mbconv_exp_usable(isa, variant)) variants += mbconv_exp_name(variant) + std::string(" ");
     }
-    const std::string fastest = mbconv_silu_name(mbconv_kernels_of(isa)->fastest_silu);
-    benchmark::AddCustomContext("silu_" + std::string(mbconv_isa_name(isa)), variants + "(auto: " + fastest + ")");
+    const std::string fastest = mbconv_exp_name(mbconv_kernels_of(isa)->fastest_exp);
+    benchmark::AddCustomContext("exp_" + std::string(mbconv_isa_name(isa)), variants + "(auto: " + fastest + ")");
   }
 }
 

@@ -26,9 +26,7 @@ namespace {
 constexpr size_t cache_floats = 24 * 1024 / sizeof(float);
 constexpr size_t largest_kernel = 7;
 
-size_t round_up(size_t value, size_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
+size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 
 // How a block's depthwise is cut; the same for all sets, so that their results can be compared slot by slot.
 struct Cut {
@@ -59,7 +57,7 @@ class Depthwise {
         kernel_(mbconv_kernels_of(isa)->depthwise[(block.kernel - 3) / 2][block.stride - 1]) {
     const size_t taps = block.kernel * block.kernel;
     const float infinity = std::numeric_limits<float>::infinity();
-    const bool clamped = block.activation == MBCONV_RELU6;
+    const bool clamped = block.activation == MBCONV_ACTIVATION_RELU6;
     weights_ = pack(weight, bias, block.expanded, taps, mbconv_kernels_of(isa)->lanes);
     for (size_t channel = 0; channel < block.expanded; channel += cut_.group) {
       mbconv_depthwise_group group;

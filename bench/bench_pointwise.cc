@@ -105,11 +105,12 @@ void register_layer(const std::string &name, const Layer &layer, mbconv_isa isa)
 
 void register_pointwise(const Block &block, mbconv_isa isa) {
   if (block.has_expand) {
-    const mbconv_activation_kind clamp = block.activation == MBCONV_SILU ? MBCONV_NONE : block.activation;
+    const mbconv_activation_kind clamp =
+        block.activation == MBCONV_ACTIVATION_SILU ? MBCONV_ACTIVATION_NONE : block.activation;
     register_layer(block.name + "/expand", {block.height, block.width, block.in, block.expanded, clamp}, isa);
   }
   register_layer(block.name + "/project",
-                 {block.out_height(), block.out_width(), block.expanded, block.out, MBCONV_NONE}, isa);
+                 {block.out_height(), block.out_width(), block.expanded, block.out, MBCONV_ACTIVATION_NONE}, isa);
 }
 
 }  // namespace bench

@@ -12,12 +12,12 @@ constexpr float largest_input = 8.0f;  // what expand and depthwise with folded 
 
 class Silu {
  public:
-  Silu(mbconv_silu silu, mbconv_isa isa) {
+  Silu(mbconv_exp variant, mbconv_isa isa) {
     mbconv_options options = {};
     options.isa = isa;
-    options.silu = silu;
+    options.exp = variant;
     mbconv_error error;
-    require_ok(mbconv_activation_create(MBCONV_SILU, &options, &activation_, &error), error);
+    require_ok(mbconv_activation_create(MBCONV_ACTIVATION_SILU, &options, &activation_, &error), error);
   }
   ~Silu() { mbconv_activation_destroy(activation_); }
   Silu(const Silu &) = delete;
@@ -34,15 +34,15 @@ class Silu {
 
 class SiluCase : public Case {
  public:
-  SiluCase(mbconv_silu silu, mbconv_isa isa)
-      : x_(random_floats(elements, 1, largest_input)), y_(elements), silu_(silu, isa) {}
+  SiluCase(mbconv_exp variant, mbconv_isa isa)
+      : x_(random_floats(elements, 1, largest_input)), y_(elements), silu_(variant, isa) {}
 
   void run() override { silu_.run(x_.data(), y_.data()); }
 
   // The scalar set's inline variant runs on every CPU.
   std::string check() override {
     Floats expected(elements);
-    Silu(MBCONV_SILU_INLINE, MBCONV_ISA_SCALAR).run(x_.data(), expected.data());
+    Silu(MBCONV_EXP_INLINE, MBCONV_ISA_SCALAR).run(x_.data(), expected.data());
     run();
     return difference(y_.data(), expected.data(), elements);
   }
@@ -65,10 +65,10 @@ class SiluCase : public Case {
 
 }  // namespace
 
-void register_silu(mbconv_silu silu, mbconv_isa isa) {
-  if (!mbconv_silu_usable(isa, silu)) return;
-  register_case(std::string("silu/") + mbconv_silu_name(silu) + "/" + mbconv_isa_name(isa), benchmark::kNanosecond,
-                [=] { return std::make_unique<SiluCase>(silu, isa); });
+void register_silu(mbconv_exp variant, mbconv_isa isa) {
+  if (!mbconv_exp_usable(isa, variant)) return;
+  register_case(std::string("silu/") + mbconv_exp_name(variant) + "/" + mbconv_isa_name(isa), benchmark::kNanosecond,
+                [=] { return std::make_unique<SiluCase>(variant, isa); });
 }
 
 }  // namespace bench

@@ -23,8 +23,8 @@ BlockParameters::BlockParameters(const Block &block, bool se)
   squeeze_excite.width = block.se_width;
   squeeze_excite.reduce = reduce.conv;
   squeeze_excite.expand = gate.conv;
-  squeeze_excite.inner = MBCONV_SILU;
-  squeeze_excite.gate = MBCONV_SIGMOID;
+  squeeze_excite.inner = MBCONV_ACTIVATION_SILU;
+  squeeze_excite.gate = MBCONV_ACTIVATION_SIGMOID;
   desc.height = block.height;
   desc.width = block.width;
   desc.in_channels = block.in;

@@ -63,7 +63,8 @@ Block to_block(const Row &row) {
   block.out = row.number("out");
   block.kernel = row.number("kernel");
   block.stride = row.number("stride");
-  block.activation = row.one_of<mbconv_activation_kind>("activation", {{"relu6", MBCONV_RELU6}, {"silu", MBCONV_SILU}});
+  block.activation = row.one_of<mbconv_activation_kind>(
+      "activation", {{"relu6", MBCONV_ACTIVATION_RELU6}, {"silu", MBCONV_ACTIVATION_SILU}});
   block.has_expand = row.one_of<bool>("expand", {{"yes", true}, {"no", false}});
   block.se_width = row.number("se_width");
   return block;

@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
   try {
     for (const bench::Block &block : bench::read_blocks()) {
       if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), block.name) == wanted.end()) continue;
-      count(block, block.activation == MBCONV_RELU6 ? "relu6" : "silu", false);
+      count(block, block.activation == MBCONV_ACTIVATION_RELU6 ? "relu6" : "silu", false);
       if (block.se_width > 0) count(block, "silu-se", true);
     }
   } catch (const std::exception &problem) {

@@ -11,25 +11,25 @@ struct mbconv_activation {
 };
 
 mbconv_status mbconv_activation_check(mbconv_activation_kind kind, const char *name, mbconv_error *error) {
-  if ((unsigned)kind <= MBCONV_HARD_SWISH) return MBCONV_OK;
+  if ((unsigned)kind <= MBCONV_ACTIVATION_HARD_SWISH) return MBCONV_OK;
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is %d, which is no activation", name, (int)kind);
 }
 
 mbconv_activation_fn *mbconv_activation_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,
-                                           mbconv_silu silu) {
-  return kernels->activation[silu - MBCONV_SILU_SLEEF][kind];
+                                           mbconv_exp variant) {
+  return kernels->activation[variant - MBCONV_EXP_SLEEF][kind];
 }
 
 struct mbconv_epilogue mbconv_epilogue_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,
-                                          mbconv_silu silu) {
+                                          mbconv_exp variant) {
   struct mbconv_epilogue epilogue = {.ending = mbconv_ending_none()};
-  if (kind == MBCONV_RELU || kind == MBCONV_RELU6) {
+  if (kind == MBCONV_ACTIVATION_RELU || kind == MBCONV_ACTIVATION_RELU6) {
     epilogue.ending.lo = 0.0f;
-    if (kind == MBCONV_RELU6) epilogue.ending.hi = 6.0f;
-  } else if (kind == MBCONV_SILU && silu == MBCONV_SILU_INLINE && kernels->tiles_silu) {
+    if (kind == MBCONV_ACTIVATION_RELU6) epilogue.ending.hi = 6.0f;
+  } else if (kind == MBCONV_ACTIVATION_SILU && variant == MBCONV_EXP_INLINE && kernels->tiles_silu) {
     epilogue.ending.silu = true;
-  } else if (kind != MBCONV_NONE) {
-    epilogue.map = mbconv_activation_of(kind, kernels, silu);
+  } else if (kind != MBCONV_ACTIVATION_NONE) {
+    epilogue.map = mbconv_activation_of(kind, kernels, variant);
   }
   return epilogue;
 }
@@ -45,7 +45,7 @@ mbconv_status mbconv_activation_create(mbconv_activation_kind kind, const mbconv
   if (status == MBCONV_OK) status = mbconv_allocate(&base.allocator, sizeof(mbconv_activation), &memory, error);
   if (status != MBCONV_OK) return status;
   *out = memory;
-  **out = (mbconv_activation){base, mbconv_activation_of(kind, base.kernels, base.info.silu)};
+  **out = (mbconv_activation){base, mbconv_activation_of(kind, base.kernels, base.info.exp)};
   return mbconv_succeed(error);
 }
 

@@ -49,11 +49,11 @@ static void pack(mbconv_block *block, const mbconv_block_desc *desc) {
 }
 
 static void describe_stages(struct mbconv_stages *stages, const mbconv_block_desc *desc,
-                            const struct mbconv_kernels *kernels, mbconv_silu silu) {
+                            const struct mbconv_kernels *kernels, mbconv_exp variant) {
   struct mbconv_shape *shape = &stages->shape;
   *shape = mbconv_block_shape(desc);
   stages->kernels = kernels;
-  stages->epilogue = mbconv_epilogue_of(desc->activation, kernels, silu);
+  stages->epilogue = mbconv_epilogue_of(desc->activation, kernels, variant);
   shape->mapped = stages->epilogue.map != NULL;
   stages->plan =
       mbconv_plan_of(shape, kernels->pointwise[0].channels, mbconv_l2_bytes(), desc->strip_rows, desc->group_channels);
@@ -73,7 +73,7 @@ mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_op
   if (status != MBCONV_OK) return status;
 
   const struct mbconv_kernels *kernels = base.kernels;
-  const mbconv_silu silu = base.info.silu;
+  const mbconv_exp variant = base.info.exp;
   mbconv_block sizes = {.stages.kernels = kernels};
   struct mbconv_cursor cursor = {0};
   mbconv_take(&cursor, 1, sizeof(mbconv_block));
@@ -83,12 +83,12 @@ mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_op
 
   mbconv_block *block = mbconv_take(&cursor, 1, sizeof *block);
   block->base = base;
-  describe_stages(&block->stages, desc, kernels, silu);
+  describe_stages(&block->stages, desc, kernels, variant);
   lay_out(block, desc, &cursor);
   pack(block, desc);
   if (desc->squeeze_excite) {
-    block->excite.inner = mbconv_epilogue_of(desc->squeeze_excite->inner, kernels, silu);
-    block->excite.gate = mbconv_epilogue_of(desc->squeeze_excite->gate, kernels, silu);
+    block->excite.inner = mbconv_epilogue_of(desc->squeeze_excite->inner, kernels, variant);
+    block->excite.gate = mbconv_epilogue_of(desc->squeeze_excite->gate, kernels, variant);
   }
   *out = block;
   return mbconv_succeed(error);

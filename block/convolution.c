@@ -112,7 +112,7 @@ mbconv_status mbconv_convolution_create(const mbconv_convolution_desc *desc, con
   convolution->panels = panels;
   convolution->shape = shape;
   convolution->layout = desc->layout;
-  convolution->epilogue = mbconv_epilogue_of(desc->activation, base.kernels, base.info.silu);
+  convolution->epilogue = mbconv_epilogue_of(desc->activation, base.kernels, base.info.exp);
   convolution->in_place = desc->kernel == 1 && desc->layout == MBCONV_NHWC;
   convolution->chunk = chunk_of(convolution);
   *out = convolution;

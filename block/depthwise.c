@@ -69,7 +69,7 @@ mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const m
       .shape = shape,
       .plan = mbconv_plan_of(&shape, kernels->pointwise[0].channels, mbconv_l2_bytes(), 1, 0),
       .layout = MBCONV_NHWC,
-      .epilogue = mbconv_epilogue_of(desc->activation, kernels, base.info.silu),
+      .epilogue = mbconv_epilogue_of(desc->activation, kernels, base.info.exp),
       .depthwise = mbconv_take_floats(&cursor, floats),
   };
   mbconv_depthwise_pack(kernels, desc->channels, desc->kernel, &desc->conv, depthwise->stages.depthwise);

@@ -17,10 +17,10 @@ struct mbconv_epilogue {
 mbconv_status mbconv_activation_check(mbconv_activation_kind kind, const char *name, mbconv_error *error);
 
 struct mbconv_epilogue mbconv_epilogue_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,
-                                          mbconv_silu silu);
+                                          mbconv_exp variant);
 
 /* The function over a buffer, for every kind. */
 mbconv_activation_fn *mbconv_activation_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,
-                                           mbconv_silu silu);
+                                           mbconv_exp variant);
 
 #endif

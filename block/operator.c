@@ -6,7 +6,7 @@
 
 mbconv_status mbconv_operator_choose(struct mbconv_operator *object, const mbconv_options *options,
                                      mbconv_error *error) {
-  const mbconv_status status = mbconv_choose(options, &object->kernels, &object->info.silu, error);
+  const mbconv_status status = mbconv_choose(options, &object->kernels, &object->info.exp, error);
   if (status != MBCONV_OK) return status;
   object->info.isa = object->kernels->isa;
   return mbconv_allocator_of(options, &object->allocator, error);

@@ -56,7 +56,7 @@ mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const m
   base.info.weight_bytes = mbconv_panels_bytes(&panels);
   pointwise->base = base;
   pointwise->panels = panels;
-  pointwise->epilogue = mbconv_epilogue_of(desc->activation, base.kernels, base.info.silu);
+  pointwise->epilogue = mbconv_epilogue_of(desc->activation, base.kernels, base.info.exp);
   *out = pointwise;
   return mbconv_succeed(error);
 }

@@ -277,9 +277,8 @@ size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *te
       text, size,
       "%s, %s SiLU, %s%s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
       "scratch %zu bytes, weights %zu bytes",
-      mbconv_isa_name(block->base.info.isa), mbconv_silu_name(block->base.info.silu),
-      strategy_of(&plan, &stages->shape), stages->shape.squeeze_excite ? " in two passes" : "",
-      plan.ring_in_y ? ", the ring in y" : "", plan.strip_rows, stages->shape.out_height, plan.groups,
-      plan.group_channels, plan.ring_rows, plan.ring_width, mbconv_block_scratch_size(block, threads),
-      block->base.info.weight_bytes);
+      mbconv_isa_name(block->base.info.isa), mbconv_exp_name(block->base.info.exp), strategy_of(&plan, &stages->shape),
+      stages->shape.squeeze_excite ? " in two passes" : "", plan.ring_in_y ? ", the ring in y" : "", plan.strip_rows,
+      stages->shape.out_height, plan.groups, plan.group_channels, plan.ring_rows, plan.ring_width,
+      mbconv_block_scratch_size(block, threads), block->base.info.weight_bytes);
 }

@@ -15,7 +15,7 @@ static const double default_seconds = 3;
 
 static const char usage[] =
     "usage: mbconv bench MODEL [OPTION...]\n"
-    "  --size HxW, --threads N, --isa NAME, --silu NAME, --layout nchw|nhwc, --seed N\n"
+    "  --size HxW, --threads N, --isa NAME, --exp NAME, --layout nchw|nhwc, --seed N\n"
     "  --seconds S    how long to measure, such as 0.5 (%g)\n"
     "  --csv, --json  instead of a table\n"
     "  --svg FILE     writes a chart, too\n"
@@ -116,8 +116,8 @@ static void print_json(const struct bench_result *r, double seconds) {
     if (json_array_append_new(layers, json_layer(&r->layer[i].info, r->layer[i].seconds)) != 0)
       cli_fail("no memory for the JSON");
   json_t *all = json_pack("{s:s, s:I, s:I, s:s, s:s, s:I}", "network", info->name, "height", (json_int_t)info->height,
-                          "width", (json_int_t)info->width, "isa", mbconv_isa_name(info->isa), "silu",
-                          mbconv_silu_name(info->silu), "threads", (json_int_t)info->threads);
+                          "width", (json_int_t)info->width, "isa", mbconv_isa_name(info->isa), "exp",
+                          mbconv_exp_name(info->exp), "threads", (json_int_t)info->threads);
   json_t *more = json_pack("{s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:o, s:o}", "parameters",
                            (json_int_t)info->counts.parameters, "multiply_adds", (json_int_t)info->counts.multiply_adds,
                            "weight_bytes", (json_int_t)info->weight_bytes, "arena_bytes", (json_int_t)r->arena_bytes,

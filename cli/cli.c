@@ -98,10 +98,10 @@ static mbconv_isa isa_of(const char *name) {
   cli_misused("--isa is \"%s\", not auto, scalar, avx2, avx512 or neon", name);
 }
 
-static mbconv_silu silu_of(const char *name) {
-  for (mbconv_silu silu = MBCONV_SILU_AUTO; silu <= MBCONV_SILU_INLINE; silu++)
-    if (strcmp(name, mbconv_silu_name(silu)) == 0) return silu;
-  cli_misused("--silu is \"%s\", not auto, sleef or inline", name);
+static mbconv_exp exp_of(const char *name) {
+  for (mbconv_exp variant = MBCONV_EXP_AUTO; variant <= MBCONV_EXP_INLINE; variant++)
+    if (strcmp(name, mbconv_exp_name(variant)) == 0) return variant;
+  cli_misused("--exp is \"%s\", not auto, sleef or inline", name);
 }
 
 static mbconv_layout layout_of(const char *name) {
@@ -128,7 +128,7 @@ bool cli_model_option(struct cli_model *model, int option, const char *value) {
   enum { MOST_THREADS = 1024 };
   switch (option) {
     case 'i': model->kernels.isa = isa_of(value); return true;
-    case 'u': model->kernels.silu = silu_of(value); return true;
+    case 'u': model->kernels.exp = exp_of(value); return true;
     case 't': model->options.threads = cli_number(value, "--threads", 1, MOST_THREADS); return true;
     case 's': take_size(value, &model->options); return true;
     case 'e': model->options.epsilon = epsilon_of(value); return true;

@@ -39,7 +39,7 @@ struct cli_model {
 
 /* The options of struct cli_model, by their values in getopt_long's table. The first are those of `table`, too. */
 #define CLI_KERNEL_OPTIONS                                                                 \
-  {"isa", required_argument, NULL, 'i'}, {"silu", required_argument, NULL, 'u'},           \
+  {"isa", required_argument, NULL, 'i'}, {"exp", required_argument, NULL, 'u'},            \
       {"threads", required_argument, NULL, 't'}, {"seed", required_argument, NULL, 'S'}, { \
     "help", no_argument, NULL, 'h'                                                         \
   }

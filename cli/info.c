@@ -32,8 +32,8 @@ static void print_cache(const char *name, int key) {
 
 static void print_isa(mbconv_isa isa, mbconv_isa chosen) {
   printf("  %-7s SiLU:", mbconv_isa_name(isa));
-  for (mbconv_silu silu = MBCONV_SILU_SLEEF; silu <= MBCONV_SILU_INLINE; silu++)
-    if (mbconv_silu_usable(isa, silu)) printf(" %s", mbconv_silu_name(silu));
+  for (mbconv_exp variant = MBCONV_EXP_SLEEF; variant <= MBCONV_EXP_INLINE; variant++)
+    if (mbconv_exp_usable(isa, variant)) printf(" %s", mbconv_exp_name(variant));
   double peak = 0;
   for (int i = 0; i < 20; i++) {
     const double one = cli_peak(isa);
@@ -59,13 +59,14 @@ int cli_info(int count, char **words) {
   print_cache("L3", _SC_LEVEL3_CACHE_SIZE);
   mbconv_activation *probe;
   mbconv_error error;
-  if (mbconv_activation_create(MBCONV_SILU, NULL, &probe, &error) != MBCONV_OK) cli_fail("%s", error.message);
+  if (mbconv_activation_create(MBCONV_ACTIVATION_SILU, NULL, &probe, &error) != MBCONV_OK)
+    cli_fail("%s", error.message);
   const mbconv_info chosen = mbconv_activation_info(probe);
   mbconv_activation_destroy(probe);
   mbconv_isa isas[8];
   const size_t usable = mbconv_usable_isas(isas, 8);
   printf("usable sets, best first:\n");
   for (size_t i = 0; i < usable; i++) print_isa(isas[i], chosen.isa);
-  printf("chosen: %s, SiLU %s\n", mbconv_isa_name(chosen.isa), mbconv_silu_name(chosen.silu));
+  printf("chosen: %s, exponential %s\n", mbconv_isa_name(chosen.isa), mbconv_exp_name(chosen.exp));
   return CLI_OK;
 }

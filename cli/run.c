@@ -27,7 +27,7 @@ static const char usage[] =
     "  --batch N           images in the raw file (%d)\n"
     "  --size HxW          of the network's input (its own)\n"
     "  --isa NAME          auto, scalar, avx2, avx512, neon\n"
-    "  --silu NAME         auto, sleef, inline\n"
+    "  --exp NAME          auto, sleef, inline\n"
     "  --threads N         (1)\n"
     "  --layout NAME       nchw or nhwc, of the raw tensors (nchw)\n"
     "  --epsilon E         of the batch norms (the file's, or the network's own)\n"

@@ -13,7 +13,7 @@ static const double default_seconds = 0.5;
 
 static const char usage[] =
     "usage: mbconv table [OPTION...]\n"
-    "  --isa NAME, --silu NAME, --threads N, --seed N\n"
+    "  --isa NAME, --exp NAME, --threads N, --seed N\n"
     "  --seconds S   how long to measure each block (%g)\n"
     "  --csv         instead of a table\n";
 

@@ -32,25 +32,25 @@ const struct mbconv_kernels *mbconv_kernels_of(mbconv_isa isa);
 /* Whether `isa` is in this build and `cpu` can run it; false for AUTO and unknown values. */
 bool mbconv_isa_usable(mbconv_isa isa, const struct mbconv_cpu *cpu);
 
-/* Whether `isa` is usable and its SiLU variant `silu` too (AUTO: any variant). */
-bool mbconv_silu_variant_usable(mbconv_isa isa, mbconv_silu silu, const struct mbconv_cpu *cpu);
+/* Whether `isa` is usable and its `variant` of the exponential too (AUTO: any variant). */
+bool mbconv_exp_variant_usable(mbconv_isa isa, mbconv_exp variant, const struct mbconv_cpu *cpu);
 
 /* Like mbconv_usable_isas(), but for `cpu`. AUTO means the first. */
 size_t mbconv_usable_isas_of(const struct mbconv_cpu *cpu, mbconv_isa *isas, size_t capacity);
 
 /* Chooses for `cpu`.
- *   isa, silu            what the caller asked for; if AUTO, the environment decides
- *   env_isa, env_silu    values of MBCONV_ISA and MBCONV_SILU; NULL, "" and "auto" leave the choice to the library.
+ *   isa, variant         what the caller asked for; if AUTO, the environment decides
+ *   env_isa, env_exp        values of MBCONV_ISA and MBCONV_EXP; NULL, "" and "auto" leave the choice to the library.
  *                        Not looked at if the parameter is not AUTO.
- *   kernels, chosen_silu  receive the choice; untouched on failure
+ *   kernels, chosen_exp      receive the choice; untouched on failure
  * MBCONV_INVALID_ARGUMENT for unknown values and names, MBCONV_UNSUPPORTED_ISA for what this build or `cpu` lacks; the
  * message says what was asked for, by whom, and what there is. */
-mbconv_status mbconv_select(mbconv_isa isa, mbconv_silu silu, const char *env_isa, const char *env_silu,
-                            const struct mbconv_cpu *cpu, const struct mbconv_kernels **kernels,
-                            mbconv_silu *chosen_silu, mbconv_error *error);
+mbconv_status mbconv_select(mbconv_isa isa, mbconv_exp variant, const char *env_isa, const char *env_exp,
+                            const struct mbconv_cpu *cpu, const struct mbconv_kernels **kernels, mbconv_exp *chosen_exp,
+                            mbconv_error *error);
 
 /* Like mbconv_select(), but for this machine and its environment. `options` may be NULL: all defaults. */
-mbconv_status mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels, mbconv_silu *silu,
+mbconv_status mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels, mbconv_exp *variant,
                             mbconv_error *error);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The choice of a kernel set and a SiLU variant: a const table, best set first, and pure functions over it.
+ * The choice of a kernel set and a variant of the exponential: a const table, best set first, and pure functions over
+ * it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -70,20 +71,20 @@ bool mbconv_isa_usable(mbconv_isa isa, const struct mbconv_cpu *cpu) {
   return set && offers(cpu, &set->needs);
 }
 
-static bool silu_in_build(const struct mbconv_kernels *kernels, mbconv_silu silu) {
-  return kernels->activation[silu - MBCONV_SILU_SLEEF][MBCONV_SILU] != NULL;
+static bool exp_in_build(const struct mbconv_kernels *kernels, mbconv_exp variant) {
+  return kernels->activation[variant - MBCONV_EXP_SLEEF][MBCONV_ACTIVATION_SILU] != NULL;
 }
 
-bool mbconv_silu_variant_usable(mbconv_isa isa, mbconv_silu silu, const struct mbconv_cpu *cpu) {
+bool mbconv_exp_variant_usable(mbconv_isa isa, mbconv_exp variant, const struct mbconv_cpu *cpu) {
   if (!mbconv_isa_usable(isa, cpu)) return false;
-  switch (silu) {
-    case MBCONV_SILU_AUTO:
-    case MBCONV_SILU_INLINE: return true;
-    case MBCONV_SILU_SLEEF: {
+  switch (variant) {
+    case MBCONV_EXP_AUTO:
+    case MBCONV_EXP_INLINE: return true;
+    case MBCONV_EXP_SLEEF: {
       /* The sets with FMA satisfy this. Scalar calls a function that is compiled with FMA: on x86 its instructions are
        * of the kind that faults unless the operating system saves ymm, on ARM64 they are always there. */
       const bool fma = cpu->fma && (cpu->os_ymm || cpu->neon);
-      return fma && silu_in_build(mbconv_kernels_of(isa), silu);
+      return fma && exp_in_build(mbconv_kernels_of(isa), variant);
     }
   }
   return false;
@@ -113,15 +114,15 @@ size_t mbconv_usable_isas_of(const struct mbconv_cpu *cpu, mbconv_isa *isas, siz
 
 /* ---- Names ------------------------------------------------------------------------------------------------------- */
 
-/* Indexed by mbconv_isa and mbconv_silu. */
+/* Indexed by mbconv_isa and mbconv_exp. */
 static const char *const isa_names[] = {"auto", "scalar", "avx2", "avx512", "neon"};
-static const char *const silu_names[] = {"auto", "sleef", "inline"};
+static const char *const exp_names[] = {"auto", "sleef", "inline"};
 
-enum { ISA_NAMES = sizeof isa_names / sizeof isa_names[0], SILU_NAMES = sizeof silu_names / sizeof silu_names[0] };
+enum { ISA_NAMES = sizeof isa_names / sizeof isa_names[0], EXP_NAMES = sizeof exp_names / sizeof exp_names[0] };
 
 const char *mbconv_isa_name(mbconv_isa isa) { return (size_t)isa < ISA_NAMES ? isa_names[isa] : "unknown"; }
 
-const char *mbconv_silu_name(mbconv_silu silu) { return (size_t)silu < SILU_NAMES ? silu_names[silu] : "unknown"; }
+const char *mbconv_exp_name(mbconv_exp variant) { return (size_t)variant < EXP_NAMES ? exp_names[variant] : "unknown"; }
 
 /* The index of `name`, or `count` if it is not there. NULL and "" stand for "auto", the first. */
 static size_t find_name(const char *const *names, size_t count, const char *name) {
@@ -150,30 +151,30 @@ static const struct mbconv_kernels *choose_isa(mbconv_isa isa, const char *sourc
   return NULL;
 }
 
-static mbconv_silu choose_silu(mbconv_silu silu, const char *source, const struct mbconv_kernels *kernels,
-                               const struct mbconv_cpu *cpu, mbconv_error *error) {
-  if (silu == MBCONV_SILU_AUTO) {
-    const mbconv_silu fastest = kernels->fastest_silu;
-    return mbconv_silu_variant_usable(kernels->isa, fastest, cpu) ? fastest : MBCONV_SILU_INLINE;
+static mbconv_exp choose_exp(mbconv_exp variant, const char *source, const struct mbconv_kernels *kernels,
+                             const struct mbconv_cpu *cpu, mbconv_error *error) {
+  if (variant == MBCONV_EXP_AUTO) {
+    const mbconv_exp fastest = kernels->fastest_exp;
+    return mbconv_exp_variant_usable(kernels->isa, fastest, cpu) ? fastest : MBCONV_EXP_INLINE;
   }
-  if (mbconv_silu_variant_usable(kernels->isa, silu, cpu)) return silu;
+  if (mbconv_exp_variant_usable(kernels->isa, variant, cpu)) return variant;
   mbconv_fail(
-      error, MBCONV_UNSUPPORTED_ISA, "SiLU variant %s, asked for by %s, is not usable with %s: %s (%s)",
-      mbconv_silu_name(silu), source, mbconv_isa_name(kernels->isa),
-      silu_in_build(kernels, silu) ? "it needs FMA, which this CPU or its system lacks" : "this build is without it",
+      error, MBCONV_UNSUPPORTED_ISA, "the exponential %s, asked for by %s, is not usable with %s: %s (%s)",
+      mbconv_exp_name(variant), source, mbconv_isa_name(kernels->isa),
+      exp_in_build(kernels, variant) ? "it needs FMA, which this CPU or its system lacks" : "this build is without it",
       cpu->name);
-  return MBCONV_SILU_AUTO;
+  return MBCONV_EXP_AUTO;
 }
 
-mbconv_status mbconv_select(mbconv_isa isa, mbconv_silu silu, const char *env_isa, const char *env_silu,
-                            const struct mbconv_cpu *cpu, const struct mbconv_kernels **kernels,
-                            mbconv_silu *chosen_silu, mbconv_error *error) {
+mbconv_status mbconv_select(mbconv_isa isa, mbconv_exp variant, const char *env_isa, const char *env_exp,
+                            const struct mbconv_cpu *cpu, const struct mbconv_kernels **kernels, mbconv_exp *chosen_exp,
+                            mbconv_error *error) {
   if ((size_t)isa >= ISA_NAMES)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "options: isa %d is unknown", (int)isa);
-  if ((size_t)silu >= SILU_NAMES) {
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "options: silu %d is unknown", (int)silu);
+  if ((size_t)variant >= EXP_NAMES) {
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "options: exp %d is unknown", (int)variant);
   }
-  const char *isa_source = "the options", *silu_source = "the options";
+  const char *isa_source = "the options", *exp_source = "the options";
   if (isa == MBCONV_ISA_AUTO) {
     const size_t i = find_name(isa_names, ISA_NAMES, env_isa);
     if (i == ISA_NAMES) {
@@ -183,27 +184,27 @@ mbconv_status mbconv_select(mbconv_isa isa, mbconv_silu silu, const char *env_is
     isa = (mbconv_isa)i;
     isa_source = "MBCONV_ISA in the environment";
   }
-  if (silu == MBCONV_SILU_AUTO) {
-    const size_t i = find_name(silu_names, SILU_NAMES, env_silu);
-    if (i == SILU_NAMES) {
+  if (variant == MBCONV_EXP_AUTO) {
+    const size_t i = find_name(exp_names, EXP_NAMES, env_exp);
+    if (i == EXP_NAMES) {
       return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
-                         "environment: MBCONV_SILU=%.32s is unknown; use auto, sleef or inline", env_silu);
+                         "environment: MBCONV_EXP=%.32s is unknown; use auto, sleef or inline", env_exp);
     }
-    silu = (mbconv_silu)i;
-    silu_source = "MBCONV_SILU in the environment";
+    variant = (mbconv_exp)i;
+    exp_source = "MBCONV_EXP in the environment";
   }
   const struct mbconv_kernels *chosen = choose_isa(isa, isa_source, cpu, error);
   if (!chosen) return MBCONV_UNSUPPORTED_ISA;
-  silu = choose_silu(silu, silu_source, chosen, cpu, error);
-  if (silu == MBCONV_SILU_AUTO) return MBCONV_UNSUPPORTED_ISA;
+  variant = choose_exp(variant, exp_source, chosen, cpu, error);
+  if (variant == MBCONV_EXP_AUTO) return MBCONV_UNSUPPORTED_ISA;
   *kernels = chosen;
-  *chosen_silu = silu;
+  *chosen_exp = variant;
   return mbconv_succeed(error);
 }
 
 /* ---- This machine ------------------------------------------------------------------------------------------------ */
 
-mbconv_status mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels, mbconv_silu *silu,
+mbconv_status mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels, mbconv_exp *variant,
                             mbconv_error *error) {
   if (options) {
     const mbconv_status status = mbconv_struct_check(&options->struct_size, sizeof *options, "options", error);
@@ -211,8 +212,8 @@ mbconv_status mbconv_choose(const mbconv_options *options, const struct mbconv_k
   }
   struct mbconv_cpu cpu;
   mbconv_cpu_detect(&cpu);
-  return mbconv_select(options ? options->isa : MBCONV_ISA_AUTO, options ? options->silu : MBCONV_SILU_AUTO,
-                       getenv("MBCONV_ISA"), getenv("MBCONV_SILU"), &cpu, kernels, silu, error);
+  return mbconv_select(options ? options->isa : MBCONV_ISA_AUTO, options ? options->exp : MBCONV_EXP_AUTO,
+                       getenv("MBCONV_ISA"), getenv("MBCONV_EXP"), &cpu, kernels, variant, error);
 }
 
 size_t mbconv_usable_isas(mbconv_isa *isas, size_t capacity) {
@@ -221,8 +222,8 @@ size_t mbconv_usable_isas(mbconv_isa *isas, size_t capacity) {
   return mbconv_usable_isas_of(&cpu, isas, capacity);
 }
 
-int mbconv_silu_usable(mbconv_isa isa, mbconv_silu silu) {
+int mbconv_exp_usable(mbconv_isa isa, mbconv_exp variant) {
   struct mbconv_cpu cpu;
   mbconv_cpu_detect(&cpu);
-  return mbconv_silu_variant_usable(isa, silu, &cpu);
+  return mbconv_exp_variant_usable(isa, variant, &cpu);
 }

@@ -74,8 +74,8 @@ int main(void) {
   const mbconv_squeeze_excite squeeze_excite = {.width = SQUEEZED,
                                                 .reduce = {.weight = squeeze_weight, .bias = squeeze_bias},
                                                 .expand = {.weight = excite_weight, .bias = excite_bias},
-                                                .inner = MBCONV_SILU,
-                                                .gate = MBCONV_SIGMOID};
+                                                .inner = MBCONV_ACTIVATION_SILU,
+                                                .gate = MBCONV_ACTIVATION_SIGMOID};
   const mbconv_block_desc desc = {
       .height = SIZE,
       .width = SIZE,
@@ -89,7 +89,7 @@ int main(void) {
       .kernel = KERNEL,
       .stride = 2,
       .pad = {2, 2, 2, 2}, /* PyTorch's padding=2; TensorFlow's SAME would be {1, 1, 2, 2} */
-      .activation = MBCONV_SILU,
+      .activation = MBCONV_ACTIVATION_SILU,
       .layout = MBCONV_NCHW, /* PyTorch's default; NHWC is the library's own */
   };
 

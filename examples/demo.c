@@ -123,9 +123,7 @@ static double run_layout(const struct golden *g, mbconv_isa isa, mbconv_layout l
   return microseconds;
 }
 
-static bool equal(const float *a, const float *b, size_t n) {
-  return golden_difference(a, b, n, NULL) == 0.0f;
-}
+static bool equal(const float *a, const float *b, size_t n) { return golden_difference(a, b, n, NULL) == 0.0f; }
 
 static void run_isa(const struct golden *g, mbconv_isa isa, struct result *result) {
   float *nchw = floats(g->y_size);
@@ -167,7 +165,7 @@ static bool print_result(const struct golden *g, const struct result *result, co
   const double relative = difference / (double)largest;
   const bool same = result->layouts_equal && equal(result->y, scalar->y, g->y_size);
   printf("%-8s%-8s%11.2e%11.2e  %-8s%10.1f%10.1f\n", mbconv_isa_name(result->info.isa),
-         mbconv_silu_name(result->info.silu), difference, relative, same ? "yes" : "NO",
+         mbconv_exp_name(result->info.exp), difference, relative, same ? "yes" : "NO",
          result->microseconds[MBCONV_NHWC], result->microseconds[MBCONV_NCHW]);
   return same && relative <= tolerance;
 }

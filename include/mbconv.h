@@ -16,7 +16,7 @@
  *       mbconv_block_desc desc = {
  *           .height = 32, .width = 32, .in_channels = 16, .expanded_channels = 96, .out_channels = 16,
  *           .expand = &expand, .depthwise = &depthwise, .project = &project,
- *           .kernel = 3, .stride = 1, .pad = {1, 1, 1, 1}, .activation = MBCONV_SILU};
+ *           .kernel = 3, .stride = 1, .pad = {1, 1, 1, 1}, .activation = MBCONV_ACTIVATION_SILU};
  *       mbconv_error error;
  *       mbconv_block *block;
  *       if (mbconv_block_create(&desc, NULL, &block, &error) == MBCONV_OK) {
@@ -36,22 +36,19 @@
  *               outputs' size for 96 channels, 1.1e-6 for 3840; docs/numbers.md). Denormals are computed as IEEE 754
  *               says, at the speed the CPU does so; the caller's floating-point mode is never changed: set
  *               flush-to-zero yourself around run if your data are full of denormals. Then denormals count as zeros,
- *               and data without them give the same floats. (A program or library linked with -ffast-math does so for its
- *               whole process, mostly unasked. The flags that a parent project compiles with change nothing else.) In
- *               another rounding mode results are rounded that way, SiLU and sigmoid within 4e-6 of their size, and
- *               sets may differ.
- *   Tensors     f32. NHWC: [batch][height][width][channels], NCHW: [batch][channels][height][width], both dense unless
- *               a stride is named. No alignment beyond a float's is asked of any tensor. Not a byte outside a tensor is
- *               read or written. x and y must not overlap unless a function says that they may. Scratch may lie at any
- *               address, odd ones too, but not in a tensor of the same run. A run refuses what overlaps.
- *   Weights     PyTorch's layouts: 1x1 [out][in][1][1], depthwise [channels][1][k][k], fully connected [out][in].
- *               They are copied (packed) at create and may be freed after it.
- *   Errors      Every function that can fail returns a status and, if the caller gives it an mbconv_error, says exactly
- *               what was wrong. On failure nothing is written to outputs (a create leaves *out NULL) and nothing leaks.
- *   Structs     A zeroed field means the default. Always initialise (`= {0}` or designated initialisers).
- *   Versions    A struct that may grow begins with struct_size: its sizeof, or 0 for the size it had in version 0.1. A
- *               library that is older than the header refuses fields that it does not know, unless they are zero. All
- *               other structs stay as they are.
+ *               and data without them give the same floats. (A program or library linked with -ffast-math does so for
+ * its whole process, mostly unasked. The flags that a parent project compiles with change nothing else.) In another
+ * rounding mode results are rounded that way, SiLU and sigmoid within 4e-6 of their size, and sets may differ. Tensors
+ * f32. NHWC: [batch][height][width][channels], NCHW: [batch][channels][height][width], both dense unless a stride is
+ * named. No alignment beyond a float's is asked of any tensor. Not a byte outside a tensor is read or written. x and y
+ * must not overlap unless a function says that they may. Scratch may lie at any address, odd ones too, but not in a
+ * tensor of the same run. A run refuses what overlaps. Weights     PyTorch's layouts: 1x1 [out][in][1][1], depthwise
+ * [channels][1][k][k], fully connected [out][in]. They are copied (packed) at create and may be freed after it. Errors
+ * Every function that can fail returns a status and, if the caller gives it an mbconv_error, says exactly what was
+ * wrong. On failure nothing is written to outputs (a create leaves *out NULL) and nothing leaks. Structs     A zeroed
+ * field means the default. Always initialise (`= {0}` or designated initialisers). Versions    A struct that may grow
+ * begins with struct_size: its sizeof, or 0 for the size it had in version 0.1. A library that is older than the header
+ * refuses fields that it does not know, unless they are zero. All other structs stay as they are.
  */
 #ifndef MBCONV_H
 #define MBCONV_H
@@ -82,7 +79,8 @@ typedef enum mbconv_status {
   MBCONV_OK = 0,
   MBCONV_INVALID_ARGUMENT, /* a null pointer, a zero size, an unknown enum value, a shape that makes no sense */
   MBCONV_SIZE_OVERFLOW,    /* a tensor, the packed weights or the scratch would not fit into size_t */
-  MBCONV_UNSUPPORTED_ISA, /* the instruction set or SiLU variant asked for is not usable on this CPU or in this build */
+  MBCONV_UNSUPPORTED_ISA, /* the instruction set or variant of the exponential asked for is not usable on this CPU or in
+                             this build */
   MBCONV_OUT_OF_MEMORY,   /* the allocator returned NULL */
   MBCONV_SCRATCH_TOO_SMALL, /* less scratch than the object's scratch query returned */
   MBCONV_BAD_FILE           /* a file that cannot be read, or is not what it has to be (mbconv_networks.h) */
@@ -113,25 +111,25 @@ typedef enum mbconv_isa {
 } mbconv_isa;
 
 /* Where the exponential of SiLU and sigmoid comes from. Both give the same floats. */
-typedef enum mbconv_silu {
-  MBCONV_SILU_AUTO = 0, /* what the environment variable MBCONV_SILU names, else the faster one, by a constant table */
-  MBCONV_SILU_SLEEF,    /* calls into libsleef; scalar needs a CPU with FMA for it */
-  MBCONV_SILU_INLINE    /* the same arithmetic written in place */
-} mbconv_silu;
+typedef enum mbconv_exp {
+  MBCONV_EXP_AUTO = 0, /* what the environment variable MBCONV_EXP names, else the faster one, by a constant table */
+  MBCONV_EXP_SLEEF,    /* calls into libsleef; scalar needs a CPU with FMA for it */
+  MBCONV_EXP_INLINE    /* the same arithmetic written in place */
+} mbconv_exp;
 
 /* "scalar", "avx2", "avx512", "neon"; "auto" for MBCONV_ISA_AUTO; "unknown" for other values. */
 MBCONV_API const char *mbconv_isa_name(mbconv_isa isa);
 
 /* "sleef", "inline", "auto" or "unknown". */
-MBCONV_API const char *mbconv_silu_name(mbconv_silu silu);
+MBCONV_API const char *mbconv_exp_name(mbconv_exp variant);
 
 /* Lists the sets that are in this build and usable on this CPU, best first; scalar is always the last.
  *   isas      receives up to `capacity` of them; may be NULL if capacity is 0
  * Returns how many there are. */
 MBCONV_API size_t mbconv_usable_isas(mbconv_isa *isas, size_t capacity);
 
-/* 1 if `isa` can run with the SiLU variant `silu` here (AUTO: with any), else 0; also for `isa` AUTO. */
-MBCONV_API int mbconv_silu_usable(mbconv_isa isa, mbconv_silu silu);
+/* 1 if `isa` can run with the `variant` of the exponential here (AUTO: with any), else 0; also for `isa` AUTO. */
+MBCONV_API int mbconv_exp_usable(mbconv_isa isa, mbconv_exp variant);
 
 /* ---- Memory, threads, options ------------------------------------------------------------------------------------ */
 
@@ -148,7 +146,7 @@ typedef struct mbconv_allocator {
 typedef struct mbconv_options {
   size_t struct_size; /* sizeof this struct, or 0 */
   mbconv_isa isa;
-  mbconv_silu silu;
+  mbconv_exp exp;
   const mbconv_allocator *allocator; /* NULL: the C library's aligned memory; the struct is copied */
 } mbconv_options;
 
@@ -169,7 +167,7 @@ typedef struct mbconv_threads {
 /* What an object is made of. */
 typedef struct mbconv_info {
   mbconv_isa isa;      /* never AUTO */
-  mbconv_silu silu;    /* the variant that SiLU and sigmoid use or would use; never AUTO */
+  mbconv_exp exp;      /* the variant that SiLU and sigmoid use or would use; never AUTO */
   size_t weight_bytes; /* the packed weights and biases: at most 1.1 times the floats they came from (a bias per output
                           channel included), plus one tile's padding for each convolution */
 } mbconv_info;
@@ -180,13 +178,13 @@ typedef struct mbconv_info {
  * sigmoid 1/(1+e), silu c/(1+e) (Hendrycks and Gimpel 2016; "swish" in Ramachandran et al. 2017); relu6(x) =
  * min(max(x,0),6) (Howard et al. 2017); hard-sigmoid relu6(x+3)/6, hard-swish x*relu6(x+3)/6 (Howard et al. 2019). */
 typedef enum mbconv_activation_kind {
-  MBCONV_NONE = 0,
-  MBCONV_RELU,
-  MBCONV_RELU6,
-  MBCONV_SILU,
-  MBCONV_SIGMOID,
-  MBCONV_HARD_SIGMOID,
-  MBCONV_HARD_SWISH
+  MBCONV_ACTIVATION_NONE = 0,
+  MBCONV_ACTIVATION_RELU,
+  MBCONV_ACTIVATION_RELU6,
+  MBCONV_ACTIVATION_SILU,
+  MBCONV_ACTIVATION_SIGMOID,
+  MBCONV_ACTIVATION_HARD_SIGMOID,
+  MBCONV_ACTIVATION_HARD_SWISH
 } mbconv_activation_kind;
 
 /* How an image lies in memory. */

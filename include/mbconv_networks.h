@@ -63,7 +63,7 @@ typedef enum mbconv_padding {
 /* How a network is made; NULL stands for all defaults. */
 typedef struct mbconv_network_options {
   size_t struct_size;            /* sizeof this struct, or 0: see mbconv.h */
-  const mbconv_options *kernels; /* instruction set, SiLU variant, allocator; NULL for the defaults */
+  const mbconv_options *kernels; /* instruction set, variant of the exponential, allocator; NULL for the defaults */
   size_t height, width;          /* of the images; both 0 for the size that the network was made for */
   mbconv_layout layout;          /* of the images. Single blocks are NHWC only; their output is NHWC, too */
   size_t threads;                /* the most that a run will be given; 0 counts as 1 */
@@ -107,7 +107,7 @@ enum {
 typedef struct mbconv_network_info {
   const char *name;               /* lives as long as the network */
   mbconv_isa isa;                 /* never AUTO */
-  mbconv_silu silu;               /* never AUTO */
+  mbconv_exp exp;                 /* never AUTO */
   mbconv_layout layout;           /* of the images */
   size_t height, width, channels; /* of the images */
   size_t outputs; /* floats per image in y: the classes, the features if there is no classifier, or the height * width *

@@ -123,13 +123,13 @@ struct mbconv_kernels {
   /* [kernel 3, 5, 7][stride 1, 2] */
   mbconv_depthwise_fn *depthwise[3][2];
   /* NONE, RELU, RELU6, HARD_SIGMOID and HARD_SWISH are the same function for both variants, indexed by
-   * mbconv_silu - MBCONV_SILU_SLEEF; the SILU and SIGMOID of [0] are NULL in builds without SLEEF. */
-  mbconv_activation_fn *activation[2][MBCONV_HARD_SWISH + 1];
+   * variant - MBCONV_EXP_SLEEF; the SILU and SIGMOID of [0] are NULL in builds without SLEEF. */
+  mbconv_activation_fn *activation[2][MBCONV_ACTIVATION_HARD_SWISH + 1];
   mbconv_channel_sum_fn *channel_sum;
   mbconv_channel_scale_fn *channel_scale;
   struct mbconv_transpose_tile transpose;
-  bool tiles_silu;          /* pointwise tiles, gemv and depthwise apply SiLU, the inline variant, if told to */
-  mbconv_silu fastest_silu; /* what AUTO means, backed by bench/RESULTS.md */
+  bool tiles_silu;        /* pointwise tiles, gemv and depthwise apply SiLU, the inline variant, if told to */
+  mbconv_exp fastest_exp; /* what AUTO means, backed by bench/RESULTS.md */
 };
 
 extern const struct mbconv_kernels mbconv_kernels_scalar;

@@ -31,5 +31,5 @@ const struct mbconv_kernels mbconv_kernels_avx512 = {
     .channel_sum = mbconv_channel_sum_avx512,
     .channel_scale = mbconv_channel_scale_avx512,
     .transpose = {.rows = 8, .columns = 4, .run = mbconv_transpose_avx2_8x4},
-    .fastest_silu = MBCONV_SILU_INLINE,
+    .fastest_exp = MBCONV_EXP_INLINE,
 };

@@ -29,5 +29,5 @@ const struct mbconv_kernels mbconv_kernels_neon = {
     .channel_scale = mbconv_channel_scale_neon,
     .transpose = {.rows = 4, .columns = 4, .run = mbconv_transpose_neon_4x4},
     .tiles_silu = true,
-    .fastest_silu = MBCONV_SILU_INLINE,
+    .fastest_exp = MBCONV_EXP_INLINE,
 };

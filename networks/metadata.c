@@ -26,7 +26,7 @@ static size_t place_of(const char *word, size_t length, const char *const *names
 
 static const char *const activations[] = {"none", "relu", "relu6", "silu", "sigmoid", "hard-sigmoid", "hard-swish"};
 enum { ACTIVATIONS = sizeof activations / sizeof *activations };
-_Static_assert(ACTIVATIONS == MBCONV_HARD_SWISH + 1, "in the order of mbconv_activation_kind");
+_Static_assert(ACTIVATIONS == MBCONV_ACTIVATION_HARD_SWISH + 1, "in the order of mbconv_activation_kind");
 
 /* Fills in up to `most` activations: how many there are, 0 if it is no such list. */
 static size_t read_activations(const char *text, unsigned char *kinds, size_t most) {

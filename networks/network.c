@@ -177,7 +177,7 @@ static mbconv_status make_steps(mbconv_network *network, const struct source *so
     image = (struct image){step->info.height, step->info.width};
     const mbconv_info made = step_info(&d->layer[i], step);
     info->isa = made.isa;
-    info->silu = made.silu;
+    info->exp = made.exp;
     info->weight_bytes += made.weight_bytes;
     info->counts.parameters += step->info.counts.parameters;
     info->counts.multiply_adds += step->info.counts.multiply_adds;

@@ -46,7 +46,7 @@ static void add_connected(struct mbconv_description *d, size_t out, mbconv_activ
                                .in = last_channels(d),
                                .out = out,
                                .activation = activation,
-                               .classifier = activation == MBCONV_NONE});
+                               .classifier = activation == MBCONV_ACTIVATION_NONE});
 }
 
 /* ---- MobileNetV2 and EfficientNet -------------------------------------------------------------------------------- */
@@ -107,8 +107,8 @@ static void add_stages(struct mbconv_description *d, const struct stage *stages,
                                    .stride = b == 0 ? stage->stride : 1,
                                    .squeeze = squeeze_excite ? in / 4 : 0,
                                    .activation = activation,
-                                   .inner = MBCONV_SILU,
-                                   .gate = MBCONV_SIGMOID,
+                                   .inner = MBCONV_ACTIVATION_SILU,
+                                   .gate = MBCONV_ACTIVATION_SIGMOID,
                                    .stage = s,
                                    .index = b});
     }
@@ -119,11 +119,11 @@ static size_t stem_channels(double width) { return divisible(32 * width); }
 static size_t head_channels(double width) { return divisible(1280 * fmax(1, width)); } /* of MobileNetV2 */
 
 static void describe_mobilenet_v2(struct mbconv_description *d, double width, size_t classes) {
-  add_convolution(d, stem_channels(width), 3, 2, MBCONV_RELU6);
-  add_stages(d, mobilenet_v2, width, 1, MBCONV_RELU6, false);
-  add_convolution(d, head_channels(width), 1, 1, MBCONV_RELU6);
+  add_convolution(d, stem_channels(width), 3, 2, MBCONV_ACTIVATION_RELU6);
+  add_stages(d, mobilenet_v2, width, 1, MBCONV_ACTIVATION_RELU6, false);
+  add_convolution(d, head_channels(width), 1, 1, MBCONV_ACTIVATION_RELU6);
   add_pool(d);
-  add_connected(d, classes, MBCONV_NONE);
+  add_connected(d, classes, MBCONV_ACTIVATION_NONE);
 }
 
 static void describe_efficientnet(struct mbconv_description *d, size_t variant, size_t classes) {
@@ -133,11 +133,11 @@ static void describe_efficientnet(struct mbconv_description *d, size_t variant, 
   d->resize = efficientnets[variant].resize;
   d->epsilon = efficientnets[variant].epsilon;
   d->bicubic = true;
-  add_convolution(d, stem_channels(width), 3, 2, MBCONV_SILU);
-  add_stages(d, efficientnet, width, efficientnets[variant].depth, MBCONV_SILU, true);
-  add_convolution(d, 4 * last_channels(d), 1, 1, MBCONV_SILU);
+  add_convolution(d, stem_channels(width), 3, 2, MBCONV_ACTIVATION_SILU);
+  add_stages(d, efficientnet, width, efficientnets[variant].depth, MBCONV_ACTIVATION_SILU, true);
+  add_convolution(d, 4 * last_channels(d), 1, 1, MBCONV_ACTIVATION_SILU);
   add_pool(d);
-  add_connected(d, classes, MBCONV_NONE);
+  add_connected(d, classes, MBCONV_ACTIVATION_NONE);
 }
 
 /* ---- MobileNetV3 ------------------------------------------------------------------------------------------------- */
@@ -152,30 +152,30 @@ struct bneck {
 };
 
 static const struct bneck mobilenet_v3_large[] = {
-    {0, 3, 16, 16, false, MBCONV_RELU, 1},        {1, 3, 64, 24, false, MBCONV_RELU, 2},
-    {1, 3, 72, 24, false, MBCONV_RELU, 1},        {2, 5, 72, 40, true, MBCONV_RELU, 2},
-    {2, 5, 120, 40, true, MBCONV_RELU, 1},        {2, 5, 120, 40, true, MBCONV_RELU, 1},
-    {3, 3, 240, 80, false, MBCONV_HARD_SWISH, 2}, {3, 3, 200, 80, false, MBCONV_HARD_SWISH, 1},
-    {3, 3, 184, 80, false, MBCONV_HARD_SWISH, 1}, {3, 3, 184, 80, false, MBCONV_HARD_SWISH, 1},
-    {4, 3, 480, 112, true, MBCONV_HARD_SWISH, 1}, {4, 3, 672, 112, true, MBCONV_HARD_SWISH, 1},
-    {5, 5, 672, 160, true, MBCONV_HARD_SWISH, 2}, {5, 5, 960, 160, true, MBCONV_HARD_SWISH, 1},
-    {5, 5, 960, 160, true, MBCONV_HARD_SWISH, 1},
+    {0, 3, 16, 16, false, MBCONV_ACTIVATION_RELU, 1},        {1, 3, 64, 24, false, MBCONV_ACTIVATION_RELU, 2},
+    {1, 3, 72, 24, false, MBCONV_ACTIVATION_RELU, 1},        {2, 5, 72, 40, true, MBCONV_ACTIVATION_RELU, 2},
+    {2, 5, 120, 40, true, MBCONV_ACTIVATION_RELU, 1},        {2, 5, 120, 40, true, MBCONV_ACTIVATION_RELU, 1},
+    {3, 3, 240, 80, false, MBCONV_ACTIVATION_HARD_SWISH, 2}, {3, 3, 200, 80, false, MBCONV_ACTIVATION_HARD_SWISH, 1},
+    {3, 3, 184, 80, false, MBCONV_ACTIVATION_HARD_SWISH, 1}, {3, 3, 184, 80, false, MBCONV_ACTIVATION_HARD_SWISH, 1},
+    {4, 3, 480, 112, true, MBCONV_ACTIVATION_HARD_SWISH, 1}, {4, 3, 672, 112, true, MBCONV_ACTIVATION_HARD_SWISH, 1},
+    {5, 5, 672, 160, true, MBCONV_ACTIVATION_HARD_SWISH, 2}, {5, 5, 960, 160, true, MBCONV_ACTIVATION_HARD_SWISH, 1},
+    {5, 5, 960, 160, true, MBCONV_ACTIVATION_HARD_SWISH, 1},
 };
 
 static const struct bneck mobilenet_v3_small[] = {
-    {0, 3, 16, 16, true, MBCONV_RELU, 2},        {1, 3, 72, 24, false, MBCONV_RELU, 2},
-    {1, 3, 88, 24, false, MBCONV_RELU, 1},       {2, 5, 96, 40, true, MBCONV_HARD_SWISH, 2},
-    {2, 5, 240, 40, true, MBCONV_HARD_SWISH, 1}, {2, 5, 240, 40, true, MBCONV_HARD_SWISH, 1},
-    {3, 5, 120, 48, true, MBCONV_HARD_SWISH, 1}, {3, 5, 144, 48, true, MBCONV_HARD_SWISH, 1},
-    {4, 5, 288, 96, true, MBCONV_HARD_SWISH, 2}, {4, 5, 576, 96, true, MBCONV_HARD_SWISH, 1},
-    {4, 5, 576, 96, true, MBCONV_HARD_SWISH, 1},
+    {0, 3, 16, 16, true, MBCONV_ACTIVATION_RELU, 2},        {1, 3, 72, 24, false, MBCONV_ACTIVATION_RELU, 2},
+    {1, 3, 88, 24, false, MBCONV_ACTIVATION_RELU, 1},       {2, 5, 96, 40, true, MBCONV_ACTIVATION_HARD_SWISH, 2},
+    {2, 5, 240, 40, true, MBCONV_ACTIVATION_HARD_SWISH, 1}, {2, 5, 240, 40, true, MBCONV_ACTIVATION_HARD_SWISH, 1},
+    {3, 5, 120, 48, true, MBCONV_ACTIVATION_HARD_SWISH, 1}, {3, 5, 144, 48, true, MBCONV_ACTIVATION_HARD_SWISH, 1},
+    {4, 5, 288, 96, true, MBCONV_ACTIVATION_HARD_SWISH, 2}, {4, 5, 576, 96, true, MBCONV_ACTIVATION_HARD_SWISH, 1},
+    {4, 5, 576, 96, true, MBCONV_ACTIVATION_HARD_SWISH, 1},
 };
 
 static void describe_mobilenet_v3(struct mbconv_description *d, const struct bneck *rows, size_t count, size_t features,
                                   size_t classes) {
   d->family = MBCONV_MOBILENET_V3;
   d->epsilon = 1e-3f;
-  add_convolution(d, 16, 3, 2, MBCONV_HARD_SWISH);
+  add_convolution(d, 16, 3, 2, MBCONV_ACTIVATION_HARD_SWISH);
   unsigned index = 0;
   for (size_t i = 0; i < count; i++) {
     const struct bneck *row = &rows[i];
@@ -190,15 +190,15 @@ static void describe_mobilenet_v3(struct mbconv_description *d, const struct bne
                                  .stride = row->stride,
                                  .squeeze = row->squeeze_excite ? divisible((double)(row->expanded / 4)) : 0,
                                  .activation = row->activation,
-                                 .inner = MBCONV_RELU,
-                                 .gate = MBCONV_HARD_SIGMOID,
+                                 .inner = MBCONV_ACTIVATION_RELU,
+                                 .gate = MBCONV_ACTIVATION_HARD_SIGMOID,
                                  .stage = row->stage,
                                  .index = index});
   }
-  add_convolution(d, 6 * last_channels(d), 1, 1, MBCONV_HARD_SWISH)->stage = rows[count - 1].stage + 1;
+  add_convolution(d, 6 * last_channels(d), 1, 1, MBCONV_ACTIVATION_HARD_SWISH)->stage = rows[count - 1].stage + 1;
   add_pool(d);
-  add_connected(d, features, MBCONV_HARD_SWISH);
-  add_connected(d, classes, MBCONV_NONE);
+  add_connected(d, features, MBCONV_ACTIVATION_HARD_SWISH);
+  add_connected(d, classes, MBCONV_ACTIVATION_NONE);
 }
 
 /* ---- Single blocks ----------------------------------------------------------------------------------------------- */
@@ -209,9 +209,12 @@ static const struct {
   enum mbconv_family family;
   mbconv_activation_kind activation;
 } singles[] = {
-    {"mbconv", MBCONV_SINGLE_BLOCK, MBCONV_SILU},   {"mbconv_relu", MBCONV_SINGLE_BLOCK, MBCONV_RELU},
-    {"plain", MBCONV_PLAIN_BLOCK, MBCONV_RELU},     {"plain_silu", MBCONV_PLAIN_BLOCK, MBCONV_SILU},
-    {"bottleneck", MBCONV_BOTTLENECK, MBCONV_RELU}, {"bottleneck_silu", MBCONV_BOTTLENECK, MBCONV_SILU},
+    {"mbconv", MBCONV_SINGLE_BLOCK, MBCONV_ACTIVATION_SILU},
+    {"mbconv_relu", MBCONV_SINGLE_BLOCK, MBCONV_ACTIVATION_RELU},
+    {"plain", MBCONV_PLAIN_BLOCK, MBCONV_ACTIVATION_RELU},
+    {"plain_silu", MBCONV_PLAIN_BLOCK, MBCONV_ACTIVATION_SILU},
+    {"bottleneck", MBCONV_BOTTLENECK, MBCONV_ACTIVATION_RELU},
+    {"bottleneck_silu", MBCONV_BOTTLENECK, MBCONV_ACTIVATION_SILU},
 };
 enum { SINGLES = sizeof singles / sizeof *singles };
 

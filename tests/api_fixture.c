@@ -43,18 +43,18 @@ void api_fixture_new(struct test *t, struct api_fixture *f) {
                              .kernel = 3,
                              .stride = 1,
                              .pad = {1, 1, 1, 1}};
-  shape.activation = MBCONV_SILU;
+  shape.activation = MBCONV_ACTIVATION_SILU;
   const struct block_parts parts = {.expand = true,
                                     .bias = true,
                                     .batch_norm = true,
                                     .squeeze_excite = 2,
-                                    .inner = MBCONV_SILU,
-                                    .gate = MBCONV_SIGMOID};
+                                    .inner = MBCONV_ACTIVATION_SILU,
+                                    .gate = MBCONV_ACTIVATION_SIGMOID};
   uint64_t state = t->seed;
-  *f = (struct api_fixture){.activation = MBCONV_SILU};
+  *f = (struct api_fixture){.activation = MBCONV_ACTIVATION_SILU};
   block_case_new(&f->c, &shape, &parts, &state);
-  f->pointwise =
-      (mbconv_pointwise_desc){.in_channels = 6, .out_channels = 18, .conv = f->c.expand, .activation = MBCONV_SILU};
+  f->pointwise = (mbconv_pointwise_desc){
+      .in_channels = 6, .out_channels = 18, .conv = f->c.expand, .activation = MBCONV_ACTIVATION_SILU};
   f->depthwise = (mbconv_depthwise_desc){.height = 4,
                                          .width = 5,
                                          .channels = 18,
@@ -62,7 +62,7 @@ void api_fixture_new(struct test *t, struct api_fixture *f) {
                                          .stride = 1,
                                          .pad = {1, 1, 1, 1},
                                          .conv = f->c.depthwise,
-                                         .activation = MBCONV_SILU};
+                                         .activation = MBCONV_ACTIVATION_SILU};
   test_fill(&state, f->convolution_weights, sizeof f->convolution_weights / sizeof(float));
   f->convolution = (mbconv_convolution_desc){.height = 4,
                                              .width = 5,
@@ -72,7 +72,7 @@ void api_fixture_new(struct test *t, struct api_fixture *f) {
                                              .stride = 1,
                                              .pad = {1, 1, 1, 1},
                                              .conv = f->c.expand,
-                                             .activation = MBCONV_SILU};
+                                             .activation = MBCONV_ACTIVATION_SILU};
   f->convolution.conv.weight = f->convolution_weights;
   f->global_pool = (mbconv_global_pool_desc){.height = 4, .width = 5, .channels = 18};
   f->allocator = (mbconv_allocator){ledger_allocate, ledger_release, &f->ledger};

@@ -228,7 +228,7 @@ static void images(struct test *t, const struct api_fixture *f, struct arena *ar
   convolution_desc.stride = 2;
   ok = mbconv_convolution_create(&convolution_desc, &f->options, &narrower, NULL) == MBCONV_OK && ok;
   ok = mbconv_global_pool_create(&pool_desc, &f->options, &pool, NULL) == MBCONV_OK && ok;
-  ok = mbconv_activation_create(MBCONV_RELU, &f->options, &activation, NULL) == MBCONV_OK && ok;
+  ok = mbconv_activation_create(MBCONV_ACTIVATION_RELU, &f->options, &activation, NULL) == MBCONV_OK && ok;
   const struct subject subjects[] = {{BLOCK, "block", block, 24, 36},
                                      {DEPTHWISE, "depthwise", depthwise, 36, 12},
                                      {CONVOLUTION, "convolution", wider, 24, 36},

@@ -91,7 +91,7 @@ static void packed_block(struct test *t, const struct api_ledger *ledger, const 
   desc.height = desc.width = 7;
   desc.expand = in != wide ? &conv : NULL;
   desc.depthwise = desc.project = &conv;
-  desc.squeeze_excite = layer->activation == MBCONV_SILU ? &squeeze : NULL;
+  desc.squeeze_excite = layer->activation == MBCONV_ACTIVATION_SILU ? &squeeze : NULL;
   mbconv_block *object = NULL;
   if (!test_check(t, mbconv_block_create(&desc, chosen, &object, NULL) == MBCONV_OK, "create")) return;
   struct bound bound = {0};

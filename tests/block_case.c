@@ -67,9 +67,7 @@ size_t block_case_out_width(const mbconv_block_desc *desc) {
   return (desc->width + desc->pad.left + desc->pad.right - desc->kernel) / desc->stride + 1;
 }
 
-size_t block_case_x_size(const mbconv_block_desc *desc) {
-  return desc->height * desc->width * desc->in_channels;
-}
+size_t block_case_x_size(const mbconv_block_desc *desc) { return desc->height * desc->width * desc->in_channels; }
 
 size_t block_case_y_size(const mbconv_block_desc *desc) {
   return block_case_out_height(desc) * block_case_out_width(desc) * desc->out_channels;
@@ -78,19 +76,31 @@ size_t block_case_y_size(const mbconv_block_desc *desc) {
 /* ---- Blocks of the networks -------------------------------------------------------------------------------------- */
 
 const struct block_layer block_layers[BLOCK_LAYERS] = {
-    {"b0", 112, 32, 32, 16, 3, 1, MBCONV_RELU6, 10.04},   {"b1", 112, 16, 96, 24, 3, 2, MBCONV_RELU6, 29.20},
-    {"b2", 56, 24, 144, 24, 3, 1, MBCONV_RELU6, 25.74},   {"b3", 56, 24, 144, 32, 3, 2, MBCONV_RELU6, 15.47},
-    {"b4", 28, 32, 192, 32, 3, 1, MBCONV_RELU6, 10.99},   {"b6", 28, 32, 192, 64, 3, 2, MBCONV_RELU6, 7.56},
-    {"b7", 14, 64, 384, 64, 3, 1, MBCONV_RELU6, 10.31},   {"b10", 14, 64, 384, 96, 3, 1, MBCONV_RELU6, 12.72},
-    {"b11", 14, 96, 576, 96, 3, 1, MBCONV_RELU6, 22.69},  {"b13", 14, 96, 576, 160, 3, 2, MBCONV_RELU6, 15.61},
-    {"b14", 7, 160, 960, 160, 3, 1, MBCONV_RELU6, 15.48}, {"b16", 7, 160, 960, 320, 3, 1, MBCONV_RELU6, 23.00},
-    {"e0", 112, 32, 32, 16, 3, 1, MBCONV_SILU, 10.04},    {"e1", 112, 16, 96, 24, 3, 2, MBCONV_SILU, 29.20},
-    {"e2", 56, 24, 144, 24, 3, 1, MBCONV_SILU, 25.74},    {"e3", 56, 24, 144, 40, 5, 2, MBCONV_SILU, 18.18},
-    {"e4", 28, 40, 240, 40, 5, 1, MBCONV_SILU, 19.76},    {"e5", 28, 40, 240, 80, 3, 2, MBCONV_SILU, 11.71},
-    {"e6", 14, 80, 480, 80, 3, 1, MBCONV_SILU, 15.90},    {"e8", 14, 80, 480, 112, 5, 1, MBCONV_SILU, 20.42},
-    {"e9", 14, 112, 672, 112, 5, 1, MBCONV_SILU, 32.80},  {"e11", 14, 112, 672, 192, 5, 2, MBCONV_SILU, 21.90},
-    {"e12", 7, 192, 1152, 192, 5, 1, MBCONV_SILU, 23.09}, {"e15", 7, 192, 1152, 320, 3, 1, MBCONV_SILU, 29.41},
-    {"s0", 32, 16, 96, 16, 3, 1, MBCONV_SILU, 4.03},
+    {"b0", 112, 32, 32, 16, 3, 1, MBCONV_ACTIVATION_RELU6, 10.04},
+    {"b1", 112, 16, 96, 24, 3, 2, MBCONV_ACTIVATION_RELU6, 29.20},
+    {"b2", 56, 24, 144, 24, 3, 1, MBCONV_ACTIVATION_RELU6, 25.74},
+    {"b3", 56, 24, 144, 32, 3, 2, MBCONV_ACTIVATION_RELU6, 15.47},
+    {"b4", 28, 32, 192, 32, 3, 1, MBCONV_ACTIVATION_RELU6, 10.99},
+    {"b6", 28, 32, 192, 64, 3, 2, MBCONV_ACTIVATION_RELU6, 7.56},
+    {"b7", 14, 64, 384, 64, 3, 1, MBCONV_ACTIVATION_RELU6, 10.31},
+    {"b10", 14, 64, 384, 96, 3, 1, MBCONV_ACTIVATION_RELU6, 12.72},
+    {"b11", 14, 96, 576, 96, 3, 1, MBCONV_ACTIVATION_RELU6, 22.69},
+    {"b13", 14, 96, 576, 160, 3, 2, MBCONV_ACTIVATION_RELU6, 15.61},
+    {"b14", 7, 160, 960, 160, 3, 1, MBCONV_ACTIVATION_RELU6, 15.48},
+    {"b16", 7, 160, 960, 320, 3, 1, MBCONV_ACTIVATION_RELU6, 23.00},
+    {"e0", 112, 32, 32, 16, 3, 1, MBCONV_ACTIVATION_SILU, 10.04},
+    {"e1", 112, 16, 96, 24, 3, 2, MBCONV_ACTIVATION_SILU, 29.20},
+    {"e2", 56, 24, 144, 24, 3, 1, MBCONV_ACTIVATION_SILU, 25.74},
+    {"e3", 56, 24, 144, 40, 5, 2, MBCONV_ACTIVATION_SILU, 18.18},
+    {"e4", 28, 40, 240, 40, 5, 1, MBCONV_ACTIVATION_SILU, 19.76},
+    {"e5", 28, 40, 240, 80, 3, 2, MBCONV_ACTIVATION_SILU, 11.71},
+    {"e6", 14, 80, 480, 80, 3, 1, MBCONV_ACTIVATION_SILU, 15.90},
+    {"e8", 14, 80, 480, 112, 5, 1, MBCONV_ACTIVATION_SILU, 20.42},
+    {"e9", 14, 112, 672, 112, 5, 1, MBCONV_ACTIVATION_SILU, 32.80},
+    {"e11", 14, 112, 672, 192, 5, 2, MBCONV_ACTIVATION_SILU, 21.90},
+    {"e12", 7, 192, 1152, 192, 5, 1, MBCONV_ACTIVATION_SILU, 23.09},
+    {"e15", 7, 192, 1152, 320, 3, 1, MBCONV_ACTIVATION_SILU, 29.41},
+    {"s0", 32, 16, 96, 16, 3, 1, MBCONV_ACTIVATION_SILU, 4.03},
 };
 
 mbconv_block_desc block_layer_shape(const struct block_layer *layer) {

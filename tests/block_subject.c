@@ -44,11 +44,10 @@ mbconv_block *block_create(struct test *t, const struct block_case *c, const str
   test_check(t, height == block_case_out_height(&desc) && width == block_case_out_width(&desc), "output size %zu x %zu",
              height, width);
   const mbconv_info info = mbconv_block_info(block);
-  const bool silu_ok =
-      run->options.silu == MBCONV_SILU_AUTO ? info.silu != MBCONV_SILU_AUTO : info.silu == run->options.silu;
-  if (test_check(t, info.isa == run->options.isa && silu_ok, "asked for %s, %s; got %s, %s",
-                 mbconv_isa_name(run->options.isa), mbconv_silu_name(run->options.silu), mbconv_isa_name(info.isa),
-                 mbconv_silu_name(info.silu)))
+  const bool exp_ok = run->options.exp == MBCONV_EXP_AUTO ? info.exp != MBCONV_EXP_AUTO : info.exp == run->options.exp;
+  if (test_check(t, info.isa == run->options.isa && exp_ok, "asked for %s, %s; got %s, %s",
+                 mbconv_isa_name(run->options.isa), mbconv_exp_name(run->options.exp), mbconv_isa_name(info.isa),
+                 mbconv_exp_name(info.exp)))
     return block;
   mbconv_block_destroy(block);
   return NULL;
@@ -126,7 +125,7 @@ static float *floats(size_t n) {
 
 void block_subject_expect(struct test *t, struct block_subject *s) {
   struct block_run run = block_run_on(MBCONV_ISA_SCALAR);
-  run.options.silu = MBCONV_SILU_INLINE;
+  run.options.exp = MBCONV_EXP_INLINE;
   run_case(t, &s->block, &run, s->batch, s->x, s->expected);
 }
 

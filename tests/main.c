@@ -132,7 +132,7 @@ int main(int count, char **words) {
   const struct options o = parse(count, words);
   /* What the caller's environment chooses must not change what is tested. */
   system_set_variable("MBCONV_ISA", NULL);
-  system_set_variable("MBCONV_SILU", NULL);
+  system_set_variable("MBCONV_EXP", NULL);
   mbconv_isa isas[ISAS];
   const size_t usable = mbconv_usable_isas(isas, ISAS);
   if (o.list) {

@@ -76,13 +76,13 @@ static double relu6(double x) {
 double oracle_activation(mbconv_activation_kind kind, double x) {
   const double c = x < -88 ? -88 : x;
   switch (kind) {
-    case MBCONV_NONE: return x;
-    case MBCONV_RELU: return x < 0 ? 0 : x;
-    case MBCONV_RELU6: return relu6(x);
-    case MBCONV_SILU: return c / (1 + exp(-c));
-    case MBCONV_SIGMOID: return 1 / (1 + exp(-c));
-    case MBCONV_HARD_SIGMOID: return relu6(x + 3) / 6;
-    case MBCONV_HARD_SWISH: return x * relu6(x + 3) / 6;
+    case MBCONV_ACTIVATION_NONE: return x;
+    case MBCONV_ACTIVATION_RELU: return x < 0 ? 0 : x;
+    case MBCONV_ACTIVATION_RELU6: return relu6(x);
+    case MBCONV_ACTIVATION_SILU: return c / (1 + exp(-c));
+    case MBCONV_ACTIVATION_SIGMOID: return 1 / (1 + exp(-c));
+    case MBCONV_ACTIVATION_HARD_SIGMOID: return relu6(x + 3) / 6;
+    case MBCONV_ACTIVATION_HARD_SWISH: return x * relu6(x + 3) / 6;
   }
   return NAN;
 }
@@ -92,7 +92,8 @@ bool oracle_allows(const struct oracle *o, mbconv_activation_kind kind, float y)
   if (isnan(want) || isnan(y)) return isnan(want) && isnan(y);
   if (isinf(want)) return y == want;
   /* No activation is steeper than hard-swish at 3, 1.5, nor adds more than 4 roundings of its result. */
-  const double slope = kind == MBCONV_NONE || kind == MBCONV_RELU || kind == MBCONV_RELU6 ? 1 : 1.5;
+  const double slope =
+      kind == MBCONV_ACTIVATION_NONE || kind == MBCONV_ACTIVATION_RELU || kind == MBCONV_ACTIVATION_RELU6 ? 1 : 1.5;
   const double rounding = slope == 1 ? 0 : 8 * unit_roundoff * fabs(want) + FLT_TRUE_MIN;
   return fabs(y - want) <= slope * o->bound + rounding;
 }

@@ -39,23 +39,14 @@ static float clamp(float x, float low, float high) {
 static float activate_float(mbconv_activation_kind kind, float x) {
   float y = x;
   switch (kind) {
-    case MBCONV_NONE:
-      break;
-    case MBCONV_RELU:
-      y = clamp(x, 0, INFINITY);
-      break;
-    case MBCONV_RELU6:
-      y = clamp(x, 0, 6);
-      break;
-    case MBCONV_HARD_SIGMOID:
-      y = clamp(x + 3, 0, 6) / 6;
-      break;
-    case MBCONV_HARD_SWISH:
-      y = x * clamp(x + 3, 0, 6) / 6;
-      break;
-    case MBCONV_SILU:
-    case MBCONV_SIGMOID:
-      mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][kind](1, &x, &y);
+    case MBCONV_ACTIVATION_NONE: break;
+    case MBCONV_ACTIVATION_RELU: y = clamp(x, 0, INFINITY); break;
+    case MBCONV_ACTIVATION_RELU6: y = clamp(x, 0, 6); break;
+    case MBCONV_ACTIVATION_HARD_SIGMOID: y = clamp(x + 3, 0, 6) / 6; break;
+    case MBCONV_ACTIVATION_HARD_SWISH: y = x * clamp(x + 3, 0, 6) / 6; break;
+    case MBCONV_ACTIVATION_SILU:
+    case MBCONV_ACTIVATION_SIGMOID:
+      mbconv_kernels_scalar.activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][kind](1, &x, &y);
       break;
   }
   return y;
@@ -64,7 +55,8 @@ static float activate_float(mbconv_activation_kind kind, float x) {
 static number activate(mbconv_activation_kind kind, number x) {
   const double value = oracle_activation(kind, x.value);
   const float exact = activate_float(kind, x.exact);
-  if (kind == MBCONV_NONE || kind == MBCONV_RELU || kind == MBCONV_RELU6) return (number){value, x.error, exact};
+  if (kind == MBCONV_ACTIVATION_NONE || kind == MBCONV_ACTIVATION_RELU || kind == MBCONV_ACTIVATION_RELU6)
+    return (number){value, x.error, exact};
   /* No activation is steeper than hard-swish at 3. */
   return (number){value, 1.5 * x.error + 4 * EPSILON * fabs(value) + UNDERFLOW_BOUND, exact};
 }
@@ -101,9 +93,7 @@ struct chain {
   float exact;
 };
 
-static struct chain chain_start(double bias) {
-  return (struct chain){bias, 0, fabs(bias), (float)bias};
-}
+static struct chain chain_start(double bias) { return (struct chain){bias, 0, fabs(bias), (float)bias}; }
 
 static void chain_step(struct chain *chain, double weight, number x) {
   chain->value += weight * x.value;
@@ -196,7 +186,7 @@ static void one_image(const mbconv_block_desc *desc, const struct layer layers[3
   if (desc->expand) pointwise(&layers[0], desc->activation, desc->height * desc->width, x, expanded);
   depthwise(&layers[1], desc, out_height, out_width, desc->expand ? expanded : x, filtered);
   if (desc->squeeze_excite) squeeze_excite(desc->squeeze_excite, out_height, out_width, channels, filtered);
-  pointwise(&layers[2], MBCONV_NONE, out_pixels, filtered, y);
+  pointwise(&layers[2], MBCONV_ACTIVATION_NONE, out_pixels, filtered, y);
 
   const bool same_shape = desc->stride == 1 && out_height == desc->height && out_width == desc->width &&
                           desc->in_channels == desc->out_channels;

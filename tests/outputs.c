@@ -23,17 +23,17 @@ struct shape {
 
 /* Of the networks and of none; every kernel, stride and activation. */
 static const struct shape shapes[] = {
-    {56, 56, 24, 144, 24, 3, 1, 0, MBCONV_RELU6, MBCONV_NHWC},
-    {28, 28, 32, 192, 64, 3, 2, 0, MBCONV_RELU6, MBCONV_NHWC},
-    {7, 7, 160, 960, 160, 3, 1, 0, MBCONV_RELU6, MBCONV_NHWC},
-    {32, 32, 16, 96, 16, 3, 1, 0, MBCONV_SILU, MBCONV_NCHW},
-    {28, 28, 40, 240, 40, 5, 1, 10, MBCONV_SILU, MBCONV_NHWC},
-    {14, 14, 112, 672, 192, 5, 2, 28, MBCONV_SILU, MBCONV_NHWC},
-    {14, 14, 80, 480, 112, 3, 1, 0, MBCONV_HARD_SWISH, MBCONV_NHWC},
-    {19, 23, 13, 29, 11, 7, 1, 5, MBCONV_SIGMOID, MBCONV_NCHW},
-    {17, 9, 7, 33, 7, 7, 2, 0, MBCONV_RELU, MBCONV_NHWC},
-    {5, 31, 3, 21, 5, 5, 1, 0, MBCONV_HARD_SIGMOID, MBCONV_NHWC},
-    {1, 1, 9, 18, 9, 3, 1, 0, MBCONV_NONE, MBCONV_NHWC},
+    {56, 56, 24, 144, 24, 3, 1, 0, MBCONV_ACTIVATION_RELU6, MBCONV_NHWC},
+    {28, 28, 32, 192, 64, 3, 2, 0, MBCONV_ACTIVATION_RELU6, MBCONV_NHWC},
+    {7, 7, 160, 960, 160, 3, 1, 0, MBCONV_ACTIVATION_RELU6, MBCONV_NHWC},
+    {32, 32, 16, 96, 16, 3, 1, 0, MBCONV_ACTIVATION_SILU, MBCONV_NCHW},
+    {28, 28, 40, 240, 40, 5, 1, 10, MBCONV_ACTIVATION_SILU, MBCONV_NHWC},
+    {14, 14, 112, 672, 192, 5, 2, 28, MBCONV_ACTIVATION_SILU, MBCONV_NHWC},
+    {14, 14, 80, 480, 112, 3, 1, 0, MBCONV_ACTIVATION_HARD_SWISH, MBCONV_NHWC},
+    {19, 23, 13, 29, 11, 7, 1, 5, MBCONV_ACTIVATION_SIGMOID, MBCONV_NCHW},
+    {17, 9, 7, 33, 7, 7, 2, 0, MBCONV_ACTIVATION_RELU, MBCONV_NHWC},
+    {5, 31, 3, 21, 5, 5, 1, 0, MBCONV_ACTIVATION_HARD_SIGMOID, MBCONV_NHWC},
+    {1, 1, 9, 18, 9, 3, 1, 0, MBCONV_ACTIVATION_NONE, MBCONV_NHWC},
 };
 
 enum { SHAPES = sizeof shapes / sizeof *shapes };
@@ -78,8 +78,8 @@ static float *output_of(const struct shape *s, size_t *count) {
   const mbconv_squeeze_excite excite = {.width = width,
                                         .reduce = random_conv(&state, width, s->expanded),
                                         .expand = random_conv(&state, s->expanded, width),
-                                        .inner = MBCONV_SILU,
-                                        .gate = MBCONV_SIGMOID};
+                                        .inner = MBCONV_ACTIVATION_SILU,
+                                        .gate = MBCONV_ACTIVATION_SIGMOID};
   mbconv_block_desc desc = {.height = s->height,
                             .width = s->width,
                             .in_channels = s->in,

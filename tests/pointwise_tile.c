@@ -114,7 +114,7 @@ static void check_scalar(struct test *t, const struct problem *p) {
       const struct oracle o = oracle_dot(p->bias[c], p->k, p->weights + c * p->k, p->x.data + i * p->x_stride, residual,
                                          p->mode->lo, p->mode->hi);
       chain[at] = o.chain;
-      near = near && oracle_allows(&o, MBCONV_NONE, p->want[at]);
+      near = near && oracle_allows(&o, MBCONV_ACTIVATION_NONE, p->want[at]);
     }
   }
   test_check_equal(t, p->want, chain, p->pixels * p->channels, "scalar against the chain");
@@ -245,8 +245,8 @@ static void check_tile(struct test *t, size_t which) {
         compute_by_scalar(&p);
         check_scalar(t, &p);
         if (modes[m].silu)
-          mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][MBCONV_SILU](p.pixels * p.channels,
-                                                                                                p.want, p.want);
+          mbconv_kernels_scalar.activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][MBCONV_ACTIVATION_SILU](
+              p.pixels * p.channels, p.want, p.want);
         check_problem(t, &p, tile);
         problem_free(&p);
       }

@@ -9,11 +9,11 @@
 #include "oracle.h"
 #include "test.h"
 
-enum { KINDS = MBCONV_HARD_SWISH + 1, VARIANTS = 2, LARGE = 1003 };
+enum { KINDS = MBCONV_ACTIVATION_HARD_SWISH + 1, VARIANTS = 2, LARGE = 1003 };
 
 static const char *const kind_names[KINDS] = {"none", "relu", "relu6", "silu", "sigmoid", "hard-sigmoid", "hard-swish"};
 
-static const mbconv_silu variants[VARIANTS] = {MBCONV_SILU_SLEEF, MBCONV_SILU_INLINE};
+static const mbconv_exp variants[VARIANTS] = {MBCONV_EXP_SLEEF, MBCONV_EXP_INLINE};
 
 /* ---- Special values ---------------------------------------------------------------------------------------------- */
 
@@ -64,7 +64,7 @@ static const uint32_t nans[] = {0x7fc00000, 0xffc00000, 0x7f800001, 0xff800001, 
 
 static bool is_result(mbconv_activation_kind kind, float y, double want) {
   if (isnan(want)) return isnan(y);
-  const bool rounded = kind == MBCONV_SILU || kind == MBCONV_SIGMOID;
+  const bool rounded = kind == MBCONV_ACTIVATION_SILU || kind == MBCONV_ACTIVATION_SIGMOID;
   if (!rounded || want == 0 || isinf(want)) return y == want;
   return oracle_ulp(y, want) <= 4;
 }
@@ -120,7 +120,7 @@ static void check_size(struct test *t, run_fn *run, void *context, mbconv_activa
   float want[LARGE];
   const float *x = test_buffer_part(all, n);
   test_at_size(t, n, 1);
-  mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][kind](n, x, want);
+  mbconv_kernels_scalar.activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][kind](n, x, want);
   test_buffer_reuse(y, n);
   run(context, n, x, y->data);
   test_check_equal(t, y->data, want, n, "against the scalar set");
@@ -154,14 +154,14 @@ static void check_sizes(struct test *t, run_fn *run, void *context, mbconv_activ
   }
 }
 
-static void check_operator(struct test *t, mbconv_activation_kind kind, mbconv_silu silu) {
-  const mbconv_options options = {.isa = t->isa, .silu = silu};
+static void check_operator(struct test *t, mbconv_activation_kind kind, mbconv_exp variant) {
+  const mbconv_options options = {.isa = t->isa, .exp = variant};
   struct operator_context context = {.test = t};
   mbconv_error error = {.message = ""};
   const mbconv_status status = mbconv_activation_create(kind, &options, &context.activation, &error);
   if (!test_check(t, status == MBCONV_OK && context.activation, "create: %s", error.message)) return;
   const mbconv_info info = mbconv_activation_info(context.activation);
-  test_check(t, info.isa == t->isa && info.silu == silu, "made for another set or SiLU variant");
+  test_check(t, info.isa == t->isa && info.exp == variant, "made for another set or variant of the exponential");
   check_sizes(t, run_operator, &context, kind, t->small ? 3 : t->kernels->lanes + 1);
   mbconv_activation_destroy(context.activation);
 }
@@ -169,15 +169,15 @@ static void check_operator(struct test *t, mbconv_activation_kind kind, mbconv_s
 void test_activation(struct test *t) {
   for (size_t v = 0; v < VARIANTS; v++) {
     /* Without FMA the scalar set has no `sleef`, and builds without SLEEF have none at all. */
-    if (!mbconv_silu_usable(t->isa, variants[v])) continue;
-    for (int k = MBCONV_NONE; k < KINDS; k++) {
+    if (!mbconv_exp_usable(t->isa, variants[v])) continue;
+    for (int k = MBCONV_ACTIVATION_NONE; k < KINDS; k++) {
       const mbconv_activation_kind kind = (mbconv_activation_kind)k;
       struct kernel_context kernel = {t->kernels->activation[v][kind]};
-      test_at(t, "%s, %s", kind_names[kind], mbconv_silu_name(variants[v]));
+      test_at(t, "%s, %s", kind_names[kind], mbconv_exp_name(variants[v]));
       if (!test_check(t, kernel.run != NULL, "missing")) continue;
       check_specials(t, kernel.run, kind);
       check_sizes(t, run_kernel, &kernel, kind, 4 * t->kernels->lanes + 1);
-      test_at(t, "%s, %s, operator", kind_names[kind], mbconv_silu_name(variants[v]));
+      test_at(t, "%s, %s, operator", kind_names[kind], mbconv_exp_name(variants[v]));
       check_operator(t, kind, variants[v]);
     }
   }

@@ -161,7 +161,7 @@ static void operators_new(const struct test *t, struct operators *o, size_t shap
                                             .kernel = 3,
                                             .stride = 1,
                                             .pad = {1, 1, 1, 1},
-                                            .activation = MBCONV_RELU6},
+                                            .activation = MBCONV_ACTIVATION_RELU6},
                                            {.height = t->small ? 4 : 8,
                                             .width = t->small ? 5 : 8,
                                             .in_channels = 24,
@@ -170,14 +170,14 @@ static void operators_new(const struct test *t, struct operators *o, size_t shap
                                             .kernel = 5,
                                             .stride = 2,
                                             .pad = {2, 2, 2, 2},
-                                            .activation = MBCONV_SILU,
+                                            .activation = MBCONV_ACTIVATION_SILU,
                                             .layout = MBCONV_NCHW}};
   const struct block_parts parts = {.expand = true,
                                     .bias = true,
                                     .batch_norm = true,
                                     .squeeze_excite = shape == 1 ? 6 : 0,
-                                    .inner = MBCONV_SILU,
-                                    .gate = MBCONV_SIGMOID};
+                                    .inner = MBCONV_ACTIVATION_SILU,
+                                    .gate = MBCONV_ACTIVATION_SIGMOID};
   const mbconv_block_desc *desc = &descs[shape];
   *o = (struct operators){.block = NULL};
   block_case_new(&o->c, desc, &parts, state);

@@ -58,8 +58,8 @@ static void options(struct test *t, struct api_fixture *f) {
     bad.isa = (mbconv_isa)(MBCONV_ISA_NEON + 1);
     api_expect_no_object(t, f, kind, &bad, MBCONV_INVALID_ARGUMENT, "unknown ISA");
     bad = f->options;
-    bad.silu = (mbconv_silu)(MBCONV_SILU_INLINE + 1);
-    api_expect_no_object(t, f, kind, &bad, MBCONV_INVALID_ARGUMENT, "unknown SiLU variant");
+    bad.exp = (mbconv_exp)(MBCONV_EXP_INLINE + 1);
+    api_expect_no_object(t, f, kind, &bad, MBCONV_INVALID_ARGUMENT, "unknown variant of the exponential");
     const mbconv_allocator halves[] = {{f->allocator.allocate, NULL, &f->ledger},
                                        {NULL, f->allocator.release, &f->ledger}};
     bad = f->options;
@@ -67,20 +67,22 @@ static void options(struct test *t, struct api_fixture *f) {
       bad.allocator = &halves[i];
       api_expect_no_object(t, f, kind, &bad, MBCONV_INVALID_ARGUMENT, "half an allocator");
     }
-    for (int silu = MBCONV_SILU_AUTO; silu <= MBCONV_SILU_INLINE; silu++) {
+    for (int variant = MBCONV_EXP_AUTO; variant <= MBCONV_EXP_INLINE; variant++) {
       mbconv_options chosen = f->options;
-      chosen.silu = (mbconv_silu)silu;
-      if (!mbconv_silu_usable(t->isa, chosen.silu)) {
-        api_expect_no_object(t, f, kind, &chosen, MBCONV_UNSUPPORTED_ISA, "SiLU variant that cannot be had");
+      chosen.exp = (mbconv_exp)variant;
+      if (!mbconv_exp_usable(t->isa, chosen.exp)) {
+        api_expect_no_object(t, f, kind, &chosen, MBCONV_UNSUPPORTED_ISA,
+                             "variant of the exponential that cannot be had");
         continue;
       }
       void *object = NULL;
       mbconv_error error = api_stale_error();
-      api_check_error(t, "SiLU variant", api_create(f, kind, &chosen, &object, &error), MBCONV_OK, &error);
+      api_check_error(t, "variant of the exponential", api_create(f, kind, &chosen, &object, &error), MBCONV_OK,
+                      &error);
       if (!object) continue;
       const mbconv_info got = api_info(kind, object);
-      test_check(t, got.isa == t->isa && got.silu != MBCONV_SILU_AUTO && (silu == 0 || got.silu == chosen.silu),
-                 "info says %s, %s", mbconv_isa_name(got.isa), mbconv_silu_name(got.silu));
+      test_check(t, got.isa == t->isa && got.exp != MBCONV_EXP_AUTO && (variant == 0 || got.exp == chosen.exp),
+                 "info says %s, %s", mbconv_isa_name(got.isa), mbconv_exp_name(got.exp));
       test_check(t, (got.weight_bytes == 0) == (kind == ACTIVATION || kind == GLOBAL_POOL), "%zu bytes of weights",
                  got.weight_bytes);
       api_destroy(kind, object);
@@ -125,9 +127,9 @@ static void names(struct test *t) {
   static const char *const isas[] = {"auto", "scalar", "avx2", "avx512", "neon", "unknown"};
   for (int i = 0; i < 6; i++)
     test_check(t, strcmp(mbconv_isa_name((mbconv_isa)i), isas[i]) == 0, "%s", mbconv_isa_name((mbconv_isa)i));
-  static const char *const silus[] = {"auto", "sleef", "inline", "unknown"};
+  static const char *const variants[] = {"auto", "sleef", "inline", "unknown"};
   for (int i = 0; i < 4; i++)
-    test_check(t, strcmp(mbconv_silu_name((mbconv_silu)i), silus[i]) == 0, "%s", mbconv_silu_name((mbconv_silu)i));
+    test_check(t, strcmp(mbconv_exp_name((mbconv_exp)i), variants[i]) == 0, "%s", mbconv_exp_name((mbconv_exp)i));
   for (int i = MBCONV_OK; i <= MBCONV_BAD_FILE; i++) {
     const char *name = mbconv_status_string((mbconv_status)i);
     bool ok = name[0] != '\0' && strcmp(name, "unknown status") != 0;
@@ -149,8 +151,7 @@ static void usable_isas(struct test *t) {
   for (size_t i = 0; i < count; i++) {
     found = found || all[i] == t->isa;
     for (size_t j = 0; j < i; j++) test_check(t, all[i] != all[j], "a set is listed twice");
-    test_check(t,
-               mbconv_silu_usable(all[i], MBCONV_SILU_INLINE) == 1 && mbconv_silu_usable(all[i], MBCONV_SILU_AUTO) == 1,
+    test_check(t, mbconv_exp_usable(all[i], MBCONV_EXP_INLINE) == 1 && mbconv_exp_usable(all[i], MBCONV_EXP_AUTO) == 1,
                "%s: no SiLU", mbconv_isa_name(all[i]));
   }
   test_check(t, found, "the set under test is not listed");
@@ -162,8 +163,8 @@ static void usable_isas(struct test *t) {
     for (size_t i = 0; i < MOST; i++) ok = ok && some[i] == (i < capacity ? all[i] : canary);
     test_check(t, ok, "with capacity %zu", capacity);
   }
-  test_check(t, mbconv_silu_usable((mbconv_isa)99, MBCONV_SILU_AUTO) == 0, "SiLU on an unknown set");
-  test_check(t, mbconv_silu_usable(t->isa, (mbconv_silu)99) == 0, "unknown SiLU variant");
+  test_check(t, mbconv_exp_usable((mbconv_isa)99, MBCONV_EXP_AUTO) == 0, "SiLU on an unknown set");
+  test_check(t, mbconv_exp_usable(t->isa, (mbconv_exp)99) == 0, "unknown variant of the exponential");
 }
 
 /* Objects made by the default options, and queries of an object. */
@@ -175,9 +176,8 @@ static void defaults(struct test *t, const struct api_fixture *f) {
     api_check_error(t, api_kind_names[kind], api_create(f, kind, NULL, &object, &e), MBCONV_OK, &e);
     if (!object) continue;
     const mbconv_info got = api_info(kind, object);
-    test_check(t,
-               got.isa != MBCONV_ISA_AUTO && mbconv_silu_usable(got.isa, got.silu) == 1 && got.silu != MBCONV_SILU_AUTO,
-               "%s: %s, %s", api_kind_names[kind], mbconv_isa_name(got.isa), mbconv_silu_name(got.silu));
+    test_check(t, got.isa != MBCONV_ISA_AUTO && mbconv_exp_usable(got.isa, got.exp) == 1 && got.exp != MBCONV_EXP_AUTO,
+               "%s: %s, %s", api_kind_names[kind], mbconv_isa_name(got.isa), mbconv_exp_name(got.exp));
     api_destroy(kind, object);
   }
   mbconv_depthwise *depthwise = NULL;

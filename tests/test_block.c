@@ -30,8 +30,8 @@ static struct block_run random_run(const struct test *t, const struct block_subj
   run.parallel_for = parallel_fors[test_random_size(state, 0, PARALLEL_FORS - 1)];
   run.guard = test_random_size(state, 0, 1) ? TEST_GUARD_BEFORE : TEST_GUARD_AFTER;
   run.misalign = test_random_size(state, 0, 1) ? test_random_size(state, 0, 3) : test_random_size(state, 56, 63);
-  run.options.silu = (mbconv_silu)test_random_size(state, MBCONV_SILU_AUTO, MBCONV_SILU_INLINE);
-  if (!mbconv_silu_usable(t->isa, run.options.silu)) run.options.silu = MBCONV_SILU_AUTO;
+  run.options.exp = (mbconv_exp)test_random_size(state, MBCONV_EXP_AUTO, MBCONV_EXP_INLINE);
+  if (!mbconv_exp_usable(t->isa, run.options.exp)) run.options.exp = MBCONV_EXP_AUTO;
   return run;
 }
 
@@ -39,9 +39,7 @@ static struct block_run random_run(const struct test *t, const struct block_subj
 static void random_pad(size_t kernel, size_t *before, size_t *after, uint64_t *state) {
   *before = *after = kernel / 2;
   switch (test_random_size(state, 0, 4)) {
-    case 1:
-      *before = kernel / 2 - 1;
-      break;
+    case 1: *before = kernel / 2 - 1; break;
     case 2:
       *before = test_random_size(state, 0, kernel - 1);
       *after = kernel - 1 - *before;
@@ -50,8 +48,7 @@ static void random_pad(size_t kernel, size_t *before, size_t *after, uint64_t *s
       *before = test_random_size(state, 0, kernel - 1);
       *after = test_random_size(state, 0, kernel - 1);
       break;
-    default:
-      break;
+    default: break;
   }
 }
 
@@ -73,7 +70,8 @@ static mbconv_block_desc random_shape(const struct test *t, bool expand, uint64_
   shape.in_channels = test_random_size(state, 1, channels);
   shape.expanded_channels = expand ? test_random_size(state, 1, expanded) : shape.in_channels;
   shape.out_channels = test_random_size(state, 0, 2) ? shape.in_channels : test_random_size(state, 1, channels);
-  shape.activation = (mbconv_activation_kind)test_random_size(state, MBCONV_NONE, MBCONV_HARD_SWISH);
+  shape.activation =
+      (mbconv_activation_kind)test_random_size(state, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH);
   const bool same = shape.stride == 1 && block_case_out_height(&shape) == shape.height &&
                     block_case_out_width(&shape) == shape.width && shape.in_channels == shape.out_channels;
   const size_t residual = test_random_size(state, MBCONV_RESIDUAL_AUTO, MBCONV_RESIDUAL_ON);
@@ -89,8 +87,9 @@ static void random_blocks(struct test *t) {
                                 .bias = test_random_size(&state, 0, 1),
                                 .batch_norm = test_random_size(&state, 0, 3) != 0};
     if (test_random_size(&state, 0, 1)) parts.squeeze_excite = test_random_size(&state, 1, t->small ? 4 : 20);
-    parts.inner = (mbconv_activation_kind)test_random_size(&state, MBCONV_NONE, MBCONV_HARD_SWISH);
-    parts.gate = (mbconv_activation_kind)test_random_size(&state, MBCONV_NONE, MBCONV_HARD_SWISH);
+    parts.inner =
+        (mbconv_activation_kind)test_random_size(&state, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH);
+    parts.gate = (mbconv_activation_kind)test_random_size(&state, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH);
     const mbconv_block_desc shape = random_shape(t, parts.expand, &state);
     const size_t batch = test_random_size(&state, 1, t->small ? 2 : 3);
     test_at(t,
@@ -128,8 +127,8 @@ static void layers(struct test *t) {
       if (squeeze == (t->small ? i % 2 : 2)) continue;
       struct block_parts parts = {.expand = shape.in_channels != shape.expanded_channels, .batch_norm = true};
       if (squeeze) parts.squeeze_excite = layer->in_channels / 4;
-      parts.inner = MBCONV_SILU;
-      parts.gate = MBCONV_SIGMOID;
+      parts.inner = MBCONV_ACTIVATION_SILU;
+      parts.gate = MBCONV_ACTIVATION_SIGMOID;
       uint64_t state = t->seed + i;
       test_at(t, "block %s, image %zu x %zu, squeeze-excite %zu", layer->name, shape.height, shape.width,
               parts.squeeze_excite);
@@ -155,8 +154,11 @@ static mbconv_block_desc sweep_shape(const struct test *t, size_t i, struct bloc
                expanded[] = {35, 90, 33, 40};
   const size_t out[] = {8, 24, 21, 17}, kernel[] = {3, 5, 3, 7}, stride[] = {1, 1, 2, 1}, squeeze[] = {0, 3, 0, 2};
   const size_t k = kernel[i], most = t->small ? 6 : 100;
-  *parts = (struct block_parts){
-      .expand = i != 3, .bias = i == 1, .batch_norm = true, .squeeze_excite = squeeze[i], .gate = MBCONV_SIGMOID};
+  *parts = (struct block_parts){.expand = i != 3,
+                                .bias = i == 1,
+                                .batch_norm = true,
+                                .squeeze_excite = squeeze[i],
+                                .gate = MBCONV_ACTIVATION_SIGMOID};
   return (mbconv_block_desc){.height = height[i] < most ? height[i] : most,
                              .width = width[i] < most ? width[i] : most,
                              .in_channels = in[i],
@@ -165,7 +167,7 @@ static mbconv_block_desc sweep_shape(const struct test *t, size_t i, struct bloc
                              .kernel = k,
                              .stride = stride[i],
                              .pad = {k / 2, k / 2, k / 2, k / 2},
-                             .activation = MBCONV_SILU};
+                             .activation = MBCONV_ACTIVATION_SILU};
 }
 
 static void plans(struct test *t) {
@@ -217,8 +219,8 @@ static void threads(struct test *t) {
   }
 }
 
-/* Whether x is added by default: only if stride is 1 and input and output have the same shape. One of the sizes differs at
- * a time, and a stride of 2 keeps an image of one pixel as it is. */
+/* Whether x is added by default: only if stride is 1 and input and output have the same shape. One of the sizes differs
+ * at a time, and a stride of 2 keeps an image of one pixel as it is. */
 static void residual_by_default(struct test *t) {
   static const struct {
     size_t height, width, out, stride;
@@ -266,7 +268,7 @@ static void residual_by_default(struct test *t) {
 static void special_values(struct test *t) {
   const float specials[] = {NAN, INFINITY, -INFINITY, -0.0f, 0x1p-140f, -0x1p-149f, 3e38f, -3e38f, 1e20f, -1e20f};
   const size_t count = sizeof specials / sizeof *specials;
-  for (int kind = MBCONV_NONE; kind <= MBCONV_HARD_SWISH; kind++) {
+  for (int kind = MBCONV_ACTIVATION_NONE; kind <= MBCONV_ACTIVATION_HARD_SWISH; kind++) {
     for (size_t squeeze = 0; squeeze < 2; squeeze++) {
       if (t->small && squeeze == (size_t)kind % 2) continue;
       mbconv_block_desc shape = {.height = 5,
@@ -278,8 +280,10 @@ static void special_values(struct test *t) {
                                  .stride = 1,
                                  .pad = {1, 1, 1, 1}};
       shape.activation = (mbconv_activation_kind)kind;
-      const struct block_parts parts = {
-          .expand = true, .squeeze_excite = squeeze ? 2 : 0, .inner = MBCONV_SILU, .gate = MBCONV_HARD_SIGMOID};
+      const struct block_parts parts = {.expand = true,
+                                        .squeeze_excite = squeeze ? 2 : 0,
+                                        .inner = MBCONV_ACTIVATION_SILU,
+                                        .gate = MBCONV_ACTIVATION_HARD_SIGMOID};
       uint64_t state = t->seed;
       struct block_subject s;
       block_subject_new(t, &s, &shape, &parts, 1, &state);
@@ -307,7 +311,7 @@ static void special_values(struct test *t) {
 
 /* A NaN in one input pixel comes out in exactly the pixels whose windows hold it, whatever the activation. */
 static void nan_spreads(struct test *t) {
-  for (int kind = MBCONV_NONE; kind <= MBCONV_HARD_SWISH; kind++) {
+  for (int kind = MBCONV_ACTIVATION_NONE; kind <= MBCONV_ACTIVATION_HARD_SWISH; kind++) {
     mbconv_block_desc shape = {.height = 7,
                                .width = 8,
                                .in_channels = 3,

@@ -21,13 +21,13 @@ struct description {
   enum kind kind;
   size_t batch, height, width, in, out, kernel, stride;
   mbconv_activation_kind activation;
-  mbconv_silu silu;
+  mbconv_exp exp;
   mbconv_layout layout;
 };
 
 static mbconv_status create(const struct description *d, const mbconv_conv *conv, mbconv_isa isa, void **out,
                             mbconv_error *error) {
-  const mbconv_options options = {.isa = isa, .silu = d->silu};
+  const mbconv_options options = {.isa = isa, .exp = d->exp};
   const size_t before = d->kernel / 2, after = d->kernel - 1 - before;
   const mbconv_pad pad = {before, after, after, before};
   const mbconv_pointwise_desc pointwise = {
@@ -270,7 +270,7 @@ static void check_tasks_apart(struct test *t, const struct subject *s) {
 /* What the scalar set makes of x on one thread. */
 static bool expect(struct test *t, struct subject *s, const mbconv_conv *conv) {
   struct description plain = s->d;
-  if (!mbconv_silu_usable(MBCONV_ISA_SCALAR, plain.silu)) plain.silu = MBCONV_SILU_INLINE;
+  if (!mbconv_exp_usable(MBCONV_ISA_SCALAR, plain.exp)) plain.exp = MBCONV_EXP_INLINE;
   void *reference = NULL;
   mbconv_error error = {.message = ""};
   bool ok = create(&plain, conv, MBCONV_ISA_SCALAR, &reference, &error) == MBCONV_OK;
@@ -304,10 +304,10 @@ static void check_ways(struct test *t, const struct subject *s) {
                                   .guard = gaps % 3 ? TEST_GUARD_AFTER : TEST_GUARD_BEFORE};
           test_at(
               t,
-              "kind %d: %zu images of %zux%zux%zu to %zu, kernel %zu, stride %zu, layout %d, activation %d, silu %s; "
+              "kind %d: %zu images of %zux%zux%zu to %zu, kernel %zu, stride %zu, layout %d, activation %d, exp %s; "
               "%zu threads, order %zu, residual %d, gaps %zu %zu %zu",
               (int)s->d.kind, s->d.batch, s->d.height, s->d.width, s->d.in, s->d.out, s->d.kernel, s->d.stride,
-              (int)s->d.layout, (int)s->d.activation, mbconv_silu_name(s->d.silu), way.threads, p, residual, way.x_gap,
+              (int)s->d.layout, (int)s->d.activation, mbconv_exp_name(s->d.exp), way.threads, p, residual, way.x_gap,
               way.y_gap, way.r_gap);
           check_way(t, s, &way);
         }
@@ -318,7 +318,7 @@ static void check_ways(struct test *t, const struct subject *s) {
 
 static void check_subject(struct test *t, uint64_t *state, const struct description *d) {
   struct subject s = {.d = *d};
-  if (!mbconv_silu_usable(t->isa, d->silu)) s.d.silu = MBCONV_SILU_INLINE;
+  if (!mbconv_exp_usable(t->isa, d->exp)) s.d.exp = MBCONV_EXP_INLINE;
   const size_t out_pixels =
       d->kind == GLOBAL_POOL ? 1 : ((d->height - 1) / d->stride + 1) * ((d->width - 1) / d->stride + 1);
   s.x_rows = d->batch * d->height * d->width;
@@ -355,13 +355,13 @@ static void pointwises(struct test *t, uint64_t *state) {
   const struct {
     size_t pixels, out;
     mbconv_activation_kind activation;
-    mbconv_silu silu;
-  } cases[] = {{many, wide->channels + 3, MBCONV_RELU6, MBCONV_SILU_AUTO},
-               {many, wide->channels, MBCONV_HARD_SWISH, MBCONV_SILU_AUTO},
-               {few, 2 * wide->channels + 1, MBCONV_SILU, MBCONV_SILU_INLINE},
-               {few, 3, MBCONV_SILU, MBCONV_SILU_SLEEF},
-               {1, 2 * wide->channels + 1, MBCONV_NONE, MBCONV_SILU_AUTO},
-               {t->small ? 130 : 700, t->small ? 73 : 131, MBCONV_SIGMOID, MBCONV_SILU_AUTO}};
+    mbconv_exp exp;
+  } cases[] = {{many, wide->channels + 3, MBCONV_ACTIVATION_RELU6, MBCONV_EXP_AUTO},
+               {many, wide->channels, MBCONV_ACTIVATION_HARD_SWISH, MBCONV_EXP_AUTO},
+               {few, 2 * wide->channels + 1, MBCONV_ACTIVATION_SILU, MBCONV_EXP_INLINE},
+               {few, 3, MBCONV_ACTIVATION_SILU, MBCONV_EXP_SLEEF},
+               {1, 2 * wide->channels + 1, MBCONV_ACTIVATION_NONE, MBCONV_EXP_AUTO},
+               {t->small ? 130 : 700, t->small ? 73 : 131, MBCONV_ACTIVATION_SIGMOID, MBCONV_EXP_AUTO}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const struct description d = {.kind = POINTWISE,
                                   .batch = cases[i].pixels,
@@ -372,7 +372,7 @@ static void pointwises(struct test *t, uint64_t *state) {
                                   .kernel = 1,
                                   .stride = 1,
                                   .activation = cases[i].activation,
-                                  .silu = cases[i].silu};
+                                  .exp = cases[i].exp};
     check_subject(t, state, &d);
   }
 }
@@ -383,11 +383,12 @@ static void convolutions(struct test *t, uint64_t *state) {
     size_t kernel, stride, width;
     mbconv_layout layout;
     mbconv_activation_kind activation;
-  } cases[] = {{1, 1, 5, MBCONV_NHWC, MBCONV_SILU},       {1, 2, 6, MBCONV_NHWC, MBCONV_RELU},
-               {1, 2, 7, MBCONV_NHWC, MBCONV_HARD_SWISH}, {1, 2, 6, MBCONV_NCHW, MBCONV_NONE},
-               {2, 1, 4, MBCONV_NHWC, MBCONV_RELU6},      {3, 1, 4, MBCONV_NCHW, MBCONV_HARD_SIGMOID},
-               {3, 2, 5, MBCONV_NHWC, MBCONV_SILU},       {3, 2, 8, MBCONV_NCHW, MBCONV_SILU},
-               {7, 1, 3, MBCONV_NCHW, MBCONV_NONE}};
+  } cases[] = {
+      {1, 1, 5, MBCONV_NHWC, MBCONV_ACTIVATION_SILU},       {1, 2, 6, MBCONV_NHWC, MBCONV_ACTIVATION_RELU},
+      {1, 2, 7, MBCONV_NHWC, MBCONV_ACTIVATION_HARD_SWISH}, {1, 2, 6, MBCONV_NCHW, MBCONV_ACTIVATION_NONE},
+      {2, 1, 4, MBCONV_NHWC, MBCONV_ACTIVATION_RELU6},      {3, 1, 4, MBCONV_NCHW, MBCONV_ACTIVATION_HARD_SIGMOID},
+      {3, 2, 5, MBCONV_NHWC, MBCONV_ACTIVATION_SILU},       {3, 2, 8, MBCONV_NCHW, MBCONV_ACTIVATION_SILU},
+      {7, 1, 3, MBCONV_NCHW, MBCONV_ACTIVATION_NONE}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const struct description d = {.kind = CONVOLUTION,
                                   .batch = 3,
@@ -413,7 +414,7 @@ static void depthwises_and_pools(struct test *t, uint64_t *state) {
                                   .out = t->small ? 3 : 21,
                                   .kernel = i == 1 ? 5 : 3,
                                   .stride = 1 + i % 2,
-                                  .activation = i % 2 ? MBCONV_RELU6 : MBCONV_SILU};
+                                  .activation = i % 2 ? MBCONV_ACTIVATION_RELU6 : MBCONV_ACTIVATION_SILU};
     check_subject(t, state, &d);
   }
   for (size_t i = t->small ? 1 : 0; i < 3; i++) {
@@ -472,9 +473,9 @@ static void blocks(struct test *t, uint64_t *state) {
                                      .kernel = cases[i].kernel,
                                      .stride = 1,
                                      .pad = {pad, pad, pad, pad},
-                                     .activation = i % 2 ? MBCONV_SILU : MBCONV_RELU6};
+                                     .activation = i % 2 ? MBCONV_ACTIVATION_SILU : MBCONV_ACTIVATION_RELU6};
     const struct block_parts parts = {
-        .expand = true, .bias = true, .squeeze_excite = cases[i].squeeze, .gate = MBCONV_SIGMOID};
+        .expand = true, .bias = true, .squeeze_excite = cases[i].squeeze, .gate = MBCONV_ACTIVATION_SIGMOID};
     test_at(t, "block %zu", i);
     struct block_subject s;
     block_subject_new(t, &s, &shape, &parts, 3, state);

@@ -83,7 +83,7 @@ static void check_scalar(struct test *t, const struct problem *p) {
     }
     const struct oracle o = oracle_end(&chain, p->lo, p->hi);
     chains[at] = o.chain;
-    near = near && oracle_allows(&o, MBCONV_NONE, p->want[at]);
+    near = near && oracle_allows(&o, MBCONV_ACTIVATION_NONE, p->want[at]);
   }
   test_check_equal(t, p->want, chains, PIXELS * CHANNELS, "scalar against the chain");
   test_check(t, near, "scalar is farther from the exact sum than the bound");
@@ -162,8 +162,8 @@ static void check_kernels(struct test *t, uint64_t *state) {
     compute_by_scalar(&p);
     check_scalar(t, &p);
     if (p.silu)
-      mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][MBCONV_SILU](PIXELS * CHANNELS, p.want,
-                                                                                            p.want);
+      mbconv_kernels_scalar.activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][MBCONV_ACTIVATION_SILU](PIXELS * CHANNELS,
+                                                                                                     p.want, p.want);
     check_parts(t, &p);
     for (size_t row = 0; row < p.kernel; row++) test_buffer_free(&p.rows[row]);
   }
@@ -184,7 +184,8 @@ static void decorate(uint64_t *state, struct shape *s) {
   s->threads = threads[test_random_size(state, 0, 4)];
   s->parallel_for = test_random_size(state, 0, 1) ? parallel_reversed : parallel_forward;
   s->bias = test_random_size(state, 0, 3) > 0;
-  s->desc.activation = (mbconv_activation_kind)test_random_size(state, MBCONV_NONE, MBCONV_HARD_SWISH);
+  s->desc.activation =
+      (mbconv_activation_kind)test_random_size(state, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH);
   s->guard = (enum test_guard)test_random_size(state, TEST_GUARD_AFTER, TEST_GUARD_BEFORE);
 }
 
@@ -231,7 +232,7 @@ static void check_output(struct test *t, const struct shape *s, const float *wei
     want[i] = o.chain;
     near = near && oracle_allows(&o, d->activation, y->data[i]);
   }
-  mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][d->activation](y->n, want, want);
+  mbconv_kernels_scalar.activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][d->activation](y->n, want, want);
   test_check_equal(t, y->data, want, y->n, "against the chain");
   test_check(t, near, "farther from the exact sum than the bound");
   test_check(t, test_buffer_intact(y), "wrote outside its outputs");
@@ -269,7 +270,8 @@ static void check_shape(struct test *t, uint64_t *state, const struct shape *s) 
   const size_t taps = d->kernel * d->kernel;
   if (d->height + d->pad.top + d->pad.bottom < d->kernel) return; /* no output */
   if (d->width + d->pad.left + d->pad.right < d->kernel) return;
-  test_at(t, "batch %zu, %zux%zux%zu, kernel %zu, stride %zu, pads %zu %zu %zu %zu, bias %d, activation %d, guard %d, %zu "
+  test_at(t,
+          "batch %zu, %zux%zux%zu, kernel %zu, stride %zu, pads %zu %zu %zu %zu, bias %d, activation %d, guard %d, %zu "
           "threads",
           s->batch, d->height, d->width, d->channels, d->kernel, d->stride, d->pad.top, d->pad.left, d->pad.bottom,
           d->pad.right, s->bias, d->activation, s->guard, s->threads);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Dispatch: which sets and SiLU variants are usable on CPUs that do not exist, which is chosen, and what the messages
- * say; then the same for this machine and its environment.
+ * Dispatch: which sets and variants of the exponential are usable on CPUs that do not exist, which is chosen, and what
+ * the messages say; then the same for this machine and its environment.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,14 +24,10 @@ static bool machine_has(mbconv_isa isa) {
 }
 #elif defined(__aarch64__)
 enum { X86 = false, ARM64 = true };
-static bool machine_has(mbconv_isa isa) {
-  return isa == MBCONV_ISA_SCALAR || isa == MBCONV_ISA_NEON;
-}
+static bool machine_has(mbconv_isa isa) { return isa == MBCONV_ISA_SCALAR || isa == MBCONV_ISA_NEON; }
 #else
 enum { X86 = false, ARM64 = false };
-static bool machine_has(mbconv_isa isa) {
-  return isa == MBCONV_ISA_SCALAR;
-}
+static bool machine_has(mbconv_isa isa) { return isa == MBCONV_ISA_SCALAR; }
 #endif
 
 /* dispatch_x86.c */
@@ -49,21 +45,17 @@ enum { SLEEF = false };
 
 static bool in_build(mbconv_isa isa) {
   switch (isa) {
-    case MBCONV_ISA_SCALAR:
-      return true;
+    case MBCONV_ISA_SCALAR: return true;
     case MBCONV_ISA_AVX2:
-    case MBCONV_ISA_AVX512:
-      return X86;
-    case MBCONV_ISA_NEON:
-      return ARM64;
-    case MBCONV_ISA_AUTO:
-      break;
+    case MBCONV_ISA_AVX512: return X86;
+    case MBCONV_ISA_NEON: return ARM64;
+    case MBCONV_ISA_AUTO: break;
   }
   return false;
 }
 
 static const mbconv_isa unknown_isa = (mbconv_isa)99;
-static const mbconv_silu unknown_silu = (mbconv_silu)99;
+static const mbconv_exp unknown_exp = (mbconv_exp)99;
 
 /* ---- CPUs ---------------------------------------------------------------------------------------------------------
  */
@@ -127,9 +119,7 @@ static struct mbconv_cpu make_cpu(const struct fake *fake) {
 }
 
 /* The last of the fakes. */
-static struct mbconv_cpu cpu_with_everything(void) {
-  return make_cpu(&fakes[FAKES - 1]);
-}
+static struct mbconv_cpu cpu_with_everything(void) { return make_cpu(&fakes[FAKES - 1]); }
 
 static bool expected_usable(const struct fake *fake, mbconv_isa isa) {
   return in_build(isa) && (isa == MBCONV_ISA_SCALAR || has(fake->sets, mbconv_isa_name(isa)));
@@ -142,26 +132,26 @@ static bool expected_usable(const struct fake *fake, mbconv_isa isa) {
 struct outcome {
   mbconv_status status;
   const struct mbconv_kernels *kernels;
-  mbconv_silu silu;
+  mbconv_exp exp;
   mbconv_error error;
 };
 
-static struct outcome selecting(mbconv_isa isa, mbconv_silu silu, const char *env_isa, const char *env_silu,
+static struct outcome selecting(mbconv_isa isa, mbconv_exp variant, const char *env_isa, const char *env_exp,
                                 const struct mbconv_cpu *cpu) {
-  struct outcome o = {.silu = unknown_silu, .error = {.status = MBCONV_OUT_OF_MEMORY, .message = "old"}};
-  o.status = mbconv_select(isa, silu, env_isa, env_silu, cpu, &o.kernels, &o.silu, &o.error);
+  struct outcome o = {.exp = unknown_exp, .error = {.status = MBCONV_OUT_OF_MEMORY, .message = "old"}};
+  o.status = mbconv_select(isa, variant, env_isa, env_exp, cpu, &o.kernels, &o.exp, &o.error);
   return o;
 }
 
 static bool chose(const struct outcome *o, mbconv_isa isa) {
   return o->status == MBCONV_OK && o->kernels == mbconv_kernels_of(isa) && o->kernels->isa == isa &&
-         (o->silu == MBCONV_SILU_SLEEF || o->silu == MBCONV_SILU_INLINE) && o->error.status == MBCONV_OK &&
+         (o->exp == MBCONV_EXP_SLEEF || o->exp == MBCONV_EXP_INLINE) && o->error.status == MBCONV_OK &&
          !o->error.message[0];
 }
 
 /* Failed with `status`, wrote no output, and the message contains both texts. */
 static bool failed(const struct outcome *o, mbconv_status status, const char *text, const char *other) {
-  return o->status == status && o->error.status == status && !o->kernels && o->silu == unknown_silu &&
+  return o->status == status && o->error.status == status && !o->kernels && o->exp == unknown_exp &&
          strstr(o->error.message, text) && strstr(o->error.message, other);
 }
 
@@ -177,8 +167,8 @@ static void check_isa(struct test *t, const struct fake *fake, const struct mbco
   const char *name = mbconv_isa_name(isa);
   test_check(t, mbconv_isa_usable(isa, cpu) == usable, "%s must %sbe usable", name, usable ? "" : "not ");
 
-  const struct outcome by_parameter = selecting(isa, MBCONV_SILU_AUTO, NULL, NULL, cpu);
-  const struct outcome by_environment = selecting(MBCONV_ISA_AUTO, MBCONV_SILU_AUTO, name, "", cpu);
+  const struct outcome by_parameter = selecting(isa, MBCONV_EXP_AUTO, NULL, NULL, cpu);
+  const struct outcome by_environment = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, name, "", cpu);
   if (usable) {
     test_check(t, chose(&by_parameter, isa), "%s by parameter: %s", name, by_parameter.error.message);
     test_check(t, chose(&by_environment, isa), "%s by environment: %s", name, by_environment.error.message);
@@ -200,34 +190,34 @@ static void check_isa(struct test *t, const struct fake *fake, const struct mbco
 
 static void check_silu(struct test *t, const struct fake *fake, const struct mbconv_cpu *cpu, mbconv_isa isa) {
   if (!expected_usable(fake, isa)) {
-    test_check(t, !mbconv_silu_variant_usable(isa, MBCONV_SILU_INLINE, cpu), "inline without its set");
+    test_check(t, !mbconv_exp_variant_usable(isa, MBCONV_EXP_INLINE, cpu), "inline without its set");
     return;
   }
   const bool sleef = SLEEF && (isa != MBCONV_ISA_SCALAR || fake->sleef);
   const char *name = mbconv_isa_name(isa);
-  test_check(t, mbconv_silu_variant_usable(isa, MBCONV_SILU_INLINE, cpu), "%s inline must be usable", name);
-  test_check(t, mbconv_silu_variant_usable(isa, MBCONV_SILU_AUTO, cpu), "%s auto must be usable", name);
-  test_check(t, mbconv_silu_variant_usable(isa, MBCONV_SILU_SLEEF, cpu) == sleef, "%s sleef must %sbe usable", name,
+  test_check(t, mbconv_exp_variant_usable(isa, MBCONV_EXP_INLINE, cpu), "%s inline must be usable", name);
+  test_check(t, mbconv_exp_variant_usable(isa, MBCONV_EXP_AUTO, cpu), "%s auto must be usable", name);
+  test_check(t, mbconv_exp_variant_usable(isa, MBCONV_EXP_SLEEF, cpu) == sleef, "%s sleef must %sbe usable", name,
              sleef ? "" : "not ");
-  test_check(t, !mbconv_silu_variant_usable(isa, unknown_silu, cpu), "an unknown variant is usable");
+  test_check(t, !mbconv_exp_variant_usable(isa, unknown_exp, cpu), "an unknown variant is usable");
 
-  struct outcome o = selecting(isa, MBCONV_SILU_INLINE, NULL, "sleef", cpu);
-  test_check(t, chose(&o, isa) && o.silu == MBCONV_SILU_INLINE, "%s inline: %s", name, o.error.message);
-  const mbconv_silu fastest = mbconv_kernels_of(isa)->fastest_silu;
-  o = selecting(isa, MBCONV_SILU_AUTO, NULL, NULL, cpu);
-  test_check(t, chose(&o, isa) && o.silu == (sleef ? fastest : MBCONV_SILU_INLINE), "%s auto chose %s", name,
-             mbconv_silu_name(o.silu));
-  o = selecting(isa, MBCONV_SILU_SLEEF, NULL, "inline", cpu);
-  const struct outcome by_environment = selecting(isa, MBCONV_SILU_AUTO, NULL, "sleef", cpu);
+  struct outcome o = selecting(isa, MBCONV_EXP_INLINE, NULL, "sleef", cpu);
+  test_check(t, chose(&o, isa) && o.exp == MBCONV_EXP_INLINE, "%s inline: %s", name, o.error.message);
+  const mbconv_exp fastest = mbconv_kernels_of(isa)->fastest_exp;
+  o = selecting(isa, MBCONV_EXP_AUTO, NULL, NULL, cpu);
+  test_check(t, chose(&o, isa) && o.exp == (sleef ? fastest : MBCONV_EXP_INLINE), "%s auto chose %s", name,
+             mbconv_exp_name(o.exp));
+  o = selecting(isa, MBCONV_EXP_SLEEF, NULL, "inline", cpu);
+  const struct outcome by_environment = selecting(isa, MBCONV_EXP_AUTO, NULL, "sleef", cpu);
   if (sleef) {
-    test_check(t, chose(&o, isa) && o.silu == MBCONV_SILU_SLEEF, "%s sleef: %s", name, o.error.message);
-    test_check(t, chose(&by_environment, isa) && by_environment.silu == MBCONV_SILU_SLEEF, "%s MBCONV_SILU: %s", name,
+    test_check(t, chose(&o, isa) && o.exp == MBCONV_EXP_SLEEF, "%s sleef: %s", name, o.error.message);
+    test_check(t, chose(&by_environment, isa) && by_environment.exp == MBCONV_EXP_SLEEF, "%s MBCONV_EXP: %s", name,
                by_environment.error.message);
   } else {
     const char *why = SLEEF ? "needs FMA" : "this build is without it";
     test_check(t, failed(&o, MBCONV_UNSUPPORTED_ISA, "sleef", why) && strstr(o.error.message, name), "%s sleef: %s",
                name, o.error.message);
-    test_check(t, failed(&by_environment, MBCONV_UNSUPPORTED_ISA, "MBCONV_SILU", cpu->name), "%s MBCONV_SILU: %s", name,
+    test_check(t, failed(&by_environment, MBCONV_UNSUPPORTED_ISA, "MBCONV_EXP", cpu->name), "%s MBCONV_EXP: %s", name,
                by_environment.error.message);
   }
 }
@@ -248,7 +238,7 @@ static void check_order(struct test *t, const struct fake *fake, const struct mb
   test_check(t, mbconv_usable_isas_of(cpu, NULL, 0) == count, "a list of capacity 0");
   const char *automatic[] = {NULL, "", "auto"};
   for (size_t i = 0; i < 3; i++) {
-    const struct outcome o = selecting(MBCONV_ISA_AUTO, MBCONV_SILU_AUTO, automatic[i], automatic[i], cpu);
+    const struct outcome o = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, automatic[i], automatic[i], cpu);
     test_check(t, chose(&o, isas[0]), "auto: %s", o.error.message);
   }
 }
@@ -259,12 +249,12 @@ static void check_order(struct test *t, const struct fake *fake, const struct mb
 static void check_precedence(struct test *t) {
   const struct mbconv_cpu cpu = cpu_with_everything();
   const mbconv_isa best = ARM64 ? MBCONV_ISA_NEON : X86 ? MBCONV_ISA_AVX512 : MBCONV_ISA_SCALAR;
-  struct outcome o = selecting(best, MBCONV_SILU_AUTO, "scalar", NULL, &cpu);
+  struct outcome o = selecting(best, MBCONV_EXP_AUTO, "scalar", NULL, &cpu);
   test_check(t, chose(&o, best), "the parameter must beat the environment: %s", o.error.message);
-  o = selecting(MBCONV_ISA_SCALAR, MBCONV_SILU_INLINE, "sse9", "slow", &cpu);
+  o = selecting(MBCONV_ISA_SCALAR, MBCONV_EXP_INLINE, "sse9", "slow", &cpu);
   test_check(t, chose(&o, MBCONV_ISA_SCALAR), "an environment that is not needed was read: %s", o.error.message);
   test_check(t,
-             mbconv_select(MBCONV_ISA_AUTO, MBCONV_SILU_AUTO, "sse9", NULL, &cpu, &o.kernels, &o.silu, NULL) ==
+             mbconv_select(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, "sse9", NULL, &cpu, &o.kernels, &o.exp, NULL) ==
                  MBCONV_INVALID_ARGUMENT,
              "without an error struct");
 }
@@ -273,21 +263,21 @@ static void check_unknown(struct test *t) {
   const struct mbconv_cpu cpu = cpu_with_everything();
   const char *names[] = {"sse9", "AVX2", "avx", "avx2 ", "unknown", "99"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    struct outcome o = selecting(MBCONV_ISA_AUTO, MBCONV_SILU_AUTO, names[i], NULL, &cpu);
+    struct outcome o = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, names[i], NULL, &cpu);
     test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "MBCONV_ISA", names[i]), "%s: %s", names[i], o.error.message);
     test_check(t, strstr(o.error.message, "auto, scalar, avx2, avx512 or neon"), "no names in: %s", o.error.message);
-    o = selecting(MBCONV_ISA_AUTO, MBCONV_SILU_AUTO, NULL, names[i], &cpu);
-    test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "MBCONV_SILU", names[i]), "%s: %s", names[i], o.error.message);
+    o = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, NULL, names[i], &cpu);
+    test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "MBCONV_EXP", names[i]), "%s: %s", names[i], o.error.message);
     test_check(t, strstr(o.error.message, "auto, sleef or inline"), "no names in: %s", o.error.message);
   }
   const int values[] = {99, -1, MBCONV_ISA_NEON + 1};
   for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-    struct outcome o = selecting((mbconv_isa)values[i], MBCONV_SILU_AUTO, NULL, NULL, &cpu);
+    struct outcome o = selecting((mbconv_isa)values[i], MBCONV_EXP_AUTO, NULL, NULL, &cpu);
     test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "isa", "unknown"), "isa %d: %s", values[i], o.error.message);
-    o = selecting(MBCONV_ISA_AUTO, (mbconv_silu)values[i], NULL, NULL, &cpu);
-    test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "silu", "unknown"), "silu %d: %s", values[i], o.error.message);
+    o = selecting(MBCONV_ISA_AUTO, (mbconv_exp)values[i], NULL, NULL, &cpu);
+    test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "exp", "unknown"), "exp %d: %s", values[i], o.error.message);
     test_check(t, !strcmp(mbconv_isa_name((mbconv_isa)values[i]), "unknown"), "name of isa %d", values[i]);
-    test_check(t, !strcmp(mbconv_silu_name((mbconv_silu)values[i]), "unknown"), "name of silu %d", values[i]);
+    test_check(t, !strcmp(mbconv_exp_name((mbconv_exp)values[i]), "unknown"), "name of exp %d", values[i]);
   }
   test_check(t, !mbconv_kernels_of(MBCONV_ISA_AUTO) && !mbconv_kernels_of(unknown_isa), "kernels of no set");
   test_check(t, !mbconv_isa_usable(MBCONV_ISA_AUTO, &cpu) && !mbconv_isa_usable(unknown_isa, &cpu), "no set is usable");
@@ -300,14 +290,14 @@ static void check_policy(struct test *t) {
   cpu.avx512_slow = true;
   mbconv_isa isas[SETS];
   const size_t count = mbconv_usable_isas_of(&cpu, isas, SETS);
-  struct outcome o = selecting(MBCONV_ISA_AUTO, MBCONV_SILU_AUTO, NULL, NULL, &cpu);
+  struct outcome o = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, NULL, NULL, &cpu);
   test_check(t, chose(&o, X86 ? MBCONV_ISA_AVX2 : MBCONV_ISA_SCALAR), "auto: %s", o.error.message);
   test_check(t, isas[count - 1] == MBCONV_ISA_SCALAR, "scalar must be the last");
   if (X86) {
     test_check(t, count == 3 && isas[0] == MBCONV_ISA_AVX2 && isas[1] == MBCONV_ISA_AVX512, "the order of the list");
-    o = selecting(MBCONV_ISA_AVX512, MBCONV_SILU_AUTO, NULL, NULL, &cpu);
+    o = selecting(MBCONV_ISA_AVX512, MBCONV_EXP_AUTO, NULL, NULL, &cpu);
     test_check(t, chose(&o, MBCONV_ISA_AVX512), "by parameter: %s", o.error.message);
-    o = selecting(MBCONV_ISA_AUTO, MBCONV_SILU_AUTO, "avx512", NULL, &cpu);
+    o = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, "avx512", NULL, &cpu);
     test_check(t, chose(&o, MBCONV_ISA_AVX512), "by environment: %s", o.error.message);
   }
 }
@@ -319,10 +309,10 @@ static void check_tables(struct test *t) {
     const char *name = mbconv_isa_name(best_first[i]);
     if (!test_check(t, (kernels != NULL) == in_build(best_first[i]), "%s in the build", name) || !kernels) continue;
     test_check(t, kernels->isa == best_first[i], "%s: isa", name);
-    for (size_t kind = MBCONV_NONE; kind <= MBCONV_HARD_SWISH; kind++) {
-      const bool exponential = kind == MBCONV_SILU || kind == MBCONV_SIGMOID;
-      mbconv_activation_fn *sleef = kernels->activation[MBCONV_SILU_SLEEF - MBCONV_SILU_SLEEF][kind];
-      mbconv_activation_fn *in_place = kernels->activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][kind];
+    for (size_t kind = MBCONV_ACTIVATION_NONE; kind <= MBCONV_ACTIVATION_HARD_SWISH; kind++) {
+      const bool exponential = kind == MBCONV_ACTIVATION_SILU || kind == MBCONV_ACTIVATION_SIGMOID;
+      mbconv_activation_fn *sleef = kernels->activation[MBCONV_EXP_SLEEF - MBCONV_EXP_SLEEF][kind];
+      mbconv_activation_fn *in_place = kernels->activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][kind];
       test_check(t, in_place != NULL, "%s: activation %zu is missing", name, kind);
       test_check(t, exponential ? (sleef != NULL) == SLEEF && sleef != in_place : sleef == in_place,
                  "%s: the variants of activation %zu", name, kind);
@@ -333,36 +323,36 @@ static void check_tables(struct test *t) {
 /* ---- This machine -------------------------------------------------------------------------------------------------
  */
 
-static struct outcome choosing(const mbconv_options *options, const char *env_isa, const char *env_silu) {
+static struct outcome choosing(const mbconv_options *options, const char *env_isa, const char *env_exp) {
   system_set_variable("MBCONV_ISA", env_isa);
-  system_set_variable("MBCONV_SILU", env_silu);
-  struct outcome o = {.silu = unknown_silu};
-  o.status = mbconv_choose(options, &o.kernels, &o.silu, &o.error);
+  system_set_variable("MBCONV_EXP", env_exp);
+  struct outcome o = {.exp = unknown_exp};
+  o.status = mbconv_choose(options, &o.kernels, &o.exp, &o.error);
   return o;
 }
 
 static void check_environment(struct test *t) {
-  const char *isa = getenv("MBCONV_ISA"), *silu = getenv("MBCONV_SILU");
-  char *old_isa = isa ? strdup(isa) : NULL, *old_silu = silu ? strdup(silu) : NULL;
+  const char *isa = getenv("MBCONV_ISA"), *variant = getenv("MBCONV_EXP");
+  char *old_isa = isa ? strdup(isa) : NULL, *old_exp = variant ? strdup(variant) : NULL;
   mbconv_isa best;
   mbconv_usable_isas(&best, 1);
   struct outcome o = choosing(NULL, NULL, NULL);
   test_check(t, chose(&o, best), "auto: %s", o.error.message);
   o = choosing(NULL, mbconv_isa_name(t->isa), "inline");
-  test_check(t, chose(&o, t->isa) && o.silu == MBCONV_SILU_INLINE, "by environment: %s", o.error.message);
-  const mbconv_options options = {.isa = t->isa, .silu = MBCONV_SILU_INLINE};
+  test_check(t, chose(&o, t->isa) && o.exp == MBCONV_EXP_INLINE, "by environment: %s", o.error.message);
+  const mbconv_options options = {.isa = t->isa, .exp = MBCONV_EXP_INLINE};
   o = choosing(&options, "scalar", "sleef");
-  test_check(t, chose(&o, t->isa) && o.silu == MBCONV_SILU_INLINE, "by options: %s", o.error.message);
+  test_check(t, chose(&o, t->isa) && o.exp == MBCONV_EXP_INLINE, "by options: %s", o.error.message);
   o = choosing(NULL, "sse9", NULL);
   test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "MBCONV_ISA", "sse9"), "sse9: %s", o.error.message);
   o = choosing(NULL, NULL, "slow");
-  test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "MBCONV_SILU", "slow"), "slow: %s", o.error.message);
+  test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "MBCONV_EXP", "slow"), "slow: %s", o.error.message);
   o = choosing(NULL, X86 ? "neon" : "avx2", NULL);
   test_check(t, failed(&o, MBCONV_UNSUPPORTED_ISA, X86 ? "neon" : "avx2", "scalar"), "%s", o.error.message);
   system_set_variable("MBCONV_ISA", old_isa);
-  system_set_variable("MBCONV_SILU", old_silu);
+  system_set_variable("MBCONV_EXP", old_exp);
   free(old_isa);
-  free(old_silu);
+  free(old_exp);
 }
 
 static void check_machine(struct test *t) {
@@ -372,9 +362,9 @@ static void check_machine(struct test *t) {
   for (size_t i = 0; i < SETS; i++) {
     test_check(t, mbconv_isa_usable(best_first[i], &cpu) == machine_has(best_first[i]), "%s on %s",
                mbconv_isa_name(best_first[i]), cpu.name);
-    for (mbconv_silu silu = MBCONV_SILU_AUTO; silu <= MBCONV_SILU_INLINE; silu++) {
-      const bool usable = mbconv_silu_variant_usable(best_first[i], silu, &cpu);
-      test_check(t, mbconv_silu_usable(best_first[i], silu) == usable, "the public mbconv_silu_usable");
+    for (mbconv_exp variant = MBCONV_EXP_AUTO; variant <= MBCONV_EXP_INLINE; variant++) {
+      const bool usable = mbconv_exp_variant_usable(best_first[i], variant, &cpu);
+      test_check(t, mbconv_exp_usable(best_first[i], variant) == usable, "the public mbconv_exp_usable");
     }
   }
   mbconv_isa isas[SETS] = {MBCONV_ISA_AUTO}, listed[SETS] = {MBCONV_ISA_AUTO};

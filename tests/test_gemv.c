@@ -51,7 +51,8 @@ static void check(struct test *t, uint64_t *state, const struct shape *s, enum t
   float *want = malloc(channels * sizeof *want);
   compute_by_scalar(s, width, packed.data, x.data, s->residual ? residual.data : NULL, want);
   if (s->silu)
-    mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][MBCONV_SILU](channels, want, want);
+    mbconv_kernels_scalar.activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][MBCONV_ACTIVATION_SILU](channels, want,
+                                                                                                   want);
   const struct mbconv_pointwise_panel first = {.k = s->k,
                                                .weights = packed.data + width,
                                                .bias = packed.data,

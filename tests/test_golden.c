@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Blocks against PyTorch: every case file of tests/golden, or of the directory that the environment variable
- * MBCONV_GOLDEN_DIR names, in both layouts and with both SiLU variants. Through the public API only.
+ * MBCONV_GOLDEN_DIR names, in both layouts and with both variants of the exponential. Through the public API only.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static const char *directory(void) {
 /* How a case is run. */
 struct how {
   mbconv_isa isa;
-  mbconv_silu silu;
+  mbconv_exp exp;
   mbconv_layout layout;
 };
 
@@ -52,16 +52,16 @@ static bool run_block(struct test *t, const struct golden *g, const mbconv_block
 static bool run_case(struct test *t, const struct golden *g, struct how how, float *result) {
   mbconv_block_desc desc = g->desc;
   desc.layout = how.layout;
-  const mbconv_options options = {.isa = how.isa, .silu = how.silu};
+  const mbconv_options options = {.isa = how.isa, .exp = how.exp};
   mbconv_error error;
   mbconv_block *block;
   if (!test_check(t, mbconv_block_create(&desc, &options, &block, &error) == MBCONV_OK, "create: %s", error.message)) {
     return false;
   }
   const mbconv_info info = mbconv_block_info(block);
-  bool ok = test_check(t, info.isa == how.isa && (how.silu == MBCONV_SILU_AUTO || info.silu == how.silu),
-                       "asked for %s with %s, got %s with %s", mbconv_isa_name(how.isa), mbconv_silu_name(how.silu),
-                       mbconv_isa_name(info.isa), mbconv_silu_name(info.silu));
+  bool ok = test_check(t, info.isa == how.isa && (how.exp == MBCONV_EXP_AUTO || info.exp == how.exp),
+                       "asked for %s with %s, got %s with %s", mbconv_isa_name(how.isa), mbconv_exp_name(how.exp),
+                       mbconv_isa_name(info.isa), mbconv_exp_name(info.exp));
   const size_t pixels = desc.height * desc.width, out_pixels = g->out_height * g->out_width;
   struct test_buffer x, y;
   test_buffer_new(&x, g->x_size, TEST_GUARD_AFTER);
@@ -114,13 +114,13 @@ static void check_case(struct test *t, const char *name, const struct golden *g)
   test_at(t, "%s", name);
   check_counts(t, g);
   float *scalar = malloc(g->y_size * sizeof(float)), *result = malloc(g->y_size * sizeof(float));
-  const struct how reference = {MBCONV_ISA_SCALAR, MBCONV_SILU_INLINE, MBCONV_NHWC};
+  const struct how reference = {MBCONV_ISA_SCALAR, MBCONV_EXP_INLINE, MBCONV_NHWC};
   if (test_check(t, scalar && result, "no memory") && run_case(t, g, reference, scalar)) {
-    for (mbconv_silu silu = MBCONV_SILU_SLEEF; silu <= MBCONV_SILU_INLINE; silu++) {
-      if (!mbconv_silu_usable(t->isa, silu)) continue;
+    for (mbconv_exp variant = MBCONV_EXP_SLEEF; variant <= MBCONV_EXP_INLINE; variant++) {
+      if (!mbconv_exp_usable(t->isa, variant)) continue;
       for (mbconv_layout layout = MBCONV_NHWC; layout <= MBCONV_NCHW; layout++) {
-        test_at(t, "%s, %s, SiLU %s", name, layout == MBCONV_NHWC ? "NHWC" : "NCHW", mbconv_silu_name(silu));
-        if (run_case(t, g, (struct how){t->isa, silu, layout}, result)) check_result(t, g, result, scalar);
+        test_at(t, "%s, %s, exponential %s", name, layout == MBCONV_NHWC ? "NHWC" : "NCHW", mbconv_exp_name(variant));
+        if (run_case(t, g, (struct how){t->isa, variant, layout}, result)) check_result(t, g, result, scalar);
       }
     }
   }
@@ -175,7 +175,7 @@ static void check_notebook_counts(struct test *t) {
                                   .kernel = 3,
                                   .stride = 1,
                                   .pad = {1, 1, 1, 1},
-                                  .activation = MBCONV_SILU};
+                                  .activation = MBCONV_ACTIVATION_SILU};
   mbconv_counts counts = {0};
   mbconv_error error;
   test_check(t, mbconv_block_count(&desc, &counts, &error) == MBCONV_OK, "%s", error.message);

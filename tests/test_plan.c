@@ -25,7 +25,7 @@ static struct mbconv_shape shape_of(const struct block_layer *layer, bool squeez
       .expand = layer->expanded_channels != layer->in_channels,
       .project = true,
       .squeeze_excite = squeeze_excite,
-      .mapped = layer->activation == MBCONV_SILU,
+      .mapped = layer->activation == MBCONV_ACTIVATION_SILU,
   };
 }
 

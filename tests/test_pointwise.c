@@ -20,7 +20,7 @@ struct shape {
   mbconv_parallel_for parallel_for;
   bool bias;
   mbconv_activation_kind kind;
-  mbconv_silu silu;
+  mbconv_exp exp;
   enum test_guard guard;
 };
 
@@ -34,9 +34,9 @@ static void decorate(struct test *t, uint64_t *state, struct shape *s) {
   s->threads = threads[test_random_size(state, 0, 5)];
   s->parallel_for = test_random_size(state, 0, 1) ? parallel_reversed : parallel_forward;
   s->bias = test_random_size(state, 0, 3) > 0;
-  s->kind = (mbconv_activation_kind)test_random_size(state, MBCONV_NONE, MBCONV_HARD_SWISH);
-  s->silu = (mbconv_silu)test_random_size(state, MBCONV_SILU_SLEEF, MBCONV_SILU_INLINE);
-  if (!mbconv_silu_usable(t->isa, s->silu)) s->silu = MBCONV_SILU_INLINE;
+  s->kind = (mbconv_activation_kind)test_random_size(state, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH);
+  s->exp = (mbconv_exp)test_random_size(state, MBCONV_EXP_SLEEF, MBCONV_EXP_INLINE);
+  if (!mbconv_exp_usable(t->isa, s->exp)) s->exp = MBCONV_EXP_INLINE;
   s->guard = (enum test_guard)test_random_size(state, TEST_GUARD_AFTER, TEST_GUARD_BEFORE);
 }
 
@@ -53,7 +53,7 @@ static mbconv_pointwise *create(struct test *t, const struct shape *s, const flo
                                       .out_channels = s->out,
                                       .conv = {.weight = w.data, .bias = s->bias ? b.data : NULL},
                                       .activation = s->kind};
-  const mbconv_options options = {.isa = t->isa, .silu = s->silu};
+  const mbconv_options options = {.isa = t->isa, .exp = s->exp};
   mbconv_pointwise *pointwise = NULL;
   mbconv_error error = {.message = ""};
   const mbconv_status status = mbconv_pointwise_create(&desc, &options, &pointwise, &error);
@@ -61,7 +61,7 @@ static mbconv_pointwise *create(struct test *t, const struct shape *s, const flo
   test_buffer_free(&b);
   if (!test_check(t, status == MBCONV_OK && pointwise, "create: %s", error.message)) return NULL;
   const mbconv_info info = mbconv_pointwise_info(pointwise);
-  test_check(t, info.isa == t->isa && info.silu == s->silu, "made for another set or SiLU variant");
+  test_check(t, info.isa == t->isa && info.exp == s->exp, "made for another set or variant of the exponential");
   return pointwise;
 }
 
@@ -80,7 +80,7 @@ static void check_output(struct test *t, const struct shape *s, const float *wei
       want[o] = result.chain;
       near = near && oracle_allows(&result, s->kind, row[o]);
     }
-    mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][s->kind](s->out, want, want);
+    mbconv_kernels_scalar.activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][s->kind](s->out, want, want);
     equal = test_equal(row, want, s->out, NULL);
   }
   test_check(t, equal, "differs from the chain");
@@ -93,10 +93,11 @@ static void check_output(struct test *t, const struct shape *s, const float *wei
 static void check_shape(struct test *t, uint64_t *state, struct shape s) {
   if (s.residual == IN_PLACE) s.r_gap = s.y_gap;
   const size_t x_stride = s.in + s.x_gap, y_stride = s.out + s.y_gap, r_stride = s.out + s.r_gap;
-  test_at(t, "%zu pixels, %zu to %zu, gaps %zu %zu %zu, bias %d, residual %d, activation %d, silu %s, guard %d, "
+  test_at(t,
+          "%zu pixels, %zu to %zu, gaps %zu %zu %zu, bias %d, residual %d, activation %d, exp %s, guard %d, "
           "%zu threads",
-          s.pixels, s.in, s.out, s.x_gap, s.y_gap, s.r_gap, s.bias, s.residual, s.kind, mbconv_silu_name(s.silu),
-          s.guard, s.threads);
+          s.pixels, s.in, s.out, s.x_gap, s.y_gap, s.r_gap, s.bias, s.residual, s.kind, mbconv_exp_name(s.exp), s.guard,
+          s.threads);
   float *weights = test_new_floats(state, s.in * s.out), *bias = test_new_floats(state, s.out);
   mbconv_pointwise *pointwise = create(t, &s, weights, bias);
   struct test_buffer x, residual, y;
@@ -110,9 +111,9 @@ static void check_shape(struct test *t, uint64_t *state, struct shape s) {
   const mbconv_threads threads = {s.parallel_for, NULL, s.threads};
   mbconv_error error = {.message = ""};
   if (pointwise) {
-    const mbconv_status status =
-        mbconv_pointwise_run(pointwise, s.pixels, x.data, s.x_gap ? x_stride : 0, y.data, s.y_gap ? y_stride : 0,
-                             s.residual ? r : NULL, s.residual && s.r_gap ? r_stride : 0, s.threads ? &threads : NULL, &error);
+    const mbconv_status status = mbconv_pointwise_run(
+        pointwise, s.pixels, x.data, s.x_gap ? x_stride : 0, y.data, s.y_gap ? y_stride : 0, s.residual ? r : NULL,
+        s.residual && s.r_gap ? r_stride : 0, s.threads ? &threads : NULL, &error);
     test_check(t, status == MBCONV_OK, "run: %s", error.message);
     check_output(t, &s, weights, bias, &x, residual.data, &y);
   }
@@ -165,7 +166,7 @@ static void check_large_outputs(struct test *t, uint64_t *state) {
     struct shape s = {.pixels = 99, .in = 2, .out = 131};
     decorate(t, state, &s);
     s.residual = (enum residual)residual;
-    s.kind = MBCONV_SILU;
+    s.kind = MBCONV_ACTIVATION_SILU;
     check_shape(t, state, s);
   }
 }
@@ -176,7 +177,7 @@ static void check_layers(struct test *t, uint64_t *state) {
   const size_t largest = t->kernels->lanes == 1 ? 5000 : 16000; /* weights, where emulated */
   for (size_t i = 0; i < BLOCK_LAYERS; i++) {
     const struct block_layer *l = &block_layers[i];
-    struct shape expand = {.pixels = t->small ? 3 : 49, .bias = true, .silu = MBCONV_SILU_INLINE};
+    struct shape expand = {.pixels = t->small ? 3 : 49, .bias = true, .exp = MBCONV_EXP_INLINE};
     struct shape project = expand;
     expand.in = l->in_channels;
     project.in = expand.out = l->expanded_channels;

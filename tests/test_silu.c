@@ -144,9 +144,9 @@ static void check_edges(struct test *t, const struct sweep *s) {
 
 /* What `inline` is compared with: `sleef`, else the scalar set, else nothing but double. */
 static mbconv_activation_fn *reference(const struct test *t, mbconv_activation_kind kind, const char **name) {
-  const size_t sleef = 0, in_place = MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF;
+  const size_t sleef = 0, in_place = MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF;
   *name = "sleef";
-  if (mbconv_silu_usable(t->isa, MBCONV_SILU_SLEEF)) return t->kernels->activation[sleef][kind];
+  if (mbconv_exp_usable(t->isa, MBCONV_EXP_SLEEF)) return t->kernels->activation[sleef][kind];
   *name = "scalar";
   if (t->isa != MBCONV_ISA_SCALAR) return mbconv_kernels_scalar.activation[in_place][kind];
   return NULL;
@@ -176,11 +176,12 @@ static void by_tiles(size_t n, const float *x, float *y) {
 
 static void check_tiles(struct test *t) {
   tile = &t->kernels->pointwise[0];
-  const struct sweep s = {.test = t,
-                          .name = "silu of tiles against scalar",
-                          .got = by_tiles,
-                          .want = mbconv_kernels_scalar.activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][MBCONV_SILU],
-                          .step = t->small ? SAMPLE_STEP : 1};
+  const struct sweep s = {
+      .test = t,
+      .name = "silu of tiles against scalar",
+      .got = by_tiles,
+      .want = mbconv_kernels_scalar.activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][MBCONV_ACTIVATION_SILU],
+      .step = t->small ? SAMPLE_STEP : 1};
   check_edges(t, &s);
   sweep(s);
 }
@@ -188,7 +189,7 @@ static void check_tiles(struct test *t) {
 static void check_kind(struct test *t, mbconv_activation_kind kind, const char *name, uint64_t step) {
   char text[64];
   const char *other;
-  mbconv_activation_fn *const run = t->kernels->activation[MBCONV_SILU_INLINE - MBCONV_SILU_SLEEF][kind];
+  mbconv_activation_fn *const run = t->kernels->activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][kind];
   mbconv_activation_fn *const want = reference(t, kind, &other);
   snprintf(text, sizeof text, "%s inline", name);
   check_ulp(t, kind, text, run);
@@ -202,7 +203,7 @@ static void check_kind(struct test *t, mbconv_activation_kind kind, const char *
 }
 
 void test_silu(struct test *t) {
-  check_kind(t, MBCONV_SIGMOID, "sigmoid", t->small ? SAMPLE_STEP : SIGMOID_STEP);
-  check_kind(t, MBCONV_SILU, "silu", t->small ? SAMPLE_STEP : 1);
+  check_kind(t, MBCONV_ACTIVATION_SIGMOID, "sigmoid", t->small ? SAMPLE_STEP : SIGMOID_STEP);
+  check_kind(t, MBCONV_ACTIVATION_SILU, "silu", t->small ? SAMPLE_STEP : 1);
   if (t->kernels->tiles_silu) check_tiles(t);
 }

@@ -85,8 +85,8 @@ static void check_strategy(struct test *t, const struct strategy *s, mbconv_acti
                                     .bias = true,
                                     .batch_norm = true,
                                     .squeeze_excite = s->squeeze_excite ? 4 : 0,
-                                    .inner = MBCONV_SILU,
-                                    .gate = MBCONV_SIGMOID};
+                                    .inner = MBCONV_ACTIVATION_SILU,
+                                    .gate = MBCONV_ACTIVATION_SIGMOID};
   const mbconv_block_desc shape = shape_of(s, activation);
   uint64_t state = t->seed;
   struct block_subject subject;
@@ -133,8 +133,8 @@ static void check_rings_of_ys_size(struct test *t) {
                                    true,
                                    1,
                                    ALL};
-        const mbconv_block_desc shape = shape_of(&s, MBCONV_RELU6);
-        const struct block_parts parts = {.expand = true, .squeeze_excite = 2, .gate = MBCONV_SIGMOID};
+        const mbconv_block_desc shape = shape_of(&s, MBCONV_ACTIVATION_RELU6);
+        const struct block_parts parts = {.expand = true, .squeeze_excite = 2, .gate = MBCONV_ACTIVATION_SIGMOID};
         test_at(t, "%zux%zu to %zu: a ring of %zu floats, y of %zu", height, width, out, ring, floats);
         uint64_t state = t->seed;
         struct block_subject subject;
@@ -160,7 +160,7 @@ void test_strategies(struct test *t) {
     test_at(t, "strategy %s", strategies[i].name);
     /* SiLU is mapped over what is in L1, which cuts wide rows. */
     const bool wide = strategies[i].width * strategies[i].expanded > 4096;
-    if (!t->small || !wide) check_strategy(t, &strategies[i], MBCONV_RELU6);
-    if (!t->small || wide) check_strategy(t, &strategies[i], MBCONV_SILU);
+    if (!t->small || !wide) check_strategy(t, &strategies[i], MBCONV_ACTIVATION_RELU6);
+    if (!t->small || wide) check_strategy(t, &strategies[i], MBCONV_ACTIVATION_SILU);
   }
 }

@@ -42,7 +42,7 @@ static bool create_all(struct shared *s) {
   return mbconv_block_create(&s->c.desc, &s->options, &s->block, NULL) == MBCONV_OK &&
          mbconv_pointwise_create(&s->pointwise_desc, &s->options, &s->pointwise, NULL) == MBCONV_OK &&
          mbconv_depthwise_create(&s->depthwise_desc, &s->options, &s->depthwise, NULL) == MBCONV_OK &&
-         mbconv_activation_create(MBCONV_SILU, &s->options, &s->activation, NULL) == MBCONV_OK;
+         mbconv_activation_create(MBCONV_ACTIVATION_SILU, &s->options, &s->activation, NULL) == MBCONV_OK;
 }
 
 static void destroy_all(struct shared *s) {
@@ -67,21 +67,14 @@ static mbconv_status run(const struct shared *s, enum kind kind, float *y) {
   mbconv_status status = MBCONV_INVALID_ARGUMENT;
   switch (kind) {
     case BLOCK:
-    case BLOCK_ON_THREADS:
-      status = mbconv_block_run(s->block, 1, s->x, y, scratch, size, given, NULL);
-      break;
-    case POINTWISE:
-      status = mbconv_pointwise_run(s->pointwise, pixels, s->x, 0, y, 0, NULL, 0, NULL, NULL);
-      break;
+    case BLOCK_ON_THREADS: status = mbconv_block_run(s->block, 1, s->x, y, scratch, size, given, NULL); break;
+    case POINTWISE: status = mbconv_pointwise_run(s->pointwise, pixels, s->x, 0, y, 0, NULL, 0, NULL, NULL); break;
     case DEPTHWISE:
     case DEPTHWISE_ON_THREADS:
       status = mbconv_depthwise_run(s->depthwise, 1, s->x, y, scratch, size, given, NULL);
       break;
-    case ACTIVATION:
-      status = mbconv_activation_run(s->activation, s->x_size, s->x, y, NULL);
-      break;
-    case KINDS:
-      break;
+    case ACTIVATION: status = mbconv_activation_run(s->activation, s->x_size, s->x, y, NULL); break;
+    case KINDS: break;
   }
   free(scratch);
   return status;
@@ -148,18 +141,18 @@ static void describe_parts(struct test *t, struct shared *s, uint64_t *state) {
                              .kernel = 3,
                              .stride = 1,
                              .pad = {1, 1, 1, 1}};
-  shape.activation = MBCONV_SILU;
+  shape.activation = MBCONV_ACTIVATION_SILU;
   if (t->small) shape.height = 4;
   const struct block_parts parts = {.expand = true,
                                     .bias = true,
                                     .batch_norm = true,
                                     .squeeze_excite = 5,
-                                    .inner = MBCONV_SILU,
-                                    .gate = MBCONV_SIGMOID};
+                                    .inner = MBCONV_ACTIVATION_SILU,
+                                    .gate = MBCONV_ACTIVATION_SIGMOID};
   block_case_new(&s->c, &shape, &parts, state);
   s->options = (mbconv_options){.isa = t->isa};
-  s->pointwise_desc =
-      (mbconv_pointwise_desc){.in_channels = 20, .out_channels = 50, .conv = s->c.expand, .activation = MBCONV_SILU};
+  s->pointwise_desc = (mbconv_pointwise_desc){
+      .in_channels = 20, .out_channels = 50, .conv = s->c.expand, .activation = MBCONV_ACTIVATION_SILU};
   /* As many channels as x has: the weights of the first 20 of 50. */
   s->depthwise_desc = (mbconv_depthwise_desc){.height = shape.height,
                                               .width = shape.width,
@@ -168,7 +161,7 @@ static void describe_parts(struct test *t, struct shared *s, uint64_t *state) {
                                               .stride = 1,
                                               .pad = {1, 1, 1, 1},
                                               .conv = s->c.depthwise,
-                                              .activation = MBCONV_HARD_SWISH};
+                                              .activation = MBCONV_ACTIVATION_HARD_SWISH};
   s->x_size = block_case_x_size(&shape);
   s->y_size = shape.height * shape.width * shape.expanded_channels;
 }

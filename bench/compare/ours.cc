@@ -35,8 +35,8 @@ Block make_block(const compare_request &request) {
   squeeze_excite.width = request.se_width;
   squeeze_excite.reduce = conv(request.reduce, request.reduce_bias);
   squeeze_excite.expand = conv(request.gate, request.gate_bias);
-  squeeze_excite.inner = MBCONV_SILU;
-  squeeze_excite.gate = MBCONV_SIGMOID;
+  squeeze_excite.inner = MBCONV_ACTIVATION_SILU;
+  squeeze_excite.gate = MBCONV_ACTIVATION_SIGMOID;
 
   const size_t pad = request.kernel / 2;
   mbconv_block_desc desc = {};
@@ -52,7 +52,7 @@ Block make_block(const compare_request &request) {
   desc.kernel = request.kernel;
   desc.stride = request.stride;
   desc.pad = {pad, pad, pad, pad};
-  desc.activation = request.silu ? MBCONV_SILU : MBCONV_RELU6;
+  desc.activation = request.silu ? MBCONV_ACTIVATION_SILU : MBCONV_ACTIVATION_RELU6;
   desc.residual = request.residual ? MBCONV_RESIDUAL_ON : MBCONV_RESIDUAL_OFF;
   mbconv_options options = {};
   options.isa = static_cast<mbconv_isa>(request.isa);

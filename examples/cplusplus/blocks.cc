@@ -38,7 +38,7 @@ mbconv::block make_block(std::size_t side, std::size_t in, std::size_t out, std:
   desc.kernel = 3;
   desc.stride = stride;
   desc.pad = mbconv::pad(1);
-  desc.activation = MBCONV_RELU6;
+  desc.activation = MBCONV_ACTIVATION_RELU6;
   return mbconv::block(desc);
 }
 

@@ -91,8 +91,8 @@ def isa(value: Any) -> int:
     return _position(value, "isa", _native.ISAS)
 
 
-def silu(value: Any) -> int:
-    return _position(value, "silu", _native.SILUS)
+def exp(value: Any) -> int:
+    return _position(value, "exp", _native.EXPS)
 
 
 def residual(value: Any) -> int:

@@ -10,7 +10,7 @@ from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_size_
 from typing import Any
 
 ISAS = "auto", "scalar", "avx2", "avx512", "neon"
-SILUS = "auto", "sleef", "inline"
+EXPS = "auto", "sleef", "inline"
 LAYOUTS = "nhwc", "nchw"
 ACTIVATIONS = "none", "relu", "relu6", "silu", "sigmoid", "hard_sigmoid", "hard_swish"
 RESIDUALS = {None: 0, False: 1, True: 2}
@@ -30,7 +30,7 @@ class Versioned(Structure):
 
 
 class Options(Versioned):
-    _fields_ = [("struct_size", c_size_t), ("isa", c_int), ("silu", c_int), ("allocator", c_void_p)]
+    _fields_ = [("struct_size", c_size_t), ("isa", c_int), ("exp", c_int), ("allocator", c_void_p)]
 
 
 class Threads(Structure):
@@ -38,7 +38,7 @@ class Threads(Structure):
 
 
 class Info(Structure):
-    _fields_ = [("isa", c_int), ("silu", c_int), ("weight_bytes", c_size_t)]
+    _fields_ = [("isa", c_int), ("exp", c_int), ("weight_bytes", c_size_t)]
 
 
 class BatchNorm(Structure):
@@ -115,7 +115,7 @@ class SizeOverflow(MbconvError, OverflowError):
 
 
 class UnsupportedIsa(MbconvError, RuntimeError):
-    """An instruction set or SiLU variant that this CPU or build lacks."""
+    """An instruction set or variant of the exponential that this CPU or build lacks."""
 
 
 class OutOfMemory(MbconvError, MemoryError):
@@ -155,7 +155,7 @@ _object, _text, _error = c_void_p, c_char_p, POINTER(Error)
 _declare(library, {
     "mbconv_version": (_text,),
     "mbconv_isa_name": (_text, c_int),
-    "mbconv_silu_name": (_text, c_int),
+    "mbconv_exp_name": (_text, c_int),
     "mbconv_usable_isas": (c_size_t, POINTER(c_int), c_size_t),
 })  # fmt: skip
 for _noun, _desc in {"block": BlockDesc, "convolution": ConvolutionDesc, "pointwise": PointwiseDesc}.items():

@@ -138,11 +138,11 @@ class _Operator:
 
     _noun: str
     isa: str
-    silu: str
+    exp: str
     weight_bytes: int
 
-    def _create(self, desc: _native.Versioned, isa: str, silu: str) -> None:
-        options = _native.Options(isa=_arguments.isa(isa), silu=_arguments.silu(silu))
+    def _create(self, desc: _native.Versioned, isa: str, exp: str) -> None:
+        options = _native.Options(isa=_arguments.isa(isa), exp=_arguments.exp(exp))
         handle = ctypes.c_void_p()
         status = getattr(library, f"mbconv_{self._noun}_create")(desc, options, handle, own.error)
         _native.check(status, own.error)
@@ -150,7 +150,7 @@ class _Operator:
         weakref.finalize(self, getattr(library, f"mbconv_{self._noun}_destroy"), self._handle).atexit = False
         info = getattr(library, f"mbconv_{self._noun}_info")(self._handle)
         self.isa = library.mbconv_isa_name(info.isa).decode()
-        self.silu = library.mbconv_silu_name(info.silu).decode()
+        self.exp = library.mbconv_exp_name(info.exp).decode()
         self.weight_bytes = info.weight_bytes
 
     def __copy__(self: Itself) -> Itself:
@@ -169,8 +169,8 @@ class _ImageOperator(_Operator):
     layout: str
     _output_layout: str
 
-    def _create(self, desc: Any, isa: str, silu: str) -> None:
-        super()._create(desc, isa, silu)
+    def _create(self, desc: Any, isa: str, exp: str) -> None:
+        super()._create(desc, isa, exp)
         height, width = ctypes.c_size_t(), ctypes.c_size_t()
         getattr(library, f"mbconv_{self._noun}_output_size")(self._handle, height, width)
         self._scratch_size = getattr(library, f"mbconv_{self._noun}_scratch_size")
@@ -223,7 +223,7 @@ class Block(_ImageOperator):
     activation          after expand and depthwise: one of mbconv.ACTIVATIONS
     residual            True, False, or None: where input and output have the same shape and the stride is 1
     layout              "nhwc" or "nchw", of x and the output
-    isa, silu           "auto": what MBCONV_ISA and MBCONV_SILU in the environment name, else the best for this CPU
+    isa, exp            "auto": what MBCONV_ISA and MBCONV_EXP in the environment name, else the best for this CPU
     strip_rows, group_channels  the plan, for experiments
 
     Numbers are of any type that Python takes for an integer, NumPy's among them.
@@ -234,7 +234,7 @@ class Block(_ImageOperator):
     def __init__(self, height: SupportsIndex, width: SupportsIndex, *, depthwise: Conv, project: Conv,
                  activation: str, expand: Optional[Conv] = None, squeeze_excite: Optional[SqueezeExcite] = None,
                  stride: SupportsIndex = 1, pad: Pad = None, residual: Optional[bool] = None, layout: str = "nhwc",
-                 isa: str = "auto", silu: str = "auto", strip_rows: SupportsIndex = 0,
+                 isa: str = "auto", exp: str = "auto", strip_rows: SupportsIndex = 0,
                  group_channels: SupportsIndex = 0) -> None:  # fmt: skip
         structs = _Structs()
         channels, one, kernel, _ = _shape(depthwise, "depthwise", (4,))
@@ -256,7 +256,7 @@ class Block(_ImageOperator):
             desc.expand = structs.pointer(structs.conv(expand, "expand", (channels, inputs, 1, 1)))
         if squeeze_excite is not None:
             desc.squeeze_excite = structs.pointer(structs.squeeze_excite(squeeze_excite, channels))
-        self._create(desc, isa, silu)
+        self._create(desc, isa, exp)
         self.layout = self._output_layout = layout
 
     def describe(self, threads: SupportsIndex = 1) -> str:
@@ -283,7 +283,7 @@ class Convolution(_ImageOperator):
 
     def __init__(self, height: SupportsIndex, width: SupportsIndex, *, conv: Conv, activation: str = "none",
                  stride: SupportsIndex = 1, pad: Pad = None, layout: str = "nhwc", isa: str = "auto",
-                 silu: str = "auto") -> None:  # fmt: skip
+                 exp: str = "auto") -> None:  # fmt: skip
         outputs, inputs, kernel, _ = _shape(conv, "conv", (4,))
         desc = _native.ConvolutionDesc(
             height=_size(height, "height"), width=_size(width, "width"), in_channels=inputs,
@@ -292,7 +292,7 @@ class Convolution(_ImageOperator):
         )  # fmt: skip
         structs = _Structs()
         desc.conv = structs.conv(conv, "conv", (outputs, inputs, kernel, kernel))
-        self._create(desc, isa, silu)
+        self._create(desc, isa, exp)
         self.layout = layout
 
     def run_at(self, batch: SupportsIndex, x: SupportsIndex, y: SupportsIndex, threads: ThreadsLike = None) -> None:
@@ -310,14 +310,14 @@ class Pointwise(_Operator):
 
     _noun = "pointwise"
 
-    def __init__(self, *, conv: Conv, activation: str = "none", isa: str = "auto", silu: str = "auto") -> None:
+    def __init__(self, *, conv: Conv, activation: str = "none", isa: str = "auto", exp: str = "auto") -> None:
         outputs, inputs = _shape(conv, "conv", (2, 4))[:2]
         structs = _Structs()
         desc = _native.PointwiseDesc(
             in_channels=inputs, out_channels=outputs, conv=structs.conv(conv, "conv", (outputs, inputs, 1, 1)),
             activation=_arguments.activation(activation),
         )  # fmt: skip
-        self._create(desc, isa, silu)
+        self._create(desc, isa, exp)
         self._inputs, self._outputs = inputs, outputs
 
     def __call__(self, x: Floats, out: Optional[Floats] = None, threads: ThreadsLike = None) -> Floats:

@@ -221,7 +221,7 @@ def of_run_at(operator, outputs, count, batch):
     }  # fmt: skip
 
 
-ISA = {"isa": (CHOICE, "auto"), "silu": (CHOICE, "auto")}
+ISA = {"isa": (CHOICE, "auto"), "exp": (CHOICE, "auto")}
 OF_SHAPES = {
     f"{name}.{method}": (getattr(operator, method), {"batch": (INTEGER, 2)})
     for name, operator in (("Block", BLOCK), ("Convolution", CONVOLUTION))

@@ -84,7 +84,7 @@ class Blocks(unittest.TestCase):
 
     def test_what_it_tells(self):
         made = mbconv.Block(*SHAPE, **parameters(Random()), activation="silu", isa="scalar")
-        self.assertEqual((made.isa, made.silu), ("scalar", "inline"))
+        self.assertEqual((made.isa, made.exp), ("scalar", "inline"))
         self.assertIn("scalar", made.describe())
         self.assertIn("weights", made.describe(threads=2))
         self.assertGreater(made.scratch_size(2), 0)
@@ -166,7 +166,7 @@ class Refusals(unittest.TestCase):
             (ValueError, "layout 'chwn' is none of nhwc, nchw", {"layout": "chwn"}),
             (ValueError, "isa 'mmx' is none of auto", {"isa": "mmx"}),
             (mbconv.UnsupportedIsa, lacking, {"isa": lacking}),
-            (mbconv.UnsupportedIsa, "sleef", {"silu": "sleef"}),
+            (mbconv.UnsupportedIsa, "sleef", {"exp": "sleef"}),
             (ValueError, r"project.weight has the shape \(20, 51, 1, 1\)", {"project": random.conv(20, 51, 1, 1)}),
             (ValueError, "depthwise.weight has 2 inputs per channel", {"depthwise": random.conv(50, 2, 3, 3)}),
             (ValueError, r"depthwise.weight has the shape \(50, 1, 3, 5\)", {"depthwise": random.conv(50, 1, 3, 5)}),

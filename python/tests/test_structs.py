@@ -25,7 +25,7 @@ STRUCTS = {
     "mbconv_block_desc": _native.BlockDesc,
     "struct mbconv_team": _native.Team,
 }
-ENUMS = {"ISA_": _native.ISAS, "SILU_": _native.SILUS, "": _native.LAYOUTS + _native.ACTIVATIONS}
+ENUMS = {"ISA_": _native.ISAS, "EXP_": _native.EXPS, "": _native.LAYOUTS, "ACTIVATION_": _native.ACTIVATIONS}
 ERRORS = {"INVALID_ARGUMENT": 1, "SIZE_OVERFLOW": 2, "UNSUPPORTED_ISA": 3, "OUT_OF_MEMORY": 4}
 
 
@@ -55,10 +55,8 @@ class Structs(unittest.TestCase):
             self.assertEqual(ctypes.sizeof(struct), expected[name], name)
             for field, *_ in struct._fields_:
                 self.assertEqual(getattr(struct, field).offset, expected[f"{name}.{field}"], f"{name}.{field}")
-        for prefix, names in {"ISA_": _native.ISAS, "SILU_": _native.SILUS}.items():
+        for prefix, names in ENUMS.items():
             self.assertEqual([expected[prefix + name.upper()] for name in names], list(range(len(names))))
-        for names in (_native.LAYOUTS, _native.ACTIVATIONS):
-            self.assertEqual([expected[name.upper()] for name in names], list(range(len(names))))
         residuals = {None: "AUTO", False: "OFF", True: "ON"}
         for residual, number in _native.RESIDUALS.items():
             self.assertEqual(number, expected[f"RESIDUAL_{residuals[residual]}"])

@@ -202,7 +202,7 @@ try "a program with the archive runs" runs alone
 try "the archive is linked into a program that is static altogether" \
   cc -static -o "$work/static" examples/block.c -I"$work/prefix-self/include" "$work/prefix-self/lib/libmbconv.a" -lm
 try "that program runs" runs static
-refuse "sleef is refused at run time" "this build is without it" env MBCONV_SILU=sleef "$work/alone"
+refuse "sleef is refused at run time" "this build is without it" env MBCONV_EXP=sleef "$work/alone"
 try "self-contained: find_package" consumer find_package self
 try "self-contained: find_package: runs" runs consumers-self/find_package/build/block
 try "self-contained: static and shared" consumer static_and_shared self

@@ -14,7 +14,7 @@ void check_pointwise(test *t, const operands &o) {
   desc.in_channels = channels;
   desc.out_channels = expanded;
   desc.conv = o.conv;
-  desc.activation = MBCONV_RELU;
+  desc.activation = MBCONV_ACTIVATION_RELU;
   const auto make = [&](const mbconv_options *how) { return mbconv::pointwise(desc, how); };
   check_ownership<mbconv::pointwise>(t, make);
   check_options<mbconv::pointwise>(t, make, mbconv_pointwise_info);
@@ -99,7 +99,7 @@ void check_convolution(test *t, const operands &o) {
   desc.stride = 1;
   desc.pad = {1, 0, 1, 2};
   desc.conv = o.conv;
-  desc.activation = MBCONV_SILU;
+  desc.activation = MBCONV_ACTIVATION_SILU;
   desc.layout = MBCONV_NCHW;
   const auto make = [&](const mbconv_options *how) { return mbconv::convolution(desc, how); };
   check_ownership<mbconv::convolution>(t, make);
@@ -169,12 +169,12 @@ void check_global_pool(test *t, const operands &o) {
 
 void check_activation(test *t, const operands &o) {
   test_at(t, "activation");
-  const auto make = [&](const mbconv_options *how) { return mbconv::activation(MBCONV_HARD_SWISH, how); };
+  const auto make = [&](const mbconv_options *how) { return mbconv::activation(MBCONV_ACTIVATION_HARD_SWISH, how); };
   check_ownership<mbconv::activation>(t, make);
   check_options<mbconv::activation>(t, make, mbconv_activation_info);
   mbconv::options how;
   how.isa = t->isa;
-  for (int kind = MBCONV_NONE; kind <= MBCONV_HARD_SWISH; kind++) {
+  for (int kind = MBCONV_ACTIVATION_NONE; kind <= MBCONV_ACTIVATION_HARD_SWISH; kind++) {
     const mbconv::activation object(static_cast<mbconv_activation_kind>(kind), &how);
     floats got(o.x.size(), test_poison()), want(got);
     object.run(o.x.size(), o.x.data(), got.data());
@@ -211,12 +211,12 @@ void check_block(test *t, const operands &o) {
   desc.project = &project;
   squeeze_excite.width = 5;
   squeeze_excite.reduce = squeeze_excite.expand = o.conv;
-  squeeze_excite.gate = MBCONV_SIGMOID;
+  squeeze_excite.gate = MBCONV_ACTIVATION_SIGMOID;
   desc.squeeze_excite = &squeeze_excite;
   desc.kernel = 3;
   desc.stride = 2;
   desc.pad = {0, 1, 2, 1};
-  desc.activation = MBCONV_SILU;
+  desc.activation = MBCONV_ACTIVATION_SILU;
   const auto make = [&](const mbconv_options *how) { return mbconv::block(desc, how); };
   check_ownership<mbconv::block>(t, make);
   check_options<mbconv::block>(t, make, mbconv_block_info);

@@ -85,20 +85,20 @@ void check_ownership(test *t, const Make &make) {
 }
 
 inline bool same_info(const mbconv_info &a, const mbconv_info &b) {
-  return a.isa == b.isa && a.silu == b.silu && a.weight_bytes == b.weight_bytes;
+  return a.isa == b.isa && a.exp == b.exp && a.weight_bytes == b.weight_bytes;
 }
 
 /* info() is the C function's, of the set and the SiLU that the options name. */
 template <typename Object, typename Make, typename Plain>
 void check_options(test *t, const Make &make, mbconv_info (*info_of)(const Plain *)) {
-  for (const mbconv_silu silu : {MBCONV_SILU_SLEEF, MBCONV_SILU_INLINE}) {
-    if (!mbconv_silu_usable(t->isa, silu)) continue;
+  for (const mbconv_exp variant : {MBCONV_EXP_SLEEF, MBCONV_EXP_INLINE}) {
+    if (!mbconv_exp_usable(t->isa, variant)) continue;
     mbconv::options how;
     how.isa = t->isa;
-    how.silu = silu;
+    how.exp = variant;
     const Object object = make(&how);
     const mbconv_info info = object.info();
-    test_check(t, info.isa == t->isa && info.silu == silu, "the options are lost");
+    test_check(t, info.isa == t->isa && info.exp == variant, "the options are lost");
     test_check(t, same_info(info, info_of(object.get())), "info() is not the C function's");
   }
   const Object plain = make(nullptr);

@@ -2,7 +2,7 @@
  *
  * mbconv_drift FILE|--print [--isa NAME] [--largest SIDE]: a hash of the output of every block of the networks, with
  * and without squeeze-excite, whole and cut to a small image, for fixed parameters and inputs. Compares them with the
- * file's on every usable set with each SiLU variant, or prints the file.
+ * file's on every usable set with each variant of the exponential, or prints the file.
  *   --isa      only this set          --largest  only images of up to so many rows, for emulators
  */
 #include <stdio.h>
@@ -46,21 +46,21 @@ struct subject {
   size_t side, squeeze_excite; /* of the image; width, or 0 */
 };
 
-static uint64_t run(const struct subject *s, mbconv_isa isa, mbconv_silu silu) {
+static uint64_t run(const struct subject *s, mbconv_isa isa, mbconv_exp variant) {
   mbconv_block_desc shape = block_layer_shape(s->layer);
   shape.height = shape.width = s->side;
   const struct block_parts parts = {.expand = shape.in_channels != shape.expanded_channels,
                                     .bias = true,
                                     .batch_norm = true,
                                     .squeeze_excite = s->squeeze_excite,
-                                    .inner = MBCONV_SILU,
-                                    .gate = MBCONV_SIGMOID};
+                                    .inner = MBCONV_ACTIVATION_SILU,
+                                    .gate = MBCONV_ACTIVATION_SIGMOID};
   uint64_t state = seed;
   struct block_case c;
   block_case_new(&c, &shape, &parts, &state);
   const size_t x_size = block_case_x_size(&shape), y_size = block_case_y_size(&shape);
   float *x = test_new_floats(&state, x_size), *y = test_new_floats(&state, y_size);
-  const mbconv_options options = {.isa = isa, .silu = silu};
+  const mbconv_options options = {.isa = isa, .exp = variant};
   mbconv_error error;
   mbconv_block *block;
   if (mbconv_block_create(&c.desc, &options, &block, &error) != MBCONV_OK) stop(s->layer->name, error.message);
@@ -103,7 +103,7 @@ static void print_all(const struct subject *subjects, size_t count) {
   printf("# The outputs of the blocks, hashed by mbconv_drift. Made by renew.sh; README.md tells when.\n");
   for (size_t i = 0; i < count; i++) {
     char line[LINE];
-    write_line(&subjects[i], run(&subjects[i], MBCONV_ISA_SCALAR, MBCONV_SILU_INLINE), line);
+    write_line(&subjects[i], run(&subjects[i], MBCONV_ISA_SCALAR, MBCONV_EXP_INLINE), line);
     fputs(line, stdout);
   }
   if (fflush(stdout) != 0 || ferror(stdout)) stop("cannot be written", "standard output");
@@ -126,13 +126,13 @@ static void read_all(const char *name, size_t count, char (*lines)[LINE]) {
 
 static bool compare(const struct subject *subjects, size_t count, char (*lines)[LINE], mbconv_isa isa, size_t largest) {
   size_t cases = 0, failed = 0;
-  for (int silu = MBCONV_SILU_SLEEF; silu <= MBCONV_SILU_INLINE; silu++) {
-    if (!mbconv_silu_usable(isa, (mbconv_silu)silu)) continue;
-    printf("%s, SiLU %s\n", mbconv_isa_name(isa), mbconv_silu_name((mbconv_silu)silu));
+  for (int variant = MBCONV_EXP_SLEEF; variant <= MBCONV_EXP_INLINE; variant++) {
+    if (!mbconv_exp_usable(isa, (mbconv_exp)variant)) continue;
+    printf("%s, exponential %s\n", mbconv_isa_name(isa), mbconv_exp_name((mbconv_exp)variant));
     for (size_t i = 0; i < count; i++) {
       if (subjects[i].side > largest) continue;
       char line[LINE];
-      write_line(&subjects[i], run(&subjects[i], isa, (mbconv_silu)silu), line);
+      write_line(&subjects[i], run(&subjects[i], isa, (mbconv_exp)variant), line);
       cases++;
       if (strcmp(line, lines[i]) == 0) continue;
       failed++;

@@ -20,7 +20,7 @@ static mbconv_block_desc shape_of(struct fuzz_input *in) {
       .out_channels = fuzz_between(in, 1, 50),
       .kernel = 3 + 2 * fuzz_between(in, 0, 2),
       .stride = fuzz_between(in, 1, 2),
-      .activation = (mbconv_activation_kind)fuzz_between(in, MBCONV_NONE, MBCONV_HARD_SWISH),
+      .activation = (mbconv_activation_kind)fuzz_between(in, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH),
       .residual = (mbconv_residual)fuzz_between(in, MBCONV_RESIDUAL_AUTO, MBCONV_RESIDUAL_OFF),
   };
   size_t *pads[] = {&shape.pad.top, &shape.pad.left, &shape.pad.bottom, &shape.pad.right};
@@ -98,15 +98,15 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   mbconv_block_desc shape = shape_of(&in);
   struct block_parts parts = {.expand = fuzz_flag(&in), .bias = fuzz_flag(&in), .batch_norm = fuzz_flag(&in)};
   parts.squeeze_excite = fuzz_between(&in, 0, 1) * fuzz_between(&in, 1, 20);
-  parts.inner = (mbconv_activation_kind)fuzz_between(&in, MBCONV_NONE, MBCONV_HARD_SWISH);
-  parts.gate = (mbconv_activation_kind)fuzz_between(&in, MBCONV_NONE, MBCONV_HARD_SWISH);
+  parts.inner = (mbconv_activation_kind)fuzz_between(&in, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH);
+  parts.gate = (mbconv_activation_kind)fuzz_between(&in, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH);
   make_sound(&shape, parts.expand);
   struct block_run run = {.layout = (mbconv_layout)fuzz_between(&in, MBCONV_NHWC, MBCONV_NCHW),
                           .strip_rows = fuzz_bytes(&in, 1),
                           .group_channels = fuzz_bytes(&in, 1),
                           .guard = fuzz_flag(&in) ? TEST_GUARD_BEFORE : TEST_GUARD_AFTER,
                           .misalign = fuzz_between(&in, 0, 3)};
-  run.options.silu = fuzz_flag(&in) ? MBCONV_SILU_INLINE : MBCONV_SILU_AUTO;
+  run.options.exp = fuzz_flag(&in) ? MBCONV_EXP_INLINE : MBCONV_EXP_AUTO;
   run.threads = fuzz_between(&in, 1, 9);
   run.parallel_for = fuzz_flag(&in) ? parallel_reversed : parallel_forward;
   const size_t batch = fuzz_between(&in, 0, 2);

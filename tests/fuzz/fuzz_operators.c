@@ -13,7 +13,7 @@ enum { MOST_SETS = 4, ROOM = 2 /* floats */ };
 /* One case: its description, its arrays, and how it is run. Sizes are in floats, and of what is really given. */
 struct operator_case {
   size_t weights, biases, x_size, y_size;
-  size_t rows, row, y_stride; /* of y: between its rows nothing may be written */
+  size_t rows, row, y_stride;    /* of y: between its rows nothing may be written */
   bool bias, residual, in_place; /* in place: y itself is the residual, or the activation's x */
   size_t batch;
   mbconv_threads threads;
@@ -223,8 +223,7 @@ static void check(const struct operator_case *c, run_fn *run, const mbconv_optio
   fuzz_require(run(c, options, t), "a create or a run failed");
   fuzz_require(test_buffer_intact(&t->y) && (c->rows == 0 || test_gaps_intact(t->y.data, c->rows, c->row, c->y_stride)),
                "floats outside the outputs were written");
-  for (size_t r = 0; r < c->rows; r++)
-    memcpy(rows + r * c->row, t->y.data + r * c->y_stride, c->row * sizeof(float));
+  for (size_t r = 0; r < c->rows; r++) memcpy(rows + r * c->row, t->y.data + r * c->y_stride, c->row * sizeof(float));
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
@@ -236,7 +235,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   c.batch = fuzz_between(&in, 0, 2);
   c.guard = fuzz_flag(&in) ? TEST_GUARD_BEFORE : TEST_GUARD_AFTER;
   c.threads = (mbconv_threads){parallel_reversed, NULL, fuzz_between(&in, 0, 9)};
-  c.activation = (mbconv_activation_kind)fuzz_between(&in, MBCONV_NONE, MBCONV_HARD_SWISH);
+  c.activation = (mbconv_activation_kind)fuzz_between(&in, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH);
   const bool sleef = fuzz_flag(&in);
   uint64_t state = fuzz_bytes(&in, 2);
   run_fn *run = cases[kind](&in, &c);
@@ -249,12 +248,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   test_buffer_new(&t.y, c.rows ? (c.rows - 1) * c.y_stride + c.row : 0, c.guard);
   fill(&in, &t, &state);
   float *expected = fuzz_allocate(c.rows * c.row * sizeof(float)), *y = fuzz_allocate(c.rows * c.row * sizeof(float));
-  check(&c, run, &(mbconv_options){.isa = MBCONV_ISA_SCALAR, .silu = MBCONV_SILU_INLINE}, &t, expected);
+  check(&c, run, &(mbconv_options){.isa = MBCONV_ISA_SCALAR, .exp = MBCONV_EXP_INLINE}, &t, expected);
   mbconv_isa sets[MOST_SETS];
   const size_t count = mbconv_usable_isas(sets, MOST_SETS);
   for (size_t i = 0; i < count; i++) {
-    mbconv_options options = {.isa = sets[i], .silu = MBCONV_SILU_INLINE};
-    if (sleef && mbconv_silu_usable(sets[i], MBCONV_SILU_SLEEF)) options.silu = MBCONV_SILU_SLEEF;
+    mbconv_options options = {.isa = sets[i], .exp = MBCONV_EXP_INLINE};
+    if (sleef && mbconv_exp_usable(sets[i], MBCONV_EXP_SLEEF)) options.exp = MBCONV_EXP_SLEEF;
     check(&c, run, &options, &t, y);
     fuzz_require(test_equal(expected, y, c.rows * c.row, NULL), "a set differs from the scalar one");
   }

@@ -31,7 +31,7 @@ static mbconv_block_desc description(struct fuzz_input *in, const mbconv_conv *c
       .squeeze_excite = fuzz_flag(in) ? excite : NULL,
       .kernel = 3 + 2 * fuzz_between(in, 0, 2),
       .stride = fuzz_between(in, 1, 2),
-      .activation = (mbconv_activation_kind)fuzz_between(in, MBCONV_NONE, MBCONV_HARD_SWISH),
+      .activation = (mbconv_activation_kind)fuzz_between(in, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH),
       .layout = (mbconv_layout)fuzz_between(in, MBCONV_NHWC, MBCONV_NCHW),
   };
   size_t *pads[] = {&desc.pad.top, &desc.pad.left, &desc.pad.bottom, &desc.pad.right};
@@ -81,7 +81,8 @@ static void check_text(const mbconv_block *block, size_t threads) {
 int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   struct fuzz_input in = {input, size};
   const mbconv_conv conv = {0};
-  const mbconv_squeeze_excite excite = {.width = extent(&in), .inner = MBCONV_SILU, .gate = MBCONV_SIGMOID};
+  const mbconv_squeeze_excite excite = {
+      .width = extent(&in), .inner = MBCONV_ACTIVATION_SILU, .gate = MBCONV_ACTIVATION_SIGMOID};
   const mbconv_block_desc desc = description(&in, &conv, &excite);
   const size_t l2_bytes = fuzz_hostile(&in), strip_rows = fuzz_hostile(&in), group_channels = fuzz_hostile(&in);
   const size_t threads = fuzz_hostile(&in);
@@ -95,12 +96,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   for (size_t i = 0; i < count; i++) {
     const struct mbconv_kernels *kernels = mbconv_kernels_of(sets[i]);
     const size_t tile = kernels->pointwise[0].channels;
-    mbconv_block block = {.base.info = {.isa = sets[i], .silu = MBCONV_SILU_INLINE}};
+    mbconv_block block = {.base.info = {.isa = sets[i], .exp = MBCONV_EXP_INLINE}};
     struct mbconv_stages *stages = &block.stages;
     struct mbconv_cursor cursor = {0};
     stages->kernels = kernels;
     stages->shape = mbconv_block_shape(&desc);
-    stages->epilogue = mbconv_epilogue_of(desc.activation, kernels, MBCONV_SILU_INLINE);
+    stages->epilogue = mbconv_epilogue_of(desc.activation, kernels, MBCONV_EXP_INLINE);
     stages->shape.mapped = stages->epilogue.map != NULL;
     stages->layout = desc.layout;
     if (desc.expand)

@@ -104,9 +104,9 @@ static void check_runs(const void *object, run_fn *run, wide x_size, wide y_size
   test_buffer_protect(&x);
   char *last = (char *)(scratch.data + scratch.n);
   if (scratch_size > 0) {
-    fuzz_require(run(object, 1, x.data, y.data, last - scratch_size, scratch_size - 1, &error) ==
-                     MBCONV_SCRATCH_TOO_SMALL,
-                 "short scratch was taken");
+    fuzz_require(
+        run(object, 1, x.data, y.data, last - scratch_size, scratch_size - 1, &error) == MBCONV_SCRATCH_TOO_SMALL,
+        "short scratch was taken");
   }
   fuzz_require(run(object, 1, x.data, y.data, last - scratch_size, scratch_size, &error) == MBCONV_OK, "a run failed");
   fuzz_require(error.status == MBCONV_OK && error.message[0] == '\0', "a success with a message");
@@ -119,7 +119,7 @@ static void check_runs(const void *object, run_fn *run, wide x_size, wide y_size
 
 static mbconv_options options_of(struct fuzz_input *in) {
   const uint64_t bytes = fuzz_bytes(in, 1);
-  mbconv_options options = {.isa = (mbconv_isa)(bytes % 8), .silu = (mbconv_silu)(bytes / 8 % 4)};
+  mbconv_options options = {.isa = (mbconv_isa)(bytes % 8), .exp = (mbconv_exp)(bytes / 8 % 4)};
   options.allocator = &allocator;
   return options;
 }
@@ -200,7 +200,8 @@ static void check_block(struct fuzz_input *in, struct weights *w) {
   fuzz_require(counted == MBCONV_OK || counted == MBCONV_SIZE_OVERFLOW, "a block that cannot be counted");
   char text[512];
   fuzz_require(mbconv_block_describe(block, threads, text, sizeof text) == strlen(text), "a description cut off");
-  fuzz_require(mbconv_block_scratch_size(block, threads) >= mbconv_block_scratch_size(block, 1), "less for more threads");
+  fuzz_require(mbconv_block_scratch_size(block, threads) >= mbconv_block_scratch_size(block, 1),
+               "less for more threads");
   size_t height, width;
   mbconv_block_output_size(block, &height, &width);
   check_runs(block, run_block, volume(desc.height, desc.width, desc.in_channels),

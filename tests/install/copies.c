@@ -66,7 +66,7 @@ static void *work(void *argument) {
                                   .kernel = 3,
                                   .stride = 1,
                                   .pad = {1, 1, 1, 1},
-                                  .activation = MBCONV_SILU};
+                                  .activation = MBCONV_ACTIVATION_SILU};
   for (int i = 0; i < RUNS && !copy->failed; i++) {
     mbconv_error error;
     mbconv_block *block;

@@ -68,7 +68,7 @@ mbconv::block_desc block_desc() {
   desc.kernel = 3;
   desc.stride = 1;
   desc.pad = mbconv::pad(1);
-  desc.activation = MBCONV_SILU;
+  desc.activation = MBCONV_ACTIVATION_SILU;
   return desc;
 }
 
@@ -141,7 +141,7 @@ void others() {
   same(
       "global pool", pool, channels, [&](float *y) { pool.run(1, x.data(), y); },
       [&](float *y) { mbconv_global_pool_run(pool.get(), 1, x.data(), y, nullptr, nullptr); });
-  mbconv::activation activation(MBCONV_HARD_SWISH);
+  mbconv::activation activation(MBCONV_ACTIVATION_HARD_SWISH);
   same(
       "activation", activation, 33, [&](float *y) { activation.run(33, x.data(), y); },
       [&](float *y) { mbconv_activation_run(activation.get(), 33, x.data(), y, nullptr); });
@@ -163,7 +163,7 @@ void errors() {
   throws("a set of another CPU", MBCONV_UNSUPPORTED_ISA, [] {
     mbconv::options options;
     options.isa = mbconv::usable_isas().front() == MBCONV_ISA_NEON ? MBCONV_ISA_AVX2 : MBCONV_ISA_NEON;
-    mbconv::activation{MBCONV_SILU, &options};
+    mbconv::activation{MBCONV_ACTIVATION_SILU, &options};
   });
   throws("too little scratch", MBCONV_SCRATCH_TOO_SMALL, [] {
     const mbconv::block block(block_desc());

@@ -45,7 +45,7 @@ int main(void) {
   desc.kernel = 3;
   desc.stride = 1;
   desc.pad.top = desc.pad.bottom = desc.pad.left = desc.pad.right = 1;
-  desc.activation = MBCONV_SILU;
+  desc.activation = MBCONV_ACTIVATION_SILU;
   mbconv_error error;
   mbconv_block *block;
   if (mbconv_block_create(&desc, NULL, &block, &error) != MBCONV_OK) return puts(error.message), 1;

@@ -147,7 +147,7 @@ static void count_kernels(struct report *r, const struct mbconv_kernels *kernels
           if ((c.pixels == 14) == (c.channels == kernels->lanes))
             count(r, depthwise, &c, "%s depthwise %zux%zu stride %zu, %zu pixels, %zu channels", isa, c.kernel,
                   c.kernel, c.stride, c.pixels, c.channels);
-  for (c.index = MBCONV_RELU; c.index <= MBCONV_HARD_SWISH; c.index++)
+  for (c.index = MBCONV_ACTIVATION_RELU; c.index <= MBCONV_ACTIVATION_HARD_SWISH; c.index++)
     for (c.pixels = 20; c.pixels <= 200; c.pixels += 180)
       count(r, activation, &c, "%s %s, %zu floats", isa, activations[c.index], c.pixels);
   for (c.channels = 24; c.channels <= 91; c.channels += 67) {
@@ -178,13 +178,16 @@ static void run_block(void *argument) {
 static void count_block(struct report *r, mbconv_isa isa, const mbconv_block_desc *shape, size_t squeeze_excite,
                         mbconv_layout layout) {
   const bool expand = shape->expanded_channels != shape->in_channels;
-  const struct block_parts parts = {
-      .expand = expand, .bias = true, .squeeze_excite = squeeze_excite, .inner = MBCONV_SILU, .gate = MBCONV_SIGMOID};
+  const struct block_parts parts = {.expand = expand,
+                                    .bias = true,
+                                    .squeeze_excite = squeeze_excite,
+                                    .inner = MBCONV_ACTIVATION_SILU,
+                                    .gate = MBCONV_ACTIVATION_SIGMOID};
   uint64_t state = 1;
   struct block_case c;
   block_case_new(&c, shape, &parts, &state);
   c.desc.layout = layout;
-  const mbconv_options options = {.isa = isa, .silu = MBCONV_SILU_INLINE};
+  const mbconv_options options = {.isa = isa, .exp = MBCONV_EXP_INLINE};
   struct block_call call;
   if (mbconv_block_create(&c.desc, &options, &call.block, NULL) != MBCONV_OK) abort();
   call.size = mbconv_block_scratch_size(call.block, 1);
@@ -219,9 +222,9 @@ static void count_blocks(struct report *r, mbconv_isa isa) {
     mbconv_block_desc shape = shapes[i];
     shape.stride = 1;
     shape.pad = (mbconv_pad){1, 1, 1, 1};
-    shape.activation = MBCONV_RELU6;
+    shape.activation = MBCONV_ACTIVATION_RELU6;
     count_block(r, isa, &shape, 0, MBCONV_NHWC);
-    shape.activation = MBCONV_SILU;
+    shape.activation = MBCONV_ACTIVATION_SILU;
     count_block(r, isa, &shape, 4, MBCONV_NCHW);
   }
 }

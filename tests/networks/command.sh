@@ -40,7 +40,7 @@ expect 2 '--batch is "1048577"' run mobilenet_v2 x --batch 1048577
 expect 2 '--resize is "65537"' run mobilenet_v2 x --resize 65537
 expect 2 '--seed is "1e3"' bench mbconv --seed 1e3
 expect 2 '--isa is "mmx"' bench mbconv --isa mmx
-expect 2 '--silu is "erf"' bench mbconv --silu erf
+expect 2 '--exp is "erf"' bench mbconv --exp erf
 expect 2 '--layout is "hwc"' bench mbconv --layout hwc
 for epsilon in 2 1 0 -1 nan ""; do expect 2 "--epsilon is \"$epsilon\"" bench mbconv --epsilon "$epsilon"; done
 for seconds in 0 -1 inf nan 0x1 86401 3s 0.5.5 ""; do

@@ -27,7 +27,7 @@ def prepared(pixels, height, width):
 
 
 def check_kernels(command, image):
-    """--seed, --isa, --silu, --threads, --epsilon: on the floats, and in what `bench` says of itself."""
+    """--seed, --isa, --exp, --threads, --epsilon: on the floats, and in what `bench` says of itself."""
     default = command.image_logits(image)
 
     def same(case, logits, wanted=True):
@@ -37,15 +37,15 @@ def check_kernels(command, image):
     same("--seed 1 is another", command.image_logits(image, "--seed", 1), False)
     same("--epsilon 1e-5 is the default", command.image_logits(image, "--epsilon", "1e-5"))
     same("--epsilon 0.5 is another", command.image_logits(image, "--epsilon", 0.5), False)
-    for words in (("--isa", "scalar"), ("--isa", "auto"), ("--threads", 3), ("--silu", "sleef"), ("--layout", "nhwc")):
+    for words in (("--isa", "scalar"), ("--isa", "auto"), ("--threads", 3), ("--exp", "sleef"), ("--layout", "nhwc")):
         same(" ".join(map(str, words)), command.image_logits(image, *words))
     bench = ("bench", "mbconv", "--seconds", 0.01)
     plain = command.json(*bench)
-    for option, values in {"isa": ["scalar"], "silu": ["inline", "sleef"], "threads": [1, 3]}.items():
+    for option, values in {"isa": ["scalar"], "exp": ["inline", "sleef"], "threads": [1, 3]}.items():
         for value in values:
             # Without SLEEF there is no variant of that name: the program says so.
             if value == "sleef" and b" sleef" not in command("info"):
-                command(*bench, "--silu", "sleef", status=1, said="mbconv: ")
+                command(*bench, "--exp", "sleef", status=1, said="mbconv: ")
                 continue
             command.judge(f"--{option} {value}", command.json(*bench, f"--{option}", value)[option] == value, "not so")
     command.judge("as many threads as the help says", plain["threads"] == 1, plain["threads"])

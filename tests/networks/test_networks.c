@@ -268,8 +268,9 @@ static void check_activations(struct test *t) {
   static const struct {
     const char *name;
     mbconv_activation_kind activation;
-  } blocks[] = {{"mbconv", MBCONV_SILU},     {"mbconv_relu", MBCONV_RELU}, {"plain", MBCONV_RELU},
-                {"plain_silu", MBCONV_SILU}, {"bottleneck", MBCONV_RELU},  {"bottleneck_silu", MBCONV_SILU}};
+  } blocks[] = {{"mbconv", MBCONV_ACTIVATION_SILU},     {"mbconv_relu", MBCONV_ACTIVATION_RELU},
+                {"plain", MBCONV_ACTIVATION_RELU},      {"plain_silu", MBCONV_ACTIVATION_SILU},
+                {"bottleneck", MBCONV_ACTIVATION_RELU}, {"bottleneck_silu", MBCONV_ACTIVATION_SILU}};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
     test_at(t, "%s", blocks[i].name);
     const struct mbconv_description d = file_case_describe(blocks[i].name, MBCONV_TORCHVISION, 1000);

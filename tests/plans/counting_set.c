@@ -109,7 +109,7 @@ static struct mbconv_kernels set_of(const struct set_shape *shape) {
       .channel_scale = channel_scale,
       .transpose = {shape->transpose_rows, shape->transpose_columns, transpose},
       .tiles_silu = shape->tiles_silu,
-      .fastest_silu = MBCONV_SILU_INLINE,
+      .fastest_exp = MBCONV_EXP_INLINE,
   };
   for (size_t i = 0; i < MBCONV_POINTWISE_TILES; i++) {
     if (shape->tiles[i].channels == 0) continue;
@@ -117,7 +117,7 @@ static struct mbconv_kernels set_of(const struct set_shape *shape) {
                                                           shape->tiles[i].channels, shape->tiles[i].tails, tiles[i]};
   }
   for (size_t variant = 0; variant < 2; variant++)
-    for (size_t kind = 0; kind <= MBCONV_HARD_SWISH; kind++) kernels.activation[variant][kind] = map;
+    for (size_t kind = 0; kind <= MBCONV_ACTIVATION_HARD_SWISH; kind++) kernels.activation[variant][kind] = map;
   return kernels;
 }
 
@@ -136,17 +136,17 @@ struct kernel_counts counting_set_take(void) {
 /* The linker (--wrap) gives every create of the library these in place of its own. */
 
 mbconv_status __real_mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels,
-                                   mbconv_silu *silu, mbconv_error *error);
+                                   mbconv_exp *variant, mbconv_error *error);
 mbconv_status __wrap_mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels,
-                                   mbconv_silu *silu, mbconv_error *error);
+                                   mbconv_exp *variant, mbconv_error *error);
 size_t __real_mbconv_l2_bytes(void);
 size_t __wrap_mbconv_l2_bytes(void);
 
 mbconv_status __wrap_mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels,
-                                   mbconv_silu *silu, mbconv_error *error) {
-  if (!chosen) return __real_mbconv_choose(options, kernels, silu, error);
+                                   mbconv_exp *variant, mbconv_error *error) {
+  if (!chosen) return __real_mbconv_choose(options, kernels, variant, error);
   *kernels = &set;
-  *silu = MBCONV_SILU_INLINE;
+  *variant = MBCONV_EXP_INLINE;
   return mbconv_succeed(error);
 }
 

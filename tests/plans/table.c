@@ -101,8 +101,11 @@ static void run_block(struct table *t, const mbconv_block *block, size_t threads
 
 static void block_lines(struct table *t, const struct block_layer *layer, size_t squeeze_excite, mbconv_layout layout) {
   const mbconv_conv conv = {.weight = t->zeros};
-  const mbconv_squeeze_excite excite = {
-      .width = squeeze_excite, .reduce = conv, .inner = MBCONV_SILU, .expand = conv, .gate = MBCONV_SIGMOID};
+  const mbconv_squeeze_excite excite = {.width = squeeze_excite,
+                                        .reduce = conv,
+                                        .inner = MBCONV_ACTIVATION_SILU,
+                                        .expand = conv,
+                                        .gate = MBCONV_ACTIVATION_SIGMOID};
   mbconv_block_desc desc = block_layer_shape(layer);
   desc.layout = layout;
   desc.expand = layer->expanded_channels != layer->in_channels ? &conv : NULL;
@@ -121,10 +124,14 @@ static void block_lines(struct table *t, const struct block_layer *layer, size_t
 /* Beside the listed blocks those of MobileNetV3 whose channels no group divides, and sizes that are odd in every way.
  */
 static const struct block_layer odd_layers[] = {
-    {"v3-64", 112, 16, 64, 24, 3, 2, MBCONV_RELU, 0},        {"v3-72", 56, 24, 72, 40, 5, 2, MBCONV_RELU, 0},
-    {"v3-200", 14, 80, 200, 80, 3, 1, MBCONV_HARD_SWISH, 0}, {"v3-184", 14, 80, 184, 80, 3, 1, MBCONV_HARD_SWISH, 0},
-    {"odd-70", 33, 17, 70, 19, 7, 1, MBCONV_SILU, 0},        {"odd-52", 95, 8, 52, 9, 3, 1, MBCONV_SILU, 0},
-    {"odd-100", 9, 25, 100, 33, 5, 2, MBCONV_RELU6, 0},      {"plain-30", 61, 30, 30, 10, 5, 1, MBCONV_SILU, 0},
+    {"v3-64", 112, 16, 64, 24, 3, 2, MBCONV_ACTIVATION_RELU, 0},
+    {"v3-72", 56, 24, 72, 40, 5, 2, MBCONV_ACTIVATION_RELU, 0},
+    {"v3-200", 14, 80, 200, 80, 3, 1, MBCONV_ACTIVATION_HARD_SWISH, 0},
+    {"v3-184", 14, 80, 184, 80, 3, 1, MBCONV_ACTIVATION_HARD_SWISH, 0},
+    {"odd-70", 33, 17, 70, 19, 7, 1, MBCONV_ACTIVATION_SILU, 0},
+    {"odd-52", 95, 8, 52, 9, 3, 1, MBCONV_ACTIVATION_SILU, 0},
+    {"odd-100", 9, 25, 100, 33, 5, 2, MBCONV_ACTIVATION_RELU6, 0},
+    {"plain-30", 61, 30, 30, 10, 5, 1, MBCONV_ACTIVATION_SILU, 0},
 };
 
 /* ---- Operators --------------------------------------------------------------------------------------------------- */
@@ -137,14 +144,14 @@ struct convolution {
 };
 
 static const struct convolution convolutions[] = {
-    {"stem", 224, 3, 32, 3, 2, MBCONV_RELU6, MBCONV_NHWC},
-    {"stem", 224, 3, 32, 3, 2, MBCONV_SILU, MBCONV_NCHW},
-    {"fused 3x3", 28, 48, 192, 3, 1, MBCONV_SILU, MBCONV_NHWC},
-    {"fused 3x3", 28, 48, 192, 3, 1, MBCONV_RELU, MBCONV_NCHW},
-    {"fused 3x3 s2", 56, 24, 96, 3, 2, MBCONV_RELU, MBCONV_NCHW},
-    {"5x5", 14, 20, 40, 5, 1, MBCONV_NONE, MBCONV_NHWC},
-    {"1x1 s2", 28, 64, 128, 1, 2, MBCONV_NONE, MBCONV_NHWC},
-    {"1x1", 14, 64, 96, 1, 1, MBCONV_RELU, MBCONV_NCHW},
+    {"stem", 224, 3, 32, 3, 2, MBCONV_ACTIVATION_RELU6, MBCONV_NHWC},
+    {"stem", 224, 3, 32, 3, 2, MBCONV_ACTIVATION_SILU, MBCONV_NCHW},
+    {"fused 3x3", 28, 48, 192, 3, 1, MBCONV_ACTIVATION_SILU, MBCONV_NHWC},
+    {"fused 3x3", 28, 48, 192, 3, 1, MBCONV_ACTIVATION_RELU, MBCONV_NCHW},
+    {"fused 3x3 s2", 56, 24, 96, 3, 2, MBCONV_ACTIVATION_RELU, MBCONV_NCHW},
+    {"5x5", 14, 20, 40, 5, 1, MBCONV_ACTIVATION_NONE, MBCONV_NHWC},
+    {"1x1 s2", 28, 64, 128, 1, 2, MBCONV_ACTIVATION_NONE, MBCONV_NHWC},
+    {"1x1", 14, 64, 96, 1, 1, MBCONV_ACTIVATION_RELU, MBCONV_NCHW},
 };
 
 static void convolution_lines(struct table *t, const struct convolution *c) {
@@ -180,9 +187,11 @@ struct pointwise {
 };
 
 static const struct pointwise pointwises[] = {
-    {"head", 49, 320, 1280, 0, MBCONV_SILU},     {"classifier", 1, 1280, 1000, 0, MBCONV_NONE},
-    {"wide", 784, 40, 240, 0, MBCONV_SILU},      {"strided", 196, 80, 120, 128, MBCONV_HARD_SWISH},
-    {"clamped", 3136, 24, 144, 0, MBCONV_RELU6},
+    {"head", 49, 320, 1280, 0, MBCONV_ACTIVATION_SILU},
+    {"classifier", 1, 1280, 1000, 0, MBCONV_ACTIVATION_NONE},
+    {"wide", 784, 40, 240, 0, MBCONV_ACTIVATION_SILU},
+    {"strided", 196, 80, 120, 128, MBCONV_ACTIVATION_HARD_SWISH},
+    {"clamped", 3136, 24, 144, 0, MBCONV_ACTIVATION_RELU6},
 };
 
 static void pointwise_lines(struct table *t, const struct pointwise *p) {
@@ -208,7 +217,7 @@ static void depthwise_lines(struct table *t, size_t side, size_t channels, size_
                                       .stride = stride,
                                       .pad = {half, half, half, half},
                                       .conv = {.weight = t->zeros},
-                                      .activation = kernel == 3 ? MBCONV_RELU6 : MBCONV_SILU};
+                                      .activation = kernel == 3 ? MBCONV_ACTIVATION_RELU6 : MBCONV_ACTIVATION_SILU};
   mbconv_depthwise *depthwise;
   if (mbconv_depthwise_create(&desc, NULL, &depthwise, NULL) != MBCONV_OK) abort();
   for (size_t threads = 1; threads <= 2; threads++) {

@@ -98,8 +98,8 @@ static void random_shape(uint64_t *state, mbconv_block_desc *shape, struct block
                                 .bias = test_random_size(state, 0, 1),
                                 .batch_norm = test_random_size(state, 0, 1),
                                 .squeeze_excite = test_random_size(state, 0, 1) * test_random_size(state, 1, 12),
-                                .inner = MBCONV_SILU,
-                                .gate = MBCONV_SIGMOID};
+                                .inner = MBCONV_ACTIVATION_SILU,
+                                .gate = MBCONV_ACTIVATION_SIGMOID};
   *shape = (mbconv_block_desc){
       .height = test_random_size(state, 3, 24),
       .width = test_random_size(state, 3, 24),
@@ -108,7 +108,8 @@ static void random_shape(uint64_t *state, mbconv_block_desc *shape, struct block
       .out_channels = test_random_size(state, 1, 40),
       .kernel = 3 + 2 * test_random_size(state, 0, 2),
       .stride = test_random_size(state, 1, 2),
-      .activation = (mbconv_activation_kind)test_random_size(state, MBCONV_NONE, MBCONV_HARD_SWISH),
+      .activation =
+          (mbconv_activation_kind)test_random_size(state, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH),
   };
   const size_t pad = shape->kernel / 2;
   shape->pad = (mbconv_pad){pad, pad, pad, pad};

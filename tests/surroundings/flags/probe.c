@@ -35,7 +35,7 @@ static void activations(const mbconv_options *options) {
   enum { COUNT = sizeof bits / sizeof *bits };
   float x[COUNT], y[COUNT];
   memcpy(x, bits, sizeof x);
-  for (int kind = MBCONV_RELU; kind <= MBCONV_HARD_SWISH; kind++) {
+  for (int kind = MBCONV_ACTIVATION_RELU; kind <= MBCONV_ACTIVATION_HARD_SWISH; kind++) {
     mbconv_error error;
     mbconv_activation *object;
     require(mbconv_activation_create((mbconv_activation_kind)kind, options, &object, &error), &error);
@@ -62,7 +62,7 @@ int main(void) {
   mbconv_isa isas[8];
   const size_t count = mbconv_usable_isas(isas, 8);
   for (size_t i = 0; i < count; i++) {
-    const mbconv_options options = {.isa = isas[i], .silu = MBCONV_SILU_INLINE};
+    const mbconv_options options = {.isa = isas[i], .exp = MBCONV_EXP_INLINE};
     activations(&options);
     chain("order", &options, 5, (const float[]){1e20f, 1, -1e20f, 1, 0.1f}, (const float[]){1, 1, 1, 1, 1});
     chain("fused", &options, 2, (const float[]){-1, 0x1.000002p0f}, (const float[]){1, 0x1.fffffcp-1f});
