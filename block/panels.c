@@ -9,9 +9,6 @@
 /* The most pixels, and pixels times channels, of any set's tile. */
 enum { MAX_TILE_PIXELS = 32, MAX_TILE = 32 * 32 };
 
-/* Of a chunk over which an activation is mapped. */
-enum { L1_FLOATS = 4096, LEAST_PIXELS = 56 };
-
 /* Where y is evenly spaced, so many of its pixels are listed, once for all panels; those after them are reached by the
  * offset. */
 enum { MAX_DENSE = 120 };
@@ -52,7 +49,7 @@ static void choose_tiles(struct mbconv_panels *panels, const struct mbconv_kerne
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
                         bool grouped, struct mbconv_cursor *cursor) {
   choose_tiles(panels, kernels, channels, grouped);
-  panels->gemv = kernels->gemv;
+  panels->kernels = kernels;
   panels->k = k;
   panels->channels = channels;
   panels->data = mbconv_take_floats(cursor, mbconv_panel_floats_checked(k, panels->padded, &cursor->overflow));
@@ -64,7 +61,9 @@ size_t mbconv_panels_height(const struct mbconv_panels *panels) {
 
 size_t mbconv_panels_chunk(const struct mbconv_panels *panels) {
   const size_t height = mbconv_panels_height(panels);
-  const size_t pixels = mbconv_max(L1_FLOATS / panels->channels, LEAST_PIXELS);
+  const struct mbconv_blocking *blocking = &panels->kernels->blocking;
+  const size_t elements = blocking->map_bytes / panels->kernels->element;
+  const size_t pixels = mbconv_max(elements / panels->channels, blocking->map_pixels);
   return mbconv_max(height, pixels - pixels % height);
 }
 
@@ -171,7 +170,7 @@ static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_p
   const size_t whole = (wide_end - run->first_channel) / width;
   const struct mbconv_pointwise_panel first = panel_of(panels, run, 0, width);
   float *y = run->y_pixels ? run->y_pixels[0] : run->y;
-  panels->gemv(&first, whole, run->x, y + run->y_offset, run->residual);
+  panels->kernels->gemv(&first, whole, run->x, y + run->y_offset, run->residual);
   return whole * width;
 }
 

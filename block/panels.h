@@ -12,9 +12,9 @@
 #include "memory.h"
 
 struct mbconv_panels {
+  const struct mbconv_kernels *kernels;
   const struct mbconv_pointwise_tile *wide, *end;
   size_t wide_channels; /* from here on panels are of the tile `end`; before, of `wide` */
-  mbconv_gemv_fn *gemv;
   size_t k, channels;
   size_t padded; /* the widths of all panels: what a pixel of scratch must hold */
   float *data;

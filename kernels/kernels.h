@@ -112,11 +112,31 @@ struct mbconv_transpose_tile {
   mbconv_transpose_fn *run;
 };
 
+/* ---- Blocking ---------------------------------------------------------------------------------------------------- */
+
+/* Into what pieces the work is cut so that it stays in the caches. The numbers were measured on CPUs that run the set.
+ * Sizes of memory are in bytes. */
+struct mbconv_blocking {
+  /* A group has at most `group_channels` expanded channels, and fewer if the ring rows that one output row needs would
+   * take more than `l1_bytes`. */
+  size_t group_channels, l1_bytes;
+  /* Rings and the depthwise output of a strip take 5/8 of the L2 cache, but not less than `l2_least_bytes` and not more
+   * than `l2_most_bytes`. An L2 cache of unknown size is taken to have `l2_assumed_bytes`. */
+  size_t l2_least_bytes, l2_most_bytes, l2_assumed_bytes;
+  size_t run_pixels;       /* with squeeze-excite: an expand run has this many pixels if it can, several tiles */
+  size_t depthwise_pixels; /* a multiple of the width of every depthwise tile */
+  size_t map_bytes;  /* outputs that are computed before an activation is mapped over them, while they are in L1 */
+  size_t map_pixels; /* 1x1: but not fewer pixels than this, or all weights come from L2 or L3 for them */
+  size_t projected_pixels; /* a stored depthwise output is projected this many pixels at a time: several tiles */
+  size_t window_bytes;     /* gathered windows of a dense convolution that are in L1 at a time */
+};
+
 /* ---- The set ----------------------------------------------------------------------------------------------------- */
 
 struct mbconv_kernels {
   mbconv_isa isa;
   size_t lanes;
+  size_t element; /* bytes of an element of x and y */
   /* [0] wide; then, narrower and narrower, those that the last panels may be of (run NULL: none). */
   struct mbconv_pointwise_tile pointwise[MBCONV_POINTWISE_TILES];
   mbconv_gemv_fn *gemv;
@@ -130,6 +150,7 @@ struct mbconv_kernels {
   struct mbconv_transpose_tile transpose;
   bool tiles_silu;          /* pointwise tiles, gemv and depthwise apply SiLU, the inline variant, if told to */
   mbconv_silu fastest_silu; /* what AUTO means, backed by bench/RESULTS.md */
+  struct mbconv_blocking blocking;
 };
 
 extern const struct mbconv_kernels mbconv_kernels_scalar;

@@ -15,6 +15,7 @@
 const struct mbconv_kernels mbconv_kernels_avx2 = {
     .isa = MBCONV_ISA_AVX2,
     .lanes = 8,
+    .element = sizeof(float),
     .pointwise = {{.pixels = 4, .step = 1, .channels = 24, .run = mbconv_pointwise_avx2_4x24},
                   {.pixels = 6, .step = 1, .channels = 16, .run = mbconv_pointwise_avx2_6x16},
                   {.pixels = 12, .step = 1, .channels = 8, .run = mbconv_pointwise_avx2_12x8}},
@@ -30,4 +31,17 @@ const struct mbconv_kernels mbconv_kernels_avx2 = {
     .channel_scale = mbconv_channel_scale_avx2,
     .transpose = {.rows = 8, .columns = 4, .run = mbconv_transpose_avx2_8x4},
     .fastest_silu = MBCONV_SILU_INLINE,
+    /* Measured on Zen 4. A tile of 24 channels leaves less choice of group sizes than one of 16, and is best with a
+     * little less of L1. */
+    .blocking = {.group_channels = 48,
+                 .l1_bytes = 30 * 1024,
+                 .l2_least_bytes = 32 * 1024,
+                 .l2_most_bytes = 372 * 1024,
+                 .l2_assumed_bytes = 512 * 1024,
+                 .run_pixels = 48,
+                 .depthwise_pixels = 14,
+                 .map_bytes = 16 * 1024,
+                 .map_pixels = 56,
+                 .projected_pixels = 56,
+                 .window_bytes = 24 * 1024},
 };

@@ -15,6 +15,7 @@
 const struct mbconv_kernels mbconv_kernels_neon = {
     .isa = MBCONV_ISA_NEON,
     .lanes = 4,
+    .element = sizeof(float),
     .pointwise = {{.pixels = 11, .step = 1, .channels = 8, .run = mbconv_pointwise_neon_11x8},
                   {.pixels = 6, .step = 1, .channels = 4, .run = mbconv_pointwise_neon_6x4}},
     .gemv = mbconv_gemv_neon,
@@ -30,4 +31,16 @@ const struct mbconv_kernels mbconv_kernels_neon = {
     .transpose = {.rows = 4, .columns = 4, .run = mbconv_transpose_neon_4x4},
     .tiles_silu = true,
     .fastest_silu = MBCONV_SILU_INLINE,
+    /* The values of AVX-512: no ARM64 core has been measured. */
+    .blocking = {.group_channels = 48,
+                 .l1_bytes = 34 * 1024,
+                 .l2_least_bytes = 32 * 1024,
+                 .l2_most_bytes = 372 * 1024,
+                 .l2_assumed_bytes = 512 * 1024,
+                 .run_pixels = 48,
+                 .depthwise_pixels = 14,
+                 .map_bytes = 16 * 1024,
+                 .map_pixels = 56,
+                 .projected_pixels = 56,
+                 .window_bytes = 24 * 1024},
 };
