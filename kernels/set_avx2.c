@@ -4,6 +4,8 @@
  */
 #include "set_avx2.h"
 
+#include "layout.h"
+
 #ifdef MBCONV_SLEEF
 #define SILU_SLEEF mbconv_silu_sleef_avx2
 #define SIGMOID_SLEEF mbconv_sigmoid_sleef_avx2
@@ -30,6 +32,9 @@ const struct mbconv_kernels mbconv_kernels_avx2 = {
     .channel_sum = mbconv_channel_sum_avx2,
     .channel_scale = mbconv_channel_scale_avx2,
     .transpose = {.rows = 8, .columns = 4, .run = mbconv_transpose_avx2_8x4},
+    .packing = MBCONV_PACKING_F32,
+    .pack_panel = mbconv_pack_panel_f32,
+    .pack_depthwise = mbconv_pack_depthwise_f32,
     .fastest_silu = MBCONV_SILU_INLINE,
     /* Measured on Zen 4. A tile of 24 channels leaves less choice of group sizes than one of 16, and is best with a
      * little less of L1. */

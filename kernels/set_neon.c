@@ -4,6 +4,8 @@
  */
 #include "set_neon.h"
 
+#include "layout.h"
+
 #ifdef MBCONV_SLEEF
 #define SILU_SLEEF mbconv_silu_sleef_neon
 #define SIGMOID_SLEEF mbconv_sigmoid_sleef_neon
@@ -29,6 +31,9 @@ const struct mbconv_kernels mbconv_kernels_neon = {
     .channel_sum = mbconv_channel_sum_neon,
     .channel_scale = mbconv_channel_scale_neon,
     .transpose = {.rows = 4, .columns = 4, .run = mbconv_transpose_neon_4x4},
+    .packing = MBCONV_PACKING_F32,
+    .pack_panel = mbconv_pack_panel_f32,
+    .pack_depthwise = mbconv_pack_depthwise_f32,
     .tiles_silu = true,
     .fastest_silu = MBCONV_SILU_INLINE,
     /* The values of AVX-512: no ARM64 core has been measured. */

@@ -4,6 +4,8 @@
  */
 #include "set_scalar.h"
 
+#include "layout.h"
+
 #ifdef MBCONV_SLEEF
 #define SILU_SLEEF mbconv_silu_sleef_scalar
 #define SIGMOID_SLEEF mbconv_sigmoid_sleef_scalar
@@ -36,6 +38,9 @@ const struct mbconv_kernels mbconv_kernels_scalar = {
     .channel_sum = mbconv_channel_sum_scalar,
     .channel_scale = mbconv_channel_scale_scalar,
     .transpose = {.rows = 1, .columns = 1, .run = mbconv_transpose_scalar_1x1},
+    .packing = MBCONV_PACKING_F32,
+    .pack_panel = mbconv_pack_panel_f32,
+    .pack_depthwise = mbconv_pack_depthwise_f32,
     .fastest_silu = FASTEST_SILU,
     /* The values of AVX-512: this set is the reference, not meant to be fast. */
     .blocking = {.group_channels = 48,
