@@ -42,10 +42,11 @@ struct Cut {
 };
 
 // bias[channels] and weight[channels][taps] as the kernels of a set want them.
-Floats pack(const Floats &weight, const Floats &bias, size_t channels, size_t taps, size_t lanes) {
-  Floats packed(mbconv_depthwise_floats(taps, round_up(channels, lanes)));
+Floats pack(const Floats &weight, const Floats &bias, size_t channels, size_t taps, const mbconv_kernels &kernels) {
+  const size_t padded = round_up(channels, kernels.lanes);
+  Floats packed(mbconv_depthwise_bytes(&kernels.packing, taps, padded) / sizeof(float));
   for (size_t c = 0; c < channels; ++c)
-    mbconv_depthwise_pack_channel(packed.data(), lanes, c, taps, weight.data() + c * taps, 1.0, bias.data()[c]);
+    kernels.pack_depthwise(packed.data(), kernels.lanes, c, taps, weight.data() + c * taps, 1.0, bias.data()[c]);
   return packed;
 }
 
@@ -58,13 +59,15 @@ class Depthwise {
     const size_t taps = block.kernel * block.kernel;
     const float infinity = std::numeric_limits<float>::infinity();
     const bool clamped = block.activation == MBCONV_ACTIVATION_RELU6;
-    weights_ = pack(weight, bias, block.expanded, taps, mbconv_kernels_of(isa)->lanes);
+    const mbconv_kernels &kernels = *mbconv_kernels_of(isa);
+    weights_ = pack(weight, bias, block.expanded, taps, kernels);
     for (size_t channel = 0; channel < block.expanded; channel += cut_.group) {
       mbconv_depthwise_group group;
       group.channels = std::min(cut_.group, block.expanded - channel);
       group.x_stride = cut_.group;
       group.y_stride = cut_.group;
-      group.weights = weights_.data() + mbconv_depthwise_floats(taps, channel);
+      group.weights =
+          reinterpret_cast<const char *>(weights_.data()) + mbconv_depthwise_bytes(&kernels.packing, taps, channel);
       group.ending.lo = clamped ? 0.0f : -infinity;
       group.ending.hi = clamped ? 6.0f : infinity;
       groups_.push_back(group);
@@ -74,7 +77,7 @@ class Depthwise {
   const std::vector<mbconv_depthwise_group> &groups() const { return groups_; }
 
   void row(const mbconv_depthwise_group &group, size_t output_row, const float *ring, float *y) const {
-    std::array<const float *, largest_kernel> rows;
+    std::array<const void *, largest_kernel> rows;
     for (size_t i = 0; i < block_.kernel; ++i) {
       rows[i] = ring + (output_row * block_.stride + i) % cut_.ring_rows * cut_.padded_width * cut_.group;
     }

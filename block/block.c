@@ -20,8 +20,8 @@ static void lay_out(mbconv_block *block, const mbconv_block_desc *desc, struct m
   if (desc->expand) mbconv_panels_plan(&stages->expand, kernels, desc->in_channels, expanded, true, cursor);
   mbconv_panels_plan(&stages->project, kernels, expanded, desc->out_channels, false, cursor);
   const size_t taps = desc->kernel * desc->kernel;
-  stages->depthwise =
-      mbconv_take_floats(cursor, mbconv_depthwise_floats_checked(taps, expanded, kernels->lanes, &cursor->overflow));
+  stages->depthwise = mbconv_take(
+      cursor, mbconv_depthwise_bytes_checked(&kernels->packing, taps, expanded, kernels->lanes, &cursor->overflow), 1);
   if (desc->squeeze_excite) {
     mbconv_panels_plan(&block->excite.reduce, kernels, expanded, desc->squeeze_excite->width, false, cursor);
     mbconv_panels_plan(&block->excite.expand, kernels, desc->squeeze_excite->width, expanded, false, cursor);
@@ -32,7 +32,7 @@ static void pack(mbconv_block *block, const mbconv_block_desc *desc) {
   struct mbconv_stages *stages = &block->stages;
   const size_t expanded = desc->expanded_channels;
   const size_t padded = mbconv_round_up(expanded, stages->kernels->lanes);
-  size_t bytes = mbconv_depthwise_floats(desc->kernel * desc->kernel, padded) * sizeof(float);
+  size_t bytes = mbconv_depthwise_bytes(&stages->kernels->packing, desc->kernel * desc->kernel, padded);
   mbconv_depthwise_pack(stages->kernels, expanded, desc->kernel, desc->depthwise, stages->depthwise);
   mbconv_panels_pack(&stages->project, desc->project);
   bytes += mbconv_panels_bytes(&stages->project);

@@ -55,14 +55,15 @@ mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const m
   if (status != MBCONV_OK) return status;
   const struct mbconv_kernels *kernels = base.kernels;
   const size_t taps = desc->kernel * desc->kernel;
-  const size_t floats = mbconv_depthwise_floats_checked(taps, desc->channels, kernels->lanes, &cursor.overflow);
+  const size_t bytes =
+      mbconv_depthwise_bytes_checked(&kernels->packing, taps, desc->channels, kernels->lanes, &cursor.overflow);
   mbconv_take(&cursor, 1, sizeof(mbconv_depthwise));
-  mbconv_take_floats(&cursor, floats);
+  mbconv_take(&cursor, bytes, 1);
   status = mbconv_operator_allocate(&base, &cursor, error);
   if (status != MBCONV_OK) return status;
 
   mbconv_depthwise *depthwise = mbconv_take(&cursor, 1, sizeof *depthwise);
-  base.info.weight_bytes = floats * sizeof(float);
+  base.info.weight_bytes = bytes;
   depthwise->base = base;
   depthwise->stages = (struct mbconv_stages){
       .kernels = kernels,
@@ -70,7 +71,7 @@ mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const m
       .plan = mbconv_plan_of(&shape, kernels->pointwise[0].channels, mbconv_l2_bytes(), 1, 0),
       .layout = MBCONV_NHWC,
       .epilogue = mbconv_epilogue_of(desc->activation, kernels, base.info.exp),
-      .depthwise = mbconv_take_floats(&cursor, floats),
+      .depthwise = mbconv_take(&cursor, bytes, 1),
   };
   mbconv_depthwise_pack(kernels, desc->channels, desc->kernel, &desc->conv, depthwise->stages.depthwise);
   *out = depthwise;

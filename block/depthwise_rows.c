@@ -80,7 +80,7 @@ static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbc
   if (first >= last) return;
   const struct mbconv_shape *shape = &strip->stages->shape;
   const size_t channels = strip->plan->group_channels, column = first * shape->stride; /* counted from the padding */
-  const float *rows[MAX_KERNEL];
+  const void *rows[MAX_KERNEL];
   for (size_t i = 0; i < shape->kernel; i++) {
     const size_t below = o * shape->stride + i; /* the row, counted from the first row of padding */
     const bool inside = below >= shape->pad_top && below - shape->pad_top < shape->height;
@@ -139,7 +139,7 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
               .channels = shape->project ? mbconv_round_up(group->channels, lanes) : group->channels,
               .x_stride = strip->plan->group_channels,
               .y_stride = y_stride,
-              .weights = stages->depthwise + mbconv_depthwise_floats(k * k, group->first),
+              .weights = stages->depthwise + mbconv_depthwise_bytes(&stages->kernels->packing, k * k, group->first),
               .ending = stages->epilogue.ending,
           },
       .kernel = stages->kernels->depthwise[(k - 3) / 2][shape->stride - 1],

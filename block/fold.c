@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#include "pack.h"
 #include "status.h"
 
 mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_t channels, bool weights_needed,
@@ -41,11 +40,11 @@ double mbconv_fold(const mbconv_conv *conv, size_t channel, float *bias) {
 }
 
 void mbconv_depthwise_pack(const struct mbconv_kernels *kernels, size_t channels, size_t kernel,
-                           const mbconv_conv *conv, float *packed) {
+                           const mbconv_conv *conv, void *packed) {
   const size_t taps = kernel * kernel;
   for (size_t c = 0; c < channels; c++) {
     float bias;
     const double scale = mbconv_fold(conv, c, &bias);
-    mbconv_depthwise_pack_channel(packed, kernels->lanes, c, taps, conv->weight + c * taps, scale, bias);
+    kernels->pack_depthwise(packed, kernels->lanes, c, taps, conv->weight + c * taps, scale, bias);
   }
 }

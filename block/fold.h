@@ -20,6 +20,6 @@ double mbconv_fold(const mbconv_conv *conv, size_t channel, float *bias);
 
 /* Folds and packs `conv`, weight [channels][k][k]. */
 void mbconv_depthwise_pack(const struct mbconv_kernels *kernels, size_t channels, size_t kernel,
-                           const mbconv_conv *conv, float *packed);
+                           const mbconv_conv *conv, void *packed);
 
 #endif

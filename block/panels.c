@@ -6,14 +6,8 @@
 #include "fold.h"
 #include "pack.h"
 
-/* The most pixels, and pixels times channels, of any set's tile. */
-enum { MAX_TILE_PIXELS = 32, MAX_TILE = 32 * 32 };
-
-/* Of a chunk over which an activation is mapped. */
-enum { L1_FLOATS = 4096, LEAST_PIXELS = 56 };
-
-/* Where y is evenly spaced, so many of its pixels are listed, once for all panels; those after them are reached by the
- * offset. */
+/* Where y is evenly spaced, this many of its pixels are listed, once for all panels; those after them are reached by
+ * the offset. */
 enum { MAX_DENSE = 120 };
 
 /* The channels that `count` last panels of the tile `end` leave empty, where all before them are wide; SIZE_MAX if they
@@ -52,10 +46,12 @@ static void choose_tiles(struct mbconv_panels *panels, const struct mbconv_kerne
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
                         bool grouped, struct mbconv_cursor *cursor) {
   choose_tiles(panels, kernels, channels, grouped);
-  panels->gemv = kernels->gemv;
+  panels->kernels = kernels;
   panels->k = k;
   panels->channels = channels;
-  panels->data = mbconv_take_floats(cursor, mbconv_panel_floats_checked(k, panels->padded, &cursor->overflow));
+  panels->channel_bytes = mbconv_panel_channel_bytes(&kernels->packing, k);
+  panels->data =
+      mbconv_take(cursor, mbconv_panel_bytes_checked(&kernels->packing, k, panels->padded, &cursor->overflow), 1);
 }
 
 size_t mbconv_panels_height(const struct mbconv_panels *panels) {
@@ -64,13 +60,13 @@ size_t mbconv_panels_height(const struct mbconv_panels *panels) {
 
 size_t mbconv_panels_chunk(const struct mbconv_panels *panels) {
   const size_t height = mbconv_panels_height(panels);
-  const size_t pixels = mbconv_max(L1_FLOATS / panels->channels, LEAST_PIXELS);
+  const struct mbconv_blocking *blocking = &panels->kernels->blocking;
+  const size_t elements = blocking->map_bytes / panels->kernels->element;
+  const size_t pixels = mbconv_max(elements / panels->channels, blocking->map_pixels);
   return mbconv_max(height, pixels - pixels % height);
 }
 
-size_t mbconv_panels_bytes(const struct mbconv_panels *panels) {
-  return mbconv_panel_floats(panels->k, panels->padded) * sizeof(float);
-}
+size_t mbconv_panels_bytes(const struct mbconv_panels *panels) { return panels->padded * panels->channel_bytes; }
 
 /* The tile of the panel that a channel is in. */
 static const struct mbconv_pointwise_tile *tile_at(const struct mbconv_panels *panels, size_t channel) {
@@ -89,43 +85,53 @@ void mbconv_panels_pack_taps(struct mbconv_panels *panels, const mbconv_conv *co
     const size_t first = channel - lane;
     float bias;
     const double scale = mbconv_fold(conv, channel, &bias);
-    mbconv_panel_pack(panels->data + mbconv_panel_floats(k, first), width, lane, k, taps, conv->weight + channel * k,
-                      scale, bias);
+    panels->kernels->pack_panel(panels->data + first * panels->channel_bytes, width, lane, k, taps,
+                                conv->weight + channel * k, scale, bias);
   }
 }
 
 /* A tile of fewer channels than the kernel stores, by way of a tile on the stack. */
-static void run_staged(const struct mbconv_pointwise_tile *tile, const struct mbconv_pointwise_panel *panel,
-                       size_t pixels, const float *x, float *const *y, size_t y_offset, const float *residual) {
-  float staged[MAX_TILE], staged_residual[MAX_TILE] = {0};
-  float *rows[MAX_TILE_PIXELS] = {0};
-  const size_t width = tile->channels, bytes = panel->channels * sizeof(float);
+static void run_staged(const struct mbconv_pointwise_tile *tile, size_t element,
+                       const struct mbconv_pointwise_panel *panel, size_t pixels, const char *x, void *const *y,
+                       size_t y_offset, const char *residual) {
+  _Alignas(MBCONV_ALIGNMENT) char staged[MBCONV_MAX_TILE_BYTES];
+  _Alignas(MBCONV_ALIGNMENT) char staged_residual[MBCONV_MAX_TILE_BYTES] = {0};
+  void *rows[MBCONV_MAX_TILE_PIXELS] = {0};
+  const size_t row = tile->channels * element, bytes = panel->channels * element;
   struct mbconv_pointwise_panel whole = *panel;
-  whole.channels = width;
-  whole.r_stride = width;
+  whole.channels = tile->channels;
+  whole.r_stride = tile->channels;
   for (size_t p = 0; p < pixels; p++) {
-    rows[p] = staged + p * width;
-    for (size_t c = panel->channels; c < width; c++) rows[p][c] = 0.0f;
-    if (residual) memcpy(staged_residual + p * width, residual + p * panel->r_stride, bytes);
+    rows[p] = staged + p * row;
+    memset(staged + p * row + bytes, 0, row - bytes);
+    if (residual) memcpy(staged_residual + p * row, residual + p * panel->r_stride * element, bytes);
   }
   tile->run(&whole, pixels, 1, x, rows, 0, residual ? staged_residual : NULL);
-  for (size_t p = 0; p < pixels; p++) memcpy(y[p] + y_offset, rows[p], bytes);
+  for (size_t p = 0; p < pixels; p++) memcpy((char *)y[p] + y_offset * element, rows[p], bytes);
 }
 
-/* Tiles of equal height, of pixels `done` on. `dense` is the list of y's first pixels unless the run has one of all. */
+/* What the panels of a run have in common. */
+struct common {
+  const struct mbconv_pointwise_run *run;
+  void *const *y; /* the run's list of pixels, or one of the first MAX_DENSE */
+  size_t element;
+};
+
+/* Tiles of equal height, of pixels `done` on. */
 static void run_tiles(const struct mbconv_pointwise_tile *tile, const struct mbconv_pointwise_panel *panel,
-                      const struct mbconv_pointwise_run *run, float *const *dense, size_t y_offset,
-                      const float *residual, size_t done, size_t pixels, size_t tiles) {
+                      const struct common *common, size_t y_offset, const char *residual, size_t done, size_t pixels,
+                      size_t tiles) {
+  const struct mbconv_pointwise_run *run = common->run;
   const bool staged = panel->channels < tile->channels && !tile->tails;
   const size_t most = staged ? 1 : run->y_pixels ? tiles : MAX_DENSE / pixels; /* tiles of one call */
   while (tiles > 0) {
     const size_t count = mbconv_min(tiles, most);
-    const float *x = run->x + done * run->x_stride;
-    const float *added = residual ? residual + done * run->r_stride : NULL;
-    float *const *y = run->y_pixels ? run->y_pixels + done : dense;
+    const char *x = (const char *)run->x + done * run->x_stride * common->element;
+    const char *added = residual ? residual + done * run->r_stride * common->element : NULL;
+    void *const *y = run->y_pixels ? common->y + done : common->y;
     const size_t offset = run->y_pixels ? y_offset : y_offset + done * run->y_stride;
     if (staged)
-      run_staged(tile, panel, pixels, x, y, offset, added);
+      run_staged(tile, common->element, panel, pixels, x, y, offset, added);
     else
       tile->run(panel, pixels, count, x, y, offset, added);
     done += pixels * count;
@@ -136,17 +142,17 @@ static void run_tiles(const struct mbconv_pointwise_tile *tile, const struct mbc
 /* All tiles of one panel. Pixels are cut as evenly as the tile's step allows: a last tile of few pixels would have too
  * few chains to hide the latency of FMA. */
 static void run_panel(const struct mbconv_pointwise_tile *tile, const struct mbconv_pointwise_panel *panel,
-                      const struct mbconv_pointwise_run *run, float *const *dense, size_t y_offset,
-                      const float *residual) {
+                      const struct common *common, size_t y_offset, const char *residual) {
+  const struct mbconv_pointwise_run *run = common->run;
   const size_t steps = (run->pixels + tile->step - 1) / tile->step;
   const size_t tiles = (run->pixels + tile->pixels - 1) / tile->pixels;
-  const size_t height = steps / tiles * tile->step, higher = steps % tiles; /* so many are a step higher */
+  const size_t height = steps / tiles * tile->step, higher = steps % tiles; /* this many are a step higher */
   const size_t missing = steps * tile->step - run->pixels;                  /* from the last tile */
   const size_t same = tiles - higher - (missing > 0);
-  if (higher > 0) run_tiles(tile, panel, run, dense, y_offset, residual, 0, height + tile->step, higher);
+  if (higher > 0) run_tiles(tile, panel, common, y_offset, residual, 0, height + tile->step, higher);
   const size_t done = higher * (height + tile->step);
-  if (same > 0) run_tiles(tile, panel, run, dense, y_offset, residual, done, height, same);
-  if (missing > 0) run_tiles(tile, panel, run, dense, y_offset, residual, done + same * height, height - missing, 1);
+  if (same > 0) run_tiles(tile, panel, common, y_offset, residual, done, height, same);
+  if (missing > 0) run_tiles(tile, panel, common, y_offset, residual, done + same * height, height - missing, 1);
 }
 
 static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels,
@@ -158,7 +164,8 @@ static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels
       .r_stride = run->r_stride,
       .ending = run->ending,
   };
-  mbconv_panel_place(&panel, panels->data + mbconv_panel_floats(panels->k, run->first_channel + c), width);
+  mbconv_panel_place(&panel, &panels->kernels->packing, panels->data + (run->first_channel + c) * panels->channel_bytes,
+                     width, panels->channel_bytes);
   return panel;
 }
 
@@ -170,20 +177,24 @@ static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_p
   if (wide_end < run->first_channel + width) return 0;
   const size_t whole = (wide_end - run->first_channel) / width;
   const struct mbconv_pointwise_panel first = panel_of(panels, run, 0, width);
-  float *y = run->y_pixels ? run->y_pixels[0] : run->y;
-  panels->gemv(&first, whole, run->x, y + run->y_offset, run->residual);
+  char *y = run->y_pixels ? run->y_pixels[0] : run->y;
+  panels->kernels->gemv(&first, whole, run->x, y + run->y_offset * panels->kernels->element, run->residual);
   return whole * width;
 }
 
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {
   if (run->pixels == 0) return;
-  float *dense[MAX_DENSE];
+  const size_t element = panels->kernels->element;
+  void *dense[MAX_DENSE];
+  const struct common common = {.run = run, .y = run->y_pixels ? run->y_pixels : dense, .element = element};
   if (!run->y_pixels)
-    for (size_t p = 0; p < mbconv_min(run->pixels, MAX_DENSE); p++) dense[p] = run->y + p * run->y_stride;
+    for (size_t p = 0; p < mbconv_min(run->pixels, MAX_DENSE); p++)
+      dense[p] = (char *)run->y + p * run->y_stride * element;
   for (size_t c = run->pixels == 1 ? run_gemv(panels, run) : 0; c < run->channels;) {
     const struct mbconv_pointwise_tile *tile = tile_at(panels, run->first_channel + c);
     const struct mbconv_pointwise_panel panel = panel_of(panels, run, c, tile->channels);
-    run_panel(tile, &panel, run, dense, run->y_offset + c, run->residual ? run->residual + c : NULL);
+    const char *residual = run->residual ? (const char *)run->residual + c * element : NULL;
+    run_panel(tile, &panel, &common, run->y_offset + c, residual);
     c += tile->channels;
   }
 }

@@ -12,12 +12,13 @@
 #include "memory.h"
 
 struct mbconv_panels {
+  const struct mbconv_kernels *kernels;
   const struct mbconv_pointwise_tile *wide, *end;
   size_t wide_channels; /* from here on panels are of the tile `end`; before, of `wide` */
-  mbconv_gemv_fn *gemv;
   size_t k, channels;
-  size_t padded; /* the widths of all panels: what a pixel of scratch must hold */
-  float *data;
+  size_t padded;        /* the widths of all panels: what a pixel of scratch must hold */
+  size_t channel_bytes; /* of the packed weights of a channel */
+  char *data;
 };
 
 /* Sets everything but the weights; takes their memory from the cursor. `grouped`: runs are of groups of channels, and
@@ -40,17 +41,17 @@ size_t mbconv_panels_chunk(const struct mbconv_panels *panels);
 
 size_t mbconv_panels_bytes(const struct mbconv_panels *panels);
 
-/* A run of pixels through a range of channels. */
+/* A run of pixels through a range of channels. Strides and offsets are in elements. */
 struct mbconv_pointwise_run {
   size_t pixels;
   size_t first_channel, channels; /* first_channel is a multiple of the wide tile's channels, if grouped */
-  const float *x;                 /* pixel p at x + p * x_stride */
+  const void *x;                  /* pixel p at x + p * x_stride */
   size_t x_stride;
-  float *const *y_pixels;    /* NULL, or where pixel p is, for pixels that are not evenly spaced */
-  float *y;                  /* else pixel p at y + p * y_stride */
+  void *const *y_pixels;     /* NULL, or where pixel p is, for pixels that are not evenly spaced */
+  void *y;                   /* else pixel p at y + p * y_stride */
   size_t y_stride, y_offset; /* the range's first channel at pixel + y_offset */
   bool y_padded;             /* pixels of y have room for whole panels: full tiles are stored */
-  const float *residual;     /* pixel p at residual + p * r_stride, the range's first channel first; or NULL */
+  const void *residual;      /* pixel p at residual + p * r_stride, the range's first channel first; or NULL */
   size_t r_stride;
   struct mbconv_ending ending;
 };

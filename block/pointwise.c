@@ -72,6 +72,7 @@ static void run_share(void *argument, size_t index) {
   const struct job *job = argument;
   const struct mbconv_panels *panels = &job->pointwise->panels;
   mbconv_activation_fn *map = job->pointwise->epilogue.map;
+  const size_t element = panels->kernels->element;
   const size_t step = mbconv_panels_height(panels);
   const size_t chunk = map ? mbconv_panels_chunk(panels) : job->pixels;
   size_t begin, end;
@@ -79,15 +80,16 @@ static void run_share(void *argument, size_t index) {
   for (; begin < end; begin += chunk) {
     struct mbconv_pointwise_run run = job->run;
     run.pixels = mbconv_min(chunk, end - begin);
-    run.x += begin * run.x_stride;
-    run.y += begin * run.y_stride;
-    if (run.residual) run.residual += begin * run.r_stride;
+    char *y = (char *)run.y + begin * run.y_stride * element;
+    run.x = (const char *)run.x + begin * run.x_stride * element;
+    run.y = y;
+    if (run.residual) run.residual = (const char *)run.residual + begin * run.r_stride * element;
     mbconv_panels_run(panels, &run);
     if (!map) continue;
     if (run.y_stride == panels->channels) {
-      map(run.pixels * panels->channels, run.y, run.y);
+      map(run.pixels * panels->channels, y, y);
     } else {
-      for (size_t p = 0; p < run.pixels; p++) map(panels->channels, run.y + p * run.y_stride, run.y + p * run.y_stride);
+      for (size_t p = 0; p < run.pixels; p++, y += run.y_stride * element) map(panels->channels, y, y);
     }
   }
 }

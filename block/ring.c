@@ -24,12 +24,12 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
     const size_t pixels = plan->hidden ? MBCONV_PROJECTED_PIXELS : out_pixels;
     scratch->y = mbconv_take_floats(cursor, mbconv_multiply(pixels, stages->project.padded, overflow));
   }
-  if (shape->expand) scratch->pixels = mbconv_take(cursor, listed, sizeof(float *));
+  if (shape->expand) scratch->pixels = mbconv_take(cursor, listed, sizeof(void *));
 }
 
 static void list_pixels(const struct mbconv_shape *shape, const struct mbconv_plan *plan,
                         const struct mbconv_strip_scratch *scratch) {
-  float **pixel = scratch->pixels;
+  void **pixel = scratch->pixels;
   for (size_t r = 0; r < mbconv_plan_listed_rows(plan, shape); r++) {
     float *row = scratch->rings + (r % plan->ring_rows * plan->ring_width + shape->pad_left) * plan->group_channels;
     for (size_t p = 0; p < shape->width; p++) *pixel++ = row + p * plan->group_channels;

@@ -24,7 +24,7 @@ struct mbconv_stages {
   bool residual;
   struct mbconv_epilogue epilogue;
   struct mbconv_panels expand, project; /* data NULL if the shape says that there is none */
-  float *depthwise;                     /* packed: per lanes channels, bias and taps */
+  char *depthwise;                      /* the packed weights */
 };
 
 /* The scratch of one thread. */
@@ -33,7 +33,7 @@ struct mbconv_strip_scratch {
   float *zero_row; /* [ring_width][group_channels] */
   float *output;   /* [strip_rows * out_width][mbconv_output_stride()]: depthwise output, if it is not stored */
   float *x, *y;    /* NCHW: the new input rows and the output strip as pixels */
-  float **pixels;  /* [mbconv_plan_listed_rows()][width]: the pixels of the first group's ring */
+  void **pixels;   /* [mbconv_plan_listed_rows()][width]: the pixels of the first group's ring */
 };
 
 /* Between pixels of the depthwise output in scratch: whole vectors. */

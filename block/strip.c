@@ -75,11 +75,11 @@ static void project(const struct mbconv_strip *strip, float *y) {
 /* In a network, weights come from L3 or from memory: those of a group's depthwise are fetched while it is expanded, by
  * the first strip of a run. The 1x1 fetches its own. */
 static void prefetch_depthwise(const struct mbconv_strip *strip, const struct mbconv_group *group) {
-  enum { LINE = MBCONV_ALIGNMENT / sizeof(float) };
   const size_t taps = strip->stages->shape.kernel * strip->stages->shape.kernel;
-  const float *weights = strip->stages->depthwise + mbconv_depthwise_floats(taps, group->first);
-  const size_t floats = mbconv_depthwise_floats(taps, group->channels);
-  for (size_t i = 0; i < floats; i += LINE) __builtin_prefetch(weights + i, 0, 2);
+  const struct mbconv_packing *packing = &strip->stages->kernels->packing;
+  const char *weights = strip->stages->depthwise + mbconv_depthwise_bytes(packing, taps, group->first);
+  const size_t bytes = mbconv_depthwise_bytes(packing, taps, group->channels);
+  for (size_t i = 0; i < bytes; i += MBCONV_ALIGNMENT) __builtin_prefetch(weights + i, 0, 2);
 }
 
 static void run_groups(const struct mbconv_strip *strip, const struct mbconv_strip_target *target) {

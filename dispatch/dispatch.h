@@ -40,9 +40,9 @@ size_t mbconv_usable_isas_of(const struct mbconv_cpu *cpu, mbconv_isa *isas, siz
 
 /* Chooses for `cpu`.
  *   isa, variant         what the caller asked for; if AUTO, the environment decides
- *   env_isa, env_exp        values of MBCONV_ISA and MBCONV_EXP; NULL, "" and "auto" leave the choice to the library.
+ *   env_isa, env_exp     values of MBCONV_ISA and MBCONV_EXP; NULL, "" and "auto" leave the choice to the library.
  *                        Not looked at if the parameter is not AUTO.
- *   kernels, chosen_exp      receive the choice; untouched on failure
+ *   kernels, chosen_exp   receive the choice; untouched on failure
  * MBCONV_INVALID_ARGUMENT for unknown values and names, MBCONV_UNSUPPORTED_ISA for what this build or `cpu` lacks; the
  * message says what was asked for, by whom, and what there is. */
 mbconv_status mbconv_select(mbconv_isa isa, mbconv_exp variant, const char *env_isa, const char *env_exp,

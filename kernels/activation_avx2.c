@@ -84,17 +84,19 @@ ALWAYS_INLINE __m256 sigmoid(__m256 x) {
   return _mm256_div_ps(one, _mm256_fmadd_ps(exp_minus(s), power, one));
 }
 
-void mbconv_none_avx2(size_t n, const float *x, float *y) { map(none, n, x, y); }
+void mbconv_none_avx2(size_t n, const void *x, void *y) { map(none, n, x, y); }
 
-void mbconv_relu_avx2(size_t n, const float *x, float *y) { map(relu, n, x, y); }
+void mbconv_relu_avx2(size_t n, const void *x, void *y) { map(relu, n, x, y); }
 
-void mbconv_relu6_avx2(size_t n, const float *x, float *y) { map(relu6, n, x, y); }
+void mbconv_relu6_avx2(size_t n, const void *x, void *y) { map(relu6, n, x, y); }
 
-void mbconv_hard_sigmoid_avx2(size_t n, const float *x, float *y) { map(hard_sigmoid, n, x, y); }
+void mbconv_hard_sigmoid_avx2(size_t n, const void *x, void *y) { map(hard_sigmoid, n, x, y); }
 
-void mbconv_hard_swish_avx2(size_t n, const float *x, float *y) { map(hard_swish, n, x, y); }
+void mbconv_hard_swish_avx2(size_t n, const void *x, void *y) { map(hard_swish, n, x, y); }
 
-void mbconv_silu_avx2(size_t n, const float *x, float *y) {
+void mbconv_silu_avx2(size_t n, const void *x_, void *y_) {
+  const float *x = x_;
+  float *y = y_;
   const struct silu_stages stages = {start_silu, raise_silu, finish_silu};
   const size_t rest = n % LANES, whole = n - rest;
   pipeline(stages, whole, x, y);
@@ -106,4 +108,4 @@ void mbconv_silu_avx2(size_t n, const float *x, float *y) {
   }
 }
 
-void mbconv_sigmoid_avx2(size_t n, const float *x, float *y) { map(sigmoid, n, x, y); }
+void mbconv_sigmoid_avx2(size_t n, const void *x, void *y) { map(sigmoid, n, x, y); }

@@ -74,16 +74,16 @@ ALWAYS_INLINE void map4(float32x4_t (*act)(float32x4_t), size_t n, const float *
   map(act, n % (4 * LANES), x, y);
 }
 
-void mbconv_none_neon(size_t n, const float *x, float *y) { map4(none, n, x, y); }
+void mbconv_none_neon(size_t n, const void *x, void *y) { map4(none, n, x, y); }
 
-void mbconv_relu_neon(size_t n, const float *x, float *y) { map4(relu, n, x, y); }
+void mbconv_relu_neon(size_t n, const void *x, void *y) { map4(relu, n, x, y); }
 
-void mbconv_relu6_neon(size_t n, const float *x, float *y) { map4(relu6, n, x, y); }
+void mbconv_relu6_neon(size_t n, const void *x, void *y) { map4(relu6, n, x, y); }
 
-void mbconv_hard_sigmoid_neon(size_t n, const float *x, float *y) { map4(hard_sigmoid, n, x, y); }
+void mbconv_hard_sigmoid_neon(size_t n, const void *x, void *y) { map4(hard_sigmoid, n, x, y); }
 
-void mbconv_hard_swish_neon(size_t n, const float *x, float *y) { map4(hard_swish, n, x, y); }
+void mbconv_hard_swish_neon(size_t n, const void *x, void *y) { map4(hard_swish, n, x, y); }
 
-void mbconv_silu_neon(size_t n, const float *x, float *y) { map4(silu, n, x, y); }
+void mbconv_silu_neon(size_t n, const void *x, void *y) { map4(silu, n, x, y); }
 
-void mbconv_sigmoid_neon(size_t n, const float *x, float *y) { map4(sigmoid, n, x, y); }
+void mbconv_sigmoid_neon(size_t n, const void *x, void *y) { map4(sigmoid, n, x, y); }

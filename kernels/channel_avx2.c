@@ -27,7 +27,8 @@ static void sum_partial(size_t pixels, size_t channels, const float *x, size_t x
   store_partial(sum, _mm256_add_ps(load_partial(sum, channels), row), channels);
 }
 
-void mbconv_channel_sum_avx2(size_t pixels, size_t channels, const float *x, size_t x_stride, float *sum) {
+void mbconv_channel_sum_avx2(size_t pixels, size_t channels, const void *x_, size_t x_stride, float *sum) {
+  const float *x = x_;
   size_t c = 0;
   for (; channels - c >= 8 * LANES; c += 8 * LANES) sum_vectors(8, pixels, x + c, x_stride, sum + c);
   for (; channels - c >= 4 * LANES; c += 4 * LANES) sum_vectors(4, pixels, x + c, x_stride, sum + c);
@@ -53,8 +54,10 @@ static void scale_partial(size_t pixels, size_t channels, const float *x, size_t
     store_partial(y, _mm256_mul_ps(load_partial(x, channels), factor), channels);
 }
 
-void mbconv_channel_scale_avx2(size_t pixels, size_t channels, const float *x, size_t x_stride, const float *scale,
-                               float *y, size_t y_stride) {
+void mbconv_channel_scale_avx2(size_t pixels, size_t channels, const void *x_, size_t x_stride, const float *scale,
+                               void *y_, size_t y_stride) {
+  const float *x = x_;
+  float *y = y_;
   size_t c = 0;
   for (; channels - c >= 8 * LANES; c += 8 * LANES)
     scale_vectors(8, pixels, x + c, x_stride, scale + c, y + c, y_stride);

@@ -81,7 +81,7 @@ ALWAYS_INLINE void store(const size_t p, struct walk *y, __m256 sum, __m256 lo, 
 
 /* n outputs x 8 channels, whole vectors to y. */
 ALWAYS_INLINE void tile(const size_t n, const size_t k, const size_t stride, const struct mbconv_depthwise_group *group,
-                        const float *const *rows, size_t x_offset, struct walk x, const float *weights, struct walk y) {
+                        const void *const *rows, size_t x_offset, struct walk x, const float *weights, struct walk y) {
   const __m256 bias = _mm256_load_ps(weights);
   struct sums sum = {bias, bias, bias, bias, bias, bias, bias};
   weights += LANES;
@@ -123,7 +123,7 @@ ALWAYS_INLINE void tile(const size_t n, const size_t k, const size_t stride, con
 
 /* Outputs first to first + n - 1, all whole vectors of channels. */
 ALWAYS_INLINE void tiles(const size_t n, const size_t k, const size_t stride,
-                         const struct mbconv_depthwise_group *group, const float *const *rows, float *y, size_t first) {
+                         const struct mbconv_depthwise_group *group, const void *const *rows, float *y, size_t first) {
   const struct walk x = walk_of(group->x_stride);
   struct walk to = walk_of(group->y_stride);
   const float *weights = group->weights;
@@ -139,21 +139,22 @@ ALWAYS_INLINE void tiles(const size_t n, const size_t k, const size_t stride,
 
 /* Last channels that are no whole vector: one output at a time, by way of the stack. Scratch has none. */
 ALWAYS_INLINE void tail(const size_t k, const size_t stride, const struct mbconv_depthwise_group *group, size_t pixels,
-                        const float *const *rows, float *y) {
+                        const void *const *rows, float *y) {
   const struct walk x = walk_of(group->x_stride);
   const size_t rest = group->channels % LANES, c = group->channels - rest;
   for (size_t p = 0; p < pixels; p++) {
     float staged[LANES];
     struct walk to = x;
     to.at = (char *)staged;
-    tile(1, k, stride, group, rows, p * stride * x.one + c * sizeof(float), x, group->weights + c * (k * k + 1), to);
+    tile(1, k, stride, group, rows, p * stride * x.one + c * sizeof(float), x,
+         (const float *)group->weights + c * (k * k + 1), to);
     memcpy(y + p * group->y_stride + c, staged, rest * sizeof(float));
   }
 }
 
 /* `most` is the widest tile that the registers allow. */
 ALWAYS_INLINE void row(const size_t most, const size_t k, const size_t stride,
-                       const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows, float *y) {
+                       const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, float *y) {
   const size_t n = pixels >= most ? most : pixels >= 3 ? 3 : 1;
   for (size_t done = 0; done < pixels; done += n) {
     const size_t first = done + n <= pixels ? done : pixels - n;
@@ -167,32 +168,32 @@ ALWAYS_INLINE void row(const size_t most, const size_t k, const size_t stride,
   if (group->channels % LANES) tail(k, stride, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_avx2_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_avx2_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   row(7, 3, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_avx2_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_avx2_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   row(7, 3, 2, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_avx2_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_avx2_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   row(7, 5, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_avx2_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_avx2_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   row(7, 5, 2, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_avx2_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_avx2_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   row(3, 7, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_avx2_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_avx2_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   row(3, 7, 2, group, pixels, rows, y);
 }

@@ -55,16 +55,16 @@ ALWAYS_INLINE void finish(__m512 lo, __m512 hi, float *y, __mmask16 lanes, __m51
 
 /* Outputs `first` to first + n - 1, channels c to c + 15. */
 ALWAYS_INLINE void tile(const size_t n, const size_t k, const size_t stride, const struct mbconv_depthwise_group *group,
-                        const float *const *rows, float *y, size_t first, size_t c) {
+                        const void *const *rows, float *y, size_t first, size_t c) {
   const size_t x_stride = group->x_stride, y_stride = group->y_stride;
-  const float *weights = group->weights + c * (k * k + 1);
+  const float *weights = (const float *)group->weights + c * (k * k + 1);
   const __m512 bias = _mm512_load_ps(weights);
   struct sums sum = {bias, bias, bias, bias, bias, bias, bias};
   weights += LANES;
   const size_t offset = first * stride * x_stride + c;
   NO_UNROLL
   for (size_t i = 0; i < k; i++) {
-    const float *x = rows[i] + offset;
+    const float *x = (const float *)rows[i] + offset;
     __m512 w[7];
     w[0] = _mm512_load_ps(weights), w[1] = _mm512_load_ps(weights + LANES), w[2] = _mm512_load_ps(weights + 2 * LANES);
     if (k > 3) w[3] = _mm512_load_ps(weights + 3 * LANES), w[4] = _mm512_load_ps(weights + 4 * LANES);
@@ -105,7 +105,7 @@ ALWAYS_INLINE void tile(const size_t n, const size_t k, const size_t stride, con
 
 /* `most` is the widest tile that the registers allow. */
 ALWAYS_INLINE void row(const size_t most, const size_t k, const size_t stride,
-                       const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows, float *y) {
+                       const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, float *y) {
   const size_t n = pixels >= most ? most : pixels >= 3 ? 3 : 1;
   for (size_t done = 0; done < pixels; done += n) {
     const size_t first = done + n <= pixels ? done : pixels - n;
@@ -120,32 +120,32 @@ ALWAYS_INLINE void row(const size_t most, const size_t k, const size_t stride,
   }
 }
 
-void mbconv_depthwise_avx512_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_avx512_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   row(7, 3, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_avx512_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_avx512_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   row(7, 3, 2, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_avx512_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_avx512_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   row(7, 5, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_avx512_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_avx512_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   row(7, 5, 2, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_avx512_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_avx512_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   row(7, 7, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_avx512_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_avx512_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   row(7, 7, 2, group, pixels, rows, y);
 }

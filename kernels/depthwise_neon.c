@@ -187,12 +187,12 @@ ALWAYS_INLINE void store_all(const size_t n, float *y, const struct distances *d
 
 /* s.n outputs from y on, `vectors` of channels; `offset` is from rows[i] to the first tap of the first. */
 ALWAYS_INLINE void walk(const struct shape s, const struct mbconv_depthwise_group *group, size_t vectors,
-                        const float *const *rows, size_t offset, float *y) {
+                        const void *const *rows, size_t offset, float *y) {
   const struct distances d = distances_of(group->x_stride, group->y_stride);
   const bool clamped = group->ending.lo > -INFINITY || group->ending.hi < INFINITY, silu = group->ending.silu;
   const float32x4_t lo = vld1q_dup_f32(&group->ending.lo), hi = vld1q_dup_f32(&group->ending.hi);
   const float *weights = group->weights, *x[MAX_KERNEL];
-  for (size_t i = 0; i < s.k; i++) x[i] = rows[i] + offset;
+  for (size_t i = 0; i < s.k; i++) x[i] = (const float *)rows[i] + offset;
   NO_UNROLL
   for (; vectors > 0; vectors--) {
     const float32x4_t bias = vld1q_f32(weights);
@@ -225,7 +225,7 @@ ALWAYS_INLINE void walk(const struct shape s, const struct mbconv_depthwise_grou
 
 /* The whole vectors of channels; `most` is the widest tile. */
 ALWAYS_INLINE void run_vectors(const size_t most, const size_t k, const size_t stride,
-                               const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
+                               const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
                                float *y) {
   const size_t vectors = group->channels / LANES;
   for (size_t done = 0, n; done < pixels; done += n) {
@@ -248,19 +248,19 @@ ALWAYS_INLINE void run_vectors(const size_t most, const size_t k, const size_t s
  * in a hurry here, and it would be a third of the code. */
 __attribute__((noinline)) static void run_rest(mbconv_depthwise_fn *run, size_t k, size_t stride,
                                                const struct mbconv_depthwise_group *group, size_t pixels,
-                                               const float *const *rows, float *y) {
+                                               const void *const *rows, float *y) {
   const size_t channels = group->channels % LANES, c = group->channels - channels;
   float staged[WIDEST * LANES];
   const struct mbconv_depthwise_group vector = {.channels = LANES,
                                                 .x_stride = group->x_stride,
                                                 .y_stride = LANES,
-                                                .weights = group->weights + c * (k * k + 1),
+                                                .weights = (const float *)group->weights + c * (k * k + 1),
                                                 .ending = group->ending};
   for (size_t done = 0; done < pixels; done += WIDEST) {
     const size_t n = pixels - done < WIDEST ? pixels - done : WIDEST;
-    const float *x[MAX_KERNEL];
+    const void *x[MAX_KERNEL];
     NO_UNROLL
-    for (size_t i = 0; i < k; i++) x[i] = rows[i] + done * stride * group->x_stride + c;
+    for (size_t i = 0; i < k; i++) x[i] = (const float *)rows[i] + done * stride * group->x_stride + c;
     run(&vector, n, x, staged);
     NO_UNROLL
     for (size_t p = 0; p < n; p++)
@@ -268,38 +268,38 @@ __attribute__((noinline)) static void run_rest(mbconv_depthwise_fn *run, size_t 
   }
 }
 
-void mbconv_depthwise_neon_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_neon_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   run_vectors(14, 3, 1, group, pixels, rows, y);
   if (group->channels % LANES) run_rest(mbconv_depthwise_neon_3x3s1, 3, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_neon_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_neon_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   run_vectors(14, 3, 2, group, pixels, rows, y);
   if (group->channels % LANES) run_rest(mbconv_depthwise_neon_3x3s2, 3, 2, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_neon_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_neon_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   run_vectors(14, 5, 1, group, pixels, rows, y);
   if (group->channels % LANES) run_rest(mbconv_depthwise_neon_5x5s1, 5, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_neon_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_neon_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   run_vectors(14, 5, 2, group, pixels, rows, y);
   if (group->channels % LANES) run_rest(mbconv_depthwise_neon_5x5s2, 5, 2, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_neon_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_neon_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   run_vectors(7, 7, 1, group, pixels, rows, y);
   if (group->channels % LANES) run_rest(mbconv_depthwise_neon_7x7s1, 7, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_neon_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y) {
+void mbconv_depthwise_neon_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y) {
   run_vectors(7, 7, 2, group, pixels, rows, y);
   if (group->channels % LANES) run_rest(mbconv_depthwise_neon_7x7s2, 7, 2, group, pixels, rows, y);
 }

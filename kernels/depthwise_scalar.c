@@ -7,14 +7,14 @@
 
 /* One pixel, n channels from c on. */
 static inline void chains(const size_t n, const size_t kernel, const struct mbconv_depthwise_group *group, size_t c,
-                          const float *const *rows, size_t x_offset, float *y) {
+                          const void *const *rows, size_t x_offset, float *y) {
   const size_t step = 1 + kernel * kernel; /* a channel's weights: the bias, then the taps */
-  const float *w = group->weights + c * step;
+  const float *w = (const float *)group->weights + c * step;
   float sum[SIDE];
   for (size_t l = 0; l < n; l++) sum[l] = w[l * step];
   for (size_t i = 0; i < kernel; i++) {
     for (size_t j = 0; j < kernel; j++) {
-      const float *x = rows[i] + x_offset + j * group->x_stride + c;
+      const float *x = (const float *)rows[i] + x_offset + j * group->x_stride + c;
       w++;
       for (size_t l = 0; l < n; l++) sum[l] = fma_f32(w[l * step], x[l], sum[l]);
     }
@@ -24,7 +24,7 @@ static inline void chains(const size_t n, const size_t kernel, const struct mbco
 
 /* `kernel` and `stride` are constants at every call. */
 static inline void depthwise(const size_t kernel, const size_t stride, const struct mbconv_depthwise_group *group,
-                             size_t pixels, const float *const *rows, float *y) {
+                             size_t pixels, const void *const *rows, float *y) {
   for (size_t p = 0; p < pixels; p++) {
     const size_t x_offset = p * stride * group->x_stride;
     size_t c = 0;
@@ -34,32 +34,32 @@ static inline void depthwise(const size_t kernel, const size_t stride, const str
   }
 }
 
-void mbconv_depthwise_scalar_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_scalar_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   depthwise(3, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_scalar_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_scalar_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   depthwise(3, 2, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_scalar_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_scalar_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   depthwise(5, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_scalar_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_scalar_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   depthwise(5, 2, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_scalar_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_scalar_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   depthwise(7, 1, group, pixels, rows, y);
 }
 
-void mbconv_depthwise_scalar_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                   float *y) {
+void mbconv_depthwise_scalar_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                   void *y) {
   depthwise(7, 2, group, pixels, rows, y);
 }

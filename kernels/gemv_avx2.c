@@ -44,23 +44,28 @@ ALWAYS_INLINE void finish3(const struct mbconv_pointwise_panel *first, float *y,
   finish(first, y, residual, c + 2 * LANES, sum2);
 }
 
+/* What lies this many bytes behind p: panels are that far apart. */
+ALWAYS_INLINE const float *behind(const void *p, size_t bytes) {
+  return (const float *)(const void *)((const char *)p + bytes);
+}
+
 /* The panels behind the first `done`. `panels`, 1 to CHUNK, is a constant at every call, so that the comparisons with
  * it vanish. */
 ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_panel *first, size_t done, const float *x,
                          float *y, const float *residual) {
   const size_t next = first->next;
-  const float *bias = first->bias + done * next;
-  const float *w = first->weights + done * next, *w3 = w + 3 * next;
+  const float *bias = behind(first->bias, done * next);
+  const float *w = behind(first->weights, done * next), *w3 = behind(w, 3 * next);
   struct sums s = {0};
   start(bias, &s.a0, &s.a1, &s.a2);
-  if (panels > 1) start(bias + next, &s.b0, &s.b1, &s.b2);
-  if (panels > 2) start(bias + 2 * next, &s.c0, &s.c1, &s.c2);
-  if (panels > 3) start(bias + 3 * next, &s.d0, &s.d1, &s.d2);
+  if (panels > 1) start(behind(bias, next), &s.b0, &s.b1, &s.b2);
+  if (panels > 2) start(behind(bias, 2 * next), &s.c0, &s.c1, &s.c2);
+  if (panels > 3) start(behind(bias, 3 * next), &s.d0, &s.d1, &s.d2);
   for (size_t i = 0; i < first->k; i++, w += WIDTH, w3 += WIDTH) {
     const __m256 pixel = _mm256_broadcast_ss(x + i);
     step(w, pixel, &s.a0, &s.a1, &s.a2);
-    if (panels > 1) step(w + next, pixel, &s.b0, &s.b1, &s.b2);
-    if (panels > 2) step(w + 2 * next, pixel, &s.c0, &s.c1, &s.c2);
+    if (panels > 1) step(behind(w, next), pixel, &s.b0, &s.b1, &s.b2);
+    if (panels > 2) step(behind(w, 2 * next), pixel, &s.c0, &s.c1, &s.c2);
     if (panels > 3) step(w3, pixel, &s.d0, &s.d1, &s.d2);
   }
   finish3(first, y, residual, 0, s.a0, s.a1, s.a2);
@@ -69,8 +74,10 @@ ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_pane
   if (panels > 3) finish3(first, y, residual, 3 * WIDTH, s.d0, s.d1, s.d2);
 }
 
-void mbconv_gemv_avx2(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
-                      const float *residual) {
+void mbconv_gemv_avx2(const struct mbconv_pointwise_panel *first, size_t panels, const void *x_, void *y_,
+                      const void *residual_) {
+  const float *x = x_, *residual = residual_;
+  float *y = y_;
   size_t done = 0;
   for (; panels - done >= CHUNK; done += CHUNK) {
     chunk(CHUNK, first, done, x, y, residual);

@@ -32,32 +32,37 @@ ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *first, float *y, 
   _mm512_storeu_ps(y + c, clamp(sum, _mm512_set1_ps(first->ending.lo), _mm512_set1_ps(first->ending.hi)));
 }
 
+/* What lies this many bytes behind p: panels are that far apart. */
+ALWAYS_INLINE const float *behind(const void *p, size_t bytes) {
+  return (const float *)(const void *)((const char *)p + bytes);
+}
+
 /* The panels behind the first `done`. `panels`, 1 to CHUNK, is a constant at every call, so that the comparisons with
  * it vanish. */
 ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_panel *first, size_t done, const float *x,
                          float *y, const float *residual) {
   const size_t next = first->next;
-  const float *bias = first->bias + done * next;
-  const float *w = first->weights + done * next, *w4 = w + 4 * next;
+  const float *bias = behind(first->bias, done * next);
+  const float *w = behind(first->weights, done * next), *w4 = behind(w, 4 * next);
   struct sums s = {0};
   start(bias, &s.a);
-  if (panels > 1) start(bias + next, &s.b);
-  if (panels > 2) start(bias + 2 * next, &s.c);
-  if (panels > 3) start(bias + 3 * next, &s.d);
-  if (panels > 4) start(bias + 4 * next, &s.e);
-  if (panels > 5) start(bias + 5 * next, &s.f);
-  if (panels > 6) start(bias + 6 * next, &s.g);
-  if (panels > 7) start(bias + 7 * next, &s.h);
+  if (panels > 1) start(behind(bias, next), &s.b);
+  if (panels > 2) start(behind(bias, 2 * next), &s.c);
+  if (panels > 3) start(behind(bias, 3 * next), &s.d);
+  if (panels > 4) start(behind(bias, 4 * next), &s.e);
+  if (panels > 5) start(behind(bias, 5 * next), &s.f);
+  if (panels > 6) start(behind(bias, 6 * next), &s.g);
+  if (panels > 7) start(behind(bias, 7 * next), &s.h);
   for (size_t i = 0; i < first->k; i++, w += LANES, w4 += LANES) {
     const __m512 pixel = _mm512_set1_ps(x[i]);
     step(w, pixel, &s.a);
-    if (panels > 1) step(w + next, pixel, &s.b);
-    if (panels > 2) step(w + 2 * next, pixel, &s.c);
-    if (panels > 3) step(w + 3 * next, pixel, &s.d);
+    if (panels > 1) step(behind(w, next), pixel, &s.b);
+    if (panels > 2) step(behind(w, 2 * next), pixel, &s.c);
+    if (panels > 3) step(behind(w, 3 * next), pixel, &s.d);
     if (panels > 4) step(w4, pixel, &s.e);
-    if (panels > 5) step(w4 + next, pixel, &s.f);
-    if (panels > 6) step(w4 + 2 * next, pixel, &s.g);
-    if (panels > 7) step(w4 + 3 * next, pixel, &s.h);
+    if (panels > 5) step(behind(w4, next), pixel, &s.f);
+    if (panels > 6) step(behind(w4, 2 * next), pixel, &s.g);
+    if (panels > 7) step(behind(w4, 3 * next), pixel, &s.h);
   }
   finish(first, y, residual, 0, s.a);
   if (panels > 1) finish(first, y, residual, LANES, s.b);
@@ -69,8 +74,10 @@ ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_pane
   if (panels > 7) finish(first, y, residual, 7 * LANES, s.h);
 }
 
-void mbconv_gemv_avx512(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
-                        const float *residual) {
+void mbconv_gemv_avx512(const struct mbconv_pointwise_panel *first, size_t panels, const void *x_, void *y_,
+                        const void *residual_) {
+  const float *x = x_, *residual = residual_;
+  float *y = y_;
   size_t done = 0;
   for (; panels - done >= CHUNK; done += CHUNK) {
     chunk(CHUNK, first, done, x, y, residual);

@@ -47,23 +47,23 @@ ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *first, float *y, 
 ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_panel *first, size_t done, const float *x,
                          float *y, const float *residual) {
   const size_t next = first->next;
-  const float *bias = first->bias + done * next;
-  const float *w = first->weights + done * next, *w3 = w + 3 * next;
+  const float *bias = from(first->bias, done * next);
+  const float *w = from(first->weights, done * next), *w3 = from(w, 3 * next);
   struct sums s;
   start(bias, &s.a0, &s.a1);
-  if (panels >= 3) start(bias + next, &s.b0, &s.b1);
-  if (panels >= 3) start(bias + 2 * next, &s.c0, &s.c1);
-  if (panels == 6) start(bias + 3 * next, &s.d0, &s.d1);
-  if (panels == 6) start(bias + 4 * next, &s.e0, &s.e1);
-  if (panels == 6) start(bias + 5 * next, &s.f0, &s.f1);
+  if (panels >= 3) start(from(bias, next), &s.b0, &s.b1);
+  if (panels >= 3) start(from(bias, 2 * next), &s.c0, &s.c1);
+  if (panels == 6) start(from(bias, 3 * next), &s.d0, &s.d1);
+  if (panels == 6) start(from(bias, 4 * next), &s.e0, &s.e1);
+  if (panels == 6) start(from(bias, 5 * next), &s.f0, &s.f1);
   for (size_t i = 0; i < first->k; i++, w += WIDTH, w3 += WIDTH) {
     const float32x4_t pixel = vld1q_dup_f32(x + i);
     step(w, pixel, &s.a0, &s.a1);
-    if (panels >= 3) step(w + next, pixel, &s.b0, &s.b1);
-    if (panels >= 3) step(w + 2 * next, pixel, &s.c0, &s.c1);
+    if (panels >= 3) step(from(w, next), pixel, &s.b0, &s.b1);
+    if (panels >= 3) step(from(w, 2 * next), pixel, &s.c0, &s.c1);
     if (panels == 6) step(w3, pixel, &s.d0, &s.d1);
-    if (panels == 6) step(w3 + next, pixel, &s.e0, &s.e1);
-    if (panels == 6) step(w3 + 2 * next, pixel, &s.f0, &s.f1);
+    if (panels == 6) step(from(w3, next), pixel, &s.e0, &s.e1);
+    if (panels == 6) step(from(w3, 2 * next), pixel, &s.f0, &s.f1);
   }
   finish(first, y, residual, 0, s.a0, s.a1);
   if (panels >= 3) finish(first, y, residual, WIDTH, s.b0, s.b1);
@@ -73,8 +73,10 @@ ALWAYS_INLINE void chunk(const size_t panels, const struct mbconv_pointwise_pane
   if (panels == 6) finish(first, y, residual, 5 * WIDTH, s.f0, s.f1);
 }
 
-void mbconv_gemv_neon(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
-                      const float *residual) {
+void mbconv_gemv_neon(const struct mbconv_pointwise_panel *first, size_t panels, const void *x_, void *y_,
+                      const void *residual_) {
+  const float *x = x_, *residual = residual_;
+  float *y = y_;
   for (size_t done = 0, n; done < panels; done += n) {
     const float *added = residual ? residual + done * WIDTH : NULL;
     n = panels - done >= 6 ? 6 : panels - done >= 3 ? 3 : 1;

@@ -8,9 +8,12 @@
  * What holds for every kernel
  *   Numbers    Results equal those of the scalar set (== or both NaN). Each chain is fused multiply-adds in the order
  *              stated; nothing is reassociated.
- *   Memory     Only the floats named are read or written: not one past the end of a row, masked or not. Pointers to
- *              tensors and scratch need the alignment of a float only. Packed weights are aligned to 64 bytes.
- *   Strides    In floats. `lanes` is the set's vector length; scratch rounds channels up to it, users' tensors do not.
+ *   Types      An element of x, y, the residual and the weights has the type of the set. The functions take void
+ *              pointers, so that everything above them moves bytes and knows no type: here are only f32 sets.
+ *   Memory     Only the elements named are read or written: not one past the end of a row, masked or not. Pointers to
+ *              tensors and scratch need the alignment of an element only. Packed weights are aligned to 64 bytes.
+ *   Strides    In elements. `lanes` is the set's vector length; scratch rounds channels up to it, users' tensors do
+ * not.
  */
 #ifndef MBCONV_KERNELS_H
 #define MBCONV_KERNELS_H
@@ -22,21 +25,22 @@
 #include "ending.h"
 #include "mbconv.h"
 
-/* The widest vector of any set, in floats. */
-enum { MBCONV_MAX_LANES = 16 };
+/* The widest vector of any set, in elements; the most pixels of any set's pointwise tile, and the most bytes of its
+ * outputs. The suite `pointwise` holds the sets to them. */
+enum { MBCONV_MAX_LANES = 16, MBCONV_MAX_TILE_PIXELS = 32, MBCONV_MAX_TILE_BYTES = 4096 };
 
 /* ---- Pointwise --------------------------------------------------------------------------------------------------- */
 
 /* What all tiles of one panel have in common. A panel is one tile width of output channels, of which `channels` are
- * stored. pack.h packs its weights. */
+ * stored. The set's `pack_panel` packs its weights. */
 struct mbconv_pointwise_panel {
-  size_t k;             /* input channels, >= 1 */
-  const float *weights; /* [k][tile width] */
-  const float *bias;    /* [tile width] */
-  size_t next;          /* floats from the weights of this panel to those of the next one, and from bias to bias */
-  size_t channels;      /* stored per pixel: the tile width, or 1 .. tile width if the tile takes tails */
-  size_t x_stride;      /* between pixels of x */
-  size_t r_stride;      /* between pixels of the residual */
+  size_t k;            /* input channels, >= 1 */
+  const void *weights; /* [k][tile width] */
+  const void *bias;    /* [tile width] */
+  size_t next;         /* bytes from the weights of this panel to those of the next one, and from bias to bias */
+  size_t channels;     /* stored per pixel: the tile width, or 1 .. tile width if the tile takes tails */
+  size_t x_stride;     /* between pixels of x */
+  size_t r_stride;     /* between pixels of the residual */
   struct mbconv_ending ending;
 };
 
@@ -44,11 +48,11 @@ struct mbconv_pointwise_panel {
  *   y[p][c] = clamp(bias[c] + sum over k ascending of w[k][c] * x[p][k] (+ residual[p][c]))
  *   pixels    of each tile, 1 .. tile height
  *   tiles     >= 1; p runs to pixels * tiles
- *   x         pixel p at x + p * x_stride; k floats are read
- *   y         pixel p at y[p] + y_offset; `channels` floats are written. The y[p] are distinct.
+ *   x         pixel p at x + p * x_stride; k elements are read
+ *   y         pixel p at y[p] + y_offset; `channels` elements are written. The y[p] are distinct.
  *   residual  pixel p at residual + p * r_stride, or NULL; may be the same memory as y */
-typedef void mbconv_pointwise_fn(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
-                                 const float *x, float *const *y, size_t y_offset, const float *residual);
+typedef void mbconv_pointwise_fn(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
+                                 void *const *y, size_t y_offset, const void *residual);
 
 struct mbconv_pointwise_tile {
   size_t pixels;   /* tile height */
@@ -64,17 +68,17 @@ enum { MBCONV_POINTWISE_TILES = 3 };
  *   y[c] = clamp(bias[c] + sum over k ascending of w[k][c] * x[k] (+ residual[c])), c < panels * tile width
  *   first     of the panels
  *   residual  or NULL; may be y */
-typedef void mbconv_gemv_fn(const struct mbconv_pointwise_panel *first, size_t panels, const float *x, float *y,
-                            const float *residual);
+typedef void mbconv_gemv_fn(const struct mbconv_pointwise_panel *first, size_t panels, const void *x, void *y,
+                            const void *residual);
 
 /* ---- Depthwise --------------------------------------------------------------------------------------------------- */
 
 /* What all rows of one channel group have in common. */
 struct mbconv_depthwise_group {
-  size_t channels;      /* >= 1 */
-  size_t x_stride;      /* between input pixels */
-  size_t y_stride;      /* between output pixels */
-  const float *weights; /* packed: see pack.h */
+  size_t channels;     /* >= 1 */
+  size_t x_stride;     /* between input pixels */
+  size_t y_stride;     /* between output pixels */
+  const void *weights; /* packed by the set's `pack_depthwise` */
   struct mbconv_ending ending;
 };
 
@@ -82,21 +86,22 @@ struct mbconv_depthwise_group {
  *   pixels    outputs, >= 1
  *   rows      k pointers to the first tap of output 0; input pixel q at rows[i] + q * x_stride. Channels up to
  *             `channels` rounded up to lanes are read: x is scratch.
- *   y         pixel p at y + p * y_stride; exactly `channels` floats are written. Does not overlap x */
-typedef void mbconv_depthwise_fn(const struct mbconv_depthwise_group *group, size_t pixels, const float *const *rows,
-                                 float *y);
+ *   y         pixel p at y + p * y_stride; exactly `channels` elements are written. Does not overlap x */
+typedef void mbconv_depthwise_fn(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
+                                 void *y);
 
-/* ---- Activation and squeeze-excite ------------------------------------------------------------------------------- */
+/* ---- Activation and squeeze-excite: its sums and scales are floats, whatever the type -----------------------------
+ */
 
 /* y[i] = act(x[i]), i < n; y may be x. */
-typedef void mbconv_activation_fn(size_t n, const float *x, float *y);
+typedef void mbconv_activation_fn(size_t n, const void *x, void *y);
 
 /* sum[c] += the sum over pixels p ascending of x[p * x_stride + c], added up from +0 first; c < channels. */
-typedef void mbconv_channel_sum_fn(size_t pixels, size_t channels, const float *x, size_t x_stride, float *sum);
+typedef void mbconv_channel_sum_fn(size_t pixels, size_t channels, const void *x, size_t x_stride, float *sum);
 
 /* y[p * y_stride + c] = x[p * x_stride + c] * scale[c], c < channels. */
-typedef void mbconv_channel_scale_fn(size_t pixels, size_t channels, const float *x, size_t x_stride,
-                                     const float *scale, float *y, size_t y_stride);
+typedef void mbconv_channel_scale_fn(size_t pixels, size_t channels, const void *x, size_t x_stride, const float *scale,
+                                     void *y, size_t y_stride);
 
 /* ---- Transposition ----------------------------------------------------------------------------------------------- */
 
@@ -104,12 +109,50 @@ typedef void mbconv_channel_scale_fn(size_t pixels, size_t channels, const float
  *   y[c * y_stride + r] = x[r * x_stride + c] (+ residual[c * y_stride + r]); r < tile rows, c < tile columns
  *   y         overlaps neither x nor the residual
  *   residual  laid out as y, or NULL */
-typedef void mbconv_transpose_fn(size_t tiles, const float *x, size_t x_stride, size_t x_step, float *y,
-                                 size_t y_stride, size_t y_step, const float *residual);
+typedef void mbconv_transpose_fn(size_t tiles, const void *x, size_t x_stride, size_t x_step, void *y, size_t y_stride,
+                                 size_t y_step, const void *residual);
 
 struct mbconv_transpose_tile {
   size_t rows, columns;
   mbconv_transpose_fn *run;
+};
+
+/* ---- Packing ----------------------------------------------------------------------------------------------------- */
+
+/* How large packed weights are: pack.h computes sizes from it. The layout itself is known to the kernels and to the two
+ * functions that pack for them. */
+struct mbconv_packing {
+  size_t bias;   /* bytes of an output channel's bias */
+  size_t weight; /* bytes of a weight */
+  size_t k_step; /* what the number of weights per output channel is rounded up to */
+};
+
+/* Packs one output channel, the `lane`th of the panel at `data`, which is `width` channels wide: weight [k /
+ * taps][taps] becomes tap by tap. Each weight is multiplied by `scale` in double and rounded once. */
+typedef void mbconv_pack_panel_fn(void *data, size_t width, size_t lane, size_t k, size_t taps, const float *weight,
+                                  double scale, float bias);
+
+/* Packs one channel of a depthwise whose first channel is at `data`; weight [taps] is scaled as above. */
+typedef void mbconv_pack_depthwise_fn(void *data, size_t lanes, size_t channel, size_t taps, const float *weight,
+                                      double scale, float bias);
+
+/* ---- Blocking ---------------------------------------------------------------------------------------------------- */
+
+/* Into what pieces the work is cut so that it stays in the caches. The numbers were measured on CPUs that run the set.
+ * Sizes of memory are in bytes. */
+struct mbconv_blocking {
+  /* A group has at most `group_channels` expanded channels, and fewer if the ring rows that one output row needs would
+   * take more than `l1_bytes`. */
+  size_t group_channels, l1_bytes;
+  /* Rings and the depthwise output of a strip take 5/8 of the L2 cache, but not less than `l2_least_bytes` and not more
+   * than `l2_most_bytes`. An L2 cache of unknown size is taken to have `l2_assumed_bytes`. */
+  size_t l2_least_bytes, l2_most_bytes, l2_assumed_bytes;
+  size_t run_pixels;       /* with squeeze-excite: an expand run has this many pixels if it can, several tiles */
+  size_t depthwise_pixels; /* a multiple of the width of every depthwise tile */
+  size_t map_bytes;  /* outputs that are computed before an activation is mapped over them, while they are in L1 */
+  size_t map_pixels; /* 1x1: but not fewer pixels than this, or all weights come from L2 or L3 for them */
+  size_t projected_pixels; /* a stored depthwise output is projected this many pixels at a time: several tiles */
+  size_t window_bytes;     /* gathered windows of a dense convolution that are in L1 at a time */
 };
 
 /* ---- The set ----------------------------------------------------------------------------------------------------- */
@@ -117,6 +160,7 @@ struct mbconv_transpose_tile {
 struct mbconv_kernels {
   mbconv_isa isa;
   size_t lanes;
+  size_t element; /* bytes of an element of x and y */
   /* [0] wide; then, narrower and narrower, those that the last panels may be of (run NULL: none). */
   struct mbconv_pointwise_tile pointwise[MBCONV_POINTWISE_TILES];
   mbconv_gemv_fn *gemv;
@@ -128,8 +172,12 @@ struct mbconv_kernels {
   mbconv_channel_sum_fn *channel_sum;
   mbconv_channel_scale_fn *channel_scale;
   struct mbconv_transpose_tile transpose;
+  struct mbconv_packing packing;
+  mbconv_pack_panel_fn *pack_panel;
+  mbconv_pack_depthwise_fn *pack_depthwise;
   bool tiles_silu;        /* pointwise tiles, gemv and depthwise apply SiLU, the inline variant, if told to */
   mbconv_exp fastest_exp; /* what AUTO means, backed by bench/RESULTS.md */
+  struct mbconv_blocking blocking;
 };
 
 extern const struct mbconv_kernels mbconv_kernels_scalar;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * How the weights of the f32 kernels lie in memory. Only this file, pack.c and the kernels know; whoever plans or runs
- * asks for sizes and places here.
+ * How many bytes packed weights take, from the packing of a set. That is all that is known outside the kernels: they,
+ * and the packing functions beside them, know the layout.
  *
- *     1x1         panel after panel, each [bias | weights of k 0 | weights of k 1 ...], every part a tile wide
- *     depthwise   vector after vector of channels, each [bias | tap 0 | tap 1 ...], every part `lanes` wide
+ *     1x1         panel after panel, each [bias | weights], a tile wide
+ *     depthwise   vector after vector of channels, each with its biases and taps
  *
  * Both are aligned to MBCONV_ALIGNMENT where the first begins, and zero beyond the last channel.
  */
@@ -16,39 +16,40 @@
 
 /* ---- 1x1 --------------------------------------------------------------------------------------------------------- */
 
-/* Floats of panels that are `channels` wide together: how long they are, and how far behind the first one the panel
- * lies that begins with channel `channels`. */
-static inline size_t mbconv_panel_floats(size_t k, size_t channels) { return channels * (k + 1); }
-
-/* Like mbconv_panel_floats(), of sizes that may overflow. */
-static inline size_t mbconv_panel_floats_checked(size_t k, size_t channels, bool *overflow) {
-  return mbconv_multiply(channels, mbconv_add(k, 1, overflow), overflow);
+/* Bytes of one output channel of a panel. Panels that are `channels` wide together take that many times as much, and so
+ * far behind the first one lies the panel that begins with channel `channels`. */
+static inline size_t mbconv_panel_channel_bytes(const struct mbconv_packing *packing, size_t k) {
+  return packing->bias + mbconv_round_up(k, packing->k_step) * packing->weight;
 }
 
-/* Sets bias, weights and next of `panel`, which is `width` channels wide and begins at `data`; its k is set. */
-static inline void mbconv_panel_place(struct mbconv_pointwise_panel *panel, const float *data, size_t width) {
+/* Like mbconv_panel_channel_bytes(), but of `channels` channels, and of sizes that may overflow. */
+static inline size_t mbconv_panel_bytes_checked(const struct mbconv_packing *packing, size_t k, size_t channels,
+                                                bool *overflow) {
+  const size_t steps = k / packing->k_step + (k % packing->k_step > 0);
+  const size_t weights = mbconv_multiply(steps, packing->k_step * packing->weight, overflow);
+  return mbconv_multiply(channels, mbconv_add(weights, packing->bias, overflow), overflow);
+}
+
+/* Sets bias, weights and next of `panel`, which is `width` channels wide, of `channel_bytes` each, and begins at
+ * `data`. */
+static inline void mbconv_panel_place(struct mbconv_pointwise_panel *panel, const struct mbconv_packing *packing,
+                                      const void *data, size_t width, size_t channel_bytes) {
   panel->bias = data;
-  panel->weights = data + width;
-  panel->next = mbconv_panel_floats(panel->k, width);
+  panel->weights = (const char *)data + width * packing->bias;
+  panel->next = width * channel_bytes;
 }
-
-/* Packs one channel, the `lane`th of the panel at `data`: weight [k / taps][taps] becomes tap by tap. Each weight is
- * multiplied by `scale` in double and rounded once. */
-void mbconv_panel_pack(float *data, size_t width, size_t lane, size_t k, size_t taps, const float *weight, double scale,
-                       float bias);
 
 /* ---- Depthwise --------------------------------------------------------------------------------------------------- */
 
-/* Floats of `channels` channels, a multiple of the lanes: how long they are, and where channel `channels` begins. */
-static inline size_t mbconv_depthwise_floats(size_t taps, size_t channels) { return channels * (taps + 1); }
-
-/* Floats of the weights of `channels` channels, which need not fill the last vector. */
-static inline size_t mbconv_depthwise_floats_checked(size_t taps, size_t channels, size_t lanes, bool *overflow) {
-  return mbconv_multiply(mbconv_round_up(channels, lanes), taps + 1, overflow);
+/* Bytes of `channels` channels, a multiple of the lanes: how long they are, and where channel `channels` begins. */
+static inline size_t mbconv_depthwise_bytes(const struct mbconv_packing *packing, size_t taps, size_t channels) {
+  return channels * (packing->bias + taps * packing->weight);
 }
 
-/* Packs one channel; weight [taps] is scaled as above. */
-void mbconv_depthwise_pack_channel(float *data, size_t lanes, size_t channel, size_t taps, const float *weight,
-                                   double scale, float bias);
+/* Like mbconv_depthwise_bytes(), but of channels that need not fill the last vector, and may overflow. */
+static inline size_t mbconv_depthwise_bytes_checked(const struct mbconv_packing *packing, size_t taps, size_t channels,
+                                                    size_t lanes, bool *overflow) {
+  return mbconv_multiply(mbconv_round_up(channels, lanes), packing->bias + taps * packing->weight, overflow);
+}
 
 #endif

@@ -54,15 +54,16 @@ struct ahead {
 enum { K_BYTES = 96, LEAST_AHEAD = 64 }; /* bytes of a panel for each k; k of a panel worth it */
 
 ALWAYS_INLINE struct ahead ahead_of(const struct mbconv_pointwise_panel *panel, size_t tiles) {
-  return (struct ahead){(const char *)(panel->weights + panel->next), (K_BYTES + tiles - 1) / tiles};
+  return (struct ahead){(const char *)panel->weights + panel->next, (K_BYTES + tiles - 1) / tiles};
 }
 
 /* `ahead` may be NULL. */
 ALWAYS_INLINE void tile_4x24(const size_t rows, const bool add, struct ahead *ahead,
-                             const struct mbconv_pointwise_panel *panel, const float *x, float *const *y, size_t offset,
+                             const struct mbconv_pointwise_panel *panel, const float *x, void *const *y, size_t offset,
                              const float *residual) {
-  const __m256 bias0 = _mm256_load_ps(panel->bias), bias1 = _mm256_load_ps(panel->bias + LANES),
-               bias2 = _mm256_load_ps(panel->bias + 2 * LANES);
+  const float *bias = panel->bias;
+  const __m256 bias0 = _mm256_load_ps(bias), bias1 = _mm256_load_ps(bias + LANES),
+               bias2 = _mm256_load_ps(bias + 2 * LANES);
   struct sums_4x24 s = {bias0, bias1, bias2, bias0, bias1, bias2, bias0, bias1, bias2, bias0, bias1, bias2};
   const size_t stride = panel->x_stride;
   const float *x3 = x + 3 * stride;
@@ -81,14 +82,14 @@ ALWAYS_INLINE void tile_4x24(const size_t rows, const bool add, struct ahead *ah
   }
   const struct limits limits = limits_of(panel);
   const size_t r = add ? panel->r_stride : 0;
-  finish3(add, limits, y[0] + offset, residual, 0, s.a0, s.a1, s.a2);
-  if (rows > 1) finish3(add, limits, y[1] + offset, residual, r, s.b0, s.b1, s.b2);
-  if (rows > 2) finish3(add, limits, y[2] + offset, residual, 2 * r, s.c0, s.c1, s.c2);
-  if (rows > 3) finish3(add, limits, y[3] + offset, residual, 3 * r, s.d0, s.d1, s.d2);
+  finish3(add, limits, output(y, 0, offset), residual, 0, s.a0, s.a1, s.a2);
+  if (rows > 1) finish3(add, limits, output(y, 1, offset), residual, r, s.b0, s.b1, s.b2);
+  if (rows > 2) finish3(add, limits, output(y, 2, offset), residual, 2 * r, s.c0, s.c1, s.c2);
+  if (rows > 3) finish3(add, limits, output(y, 3, offset), residual, 3 * r, s.d0, s.d1, s.d2);
 }
 
 ALWAYS_INLINE void each_4x24(const size_t rows, const bool add, size_t tiles,
-                             const struct mbconv_pointwise_panel *panel, const float *x, float *const *y, size_t offset,
+                             const struct mbconv_pointwise_panel *panel, const float *x, void *const *y, size_t offset,
                              const float *residual) {
   struct ahead ahead = ahead_of(panel, tiles);
   for (; tiles > 0; tiles--) {
@@ -103,15 +104,15 @@ ALWAYS_INLINE void each_4x24(const size_t rows, const bool add, size_t tiles,
 }
 
 ALWAYS_INLINE void tiles_4x24(const size_t rows, size_t tiles, const struct mbconv_pointwise_panel *panel,
-                              const float *x, float *const *y, size_t offset, const float *residual) {
+                              const float *x, void *const *y, size_t offset, const float *residual) {
   if (residual)
     each_4x24(rows, true, tiles, panel, x, y, offset, residual);
   else
     each_4x24(rows, false, tiles, panel, x, y, offset, NULL);
 }
 
-void mbconv_pointwise_avx2_4x24(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
-                                float *const *y, size_t y_offset, const float *residual) {
+void mbconv_pointwise_avx2_4x24(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
+                                void *const *y, size_t y_offset, const void *residual) {
   assert(panel->channels == 3 * LANES);
   switch (pixels) {
     case 1: tiles_4x24(1, tiles, panel, x, y, y_offset, residual); break;

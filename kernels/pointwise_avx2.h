@@ -18,6 +18,9 @@ ALWAYS_INLINE struct limits limits_of(const struct mbconv_pointwise_panel *panel
   return (struct limits){_mm256_broadcast_ss(&panel->ending.lo), _mm256_broadcast_ss(&panel->ending.hi)};
 }
 
+/* Where channel `offset` of output pixel p is stored. */
+ALWAYS_INLINE float *output(void *const *y, size_t p, size_t offset) { return (float *)y[p] + offset; }
+
 /* Sum by sum: gcc 12 would take the maximum of all of them first, for 3 cycles a tile. */
 ALWAYS_INLINE void finish(const bool add, struct limits limits, float *y, const float *residual, size_t r, __m256 sum) {
   in_order(&sum);

@@ -58,6 +58,9 @@ ALWAYS_INLINE void add_residual(const size_t rows, const float *residual, size_t
   if (rows > 6) sum->p6 = _mm512_add_ps(sum->p6, _mm512_maskz_loadu_ps(lanes, residual + 6 * stride));
 }
 
+/* Where channel `offset` of output pixel p is stored. */
+ALWAYS_INLINE float *output(void *const *y, size_t p, size_t offset) { return (float *)y[p] + offset; }
+
 /* Sum by sum: gcc 12 would clamp all of them before it stores one, which takes Zen 4 15 cycles a tile more; and without
  * the mask where a panel is whole, which takes it 30 in clang's code. A tile's FMAs take 28 k. */
 ALWAYS_INLINE void finish1(const bool whole, __mmask16 lanes, __m512 lo, __m512 hi, float *y, __m512 sum) {
@@ -69,15 +72,15 @@ ALWAYS_INLINE void finish1(const bool whole, __mmask16 lanes, __m512 lo, __m512 
 }
 
 ALWAYS_INLINE void finish(const size_t rows, const bool whole, __mmask16 lanes,
-                          const struct mbconv_pointwise_panel *panel, float *const *y, size_t offset, struct sums sum) {
+                          const struct mbconv_pointwise_panel *panel, void *const *y, size_t offset, struct sums sum) {
   const __m512 lo = _mm512_set1_ps(panel->ending.lo), hi = _mm512_set1_ps(panel->ending.hi);
-  if (rows > 0) finish1(whole, lanes, lo, hi, y[0] + offset, sum.p0);
-  if (rows > 1) finish1(whole, lanes, lo, hi, y[1] + offset, sum.p1);
-  if (rows > 2) finish1(whole, lanes, lo, hi, y[2] + offset, sum.p2);
-  if (rows > 3) finish1(whole, lanes, lo, hi, y[3] + offset, sum.p3);
-  if (rows > 4) finish1(whole, lanes, lo, hi, y[4] + offset, sum.p4);
-  if (rows > 5) finish1(whole, lanes, lo, hi, y[5] + offset, sum.p5);
-  if (rows > 6) finish1(whole, lanes, lo, hi, y[6] + offset, sum.p6);
+  if (rows > 0) finish1(whole, lanes, lo, hi, output(y, 0, offset), sum.p0);
+  if (rows > 1) finish1(whole, lanes, lo, hi, output(y, 1, offset), sum.p1);
+  if (rows > 2) finish1(whole, lanes, lo, hi, output(y, 2, offset), sum.p2);
+  if (rows > 3) finish1(whole, lanes, lo, hi, output(y, 3, offset), sum.p3);
+  if (rows > 4) finish1(whole, lanes, lo, hi, output(y, 4, offset), sum.p4);
+  if (rows > 5) finish1(whole, lanes, lo, hi, output(y, 5, offset), sum.p5);
+  if (rows > 6) finish1(whole, lanes, lo, hi, output(y, 6, offset), sum.p6);
 }
 
 /* Both compilers make the broadcast an operand of the FMA. */
@@ -98,7 +101,7 @@ ALWAYS_INLINE void step(const size_t rows, const char *x, struct distances d, __
 /* `groups` of `rows` pixels each: 1 of 1 to 7, or 2 to 4 of 7, of which the last may overlap the one before. `ahead`:
  * prefetches weights. */
 ALWAYS_INLINE void tile(const size_t groups, const size_t rows, const bool ahead,
-                        const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x, float *const *y,
+                        const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x, void *const *y,
                         size_t offset, const float *residual) {
   const size_t last = pixels - rows;
   const size_t row1 = groups > 2 ? GROUP : last, row2 = groups > 3 ? 2 * GROUP : last, row3 = last;
@@ -143,7 +146,7 @@ ALWAYS_INLINE void tile(const size_t groups, const size_t rows, const bool ahead
   }
 }
 
-ALWAYS_INLINE void any_tile(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x, float *const *y,
+ALWAYS_INLINE void any_tile(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x, void *const *y,
                             size_t y_offset, const float *residual) {
   assert(pixels >= 1 && pixels <= 4 * GROUP && panel->channels >= 1 && panel->channels <= LANES);
   switch (pixels > GROUP ? GROUP + (pixels - 1) / GROUP : pixels) {
@@ -161,7 +164,8 @@ ALWAYS_INLINE void any_tile(const struct mbconv_pointwise_panel *panel, size_t p
 }
 
 void mbconv_pointwise_avx512_28x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
-                                   const float *x, float *const *y, size_t y_offset, const float *residual) {
+                                   const void *x_, void *const *y, size_t y_offset, const void *residual_) {
+  const float *x = x_, *residual = residual_;
   for (bool first = true; tiles > 0; tiles--, first = false) {
     if (pixels > 3 * GROUP && !first && tiles > 1)
       tile(4, GROUP, false, panel, pixels, x, y, y_offset, residual);

@@ -36,8 +36,9 @@ ALWAYS_INLINE void finish2(const bool add, struct limits limits, float *y, const
 }
 
 ALWAYS_INLINE void tile_6x16(const size_t rows, const bool add, const struct mbconv_pointwise_panel *panel,
-                             const float *x, float *const *y, size_t offset, const float *residual) {
-  const __m256 bias0 = _mm256_load_ps(panel->bias), bias1 = _mm256_load_ps(panel->bias + LANES);
+                             const float *x, void *const *y, size_t offset, const float *residual) {
+  const float *bias = panel->bias;
+  const __m256 bias0 = _mm256_load_ps(bias), bias1 = _mm256_load_ps(bias + LANES);
   struct sums_6x16 s = {bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1};
   const size_t stride = panel->x_stride;
   const float *x3 = x + 3 * stride;
@@ -55,16 +56,16 @@ ALWAYS_INLINE void tile_6x16(const size_t rows, const bool add, const struct mbc
   }
   const struct limits limits = limits_of(panel);
   const size_t r = add ? panel->r_stride : 0;
-  finish2(add, limits, y[0] + offset, residual, 0, s.a0, s.a1);
-  if (rows > 1) finish2(add, limits, y[1] + offset, residual, r, s.b0, s.b1);
-  if (rows > 2) finish2(add, limits, y[2] + offset, residual, 2 * r, s.c0, s.c1);
-  if (rows > 3) finish2(add, limits, y[3] + offset, residual, 3 * r, s.d0, s.d1);
-  if (rows > 4) finish2(add, limits, y[4] + offset, residual, 4 * r, s.e0, s.e1);
-  if (rows > 5) finish2(add, limits, y[5] + offset, residual, 5 * r, s.f0, s.f1);
+  finish2(add, limits, output(y, 0, offset), residual, 0, s.a0, s.a1);
+  if (rows > 1) finish2(add, limits, output(y, 1, offset), residual, r, s.b0, s.b1);
+  if (rows > 2) finish2(add, limits, output(y, 2, offset), residual, 2 * r, s.c0, s.c1);
+  if (rows > 3) finish2(add, limits, output(y, 3, offset), residual, 3 * r, s.d0, s.d1);
+  if (rows > 4) finish2(add, limits, output(y, 4, offset), residual, 4 * r, s.e0, s.e1);
+  if (rows > 5) finish2(add, limits, output(y, 5, offset), residual, 5 * r, s.f0, s.f1);
 }
 
 ALWAYS_INLINE void tiles_6x16(const size_t rows, size_t tiles, const struct mbconv_pointwise_panel *panel,
-                              const float *x, float *const *y, size_t offset, const float *residual) {
+                              const float *x, void *const *y, size_t offset, const float *residual) {
   const size_t x_step = rows * panel->x_stride;
   if (residual) {
     for (; tiles > 0; tiles--, x += x_step, y += rows, residual += rows * panel->r_stride)
@@ -74,8 +75,8 @@ ALWAYS_INLINE void tiles_6x16(const size_t rows, size_t tiles, const struct mbco
   }
 }
 
-void mbconv_pointwise_avx2_6x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
-                                float *const *y, size_t y_offset, const float *residual) {
+void mbconv_pointwise_avx2_6x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
+                                void *const *y, size_t y_offset, const void *residual) {
   assert(panel->channels == 2 * LANES);
   switch (pixels) {
     case 1: tiles_6x16(1, tiles, panel, x, y, y_offset, residual); break;
@@ -98,7 +99,7 @@ ALWAYS_INLINE void step1(const float *x, __m256 w, __m256 *sum) {
 }
 
 ALWAYS_INLINE void tile_12x8(const size_t rows, const bool add, const struct mbconv_pointwise_panel *panel,
-                             const float *x, float *const *y, size_t offset, const float *residual) {
+                             const float *x, void *const *y, size_t offset, const float *residual) {
   const __m256 bias = _mm256_load_ps(panel->bias);
   struct sums_12x8 s = {bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias, bias};
   const size_t stride = panel->x_stride;
@@ -123,22 +124,22 @@ ALWAYS_INLINE void tile_12x8(const size_t rows, const bool add, const struct mbc
   }
   const struct limits limits = limits_of(panel);
   const size_t r = add ? panel->r_stride : 0;
-  finish(add, limits, y[0] + offset, residual, 0, s.a);
-  if (rows > 1) finish(add, limits, y[1] + offset, residual, r, s.b);
-  if (rows > 2) finish(add, limits, y[2] + offset, residual, 2 * r, s.c);
-  if (rows > 3) finish(add, limits, y[3] + offset, residual, 3 * r, s.d);
-  if (rows > 4) finish(add, limits, y[4] + offset, residual, 4 * r, s.e);
-  if (rows > 5) finish(add, limits, y[5] + offset, residual, 5 * r, s.f);
-  if (rows > 6) finish(add, limits, y[6] + offset, residual, 6 * r, s.g);
-  if (rows > 7) finish(add, limits, y[7] + offset, residual, 7 * r, s.h);
-  if (rows > 8) finish(add, limits, y[8] + offset, residual, 8 * r, s.i);
-  if (rows > 9) finish(add, limits, y[9] + offset, residual, 9 * r, s.j);
-  if (rows > 10) finish(add, limits, y[10] + offset, residual, 10 * r, s.k);
-  if (rows > 11) finish(add, limits, y[11] + offset, residual, 11 * r, s.l);
+  finish(add, limits, output(y, 0, offset), residual, 0, s.a);
+  if (rows > 1) finish(add, limits, output(y, 1, offset), residual, r, s.b);
+  if (rows > 2) finish(add, limits, output(y, 2, offset), residual, 2 * r, s.c);
+  if (rows > 3) finish(add, limits, output(y, 3, offset), residual, 3 * r, s.d);
+  if (rows > 4) finish(add, limits, output(y, 4, offset), residual, 4 * r, s.e);
+  if (rows > 5) finish(add, limits, output(y, 5, offset), residual, 5 * r, s.f);
+  if (rows > 6) finish(add, limits, output(y, 6, offset), residual, 6 * r, s.g);
+  if (rows > 7) finish(add, limits, output(y, 7, offset), residual, 7 * r, s.h);
+  if (rows > 8) finish(add, limits, output(y, 8, offset), residual, 8 * r, s.i);
+  if (rows > 9) finish(add, limits, output(y, 9, offset), residual, 9 * r, s.j);
+  if (rows > 10) finish(add, limits, output(y, 10, offset), residual, 10 * r, s.k);
+  if (rows > 11) finish(add, limits, output(y, 11, offset), residual, 11 * r, s.l);
 }
 
 ALWAYS_INLINE void tiles_12x8(const size_t rows, size_t tiles, const struct mbconv_pointwise_panel *panel,
-                              const float *x, float *const *y, size_t offset, const float *residual) {
+                              const float *x, void *const *y, size_t offset, const float *residual) {
   const size_t x_step = rows * panel->x_stride;
   if (residual) {
     for (; tiles > 0; tiles--, x += x_step, y += rows, residual += rows * panel->r_stride)
@@ -148,8 +149,8 @@ ALWAYS_INLINE void tiles_12x8(const size_t rows, size_t tiles, const struct mbco
   }
 }
 
-void mbconv_pointwise_avx2_12x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
-                                float *const *y, size_t y_offset, const float *residual) {
+void mbconv_pointwise_avx2_12x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
+                                void *const *y, size_t y_offset, const void *residual) {
   assert(panel->channels == LANES);
   switch (pixels) {
     case 1: tiles_12x8(1, tiles, panel, x, y, y_offset, residual); break;

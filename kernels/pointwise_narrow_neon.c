@@ -56,14 +56,15 @@ ALWAYS_INLINE void steps1(const size_t rows, const float *x, size_t stride, cons
 }
 
 /* Row p, whose residual is at r or nowhere. */
-ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *panel, size_t p, const float *r, float *const *y,
+ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *panel, size_t p, const float *r, void *const *y,
                           size_t offset, float32x4_t sum) {
   if (r) sum = vaddq_f32(sum, vld1q_f32(r + p * panel->r_stride));
-  vst1q_f32(y[p] + offset, clamp(sum, vld1q_dup_f32(&panel->ending.lo), vld1q_dup_f32(&panel->ending.hi)));
+  float *to = y[p];
+  vst1q_f32(to + offset, clamp(sum, vld1q_dup_f32(&panel->ending.lo), vld1q_dup_f32(&panel->ending.hi)));
 }
 
 /* `rows`, a constant at every call, is 6, 3 or 1. */
-ALWAYS_INLINE void tile(const size_t rows, const struct mbconv_pointwise_panel *panel, const float *x, float *const *y,
+ALWAYS_INLINE void tile(const size_t rows, const struct mbconv_pointwise_panel *panel, const float *x, void *const *y,
                         size_t offset, const float *residual) {
   const float32x4_t bias = vld1q_f32(panel->bias);
   struct sums s = {bias, bias, bias, bias, bias, bias};
@@ -81,8 +82,9 @@ ALWAYS_INLINE void tile(const size_t rows, const struct mbconv_pointwise_panel *
   if (rows > 3) finish(panel, 5, residual, y, offset, s.f);
 }
 
-void mbconv_pointwise_neon_6x4(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
-                               float *const *y, size_t y_offset, const float *residual) {
+void mbconv_pointwise_neon_6x4(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x_,
+                               void *const *y, size_t y_offset, const void *residual_) {
+  const float *x = x_, *residual = residual_;
   assert(panel->channels == LANES);
   const size_t all = pixels * tiles;
   for (size_t p = 0, n; p < all; p += n) {

@@ -155,18 +155,20 @@ ALWAYS_INLINE void steps1(const size_t rows, const size_t *d, struct input *in, 
 
 /* Tiles of `rows` pixels, one after the other. SiLU of fewer than 6 rows is left to the caller. */
 ALWAYS_INLINE void walk(const size_t rows, const struct mbconv_pointwise_panel *panel, size_t tiles, const float *x,
-                        float *const *y, size_t offset, const float *residual) {
+                        void *const *y, size_t offset, const float *residual) {
   const size_t stride = panel->x_stride, k = panel->k, first = distance(offset), second = distance(offset + LANES);
   /* k each time around; small tiles are rare, let them be short. */
   const size_t once = rows >= 10 ? 16 : 4;
-  const bool clamped = panel->ending.lo > -INFINITY || panel->ending.hi < INFINITY, silu = panel->ending.silu && rows >= 6;
+  const bool clamped = panel->ending.lo > -INFINITY || panel->ending.hi < INFINITY,
+             silu = panel->ending.silu && rows >= 6;
+  const float *bias = panel->bias;
   struct input in = {x, panel->weights};
   size_t distances[MOST_ROWS];
   UNROLL
   for (size_t i = 1; i < rows; i++) distances[i] = distance(i * stride - LANES);
   const size_t back = distance(k * WIDTH), next = distance(rows * stride - k);
   for (; tiles > 0; tiles--) {
-    const float32x4_t bias0 = vld1q_f32(panel->bias), bias1 = vld1q_f32(panel->bias + LANES);
+    const float32x4_t bias0 = vld1q_f32(bias), bias1 = vld1q_f32(bias + LANES);
     struct sums s = {bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0,
                      bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1, bias0, bias1};
     for (size_t left = k / once; left > 0; left--) {
@@ -195,7 +197,7 @@ ALWAYS_INLINE void walk(const size_t rows, const struct mbconv_pointwise_panel *
 }
 
 /* Up to 5 pixels: 3, and one by one. */
-static void walk_few(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x, float *const *y,
+static void walk_few(const struct mbconv_pointwise_panel *panel, size_t pixels, const float *x, void *const *y,
                      size_t offset, const float *residual) {
   for (size_t p = 0, n; p < pixels; p += n) {
     const float *first_x = x + p * panel->x_stride, *first_r = residual ? residual + p * panel->r_stride : NULL;
@@ -208,8 +210,8 @@ static void walk_few(const struct mbconv_pointwise_panel *panel, size_t pixels, 
   if (panel->ending.silu) silu_stored(panel, pixels, y, offset);
 }
 
-void mbconv_pointwise_neon_11x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const float *x,
-                                float *const *y, size_t y_offset, const float *residual) {
+void mbconv_pointwise_neon_11x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
+                                void *const *y, size_t y_offset, const void *residual) {
   assert(panel->channels == WIDTH);
   switch (pixels) {
     case 6: walk(6, panel, tiles, x, y, y_offset, residual); break;

@@ -13,10 +13,11 @@
 /* One pixel; `channels` is a constant at both calls, or the rest of the last panel. */
 static inline void row(const struct mbconv_pointwise_panel *panel, const size_t channels, const float *x, float *y,
                        const float *residual) {
+  const float *weights = panel->weights, *bias = panel->bias;
   float sum[SIDE];
-  for (size_t c = 0; c < channels; c++) sum[c] = panel->bias[c];
+  for (size_t c = 0; c < channels; c++) sum[c] = bias[c];
   for (size_t k = 0; k < panel->k; k++) {
-    for (size_t c = 0; c < channels; c++) sum[c] = fma_f32(panel->weights[k * SIDE + c], x[k], sum[c]);
+    for (size_t c = 0; c < channels; c++) sum[c] = fma_f32(weights[k * SIDE + c], x[k], sum[c]);
   }
   for (size_t c = 0; c < channels; c++) {
     if (residual) sum[c] += residual[c];
@@ -25,13 +26,15 @@ static inline void row(const struct mbconv_pointwise_panel *panel, const size_t 
 }
 
 void mbconv_pointwise_scalar_4x4(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
-                                 const float *x, float *const *y, size_t y_offset, const float *residual) {
+                                 const void *x_, void *const *y, size_t y_offset, const void *residual_) {
+  const float *x = x_, *residual = residual_;
   for (size_t p = 0; p < pixels * tiles; p++) {
+    float *to = y[p];
     const float *r = residual ? residual + p * panel->r_stride : NULL;
     if (panel->channels == SIDE) {
-      row(panel, SIDE, x + p * panel->x_stride, y[p] + y_offset, r);
+      row(panel, SIDE, x + p * panel->x_stride, to + y_offset, r);
     } else {
-      row(panel, panel->channels, x + p * panel->x_stride, y[p] + y_offset, r);
+      row(panel, panel->channels, x + p * panel->x_stride, to + y_offset, r);
     }
   }
 }

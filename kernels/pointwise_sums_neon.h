@@ -153,7 +153,7 @@ ALWAYS_INLINE void store(float *y, size_t first, size_t second, float32x4_t sum0
   vst1q_f32(to(y, second), sum1);
 }
 
-ALWAYS_INLINE void store_all(const size_t rows, float *const *y, size_t first, size_t second, const struct sums *s) {
+ALWAYS_INLINE void store_all(const size_t rows, void *const *y, size_t first, size_t second, const struct sums *s) {
   store(y[0], first, second, s->a0, s->a1);
   if (rows > 1) store(y[1], first, second, s->b0, s->b1);
   if (rows > 2) store(y[2], first, second, s->c0, s->c1);

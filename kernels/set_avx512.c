@@ -5,6 +5,7 @@
  */
 #include "set_avx512.h"
 
+#include "layout.h"
 #include "set_avx2.h" /* its narrow tile and transposition: a CPU with AVX-512 has AVX2 */
 
 #ifdef MBCONV_SLEEF
@@ -18,6 +19,7 @@
 const struct mbconv_kernels mbconv_kernels_avx512 = {
     .isa = MBCONV_ISA_AVX512,
     .lanes = 16,
+    .element = sizeof(float),
     .pointwise = {{.pixels = 28, .step = 7, .channels = 16, .tails = true, .run = mbconv_pointwise_avx512_28x16},
                   {.pixels = 12, .step = 1, .channels = 8, .run = mbconv_pointwise_avx2_12x8}},
     .gemv = mbconv_gemv_avx512,
@@ -31,5 +33,20 @@ const struct mbconv_kernels mbconv_kernels_avx512 = {
     .channel_sum = mbconv_channel_sum_avx512,
     .channel_scale = mbconv_channel_scale_avx512,
     .transpose = {.rows = 8, .columns = 4, .run = mbconv_transpose_avx2_8x4},
+    .packing = MBCONV_PACKING_F32,
+    .pack_panel = mbconv_pack_panel_f32,
+    .pack_depthwise = mbconv_pack_depthwise_f32,
     .fastest_exp = MBCONV_EXP_INLINE,
+    /* Measured on Zen 4. */
+    .blocking = {.group_channels = 48,
+                 .l1_bytes = 34 * 1024,
+                 .l2_least_bytes = 32 * 1024,
+                 .l2_most_bytes = 372 * 1024,
+                 .l2_assumed_bytes = 512 * 1024,
+                 .run_pixels = 48,
+                 .depthwise_pixels = 14,
+                 .map_bytes = 16 * 1024,
+                 .map_pixels = 56,
+                 .projected_pixels = 56,
+                 .window_bytes = 24 * 1024},
 };

@@ -19,6 +19,6 @@ ALWAYS_INLINE __m256 silu(__m256 x) {
 
 ALWAYS_INLINE __m256 sigmoid(__m256 x) { return _mm256_div_ps(_mm256_set1_ps(1.0f), one_plus_exp_minus(floor88(x))); }
 
-void mbconv_silu_sleef_avx2(size_t n, const float *x, float *y) { map(silu, n, x, y); }
+void mbconv_silu_sleef_avx2(size_t n, const void *x, void *y) { map(silu, n, x, y); }
 
-void mbconv_sigmoid_sleef_avx2(size_t n, const float *x, float *y) { map(sigmoid, n, x, y); }
+void mbconv_sigmoid_sleef_avx2(size_t n, const void *x, void *y) { map(sigmoid, n, x, y); }

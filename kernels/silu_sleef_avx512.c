@@ -19,6 +19,6 @@ ALWAYS_INLINE __m512 silu(__m512 x) {
 
 ALWAYS_INLINE __m512 sigmoid(__m512 x) { return _mm512_div_ps(_mm512_set1_ps(1.0f), one_plus_exp_minus(floor88(x))); }
 
-void mbconv_silu_sleef_avx512(size_t n, const float *x, float *y) { map(silu, n, x, y); }
+void mbconv_silu_sleef_avx512(size_t n, const void *x, void *y) { map(silu, n, x, y); }
 
-void mbconv_sigmoid_sleef_avx512(size_t n, const float *x, float *y) { map(sigmoid, n, x, y); }
+void mbconv_sigmoid_sleef_avx512(size_t n, const void *x, void *y) { map(sigmoid, n, x, y); }

@@ -22,6 +22,6 @@ ALWAYS_INLINE float32x4_t sigmoid(float32x4_t x) {
   return vdivq_f32(vdupq_n_f32(1.0f), one_plus_exp_minus(floor88(x)));
 }
 
-void mbconv_silu_sleef_neon(size_t n, const float *x, float *y) { map(silu, n, x, y); }
+void mbconv_silu_sleef_neon(size_t n, const void *x, void *y) { map(silu, n, x, y); }
 
-void mbconv_sigmoid_sleef_neon(size_t n, const float *x, float *y) { map(sigmoid, n, x, y); }
+void mbconv_sigmoid_sleef_neon(size_t n, const void *x, void *y) { map(sigmoid, n, x, y); }

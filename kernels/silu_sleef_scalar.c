@@ -14,13 +14,17 @@
 #include "set_scalar.h"
 #include "vec_scalar.h"
 
-void mbconv_silu_sleef_scalar(size_t n, const float *x, float *y) {
+void mbconv_silu_sleef_scalar(size_t n, const void *x_, void *y_) {
+  const float *x = x_;
+  float *y = y_;
   for (size_t i = 0; i < n; i++) {
     const float c = floor88(x[i]);
     y[i] = c / (1.0f + Sleef_expf1_u10purecfma(-c));
   }
 }
 
-void mbconv_sigmoid_sleef_scalar(size_t n, const float *x, float *y) {
+void mbconv_sigmoid_sleef_scalar(size_t n, const void *x_, void *y_) {
+  const float *x = x_;
+  float *y = y_;
   for (size_t i = 0; i < n; i++) y[i] = 1.0f / (1.0f + Sleef_expf1_u10purecfma(-floor88(x[i])));
 }

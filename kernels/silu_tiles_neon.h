@@ -41,10 +41,13 @@ ALWAYS_INLINE const float *silu_constants(void) {
 }
 
 /* SiLU of what tiles have stored: for those that are rarely run. */
-ALWAYS_INLINE void silu_stored(const struct mbconv_pointwise_panel *panel, size_t pixels, float *const *y,
+ALWAYS_INLINE void silu_stored(const struct mbconv_pointwise_panel *panel, size_t pixels, void *const *y,
                                size_t offset) {
   NO_UNROLL
-  for (size_t p = 0; p < pixels; p++) mbconv_silu_neon(panel->channels, y[p] + offset, y[p] + offset);
+  for (size_t p = 0; p < pixels; p++) {
+    float *sums = y[p];
+    mbconv_silu_neon(panel->channels, sums + offset, sums + offset);
+  }
 }
 
 #endif

@@ -50,8 +50,8 @@ __attribute__((noinline)) static void walk_added(size_t tiles, const float *x, s
   walk(tiles, x, x_stride, x_step, y, y_stride, y_step, true, residual);
 }
 
-void mbconv_transpose_neon_4x4(size_t tiles, const float *x, size_t x_stride, size_t x_step, float *y, size_t y_stride,
-                               size_t y_step, const float *residual) {
+void mbconv_transpose_neon_4x4(size_t tiles, const void *x, size_t x_stride, size_t x_step, void *y, size_t y_stride,
+                               size_t y_step, const void *residual) {
   if (residual)
     walk_added(tiles, x, x_stride, x_step, y, y_stride, y_step, residual);
   else

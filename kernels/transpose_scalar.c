@@ -4,8 +4,10 @@
  */
 #include "set_scalar.h"
 
-void mbconv_transpose_scalar_1x1(size_t tiles, const float *x, size_t x_stride, size_t x_step, float *y,
-                                 size_t y_stride, size_t y_step, const float *residual) {
+void mbconv_transpose_scalar_1x1(size_t tiles, const void *x_, size_t x_stride, size_t x_step, void *y_,
+                                 size_t y_stride, size_t y_step, const void *residual_) {
+  const float *x = x_, *residual = residual_;
+  float *y = y_;
   (void)x_stride;
   (void)y_stride;
   for (size_t i = 0; i < tiles; i++) {

@@ -31,7 +31,7 @@ static const struct mode modes[] = {
     {"residual, SiLU", .residual = true, .wide = true, .silu = true, .lo = -INFINITY, .hi = INFINITY},
     {"special values, SiLU", .special = true, .silu = true, .lo = -INFINITY, .hi = INFINITY},
 };
-enum { MODES = sizeof modes / sizeof *modes, GAP = 3, TILES = 3, MAX_PIXELS = 32 };
+enum { MODES = sizeof modes / sizeof *modes, GAP = 3, TILES = 3 };
 
 /* Some whole tiles. Rows of the guarded tensors are x_stride and r_stride floats apart. */
 struct problem {
@@ -94,7 +94,7 @@ static void compute_by_scalar(const struct problem *p) {
     struct mbconv_pointwise_panel panel = panel_of(p, &part, &weights, &bias);
     panel.ending.silu = false;
     for (size_t i = 0; i < p->pixels; i++) {
-      float *y = p->want + i * p->channels;
+      void *y = p->want + i * p->channels;
       const float *residual = p->mode->residual ? p->residual.data + i * p->r_stride + part.channel : NULL;
       tile->run(&panel, 1, 1, p->x.data + i * p->x_stride, &y, part.channel, residual);
     }
@@ -149,7 +149,7 @@ static void problem_free(struct problem *p) {
 /* Where the rows of a part lie in y: behind `offset` floats each, the last row of memory flush against its end. */
 struct placement {
   size_t offset, stride;
-  float *rows[TILES * MAX_PIXELS];
+  void *rows[TILES * MBCONV_MAX_TILE_PIXELS];
 };
 
 /* Places and fills the rows: in reverse order where the residual does not forbid it. */
@@ -161,9 +161,9 @@ static void place(const struct problem *p, const struct part *part, struct test_
   test_buffer_reuse(y, last * to->stride + to->offset + part->channels);
   for (size_t i = 0; i <= last; i++) {
     const size_t pixel = part->pixel + i, bytes = part->channels * sizeof(float);
-    to->rows[i] = y->data + (mode->in_place ? i : last - i) * to->stride;
-    float *row = to->rows[i] + to->offset;
-    if (mode->in_place) memcpy(row, p->residual.data + pixel * p->r_stride + part->channel, bytes);
+    float *row = y->data + (mode->in_place ? i : last - i) * to->stride;
+    to->rows[i] = row;
+    if (mode->in_place) memcpy(row + to->offset, p->residual.data + pixel * p->r_stride + part->channel, bytes);
   }
 }
 
@@ -189,7 +189,7 @@ static void check_part(struct test *t, const struct problem *p, const struct par
   bool equal = true;
   for (size_t i = 0; i < part->pixels && equal; i++) {
     const float *want = p->want + (part->pixel + i) * p->channels + part->channel;
-    equal = test_equal(to.rows[i] + to.offset, want, part->channels, NULL);
+    equal = test_equal((const float *)to.rows[i] + to.offset, want, part->channels, NULL);
   }
   test_check(t, equal, "differs from the scalar set");
 }
@@ -230,7 +230,9 @@ static void check_tile(struct test *t, size_t which) {
   uint64_t state = t->seed;
   test_at(t, "tile %zu", which);
   const size_t scalar_width = mbconv_kernels_scalar.pointwise[0].channels;
-  if (!test_check(t, tile->pixels <= MAX_PIXELS, "%zu pixels", tile->pixels)) return;
+  const size_t bytes = tile->pixels * tile->channels * t->kernels->element;
+  if (!test_check(t, tile->pixels <= MBCONV_MAX_TILE_PIXELS, "%zu pixels", tile->pixels)) return;
+  if (!test_check(t, bytes <= MBCONV_MAX_TILE_BYTES, "%zu x %zu elements", tile->pixels, tile->channels)) return;
   if (which == 0 && !test_check(t, tile->channels % t->kernels->lanes == 0, "%zu channels", tile->channels)) return;
   if (!test_check(t, tile->channels % scalar_width == 0, "%zu channels", tile->channels)) return;
   for (size_t i = 0; i < (t->small ? 5 : sizeof ks / sizeof *ks); i++) {

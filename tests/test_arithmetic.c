@@ -106,7 +106,7 @@ static float by_tile(const struct mbconv_kernels *kernels, struct operands o) {
   static _Alignas(MBCONV_ALIGNMENT) float weights[WIDEST], bias[WIDEST];
   const struct mbconv_pointwise_tile *tile = &kernels->pointwise[0];
   float y[WIDEST];
-  float *rows[1] = {y};
+  void *rows[1] = {y};
   for (size_t i = 0; i < WIDEST; i++) weights[i] = o.a, bias[i] = o.c;
   const struct mbconv_pointwise_panel panel = {.k = 1,
                                                .weights = weights,

@@ -52,7 +52,7 @@ static void pack(const struct problem *p, const struct part *part, size_t lanes,
   test_buffer_protect(packed);
 }
 
-static void rows_of(const struct problem *p, const struct part *part, const float **rows) {
+static void rows_of(const struct problem *p, const struct part *part, const void **rows) {
   for (size_t i = 0; i < p->kernel; i++) {
     rows[i] = p->rows[i].data + part->pixel * p->stride * p->x_stride + part->channel;
   }
@@ -60,7 +60,7 @@ static void rows_of(const struct problem *p, const struct part *part, const floa
 
 static void compute_by_scalar(struct problem *p) {
   const struct part all = {.pixels = PIXELS, .channels = CHANNELS};
-  const float *rows[MAX_KERNEL];
+  const void *rows[MAX_KERNEL];
   struct test_buffer packed;
   pack(p, &all, mbconv_kernels_scalar.lanes, &packed);
   rows_of(p, &all, rows);
@@ -110,7 +110,7 @@ static void check_part(struct test *t, const struct problem *p, const struct par
                        struct test_buffer *y) {
   test_at_size(t, part->pixels, part->channels);
   const size_t y_stride = part->channels + (p->wide ? GAP : 0);
-  const float *rows[MAX_KERNEL];
+  const void *rows[MAX_KERNEL];
   rows_of(p, part, rows);
   test_buffer_reuse(y, (part->pixels - 1) * y_stride + part->channels);
   const struct mbconv_depthwise_group group = {part->channels, p->x_stride, y_stride, packed, {p->lo, p->hi, p->silu}};

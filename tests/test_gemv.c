@@ -21,13 +21,14 @@ static void compute_by_scalar(const struct shape *s, size_t width, const float *
                               const float *residual, float *want) {
   const struct mbconv_pointwise_tile *tile = &mbconv_kernels_scalar.pointwise[0];
   float *weights = malloc(s->k * tile->channels * sizeof *weights);
+  void *rows = want;
   for (size_t c = 0; c < s->panels * width; c += tile->channels) {
     const float *panel = packed + c / width * (s->k + 1) * width + c % width;
     for (size_t i = 0; i < s->k; i++)
       memcpy(weights + i * tile->channels, panel + (i + 1) * width, tile->channels * sizeof *weights);
     const struct mbconv_pointwise_panel four = {
         .k = s->k, .weights = weights, .bias = panel, .channels = tile->channels, .ending = {s->lo, s->hi, false}};
-    tile->run(&four, 1, 1, x, &want, c, residual ? residual + c : NULL);
+    tile->run(&four, 1, 1, x, &rows, c, residual ? residual + c : NULL);
   }
   free(weights);
 }
@@ -56,7 +57,7 @@ static void check(struct test *t, uint64_t *state, const struct shape *s, enum t
   const struct mbconv_pointwise_panel first = {.k = s->k,
                                                .weights = packed.data + width,
                                                .bias = packed.data,
-                                               .next = (s->k + 1) * width,
+                                               .next = (s->k + 1) * width * sizeof(float),
                                                .channels = width,
                                                .ending = {s->lo, s->hi, s->silu}};
   t->kernels->gemv(&first, s->panels, x.data, y.data, !s->residual ? NULL : s->in_place ? y.data : residual.data);

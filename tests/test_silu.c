@@ -155,10 +155,13 @@ static mbconv_activation_fn *reference(const struct test *t, mbconv_activation_k
 /* SiLU as a set's tiles apply it: x passes through a pixel's chain as it is, 1 * x + -0. */
 static const struct mbconv_pointwise_tile *tile;
 
-static void by_tiles(size_t n, const float *x, float *y) {
+static void by_tiles(size_t n, const void *x_, void *y_) {
+  const float *x = x_;
+  float *y = y_;
   enum { MOST_CHANNELS = 32, MOST_PIXELS = 32 };
   _Alignas(MBCONV_ALIGNMENT) float weights[MOST_CHANNELS], bias[MOST_CHANNELS];
-  float stored[MOST_PIXELS][MOST_CHANNELS], *rows[MOST_PIXELS];
+  float stored[MOST_PIXELS][MOST_CHANNELS];
+  void *rows[MOST_PIXELS];
   for (size_t c = 0; c < tile->channels; c++) weights[c] = 1.0f, bias[c] = -0.0f;
   for (size_t p = 0; p < tile->pixels; p++) rows[p] = stored[p];
   const struct mbconv_pointwise_panel panel = {.k = 1,

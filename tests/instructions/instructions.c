@@ -60,7 +60,7 @@ __attribute__((format(printf, 4, 5))) static void count(struct report *r, void (
 
 /* Everything that a kernel may read or write, large enough for all cases; results are looked at by other tests. */
 static _Alignas(64) float x[FLOATS], y[FLOATS], weights[FLOATS];
-static float *pixels_of_y[FLOATS / 64];
+static void *pixels_of_y[FLOATS / 64];
 
 struct kernel_call {
   const struct mbconv_kernels *kernels;
@@ -88,7 +88,7 @@ static void gemv(void *argument) {
   const struct mbconv_pointwise_panel panel = {.k = 3 * K,
                                                .weights = weights + 64,
                                                .bias = weights,
-                                               .next = (3 * K + 1) * c->kernels->pointwise[0].channels,
+                                               .next = (3 * K + 1) * c->kernels->pointwise[0].channels * sizeof(float),
                                                .ending = {.lo = 0, .hi = 6}};
   c->kernels->gemv(&panel, c->channels, x, y, NULL);
 }
@@ -100,7 +100,7 @@ static void depthwise(void *argument) {
                                                .y_stride = c->channels,
                                                .weights = weights,
                                                .ending = {.lo = 0, .hi = 6}};
-  const float *rows[7];
+  const void *rows[7];
   for (size_t i = 0; i < c->kernel; i++) rows[i] = x + i * 4096;
   c->kernels->depthwise[(c->kernel - 3) / 2][c->stride - 1](&group, c->pixels, rows, y);
 }

@@ -21,6 +21,7 @@ struct set_shape {
   } tiles[MBCONV_POINTWISE_TILES];
   size_t transpose_rows, transpose_columns;
   bool tiles_silu;
+  size_t l1_bytes; /* of its blocking */
 };
 
 enum { SET_SHAPES = 4 };
