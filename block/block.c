@@ -1,106 +1,90 @@
 /* SPDX-License-Identifier: MIT
  *
- * The block: create packs, run hands strips to the threads. With squeeze-excite a run has three phases per image:
- * strips write the depthwise output and sum its channels, the scales are computed, pixels are scaled and projected.
+ * The block: a list of stages (stage.h), run by the engine (run.h).
  */
 #include "block.h"
 
-#include "dispatch.h"
-#include "fold.h"
-#include "pack.h"
+#include "format.h"
+#include "run.h"
 #include "status.h"
 
-/* ---- Create ------------------------------------------------------------------------------------------------------ */
-
-/* Sets sizes and takes the weights' memory. */
-static void lay_out(mbconv_block *block, const mbconv_block_desc *desc, struct mbconv_cursor *cursor) {
-  struct mbconv_stages *stages = &block->stages;
-  const struct mbconv_kernels *kernels = stages->kernels;
-  const size_t expanded = desc->expanded_channels;
-  if (desc->expand) mbconv_panels_plan(&stages->expand, kernels, desc->in_channels, expanded, true, cursor);
-  mbconv_panels_plan(&stages->project, kernels, expanded, desc->out_channels, false, cursor);
-  const size_t taps = desc->kernel * desc->kernel;
-  stages->depthwise = mbconv_take(
-      cursor, mbconv_depthwise_bytes_checked(&kernels->packing, taps, expanded, kernels->lanes, &cursor->overflow), 1);
-  if (desc->squeeze_excite) {
-    mbconv_panels_plan(&block->excite.reduce, kernels, expanded, desc->squeeze_excite->width, false, cursor);
-    mbconv_panels_plan(&block->excite.expand, kernels, desc->squeeze_excite->width, expanded, false, cursor);
-  }
-}
-
-static void pack(mbconv_block *block, const mbconv_block_desc *desc) {
-  struct mbconv_stages *stages = &block->stages;
-  const size_t expanded = desc->expanded_channels;
-  const size_t padded = mbconv_round_up(expanded, stages->kernels->lanes);
-  size_t bytes = mbconv_depthwise_bytes(&stages->kernels->packing, desc->kernel * desc->kernel, padded);
-  mbconv_depthwise_pack(stages->kernels, expanded, desc->kernel, desc->depthwise, stages->depthwise);
-  mbconv_panels_pack(&stages->project, desc->project);
-  bytes += mbconv_panels_bytes(&stages->project);
-  if (desc->expand) {
-    mbconv_panels_pack(&stages->expand, desc->expand);
-    bytes += mbconv_panels_bytes(&stages->expand);
-  }
-  if (desc->squeeze_excite) {
-    mbconv_panels_pack(&block->excite.reduce, &desc->squeeze_excite->reduce);
-    mbconv_panels_pack(&block->excite.expand, &desc->squeeze_excite->expand);
-    bytes += mbconv_panels_bytes(&block->excite.reduce) + mbconv_panels_bytes(&block->excite.expand);
-  }
-  block->base.info.weight_bytes = bytes;
-}
-
-static void describe_stages(struct mbconv_stages *stages, const mbconv_block_desc *desc,
-                            const struct mbconv_kernels *kernels, mbconv_exp variant) {
-  struct mbconv_shape *shape = &stages->shape;
-  *shape = mbconv_block_shape(desc);
-  stages->kernels = kernels;
-  stages->epilogue = mbconv_epilogue_of(desc->activation, kernels, variant);
-  shape->mapped = stages->epilogue.map != NULL;
-  stages->plan =
-      mbconv_plan_of(shape, kernels->pointwise[0].channels, mbconv_l2_bytes(), desc->strip_rows, desc->group_channels);
-  stages->layout = desc->layout;
-  stages->residual = desc->residual != MBCONV_RESIDUAL_OFF && desc->stride == 1 &&
-                     desc->in_channels == desc->out_channels && shape->out_height == desc->height &&
-                     shape->out_width == desc->width;
-}
+struct mbconv_block {
+  struct mbconv_stages stages;
+};
 
 mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_options *options, mbconv_block **out,
                                   mbconv_error *error) {
   if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
   *out = NULL;
-  struct mbconv_operator base = {0};
-  mbconv_status status = mbconv_block_check(desc, true, error);
-  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
-  if (status != MBCONV_OK) return status;
+  struct mbconv_described described;
+  struct mbconv_stages *made;
+  mbconv_status status = mbconv_block_check(desc, true, &described, error);
+  if (status == MBCONV_OK) status = mbconv_stages_create(&described, options, &made, error);
+  if (status == MBCONV_OK) *out = (mbconv_block *)made;
+  return status;
+}
 
-  const struct mbconv_kernels *kernels = base.kernels;
-  const mbconv_exp variant = base.info.exp;
-  mbconv_block sizes = {.stages.kernels = kernels};
-  struct mbconv_cursor cursor = {0};
-  mbconv_take(&cursor, 1, sizeof(mbconv_block));
-  lay_out(&sizes, desc, &cursor);
-  status = mbconv_operator_allocate(&base, &cursor, error);
-  if (status != MBCONV_OK) return status;
+static mbconv_status run(const mbconv_block *block, const struct mbconv_size *at, size_t batch, const void *x, void *y,
+                         void *scratch, size_t scratch_size, const mbconv_threads *threads, mbconv_error *error) {
+  const struct mbconv_operands operands = {
+      .batch = batch, .x = x, .y = y, .scratch = scratch, .scratch_size = scratch_size};
+  if (!block) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "block is NULL");
+  return mbconv_stages_run(&block->stages, at, &operands, NULL, threads, error);
+}
 
-  mbconv_block *block = mbconv_take(&cursor, 1, sizeof *block);
-  block->base = base;
-  describe_stages(&block->stages, desc, kernels, variant);
-  lay_out(block, desc, &cursor);
-  pack(block, desc);
-  if (desc->squeeze_excite) {
-    block->excite.inner = mbconv_epilogue_of(desc->squeeze_excite->inner, kernels, variant);
-    block->excite.gate = mbconv_epilogue_of(desc->squeeze_excite->gate, kernels, variant);
-  }
-  *out = block;
-  return mbconv_succeed(error);
+mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const float *x, float *y, void *scratch,
+                               size_t scratch_size, const mbconv_threads *threads, mbconv_error *error) {
+  return run(block, NULL, batch, x, y, scratch, scratch_size, threads, error);
+}
+
+mbconv_status mbconv_block_run_at(const mbconv_block *block, size_t batch, size_t height, size_t width, const float *x,
+                                  float *y, void *scratch, size_t scratch_size, const mbconv_threads *threads,
+                                  mbconv_error *error) {
+  const struct mbconv_size at = {height, width};
+  return run(block, &at, batch, x, y, scratch, scratch_size, threads, error);
 }
 
 /* ---- Queries ----------------------------------------------------------------------------------------------------- */
 
 void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t *width) {
-  *height = block->stages.shape.out_height;
-  *width = block->stages.shape.out_width;
+  mbconv_stages_output_size(&block->stages, NULL, height, width, NULL);
 }
 
-mbconv_info mbconv_block_info(const mbconv_block *block) { return block->base.info; }
+mbconv_status mbconv_block_output_size_at(const mbconv_block *block, size_t height, size_t width, size_t *out_height,
+                                          size_t *out_width, mbconv_error *error) {
+  const struct mbconv_size at = {height, width};
+  if (!block) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "block is NULL");
+  return mbconv_stages_output_size(&block->stages, &at, out_height, out_width, error);
+}
+
+size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads) {
+  size_t bytes;
+  mbconv_stages_scratch_size(&block->stages, NULL, threads, &bytes, NULL);
+  return bytes;
+}
+
+mbconv_status mbconv_block_scratch_size_at(const mbconv_block *block, size_t height, size_t width, size_t threads,
+                                           size_t *bytes, mbconv_error *error) {
+  const struct mbconv_size at = {height, width};
+  if (!block) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "block is NULL");
+  return mbconv_stages_scratch_size(&block->stages, &at, threads, bytes, error);
+}
+
+mbconv_info mbconv_block_info(const mbconv_block *block) { return block->stages.base.info; }
+
+size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *text, size_t size) {
+  const mbconv_info *info = &block->stages.base.info;
+  size_t length;
+  if (mbconv_stages_describe(&block->stages, NULL, threads, text, size, &length, NULL) == MBCONV_OK) return length;
+  return mbconv_format(text, size, "%s, %s SiLU, images of any size, weights %zu bytes", mbconv_isa_name(info->isa),
+                       mbconv_exp_name(info->exp), info->weight_bytes);
+}
+
+mbconv_status mbconv_block_describe_at(const mbconv_block *block, size_t height, size_t width, size_t threads,
+                                       char *text, size_t size, size_t *length, mbconv_error *error) {
+  const struct mbconv_size at = {height, width};
+  if (!block) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "block is NULL");
+  return mbconv_stages_describe(&block->stages, &at, threads, text, size, length, error);
+}
 
 void mbconv_block_destroy(mbconv_block *block) { mbconv_operator_destroy(block); }

@@ -45,42 +45,50 @@ static mbconv_status finish(const struct tally *tally, mbconv_counts *counts, mb
   return mbconv_succeed(error);
 }
 
-static uint64_t output_extent(size_t extent, size_t before, size_t after, const mbconv_block_desc *desc) {
-  return (extent + before + after - desc->kernel) / desc->stride + 1;
+static void count_stage(struct tally *tally, const struct mbconv_stage *stage, const struct mbconv_parameters *given,
+                        uint64_t pixels) {
+  const uint64_t taps = stage->window.kernel * stage->window.kernel;
+  const uint64_t in = stage->kind == MBCONV_STAGE_DEPTHWISE ? 1 : stage->in_channels;
+  count_described(tally, pixels, stage->out_channels, multiply(tally, in, taps), given->conv);
+}
+
+static void count_excite(struct tally *tally, const struct mbconv_stage *stage, const mbconv_squeeze_excite *excite) {
+  count_described(tally, 1, excite->width, stage->in_channels, &excite->reduce);
+  count_described(tally, 1, stage->out_channels, excite->width, &excite->expand);
+}
+
+/* A description that has been checked. */
+static mbconv_status count_list(const struct mbconv_described *described, mbconv_counts *counts, mbconv_error *error) {
+  const struct mbconv_stages *stages = &described->stages;
+  const struct mbconv_parameters *given = described->parameters;
+  if (stages->cut.height == 0)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "height and width are 0, but counts are of images of one size");
+  struct tally tally = {0};
+  for (size_t s = 0; s < stages->segments; s++) {
+    const struct mbconv_segment *segment = &stages->segment[s];
+    const struct mbconv_shape *shape = &stages->cut.shape[s];
+    const uint64_t in = multiply(&tally, shape->rows.in, shape->columns.in);
+    const uint64_t out = multiply(&tally, shape->rows.out, shape->columns.out);
+    if (segment->expand) count_stage(&tally, segment->expand, &given[segment->expand - stages->stage], in);
+    count_stage(&tally, segment->stage, &given[segment->stage - stages->stage], out);
+  }
+  if (stages->excite) count_excite(&tally, stages->excite, given[stages->excite - stages->stage].excite);
+  return finish(&tally, counts, error);
 }
 
 mbconv_status mbconv_block_count(const mbconv_block_desc *desc, mbconv_counts *counts, mbconv_error *error) {
   if (counts == NULL) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "counts is NULL");
-  mbconv_status status = mbconv_block_check(desc, false, error);
-  if (status != MBCONV_OK) return status;
-
-  struct tally tally = {0};
-  uint64_t expanded = desc->expanded_channels;
-  uint64_t in_pixels = multiply(&tally, desc->height, desc->width);
-  uint64_t out_pixels = multiply(&tally, output_extent(desc->height, desc->pad.top, desc->pad.bottom, desc),
-                                 output_extent(desc->width, desc->pad.left, desc->pad.right, desc));
-  if (desc->expand != NULL) count_described(&tally, in_pixels, expanded, desc->in_channels, desc->expand);
-  count_described(&tally, out_pixels, expanded, desc->kernel * desc->kernel, desc->depthwise);
-  if (desc->squeeze_excite != NULL) {
-    const mbconv_squeeze_excite *squeeze_excite = desc->squeeze_excite;
-    count_described(&tally, 1, squeeze_excite->width, expanded, &squeeze_excite->reduce);
-    count_described(&tally, 1, expanded, squeeze_excite->width, &squeeze_excite->expand);
-  }
-  count_described(&tally, out_pixels, desc->out_channels, expanded, desc->project);
-  return finish(&tally, counts, error);
+  struct mbconv_described described;
+  const mbconv_status status = mbconv_block_check(desc, false, &described, error);
+  return status == MBCONV_OK ? count_list(&described, counts, error) : status;
 }
 
 mbconv_status mbconv_convolution_count(const mbconv_convolution_desc *desc, mbconv_counts *counts,
                                        mbconv_error *error) {
   if (counts == NULL) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "counts is NULL");
-  struct mbconv_shape shape;
-  mbconv_status status = mbconv_convolution_check(desc, &shape, false, error);
-  if (status != MBCONV_OK) return status;
-  struct tally tally = {0};
-  uint64_t pixels = multiply(&tally, shape.out_height, shape.out_width);
-  uint64_t window = multiply(&tally, desc->in_channels, desc->kernel * desc->kernel);
-  count_described(&tally, pixels, desc->out_channels, window, &desc->conv);
-  return finish(&tally, counts, error);
+  struct mbconv_described described;
+  const mbconv_status status = mbconv_convolution_check(desc, false, &described, error);
+  return status == MBCONV_OK ? count_list(&described, counts, error) : status;
 }
 
 mbconv_status mbconv_plain_block_count(size_t height, size_t width, size_t in_channels, size_t out_channels,

@@ -12,7 +12,7 @@
 void mbconv_rows_copy(const struct mbconv_strip *strip, const struct mbconv_group *group);
 
 /* The group's depthwise output of the strip, to `y` with `y_stride` between pixels. */
-void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv_group *group, float *y,
+void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv_group *group, char *y,
                            size_t y_stride);
 
 #endif

@@ -7,56 +7,54 @@
 #include "size.h"
 #include "transpose.h"
 
-/* `count` windows' tap rows of `floats` floats, in fours: the last four may overlap those before. */
-static inline void copy_windows(size_t count, size_t floats, const float *from, size_t from_step, float *to,
+/* `count` windows' tap rows of `bytes` bytes, 16 at a time: the last 16 may overlap those before. */
+static inline void copy_windows(size_t count, size_t bytes, const char *from, size_t from_step, char *to,
                                 size_t to_step) {
+  enum { AT_ONCE = 16 };
   for (size_t p = 0; p < count; p++, from += from_step, to += to_step) {
-    size_t i = 0;
-    for (; i + 4 <= floats; i += 4) memcpy(to + i, from + i, 4 * sizeof(float));
-    if (floats >= 4)
-      memcpy(to + floats - 4, from + floats - 4, 4 * sizeof(float));
+    for (size_t i = 0; i + AT_ONCE <= bytes; i += AT_ONCE) memcpy(to + i, from + i, AT_ONCE);
+    if (bytes >= AT_ONCE)
+      memcpy(to + bytes - AT_ONCE, from + bytes - AT_ONCE, AT_ONCE);
     else
-      for (; i < floats; i++) to[i] = from[i];
+      for (size_t i = 0; i < bytes; i++) to[i] = from[i];
   }
 }
 
-/* The window of one output, cut where it leaves the image. */
-static void copy_clipped(const struct mbconv_shape *shape, const float *row, size_t column, float *to) {
-  const size_t channels = shape->in_channels;
-  for (size_t j = 0; j < shape->kernel; j++, to += channels) {
-    const size_t q = column * shape->stride + j - shape->pad_left; /* left of the image it wraps to huge */
-    if (q < shape->width)
-      memcpy(to, row + q * channels, channels * sizeof(float));
+/* The window of one output, cut where it leaves the image; a pixel has `bytes` bytes. */
+static void copy_clipped(const struct mbconv_axis *columns, size_t bytes, const char *row, size_t column, char *to) {
+  for (size_t j = 0; j < columns->kernel; j++, to += bytes) {
+    const size_t q = mbconv_axis_padded(columns, column) + j - columns->before; /* left of the image it wraps to huge */
+    if (q < columns->in)
+      memcpy(to, row + q * bytes, bytes);
     else
-      memset(to, 0, channels * sizeof(float));
+      memset(to, 0, bytes);
   }
 }
 
 /* Tap row `tap` of the windows of outputs [column, column + count) of one row. `row` NULL: it is outside the image. */
-static void gather_taps(const struct mbconv_shape *shape, const float *row, size_t column, size_t count, size_t tap,
-                        float *windows) {
-  const size_t floats = shape->kernel * shape->in_channels, step = shape->kernel * floats, end = column + count;
-  float *to = windows + tap * floats;
+static void gather_taps(const struct mbconv_shape *shape, size_t element, const char *row, size_t column, size_t count,
+                        size_t tap, char *windows) {
+  const struct mbconv_axis *columns = &shape->columns;
+  const size_t pixel = shape->in_channels * element, bytes = columns->kernel * pixel, step = columns->kernel * bytes;
+  const size_t end = column + count;
+  char *to = windows + tap * bytes;
   if (!row) {
-    for (size_t p = 0; p < count; p++) memset(to + p * step, 0, floats * sizeof(float));
+    for (size_t p = 0; p < count; p++) memset(to + p * step, 0, bytes);
     return;
   }
-  /* Outputs [first, last) of the whole row have windows inside. */
-  const size_t first = (shape->pad_left + shape->stride - 1) / shape->stride;
-  const size_t room = shape->width + shape->pad_left;
-  const size_t last = room < shape->kernel ? 0 : (room - shape->kernel) / shape->stride + 1;
-  for (; column < mbconv_min(first, end); column++, to += step) copy_clipped(shape, row, column, to);
+  const size_t first = mbconv_axis_whole_begin(columns), last = mbconv_axis_whole_end(columns);
+  for (; column < mbconv_min(first, end); column++, to += step) copy_clipped(columns, pixel, row, column, to);
   if (column < mbconv_min(last, end)) {
-    const size_t inside = mbconv_min(last, end) - column, from_step = shape->stride * shape->in_channels;
-    const float *from = row + (column * shape->stride - shape->pad_left) * shape->in_channels;
-    if (floats == 9) /* the stems of all networks here */
-      copy_windows(inside, 9, from, from_step, to, step);
+    const size_t inside = mbconv_min(last, end) - column, from_step = columns->stride * pixel;
+    const char *from = row + (mbconv_axis_padded(columns, column) - columns->before) * pixel;
+    if (bytes == 9 * sizeof(float)) /* the stems of all networks here */
+      copy_windows(inside, 9 * sizeof(float), from, from_step, to, step);
     else
-      copy_windows(inside, floats, from, from_step, to, step);
+      copy_windows(inside, bytes, from, from_step, to, step);
     column += inside;
     to += inside * step;
   }
-  for (; column < end; column++, to += step) copy_clipped(shape, row, column, to);
+  for (; column < end; column++, to += step) copy_clipped(columns, pixel, row, column, to);
 }
 
 /* Four floats, of SSE2 or NEON. PICK takes four of those of a (0 to 3) and b (4 to 7). */
@@ -96,39 +94,41 @@ static void interleave3(const float *red, const float *green, const float *blue,
   }
 }
 
-/* Planes, `plane` floats apart, to `pixels` pixels. */
-static void interleave(const struct mbconv_kernels *kernels, size_t channels, const float *planes, size_t plane,
-                       size_t pixels, float *to) {
-  if (channels == 3)
-    interleave3(planes, planes + plane, planes + 2 * plane, pixels, to);
+/* Planes, `plane` elements apart, to `pixels` pixels. */
+static void interleave(const struct mbconv_kernels *kernels, size_t channels, const void *planes, size_t plane,
+                       size_t pixels, void *to) {
+  const float *red = planes;
+  if (channels == 3 && kernels->element == sizeof(float))
+    interleave3(red, red + plane, red + 2 * plane, pixels, to);
   else
     mbconv_transpose(kernels, channels, pixels, planes, plane, to, channels, NULL);
 }
 
 /* Row r, or NULL if it is outside the image. Rows are asked for in ascending order, up to `kernel` rows back. */
-static const float *row_of(const struct mbconv_kernels *kernels, const struct mbconv_shape *shape,
-                           struct mbconv_window_source *source, size_t r) {
-  const size_t row = shape->width * shape->in_channels;
-  if (r >= shape->height) return NULL;
+static const char *row_of(const struct mbconv_kernels *kernels, const struct mbconv_shape *shape,
+                          struct mbconv_window_source *source, size_t r) {
+  const size_t height = shape->rows.in, width = shape->columns.in, row = width * shape->in_channels * kernels->element;
+  if (r >= height) return NULL;
   if (!source->ring) return source->x + r * row;
-  float *slot = source->ring + r % shape->kernel * row;
+  char *slot = source->ring + r % shape->rows.kernel * row;
   if (r >= source->next) {
-    interleave(kernels, shape->in_channels, source->x + r * shape->width, shape->height * shape->width, shape->width,
-               slot);
+    interleave(kernels, shape->in_channels, source->x + r * width * kernels->element, height * width, width, slot);
     source->next = r + 1;
   }
   return slot;
 }
 
 void mbconv_windows_gather(const struct mbconv_kernels *kernels, const struct mbconv_shape *shape,
-                           struct mbconv_window_source *source, size_t pixel, size_t count, float *windows) {
+                           struct mbconv_window_source *source, size_t pixel, size_t count, char *windows) {
+  const struct mbconv_axis *rows = &shape->rows;
+  const size_t width = shape->columns.out, bytes = mbconv_window_elements(shape) * kernels->element;
   while (count > 0) {
-    const size_t row = pixel / shape->out_width, column = pixel % shape->out_width;
-    const size_t pixels = mbconv_min(count, shape->out_width - column);
-    for (size_t i = 0; i < shape->kernel; i++) /* above the image the row wraps to huge */
-      gather_taps(shape, row_of(kernels, shape, source, row * shape->stride + i - shape->pad_top), column, pixels, i,
-                  windows);
-    windows += pixels * mbconv_window_floats(shape);
+    const size_t row = pixel / width, column = pixel % width, pixels = mbconv_min(count, width - column);
+    for (size_t i = 0; i < rows->kernel; i++) { /* above the image the row wraps to huge */
+      const size_t r = mbconv_axis_padded(rows, row) + i - rows->before;
+      gather_taps(shape, kernels->element, row_of(kernels, shape, source, r), column, pixels, i, windows);
+    }
+    windows += pixels * bytes;
     pixel += pixels;
     count -= pixels;
   }

@@ -11,18 +11,18 @@
 
 /* An image, read from the top down. */
 struct mbconv_window_source {
-  const float *x;
-  float *ring; /* NCHW: [kernel][width][in_channels], input row r in slot r % kernel; NULL: x is NHWC */
+  const char *x;
+  char *ring;  /* NCHW: [kernel][width][in_channels], input row r in slot r % kernel; NULL: x is NHWC */
   size_t next; /* rows before it have been interleaved, the last `kernel` of them are still there; starts as 0 */
 };
 
-static inline size_t mbconv_window_floats(const struct mbconv_shape *shape) {
-  return shape->kernel * shape->kernel * shape->in_channels;
+static inline size_t mbconv_window_elements(const struct mbconv_shape *shape) {
+  return shape->rows.kernel * shape->columns.kernel * shape->in_channels;
 }
 
 /* Writes the windows of outputs [pixel, pixel + count) of the image: [count][kernel][kernel][in_channels], +0 outside
  * the image. Calls for one source go through the outputs in ascending order. */
 void mbconv_windows_gather(const struct mbconv_kernels *kernels, const struct mbconv_shape *shape,
-                           struct mbconv_window_source *source, size_t pixel, size_t count, float *windows);
+                           struct mbconv_window_source *source, size_t pixel, size_t count, char *windows);
 
 #endif

@@ -11,23 +11,29 @@ enum { SLICE = 256 };
 
 struct mbconv_global_pool {
   struct mbconv_operator base;
-  size_t height, width, channels;
+  size_t height, width, channels; /* of the description */
 };
+
+static mbconv_status check_image(size_t height, size_t width, size_t channels, mbconv_error *error) {
+  if (height == 0 || width == 0)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu x %zu", height, width, channels);
+  bool overflow = false;
+  const size_t pixels = mbconv_multiply(height, width, &overflow);
+  const size_t floats = mbconv_multiply(pixels, channels, &overflow);
+  if (overflow || floats > PTRDIFF_MAX / sizeof(float))
+    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "an image of %zu x %zu x %zu does not fit into memory", height,
+                       width, channels);
+  return MBCONV_OK;
+}
 
 static mbconv_status check(const mbconv_global_pool_desc *desc, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
   const mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
   if (status != MBCONV_OK) return status;
-  if (desc->height == 0 || desc->width == 0 || desc->channels == 0)
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu x %zu", desc->height, desc->width,
-                       desc->channels);
-  bool overflow = false;
-  const size_t pixels = mbconv_multiply(desc->height, desc->width, &overflow);
-  const size_t floats = mbconv_multiply(pixels, desc->channels, &overflow);
-  if (overflow || floats > PTRDIFF_MAX / sizeof(float))
-    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "an image of %zu x %zu x %zu does not fit into memory",
-                       desc->height, desc->width, desc->channels);
-  return MBCONV_OK;
+  if (desc->channels == 0)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu x 0", desc->height, desc->width);
+  if (desc->height == 0 && desc->width == 0) return check_image(1, 1, desc->channels, error);
+  return check_image(desc->height, desc->width, desc->channels, error);
 }
 
 mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc *desc, const mbconv_options *options,
@@ -47,21 +53,21 @@ mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc *desc, con
 
 struct run {
   const mbconv_global_pool *pool;
-  size_t batch, tasks;
-  const float *x;
-  float *y;
+  size_t batch, height, width, tasks;
+  const char *x;
+  char *y;
 };
 
 static void run_slice(const struct run *run, size_t image, size_t channel) {
-  const mbconv_global_pool *pool = run->pool;
-  const size_t row = pool->width * pool->channels;
-  const size_t count = mbconv_min(SLICE, pool->channels - channel);
-  const float reciprocal = (float)(1.0 / (double)(pool->height * pool->width));
-  const float *x = run->x + image * pool->height * row + channel;
-  float *y = run->y + image * pool->channels + channel;
+  const struct mbconv_kernels *kernels = run->pool->base.kernels;
+  const size_t channels = run->pool->channels, row = run->width * channels;
+  const size_t count = mbconv_min(SLICE, channels - channel);
+  const float reciprocal = (float)(1.0 / (double)(run->height * run->width));
+  const char *x = run->x + (image * run->height * row + channel) * kernels->element;
+  float *y = (float *)(void *)run->y + image * channels + channel;
   memset(y, 0, count * sizeof(float));
-  for (size_t r = 0; r < pool->height; r++)
-    pool->base.kernels->channel_sum(pool->width, count, x + r * row, pool->channels, y);
+  for (size_t r = 0; r < run->height; r++)
+    kernels->channel_sum(run->width, count, x + r * row * kernels->element, channels, y);
   for (size_t c = 0; c < count; c++) y[c] *= reciprocal;
 }
 
@@ -74,23 +80,37 @@ static void run_slices(void *argument, size_t index) {
   for (; begin < end; begin++) run_slice(run, begin / slices, begin % slices * SLICE);
 }
 
+static mbconv_status run_batch(struct run *run, const mbconv_threads *threads, mbconv_error *error) {
+  const size_t channels = run->pool->channels;
+  mbconv_status status = check_image(run->height, run->width, channels, error);
+  if (status == MBCONV_OK) status = mbconv_thread_count(threads, &run->tasks, error);
+  if (status != MBCONV_OK) return status;
+  if (run->batch == 0) return mbconv_succeed(error);
+  if (!run->x || !run->y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", run->x ? "y" : "x");
+  bool overflow = false;
+  const size_t image = run->height * run->width * channels * sizeof(float);
+  const size_t x_bytes = mbconv_multiply(run->batch, image, &overflow);
+  if (overflow || x_bytes > PTRDIFF_MAX)
+    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu images do not fit into memory", run->batch);
+  if (mbconv_overlap(run->x, x_bytes, run->y, run->batch * channels * sizeof(float)))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
+  mbconv_parallel(threads, run->tasks, run_slices, run);
+  return mbconv_succeed(error);
+}
+
 mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batch, const float *x, float *y,
                                      const mbconv_threads *threads, mbconv_error *error) {
   if (!pool) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pool is NULL");
-  struct run run = {.pool = pool, .batch = batch, .x = x, .y = y};
-  mbconv_status status = mbconv_thread_count(threads, &run.tasks, error);
-  if (status != MBCONV_OK) return status;
-  if (batch == 0) return mbconv_succeed(error);
-  if (!x || !y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", x ? "y" : "x");
-  bool overflow = false;
-  const size_t image = pool->height * pool->width * pool->channels * sizeof(float);
-  const size_t x_bytes = mbconv_multiply(batch, image, &overflow);
-  if (overflow || x_bytes > PTRDIFF_MAX)
-    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu images do not fit into memory", batch);
-  if (mbconv_overlap(x, x_bytes, y, batch * pool->channels * sizeof(float)))
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
-  mbconv_parallel(threads, run.tasks, run_slices, &run);
-  return mbconv_succeed(error);
+  if (pool->height == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, MBCONV_ANY_SIZE);
+  return mbconv_global_pool_run_at(pool, batch, pool->height, pool->width, x, y, threads, error);
+}
+
+mbconv_status mbconv_global_pool_run_at(const mbconv_global_pool *pool, size_t batch, size_t height, size_t width,
+                                        const float *x, float *y, const mbconv_threads *threads, mbconv_error *error) {
+  if (!pool) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pool is NULL");
+  struct run run = {
+      .pool = pool, .batch = batch, .height = height, .width = width, .x = (const void *)x, .y = (void *)y};
+  return run_batch(&run, threads, error);
 }
 
 mbconv_info mbconv_global_pool_info(const mbconv_global_pool *pool) { return pool->base.info; }

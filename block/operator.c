@@ -28,15 +28,13 @@ void mbconv_operator_destroy(void *object) {
 }
 
 mbconv_status mbconv_operands_check(const struct mbconv_operands *operands, mbconv_error *error) {
-  const float *x = operands->x, *y = operands->y;
+  const char *x = operands->x, *y = operands->y;
   const void *scratch = operands->scratch;
   const size_t needed = operands->scratch_needed;
   if (!x || !y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", x ? "y" : "x");
   bool overflow = false;
-  const size_t x_floats = mbconv_multiply(operands->batch, operands->x_size, &overflow);
-  const size_t y_floats = mbconv_multiply(operands->batch, operands->y_size, &overflow);
-  const size_t x_bytes = mbconv_multiply(x_floats, sizeof(float), &overflow);
-  const size_t y_bytes = mbconv_multiply(y_floats, sizeof(float), &overflow);
+  const size_t x_bytes = mbconv_multiply(operands->batch, operands->x_bytes, &overflow);
+  const size_t y_bytes = mbconv_multiply(operands->batch, operands->y_bytes, &overflow);
   if (overflow || x_bytes > PTRDIFF_MAX || y_bytes > PTRDIFF_MAX)
     return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu images do not fit into memory", operands->batch);
   if (!scratch) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "scratch is NULL");
@@ -47,13 +45,6 @@ mbconv_status mbconv_operands_check(const struct mbconv_operands *operands, mbco
   if (mbconv_overlap(x, x_bytes, scratch, needed) || mbconv_overlap(y, y_bytes, scratch, needed))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "scratch overlaps x or y");
   return MBCONV_OK;
-}
-
-size_t mbconv_scratch_of(size_t bytes, size_t threads) {
-  bool overflow = false;
-  const size_t all = mbconv_multiply(bytes, mbconv_max(threads, 1), &overflow);
-  const size_t aligned = mbconv_add(all, MBCONV_ALIGNMENT, &overflow);
-  return overflow ? SIZE_MAX : aligned;
 }
 
 void mbconv_share_rows(size_t batch, size_t height, size_t index, size_t tasks, mbconv_rows_fn *run, void *context) {

@@ -29,21 +29,21 @@ mbconv_status mbconv_operator_allocate(const struct mbconv_operator *object, str
 /* Frees an object, whose first member is a struct mbconv_operator; NULL is allowed. */
 void mbconv_operator_destroy(void *object);
 
-/* What a run is given. The sizes are of one image, in floats. */
+/* The message of a call that names no size, though the description names none either. */
+#define MBCONV_ANY_SIZE "made for images of any size: the function whose name ends in _at is told which"
+
+/* What a run is given. */
 struct mbconv_operands {
   size_t batch;
-  const float *x;
-  float *y;
-  size_t x_size, y_size;
+  const char *x;
+  char *y;
+  size_t x_bytes, y_bytes; /* of one image */
   void *scratch;
   size_t scratch_size, scratch_needed;
 };
 
 /* Checks pointers, products, the scratch and overlaps. */
 mbconv_status mbconv_operands_check(const struct mbconv_operands *operands, mbconv_error *error);
-
-/* The scratch of `threads` threads that need `bytes` each, wherever it begins; SIZE_MAX if that does not fit. */
-size_t mbconv_scratch_of(size_t bytes, size_t threads);
 
 /* Some output rows of one image: [first, last). */
 typedef void mbconv_rows_fn(void *context, size_t image, size_t first, size_t last);

@@ -198,3 +198,24 @@ void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_p
     c += tile->channels;
   }
 }
+
+void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run,
+                       mbconv_activation_fn *map) {
+  char *y = run->y;
+  if (run->y_stride == run->channels) {
+    map(run->pixels * run->channels, y, y);
+    return;
+  }
+  for (size_t p = 0; p < run->pixels; p++, y += run->y_stride * panels->kernels->element) map(run->channels, y, y);
+}
+
+void mbconv_panels_run_mapped(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run,
+                              mbconv_activation_fn *map) {
+  const size_t chunk = map ? mbconv_panels_chunk(panels) : run->pixels;
+  for (size_t done = 0; done < run->pixels; done += chunk) {
+    struct mbconv_pointwise_run part = mbconv_run_from(run, done, panels->kernels->element);
+    part.pixels = mbconv_min(chunk, part.pixels);
+    mbconv_panels_run(panels, &part);
+    if (map) mbconv_panels_map(panels, &part, map);
+  }
+}

@@ -58,4 +58,24 @@ struct mbconv_pointwise_run {
 
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run);
 
+/* The part of `run` from pixel `done` on, for elements of `element` bytes. Where y is evenly spaced. */
+static inline struct mbconv_pointwise_run mbconv_run_from(const struct mbconv_pointwise_run *run, size_t done,
+                                                          size_t element) {
+  struct mbconv_pointwise_run part = *run;
+  part.pixels -= done;
+  if (part.x) part.x = (const char *)part.x + done * part.x_stride * element;
+  part.y = (char *)part.y + done * part.y_stride * element;
+  if (part.residual) part.residual = (const char *)part.residual + done * part.r_stride * element;
+  return part;
+}
+
+/* Maps an activation over what a run has stored. Where y is evenly spaced. */
+void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run,
+                       mbconv_activation_fn *map);
+
+/* Like mbconv_panels_run(), with an activation that is mapped over some pixels at a time, while they are in L1; NULL
+ * for none. Where y is evenly spaced. */
+void mbconv_panels_run_mapped(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run,
+                              mbconv_activation_fn *map);
+
 #endif

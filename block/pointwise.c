@@ -67,31 +67,16 @@ struct job {
   struct mbconv_pointwise_run run;
 };
 
-/* Pixels are run in chunks if an activation is mapped over them. */
+/* A task's share of the pixels. */
 static void run_share(void *argument, size_t index) {
   const struct job *job = argument;
   const struct mbconv_panels *panels = &job->pointwise->panels;
-  mbconv_activation_fn *map = job->pointwise->epilogue.map;
-  const size_t element = panels->kernels->element;
-  const size_t step = mbconv_panels_height(panels);
-  const size_t chunk = map ? mbconv_panels_chunk(panels) : job->pixels;
   size_t begin, end;
-  mbconv_share(job->pixels, step, index, job->tasks, &begin, &end);
-  for (; begin < end; begin += chunk) {
-    struct mbconv_pointwise_run run = job->run;
-    run.pixels = mbconv_min(chunk, end - begin);
-    char *y = (char *)run.y + begin * run.y_stride * element;
-    run.x = (const char *)run.x + begin * run.x_stride * element;
-    run.y = y;
-    if (run.residual) run.residual = (const char *)run.residual + begin * run.r_stride * element;
-    mbconv_panels_run(panels, &run);
-    if (!map) continue;
-    if (run.y_stride == panels->channels) {
-      map(run.pixels * panels->channels, y, y);
-    } else {
-      for (size_t p = 0; p < run.pixels; p++, y += run.y_stride * element) map(panels->channels, y, y);
-    }
-  }
+  mbconv_share(job->pixels, mbconv_panels_height(panels), index, job->tasks, &begin, &end);
+  if (begin == end) return;
+  struct mbconv_pointwise_run run = mbconv_run_from(&job->run, begin, panels->kernels->element);
+  run.pixels = end - begin;
+  mbconv_panels_run_mapped(panels, &run, job->pointwise->epilogue.map);
 }
 
 /* The bytes that `pixels` pixels of `channels` floats span. *stride 0 becomes dense. */

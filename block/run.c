@@ -1,83 +1,126 @@
 /* SPDX-License-Identifier: MIT
  *
- * How a block runs: in one phase, in which threads take strips; or, if the depthwise output is stored (squeeze-excite,
- * and threads that share out groups of channels), in two: strips write it, with squeeze-excite the scales are computed
- * from its sums, then threads take pixels, scale and project them.
+ * How a list of stages runs: in one phase, in which threads take strips; or, if the image before the last stage is
+ * stored (squeeze-excite, and threads that share out groups of channels), in two. Strips write it; with squeeze-excite
+ * the scales are computed from its sums; then threads take pixels, scale them and run the last stage on them.
  */
+#include "run.h"
+
 #include <string.h>
 
-#include "block.h"
 #include "format.h"
 #include "parallel.h"
-#include "status.h"
+#include "strip.h"
 #include "transpose.h"
 
 /* ---- Scratch ----------------------------------------------------------------------------------------------------- */
-
-static struct mbconv_plan plan_of(const mbconv_block *block, size_t threads) {
-  const struct mbconv_stages *stages = &block->stages;
-  return mbconv_plan_for_threads(&stages->plan, &stages->shape, stages->kernels->pointwise[0].channels, threads);
-}
 
 /* The scratch of a run: `threads` strip scratches one after the other, then what they share. */
 struct scratch {
   char *threads;
   size_t thread_bytes;
-  float *hidden, *narrow;
+  char *stored;
+  float *narrow;
   float *sums; /* channel sums, then means, then scales */
   size_t sum_stride;
 };
 
-static size_t lay_out_scratch(const mbconv_block *block, const struct mbconv_plan *plan, size_t threads, void *memory,
-                              struct scratch *scratch) {
-  const struct mbconv_stages *stages = &block->stages;
-  const struct mbconv_shape *shape = &stages->shape;
+static void lay_out_excite(const struct mbconv_excite *excite, const struct mbconv_shape *shape, size_t threads,
+                           struct mbconv_cursor *cursor, struct scratch *scratch) {
+  const size_t channels = shape->expanded_channels, padded = mbconv_max(channels, excite->expand.padded);
+  /* Threads must not add up one channel's rows in an order of their own. */
+  scratch->sum_stride = threads > 1 ? channels : 0;
+  const size_t sums = threads > 1 ? mbconv_max(padded, shape->rows.out * channels) : padded;
+  scratch->sums = mbconv_take_floats(cursor, sums);
+  scratch->narrow = mbconv_take_floats(cursor, excite->reduce.padded);
+}
+
+static size_t lay_out_scratch(const struct mbconv_stages *stages, const struct mbconv_cut *cut, size_t threads,
+                              void *memory, struct scratch *scratch) {
   struct mbconv_cursor one = {0};
   struct mbconv_strip_scratch unused;
-  mbconv_strip_scratch_take(stages, plan, &one, &unused);
+  mbconv_strip_scratch_take(stages, cut, &one, &unused);
   *scratch = (struct scratch){.thread_bytes = one.used};
-  struct mbconv_cursor cursor = {.base = memory ? mbconv_align(memory) : NULL};
+  struct mbconv_cursor cursor = {.base = memory ? mbconv_align(memory) : NULL, .overflow = one.overflow};
   scratch->threads = mbconv_take(&cursor, threads, one.used);
-  const size_t expanded = shape->expanded_channels;
-  if (plan->hidden) {
-    const size_t pixels = mbconv_multiply(shape->out_height, shape->out_width, &cursor.overflow);
-    scratch->hidden =
-        mbconv_take_floats(&cursor, mbconv_multiply(pixels, mbconv_output_stride(stages), &cursor.overflow));
-  }
-  if (shape->squeeze_excite) {
-    /* Threads must not add up one channel's rows in an order of their own. */
-    const size_t padded = mbconv_max(expanded, block->excite.expand.padded);
-    scratch->sum_stride = threads > 1 ? expanded : 0;
-    scratch->sums =
-        mbconv_take_floats(&cursor, threads > 1 ? mbconv_max(padded, shape->out_height * expanded) : padded);
-    scratch->narrow = mbconv_take_floats(&cursor, block->excite.reduce.padded);
+  if (mbconv_cut_stored(stages, cut)) {
+    const size_t before = stages->segments - 2;
+    const struct mbconv_shape *shape = &cut->shape[before];
+    const size_t pixels = mbconv_multiply(shape->rows.out, shape->columns.out, &cursor.overflow);
+    const size_t elements = mbconv_multiply(pixels, mbconv_segment_stride(stages, before), &cursor.overflow);
+    scratch->stored = mbconv_take(&cursor, elements, stages->base.kernels->element);
+    if (stages->excite) lay_out_excite(&stages->excite->excite, shape, threads, &cursor, scratch);
   }
   bool overflow = cursor.overflow;
   const size_t bytes = mbconv_add(cursor.used, MBCONV_ALIGNMENT, &overflow);
   return overflow ? SIZE_MAX : bytes;
 }
 
+/* The most threads that have the plan of `threads` threads. */
+static size_t threads_alike(const struct mbconv_stages *stages, const struct mbconv_cut *cut, size_t threads) {
+  const size_t planned = mbconv_planned(stages);
+  if (stages->segment[planned].stage->kind != MBCONV_STAGE_DEPTHWISE) return SIZE_MAX;
+  return mbconv_plan_threads_alike(&cut->shape[planned], &stages->target, threads);
+}
+
 /* Fewer threads may need more, because their strips are higher or their groups larger: the query allows for any number
  * up to `threads`. Of those with one plan the most need the most. */
-size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads) {
-  const struct mbconv_stages *stages = &block->stages;
-  const size_t tile_channels = stages->kernels->pointwise[0].channels, last = mbconv_max(threads, 1);
+static size_t scratch_size(const struct mbconv_stages *stages, const struct mbconv_cut *one, size_t threads) {
+  const size_t last = mbconv_max(threads, 1);
   size_t most = 0;
   for (size_t count = 0; count < last;) {
-    count = mbconv_min(last, mbconv_plan_threads_alike(&stages->shape, tile_channels, count + 1));
-    const struct mbconv_plan plan = plan_of(block, count);
+    struct mbconv_cut cut = *one;
     struct scratch scratch;
-    most = mbconv_max(most, lay_out_scratch(block, &plan, count, NULL, &scratch));
+    count = mbconv_min(last, threads_alike(stages, one, count + 1));
+    mbconv_cut_share(stages, &cut, count);
+    most = mbconv_max(most, lay_out_scratch(stages, &cut, count, NULL, &scratch));
   }
   return most;
+}
+
+/* The cut for one thread: the one that create made, or a new one in *made. */
+static mbconv_status cut_for(const struct mbconv_stages *stages, const struct mbconv_size *at, struct mbconv_cut *made,
+                             const struct mbconv_cut **cut, mbconv_error *error) {
+  *cut = &stages->cut;
+  if (!at && stages->cut.height == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, MBCONV_ANY_SIZE);
+  if (!at || (at->height == stages->cut.height && at->width == stages->cut.width && at->height > 0)) return MBCONV_OK;
+  *cut = made;
+  const mbconv_status status = mbconv_cut_shapes(stages, at->height, at->width, made, error);
+  if (status == MBCONV_OK) mbconv_cut_plan(stages, made);
+  return status;
+}
+
+mbconv_status mbconv_stages_scratch_size(const struct mbconv_stages *stages, const struct mbconv_size *at,
+                                         size_t threads, size_t *bytes, mbconv_error *error) {
+  struct mbconv_cut made;
+  const struct mbconv_cut *cut;
+  *bytes = SIZE_MAX;
+  const mbconv_status status = cut_for(stages, at, &made, &cut, error);
+  if (status != MBCONV_OK) return status;
+  *bytes = scratch_size(stages, cut, threads);
+  return mbconv_succeed(error);
+}
+
+mbconv_status mbconv_stages_output_size(const struct mbconv_stages *stages, const struct mbconv_size *at,
+                                        size_t *height, size_t *width, mbconv_error *error) {
+  struct mbconv_cut made;
+  const struct mbconv_cut *cut;
+  *height = *width = 0;
+  const mbconv_status status = cut_for(stages, at, &made, &cut, error);
+  if (status != MBCONV_OK) return status;
+  const struct mbconv_shape *last = mbconv_cut_last(stages, cut);
+  *height = last->rows.out;
+  *width = last->columns.out;
+  return mbconv_succeed(error);
 }
 
 /* ---- Run --------------------------------------------------------------------------------------------------------- */
 
 struct run {
-  const mbconv_block *block;
+  const struct mbconv_stages *stages;
+  const struct mbconv_cut *cut;
   struct mbconv_operands operands;
-  struct mbconv_plan plan;
+  const char *residual; /* as y, or NULL */
   struct scratch scratch;
   size_t tasks;
 };
@@ -91,171 +134,223 @@ struct part {
 static struct mbconv_strip_scratch scratch_of(const struct run *run, size_t index) {
   struct mbconv_cursor cursor = {.base = run->scratch.threads + index * run->scratch.thread_bytes};
   struct mbconv_strip_scratch scratch;
-  mbconv_strip_scratch_take(&run->block->stages, &run->plan, &cursor, &scratch);
-  if (run->plan.ring_in_y) scratch.rings = (float *)(void *)mbconv_align(run->operands.y);
+  mbconv_strip_scratch_take(run->stages, run->cut, &cursor, &scratch);
+  for (size_t s = 0; s < run->stages->segments; s++)
+    if (run->cut->plan[s].ring_in_y) scratch.segment[s].rings = mbconv_align(run->operands.y);
   return scratch;
 }
 
 /* Groups [first_group, last_group) of some rows of one image. */
 static void run_image(const struct run *run, const struct mbconv_strip_scratch *scratch, size_t image,
                       size_t first_group, size_t last_group, size_t first_row, size_t last_row) {
-  const size_t step = run->plan.hidden ? 1 : last_group - first_group;
-  const float *x = run->operands.x + image * run->operands.x_size;
-  struct mbconv_strip_target target = {
-      .y = run->operands.y + image * run->operands.y_size,
-      .hidden = run->scratch.hidden,
+  const size_t planned = mbconv_planned(run->stages);
+  const struct mbconv_plan *plan = &run->cut->plan[planned];
+  const bool one_by_one = mbconv_plan_group_by_group(plan, &run->cut->shape[planned]);
+  struct mbconv_walk walk = {
+      .stages = run->stages,
+      .cut = run->cut,
+      .scratch = scratch,
+      .x = run->operands.x + image * run->operands.x_bytes,
+      .residual = run->residual ? run->residual + image * run->operands.y_bytes : NULL,
+      .y = run->operands.y + image * run->operands.y_bytes,
+      .stored = run->scratch.stored,
+      .first_group = first_group,
+      .last_group = last_group,
   };
-  for (size_t g = first_group; g < last_group; g += step) {
-    target.first_group = g;
-    target.last_group = g + step;
-    target.x_ready = g > first_group && last_row - first_row <= run->plan.strip_rows;
-    mbconv_strips_run(&run->block->stages, &run->plan, scratch, x, &target, first_row, last_row);
+  for (size_t g = first_group; g < (one_by_one ? last_group : first_group + 1); g++) {
+    if (one_by_one) walk.first_group = g, walk.last_group = g + 1;
+    walk.x_ready = g > first_group && last_row - first_row <= plan->strip_rows;
+    mbconv_walk_run(&walk, first_row, last_row);
   }
 }
 
+/* The output rows that a phase before the last one shares out, or the only one. */
+static size_t planned_rows(const struct run *run) { return run->cut->shape[mbconv_planned(run->stages)].rows.out; }
+
 static void run_all_groups(void *context, size_t image, size_t first, size_t last) {
   const struct part *part = context;
-  run_image(part->run, &part->scratch, image, 0, part->run->plan.groups, first, last);
+  const struct run *run = part->run;
+  run_image(run, &part->scratch, image, 0, run->cut->plan[mbconv_planned(run->stages)].groups, first, last);
 }
 
 /* A task's share of the output rows of all images. */
 static void run_rows(void *argument, size_t index) {
   const struct run *run = argument;
-  const struct mbconv_stages *stages = &run->block->stages;
   struct part part = {run, scratch_of(run, index)};
-  mbconv_strip_scratch_prepare(stages, &run->plan, &part.scratch);
-  mbconv_share_rows(run->operands.batch, stages->shape.out_height, index, run->tasks, run_all_groups, &part);
+  mbconv_strip_scratch_prepare(run->stages, run->cut, &part.scratch);
+  mbconv_share_rows(run->operands.batch, planned_rows(run), index, run->tasks, run_all_groups, &part);
 }
 
 /* A task's share of the groups of one image. */
 static void run_groups(void *argument, size_t index) {
   const struct run *run = argument;
-  const struct mbconv_stages *stages = &run->block->stages;
   const struct mbconv_strip_scratch scratch = scratch_of(run, index);
   size_t begin, end;
-  mbconv_share(run->plan.groups, 1, index, run->tasks, &begin, &end);
-  mbconv_strip_scratch_prepare(stages, &run->plan, &scratch);
-  run_image(run, &scratch, 0, begin, end, 0, stages->shape.out_height);
+  mbconv_share(run->cut->plan[mbconv_planned(run->stages)].groups, 1, index, run->tasks, &begin, &end);
+  mbconv_strip_scratch_prepare(run->stages, run->cut, &scratch);
+  run_image(run, &scratch, 0, begin, end, 0, planned_rows(run));
 }
 
-/* A task's share of the rows of one image: maps the stored depthwise output and sums its channels. */
+/* ---- The second phase -------------------------------------------------------------------------------------------- */
+
+/* The segment whose output is stored. */
+struct stored {
+  const struct mbconv_stage *stage;
+  const struct mbconv_shape *shape;
+  size_t stride; /* elements between its pixels */
+};
+
+static struct stored stored_of(const struct run *run) {
+  const size_t before = run->stages->segments - 2;
+  return (struct stored){run->stages->segment[before].stage, &run->cut->shape[before],
+                         mbconv_segment_stride(run->stages, before)};
+}
+
+/* A task's share of the rows of one image: maps the stored pixels and sums their channels. */
 static void run_sums(void *argument, size_t index) {
   const struct run *run = argument;
-  const struct mbconv_stages *stages = &run->block->stages;
-  const struct mbconv_shape *shape = &stages->shape;
-  const size_t stride = mbconv_output_stride(stages);
-  mbconv_activation_fn *map = stages->epilogue.map;
+  const struct mbconv_kernels *kernels = run->stages->base.kernels;
+  const struct stored stored = stored_of(run);
+  const size_t width = stored.shape->columns.out;
+  mbconv_activation_fn *map = stored.stage->epilogue.map;
   size_t begin, end;
-  mbconv_share(shape->out_height, 1, index, run->tasks, &begin, &end);
+  mbconv_share(stored.shape->rows.out, 1, index, run->tasks, &begin, &end);
   for (size_t r = begin; r < end; r++) {
-    float *row = run->scratch.hidden + r * shape->out_width * stride;
-    if (map) map(shape->out_width * stride, row, row);
-    stages->kernels->channel_sum(shape->out_width, shape->expanded_channels, row, stride,
-                                 run->scratch.sums + r * run->scratch.sum_stride);
+    char *row = run->scratch.stored + r * width * stored.stride * kernels->element;
+    if (map) map(width * stored.stride, row, row);
+    kernels->channel_sum(width, stored.stage->out_channels, row, stored.stride,
+                         run->scratch.sums + r * run->scratch.sum_stride);
   }
 }
 
-/* Projects some pixels of the stored depthwise output: with squeeze-excite they are scaled in place first, without it
- * they are mapped. */
-static void project_pixels(const struct run *run, size_t begin, size_t count, float *y, size_t y_stride,
-                           bool transposed) {
-  const struct mbconv_stages *stages = &run->block->stages;
-  const struct mbconv_shape *shape = &stages->shape;
-  const size_t channels = shape->expanded_channels, stride = mbconv_output_stride(stages);
-  float *hidden = run->scratch.hidden + begin * stride;
-  if (shape->squeeze_excite)
-    stages->kernels->channel_scale(count, channels, hidden, stride, run->scratch.sums, hidden, stride);
-  else if (stages->epilogue.map)
-    stages->epilogue.map(count * stride, hidden, hidden);
+/* Runs the last stage on some stored pixels: with squeeze-excite they are scaled in place first, without it they are
+ * mapped. */
+static void project_pixels(const struct run *run, size_t begin, size_t count, char *y, size_t y_stride, bool planes) {
+  const struct mbconv_stages *stages = run->stages;
+  const struct mbconv_kernels *kernels = stages->base.kernels;
+  const struct mbconv_stage *last = stages->segment[stages->segments - 1].stage;
+  const struct stored stored = stored_of(run);
+  const size_t element = kernels->element, channels = stored.stage->out_channels, out = last->out_channels;
+  char *pixels = run->scratch.stored + begin * stored.stride * element;
+  if (stages->excite)
+    kernels->channel_scale(count, channels, pixels, stored.stride, run->scratch.sums, pixels, stored.stride);
+  else if (stored.stage->epilogue.map)
+    stored.stage->epilogue.map(count * stored.stride, pixels, pixels);
   const struct mbconv_pointwise_run part = {
       .pixels = count,
-      .channels = shape->out_channels,
-      .x = hidden,
-      .x_stride = stride,
+      .channels = out,
+      .x = pixels,
+      .x_stride = stored.stride,
       .y = y,
       .y_stride = y_stride,
-      .y_padded = transposed,
-      .residual = stages->residual && !transposed ? run->operands.x + begin * shape->in_channels : NULL,
-      .r_stride = shape->in_channels,
-      .ending = mbconv_ending_none(),
+      .y_padded = planes,
+      .residual = run->residual && !planes ? run->residual + begin * out * element : NULL,
+      .r_stride = out,
+      .ending = last->epilogue.ending,
   };
-  mbconv_panels_run(&stages->project, &part);
+  mbconv_panels_run_mapped(&last->panels, &part, last->epilogue.map);
 }
 
 /* A task's share of the pixels of one image. */
 static void run_project(void *argument, size_t index) {
   const struct run *run = argument;
-  const struct mbconv_stages *stages = &run->block->stages;
-  const struct mbconv_shape *shape = &stages->shape;
-  const size_t pixels = shape->out_height * shape->out_width, out = shape->out_channels;
-  const bool transposed = stages->layout == MBCONV_NCHW;
-  float *strip = transposed ? scratch_of(run, index).y : NULL;
+  const struct mbconv_stages *stages = run->stages;
+  const struct mbconv_kernels *kernels = stages->base.kernels;
+  const struct mbconv_stage *last = stages->segment[stages->segments - 1].stage;
+  const struct mbconv_shape *shape = mbconv_cut_last(stages, run->cut);
+  const size_t pixels = shape->rows.out * shape->columns.out, out = last->out_channels, element = kernels->element;
+  const size_t padded = last->panels.padded, chunk = kernels->blocking.projected_pixels;
+  const bool planes = stages->layout == MBCONV_NCHW;
+  char *strip = planes ? scratch_of(run, index).y : NULL;
   size_t begin, end;
-  mbconv_share(pixels, stages->project.wide->step, index, run->tasks, &begin, &end);
-  for (; begin < end; begin += MBCONV_PROJECTED_PIXELS) {
-    const size_t count = mbconv_min(MBCONV_PROJECTED_PIXELS, end - begin);
-    if (transposed) {
-      project_pixels(run, begin, count, strip, stages->project.padded, true);
-      mbconv_transpose(stages->kernels, count, out, strip, stages->project.padded, run->operands.y + begin, pixels,
-                       stages->residual ? run->operands.x + begin : NULL);
+  mbconv_share(pixels, last->panels.wide->step, index, run->tasks, &begin, &end);
+  for (; begin < end; begin += chunk) {
+    const size_t count = mbconv_min(chunk, end - begin), at = begin * element;
+    if (planes) {
+      project_pixels(run, begin, count, strip, padded, true);
+      mbconv_transpose(kernels, count, out, strip, padded, run->operands.y + at, pixels,
+                       run->residual ? run->residual + at : NULL);
     } else {
-      project_pixels(run, begin, count, run->operands.y + begin * out, out, false);
+      project_pixels(run, begin, count, run->operands.y + at * out, out, false);
     }
   }
 }
 
 static void compute_scales(const struct run *run) {
-  const struct mbconv_shape *shape = &run->block->stages.shape;
   const struct scratch *scratch = &run->scratch;
-  for (size_t r = 1; scratch->sum_stride && r < shape->out_height; r++)
+  const struct mbconv_shape *shape = stored_of(run).shape;
+  for (size_t r = 1; scratch->sum_stride && r < shape->rows.out; r++)
     for (size_t c = 0; c < shape->expanded_channels; c++)
       scratch->sums[c] += scratch->sums[r * scratch->sum_stride + c];
-  mbconv_excite_run(&run->block->excite, shape->out_height * shape->out_width, scratch->sums, scratch->narrow);
+  mbconv_excite_run(&run->stages->excite->excite, shape->rows.out * shape->columns.out, scratch->sums, scratch->narrow);
 }
 
-/* Image by image, for the scratch holds the depthwise output of one. */
+/* Image by image, for the scratch holds the stored pixels of one. */
 static void run_two_phases(struct run *run, const mbconv_threads *threads) {
-  const struct mbconv_shape *shape = &run->block->stages.shape;
+  const struct mbconv_shape *shape = stored_of(run).shape;
   const struct scratch *scratch = &run->scratch;
-  const size_t rows = scratch->sum_stride ? shape->out_height : 1;
+  const bool by_groups = run->cut->plan[mbconv_planned(run->stages)].by_groups;
+  const size_t rows = scratch->sum_stride ? shape->rows.out : 1;
   const size_t images = run->operands.batch;
   run->operands.batch = 1;
   for (size_t image = 0; image < images; image++) {
-    if (shape->squeeze_excite) memset(scratch->sums, 0, rows * shape->expanded_channels * sizeof(float));
-    mbconv_parallel(threads, run->tasks, run->plan.by_groups ? run_groups : run_rows, run);
-    if (shape->squeeze_excite) {
+    if (run->stages->excite) memset(scratch->sums, 0, rows * shape->expanded_channels * sizeof(float));
+    mbconv_parallel(threads, run->tasks, by_groups ? run_groups : run_rows, run);
+    if (run->stages->excite) {
       mbconv_parallel(threads, run->tasks, run_sums, run);
       compute_scales(run);
     }
     mbconv_parallel(threads, run->tasks, run_project, run);
-    run->operands.x += run->operands.x_size;
-    run->operands.y += run->operands.y_size;
+    run->operands.x += run->operands.x_bytes;
+    run->operands.y += run->operands.y_bytes;
+    if (run->residual) run->residual += run->operands.y_bytes;
   }
 }
 
-mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const float *x, float *y, void *scratch,
-                               size_t scratch_size, const mbconv_threads *threads, mbconv_error *error) {
-  if (!block) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "block is NULL");
-  const struct mbconv_shape *shape = &block->stages.shape;
-  struct run run = {.block = block};
+/* ---- The call ---------------------------------------------------------------------------------------------------- */
+
+/* The residual may be y itself, but must not overlap it, or the scratch, otherwise. */
+static mbconv_status check_residual(const struct run *run, mbconv_error *error) {
+  const struct mbconv_operands *operands = &run->operands;
+  const size_t bytes = operands->batch * operands->y_bytes;
+  if (!run->residual) return MBCONV_OK;
+  if (run->residual != operands->y && mbconv_overlap(run->residual, bytes, operands->y, bytes))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "residual and y overlap without being the same");
+  if (mbconv_overlap(run->residual, bytes, operands->scratch, operands->scratch_needed))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "scratch overlaps the residual");
+  return MBCONV_OK;
+}
+
+static void set_sizes(struct mbconv_operands *operands, const struct mbconv_stages *stages,
+                      const struct mbconv_cut *cut) {
+  const struct mbconv_shape *last = mbconv_cut_last(stages, cut);
+  const size_t element = stages->base.kernels->element;
+  operands->x_bytes = cut->height * cut->width * stages->stage[0].in_channels * element;
+  operands->y_bytes = last->rows.out * last->columns.out * stages->stage[stages->count - 1].out_channels * element;
+}
+
+mbconv_status mbconv_stages_run(const struct mbconv_stages *stages, const struct mbconv_size *at,
+                                const struct mbconv_operands *operands, const void *residual,
+                                const mbconv_threads *threads, mbconv_error *error) {
+  struct mbconv_cut made;
+  struct run run = {.stages = stages, .operands = *operands, .residual = residual};
   mbconv_status status = mbconv_thread_count(threads, &run.tasks, error);
+  if (status == MBCONV_OK) status = cut_for(stages, at, &made, &run.cut, error);
   if (status != MBCONV_OK) return status;
-  if (batch == 0) return mbconv_succeed(error);
-  run.plan = plan_of(block, run.tasks);
-  run.operands = (struct mbconv_operands){
-      .batch = batch,
-      .x = x,
-      .y = y,
-      .x_size = shape->height * shape->width * shape->in_channels,
-      .y_size = shape->out_height * shape->out_width * shape->out_channels,
-      .scratch = scratch,
-      .scratch_size = scratch_size,
-      .scratch_needed = lay_out_scratch(block, &run.plan, run.tasks, NULL, &run.scratch),
-  };
+  if (operands->batch == 0) return mbconv_succeed(error);
+  if (run.tasks > 1) {
+    if (run.cut != &made) made = *run.cut;
+    mbconv_cut_share(stages, &made, run.tasks);
+    run.cut = &made;
+  }
+  set_sizes(&run.operands, stages, run.cut);
+  run.operands.scratch_needed = lay_out_scratch(stages, run.cut, run.tasks, NULL, &run.scratch);
   status = mbconv_operands_check(&run.operands, error);
+  if (status == MBCONV_OK) status = check_residual(&run, error);
   if (status != MBCONV_OK) return status;
-  lay_out_scratch(block, &run.plan, run.tasks, scratch, &run.scratch);
-  if (run.plan.hidden)
+  if (stages->residual) run.residual = run.operands.x;
+  lay_out_scratch(stages, run.cut, run.tasks, run.operands.scratch, &run.scratch);
+  if (mbconv_cut_stored(stages, run.cut))
     run_two_phases(&run, threads);
   else
     mbconv_parallel(threads, run.tasks, run_rows, &run);
@@ -270,15 +365,25 @@ static const char *strategy_of(const struct mbconv_plan *plan, const struct mbco
   return plan->groups == 1 ? "row ring" : "row ring of channel groups";
 }
 
-size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *text, size_t size) {
-  const struct mbconv_stages *stages = &block->stages;
-  const struct mbconv_plan plan = plan_of(block, mbconv_max(threads, 1));
-  return mbconv_format(
+mbconv_status mbconv_stages_describe(const struct mbconv_stages *stages, const struct mbconv_size *at, size_t threads,
+                                     char *text, size_t size, size_t *length, mbconv_error *error) {
+  struct mbconv_cut made;
+  const struct mbconv_cut *one;
+  const mbconv_status status = cut_for(stages, at, &made, &one, error);
+  if (status != MBCONV_OK) return status;
+  const size_t planned = mbconv_planned(stages), scratch = scratch_size(stages, one, threads);
+  struct mbconv_cut cut = *one;
+  mbconv_cut_share(stages, &cut, mbconv_max(threads, 1));
+  const struct mbconv_plan *plan = &cut.plan[planned];
+  const struct mbconv_shape *shape = &cut.shape[planned];
+  const mbconv_info *info = &stages->base.info;
+  *length = mbconv_format(
       text, size,
       "%s, %s SiLU, %s%s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
       "scratch %zu bytes, weights %zu bytes",
-      mbconv_isa_name(block->base.info.isa), mbconv_exp_name(block->base.info.exp), strategy_of(&plan, &stages->shape),
-      stages->shape.squeeze_excite ? " in two passes" : "", plan.ring_in_y ? ", the ring in y" : "", plan.strip_rows,
-      stages->shape.out_height, plan.groups, plan.group_channels, plan.ring_rows, plan.ring_width,
-      mbconv_block_scratch_size(block, threads), block->base.info.weight_bytes);
+      mbconv_isa_name(info->isa), mbconv_exp_name(info->exp), strategy_of(plan, shape),
+      shape->squeeze_excite ? " in two passes" : "", plan->ring_in_y ? ", the ring in y" : "", plan->strip_rows,
+      shape->rows.out, plan->groups, plan->group_channels, plan->ring_rows, plan->ring_width, scratch,
+      info->weight_bytes);
+  return mbconv_succeed(error);
 }

@@ -1,45 +1,120 @@
 /* SPDX-License-Identifier: MIT
  *
- * The stages of a block as create has prepared them, and the scratch that one thread needs to run them.
+ * A block is a list of stages, each of which makes an image from the one before it:
+ *
+ *     P  pointwise, 1x1        D  depthwise, kxk        C  dense, kxk over all channels       E  squeeze-excite
+ *
+ *     MBConv  P D [E] P        without expand  D [E] P        depthwise  D        convolution  C
+ *
+ * The engine runs a list segment by segment. A segment is one stage, or P and the D after it: these two run group by
+ * group of channels, so that what P writes is still in L1 when D reads it. E belongs to no segment: the image before it
+ * is stored whole, and the P after it, the last stage, scales the stored pixels first. C comes first if at all.
  */
 #ifndef MBCONV_STAGE_H
 #define MBCONV_STAGE_H
 
 #include "epilogue.h"
 #include "kernels.h"
-#include "memory.h"
+#include "operator.h"
 #include "panels.h"
 #include "plan.h"
+#include "squeeze_excite.h"
+#include "window.h"
 
-/* A stored depthwise output is projected this many pixels at a time: two tiles of the highest, several of the others.
- */
-enum { MBCONV_PROJECTED_PIXELS = 56 };
+enum { MBCONV_MOST_STAGES = 6 };
 
-/* What is fixed at create. */
-struct mbconv_stages {
-  const struct mbconv_kernels *kernels;
-  struct mbconv_shape shape;
-  struct mbconv_plan plan;
-  mbconv_layout layout;
-  bool residual;
+enum mbconv_stage_kind { MBCONV_STAGE_POINTWISE, MBCONV_STAGE_DEPTHWISE, MBCONV_STAGE_DENSE, MBCONV_STAGE_EXCITE };
+
+/* A stage: the first four members say what it is, create makes the rest. */
+struct mbconv_stage {
+  enum mbconv_stage_kind kind;
+  size_t in_channels, out_channels;
+  struct mbconv_window window;
+  const struct mbconv_dense *dense; /* of C: &mbconv_dense, so that only those that use C link it */
   struct mbconv_epilogue epilogue;
-  struct mbconv_panels expand, project; /* data NULL if the shape says that there is none */
-  char *depthwise;                      /* the packed weights */
+  struct mbconv_panels panels; /* of P and C */
+  char *taps;                  /* of D: the packed weights */
+  struct mbconv_excite excite; /* of E */
 };
 
-/* The scratch of one thread. */
-struct mbconv_strip_scratch {
-  float *rings;    /* [groups, or 1 if groups need not be kept][ring_rows][ring_width][group_channels] */
-  float *zero_row; /* [ring_width][group_channels] */
-  float *output;   /* [strip_rows * out_width][mbconv_output_stride()]: depthwise output, if it is not stored */
-  float *x, *y;    /* NCHW: the new input rows and the output strip as pixels */
-  void **pixels;   /* [mbconv_plan_listed_rows()][width]: the pixels of the first group's ring */
+/* The parameters that a stage is made from. */
+struct mbconv_parameters {
+  const char *name; /* in messages */
+  const mbconv_conv *conv;
+  mbconv_activation_kind activation;
+  const mbconv_squeeze_excite *excite; /* of E */
 };
 
-/* Between pixels of the depthwise output in scratch: whole vectors. */
-static inline size_t mbconv_output_stride(const struct mbconv_stages *stages) {
-  return (stages->shape.expanded_channels + stages->kernels->lanes - 1) / stages->kernels->lanes *
-         stages->kernels->lanes;
+struct mbconv_segment {
+  const struct mbconv_stage *expand; /* the P before a D, or NULL */
+  const struct mbconv_stage *stage;
+};
+
+/* How a list runs over images of one size, by segment. */
+struct mbconv_cut {
+  size_t height, width; /* of the input */
+  struct mbconv_shape shape[MBCONV_MOST_STAGES];
+  struct mbconv_plan plan[MBCONV_MOST_STAGES];
+};
+
+/* A list of stages: all of an operator that the engine runs. Immutable after create. */
+struct mbconv_stages {
+  struct mbconv_operator base;
+  mbconv_layout layout;
+  bool residual;                     /* the input is added to the sums of the last stage */
+  size_t strip_rows, group_channels; /* the plan that the caller wants; 0 for the library's choice */
+  size_t count;
+  struct mbconv_stage stage[MBCONV_MOST_STAGES];
+  size_t segments;
+  struct mbconv_segment segment[MBCONV_MOST_STAGES];
+  const struct mbconv_stage *excite; /* NULL: none */
+  struct mbconv_target target;       /* what plans are made for */
+  struct mbconv_cut cut;             /* for one thread and the size that was named at create; height 0: none was */
+};
+
+/* What a description says: a list whose stages are not made yet, and what they are made from. */
+struct mbconv_described {
+  struct mbconv_stages stages;
+  struct mbconv_parameters parameters[MBCONV_MOST_STAGES];
+};
+
+/* Checks the list: windows, parameters, and that all products which create, the scratch query and a run form are far
+ * below the end of the address space. The image's height and width may both be 0, for any; if not, stages.cut gets its
+ * shapes. Without `weights_needed` nothing behind the weights' pointers is read, and they may be NULL. */
+mbconv_status mbconv_described_check(struct mbconv_described *described, size_t height, size_t width,
+                                     bool weights_needed, mbconv_error *error);
+
+/* Makes *out of a list that has been checked. */
+mbconv_status mbconv_stages_create(const struct mbconv_described *described, const mbconv_options *options,
+                                   struct mbconv_stages **out, mbconv_error *error);
+
+/* Sets all of a list whose set is chosen, but for the weights themselves: their memory is taken from the cursor. */
+void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
+                           struct mbconv_cursor *cursor);
+
+/* The shapes of a list that has been checked, for images of height x width. Checks that they are not smaller than the
+ * windows, and all products that the scratch query and a run form. Needs no memory. */
+mbconv_status mbconv_cut_shapes(const struct mbconv_stages *stages, size_t height, size_t width, struct mbconv_cut *cut,
+                                mbconv_error *error);
+
+/* Plans a cut whose shapes are set, for one thread. */
+void mbconv_cut_plan(const struct mbconv_stages *stages, struct mbconv_cut *cut);
+
+/* Makes the plan of one thread that of `threads` threads. */
+void mbconv_cut_share(const struct mbconv_stages *stages, struct mbconv_cut *cut, size_t threads);
+
+/* The segment whose strips are planned; those before and after it follow. It is the last one with a window. */
+size_t mbconv_planned(const struct mbconv_stages *stages);
+
+/* Whether the image before the last segment is stored whole: a run has two phases then. */
+static inline bool mbconv_cut_stored(const struct mbconv_stages *stages, const struct mbconv_cut *cut) {
+  return stages->segments > 1 && cut->plan[stages->segments - 2].stored;
+}
+
+/* The shape of the output. */
+static inline const struct mbconv_shape *mbconv_cut_last(const struct mbconv_stages *stages,
+                                                         const struct mbconv_cut *cut) {
+  return &cut->shape[stages->segments - 1];
 }
 
 #endif

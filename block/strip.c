@@ -1,39 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 #include "strip.h"
 
+#include "dense.h"
 #include "depthwise_rows.h"
 #include "pack.h"
 #include "transpose.h"
 
+/* ---- P D --------------------------------------------------------------------------------------------------------- */
+
 /* Expands `pixels` pixels from pixel `first` of input row fresh_first + r on; they may run over several rows. */
 static void expand_pixels(const struct mbconv_strip *strip, const struct mbconv_group *group, size_t r, size_t first,
                           size_t pixels) {
-  const struct mbconv_stages *stages = strip->stages;
-  const size_t in_channels = stages->shape.in_channels, width = stages->shape.width;
+  const struct mbconv_stage *stage = strip->segment->expand;
+  const size_t width = strip->shape->columns.in, element = strip->stages->base.kernels->element;
   const size_t slot = (strip->fresh_first + r) % strip->plan->ring_rows;
-  const float *x = strip->scratch->x ? strip->scratch->x : strip->x + strip->fresh_first * width * in_channels;
   const struct mbconv_pointwise_run run = {
       .pixels = pixels,
       .first_channel = group->first,
       .channels = group->channels,
-      .x = x + (r * width + first) * in_channels,
-      .x_stride = in_channels,
+      .x = strip->x + (r * width + first) * strip->x_stride * element,
+      .x_stride = strip->x_stride,
       .y_pixels = strip->scratch->pixels + slot * width + first,
-      .y_offset = (size_t)(group->ring - strip->scratch->rings),
+      .y_offset = (size_t)(group->ring - strip->scratch->rings) / element,
       .y_padded = true,
-      .ending = stages->epilogue.ending,
+      .ending = stage->epilogue.ending,
   };
-  mbconv_panels_run(&stages->expand, &run);
+  mbconv_panels_run(&stage->panels, &run);
 }
 
 static void expand(const struct mbconv_strip *strip, const struct mbconv_group *group) {
-  const size_t width = strip->stages->shape.width, channels = strip->plan->group_channels;
-  mbconv_activation_fn *map = strip->stages->epilogue.map;
+  const struct mbconv_kernels *kernels = strip->stages->base.kernels;
+  const struct mbconv_stage *stage = strip->segment->expand;
+  const size_t width = strip->shape->columns.in, channels = strip->plan->group_channels;
+  mbconv_activation_fn *map = stage->epilogue.map;
   if (!map) {
     expand_pixels(strip, group, 0, 0, strip->fresh_rows * width);
     return;
   }
-  const size_t chunk = mbconv_map_chunk(channels, mbconv_panels_height(&strip->stages->expand));
+  const size_t chunk = mbconv_map_chunk(kernels, channels, mbconv_panels_height(&stage->panels));
   const size_t batch = mbconv_max(1, chunk / width); /* rows at once, if they are short */
   for (size_t r = 0; r < strip->fresh_rows; r += batch) {
     const size_t rows = mbconv_min(batch, strip->fresh_rows - r);
@@ -41,109 +45,161 @@ static void expand(const struct mbconv_strip *strip, const struct mbconv_group *
       const size_t pixels = mbconv_min(chunk, width - first);
       expand_pixels(strip, group, r, first, rows > 1 ? rows * width : pixels);
       for (size_t i = r; i < r + rows; i++) {
-        float *row = group->ring + mbconv_ring_offset(strip, strip->fresh_first + i) + first * channels;
+        const size_t offset = mbconv_ring_offset(strip, strip->fresh_first + i) + first * channels;
+        char *row = group->ring + offset * kernels->element;
         map(pixels * channels, row, row);
       }
     }
   }
 }
 
-/* The depthwise output of all groups to the output strip. */
-static void project(const struct mbconv_strip *strip, float *y) {
-  const struct mbconv_stages *stages = strip->stages;
-  const struct mbconv_shape *shape = &stages->shape;
-  const bool transposed = stages->layout == MBCONV_NCHW;
-  const size_t first_pixel = strip->first * shape->out_width, pixels = strip->rows * shape->out_width;
-  const size_t stride = mbconv_output_stride(stages);
-  float *output = strip->scratch->output;
-  if (stages->epilogue.map && !mbconv_maps_rows(strip->plan)) stages->epilogue.map(pixels * stride, output, output);
-  const struct mbconv_pointwise_run run = {
-      .pixels = pixels,
-      .channels = shape->out_channels,
-      .x = output,
-      .x_stride = stride,
-      .y = transposed ? strip->scratch->y : y + first_pixel * shape->out_channels,
-      .y_stride = transposed ? stages->project.padded : shape->out_channels,
-      .y_padded = transposed,
-      .residual = stages->residual && !transposed ? strip->x + first_pixel * shape->in_channels : NULL,
-      .r_stride = shape->in_channels,
-      .ending = mbconv_ending_none(),
-  };
-  mbconv_panels_run(&stages->project, &run);
-}
-
 /* In a network, weights come from L3 or from memory: those of a group's depthwise are fetched while it is expanded, by
  * the first strip of a run. The 1x1 fetches its own. */
-static void prefetch_depthwise(const struct mbconv_strip *strip, const struct mbconv_group *group) {
-  const size_t taps = strip->stages->shape.kernel * strip->stages->shape.kernel;
-  const struct mbconv_packing *packing = &strip->stages->kernels->packing;
-  const char *weights = strip->stages->depthwise + mbconv_depthwise_bytes(packing, taps, group->first);
-  const size_t bytes = mbconv_depthwise_bytes(packing, taps, group->channels);
+static void prefetch_taps(const struct mbconv_strip *strip, const struct mbconv_group *group) {
+  const struct mbconv_kernels *kernels = strip->stages->base.kernels;
+  const struct mbconv_stage *stage = strip->segment->stage;
+  const size_t taps = stage->window.kernel * stage->window.kernel;
+  const char *weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, taps, group->first);
+  const size_t bytes = mbconv_depthwise_bytes(&kernels->packing, taps, group->channels);
   for (size_t i = 0; i < bytes; i += MBCONV_ALIGNMENT) __builtin_prefetch(weights + i, 0, 2);
 }
 
-static void run_groups(const struct mbconv_strip *strip, const struct mbconv_strip_target *target) {
-  const struct mbconv_stages *stages = strip->stages;
-  const struct mbconv_shape *shape = &stages->shape;
+/* Groups [first, last) of the depthwise, with the expand before it if there is one, to y. */
+static void run_groups(const struct mbconv_strip *strip, size_t first, size_t last, char *y, size_t y_stride) {
+  const struct mbconv_shape *shape = strip->shape;
   const struct mbconv_plan *plan = strip->plan;
-  const size_t channels = plan->group_channels, first_pixel = strip->first * shape->out_width;
-  const bool one_ring = mbconv_plan_rings(plan, &stages->shape) == 1;
-  for (size_t g = target->first_group; g < target->last_group; g++) {
-    const size_t first = g * channels;
+  const size_t element = strip->stages->base.kernels->element;
+  const size_t ring = mbconv_plan_rings(plan, shape) == 1 ? 0 : mbconv_ring_elements(plan) * element;
+  for (size_t g = first; g < last; g++) {
+    const size_t channel = g * plan->group_channels;
     const struct mbconv_group group = {
-        .first = first,
-        .channels = mbconv_min(channels, shape->expanded_channels - first),
-        .ring = strip->scratch->rings + (one_ring ? 0 : g * mbconv_ring_floats(plan)),
+        .first = channel,
+        .channels = mbconv_min(plan->group_channels, shape->expanded_channels - channel),
+        .ring = strip->scratch->rings + g * ring,
     };
-    if (strip->begins) prefetch_depthwise(strip, &group);
+    if (strip->begins) prefetch_taps(strip, &group);
     if (shape->expand)
       expand(strip, &group);
     else
       mbconv_rows_copy(strip, &group);
-    if (!shape->project) {
-      mbconv_rows_depthwise(strip, &group, target->y + first_pixel * shape->expanded_channels,
-                            shape->expanded_channels);
-      continue;
-    }
-    const size_t stride = mbconv_output_stride(stages);
-    float *output = plan->hidden ? target->hidden + first_pixel * stride : strip->scratch->output;
-    mbconv_rows_depthwise(strip, &group, output + first, stride);
+    mbconv_rows_depthwise(strip, &group, y + channel * element, y_stride);
   }
-  if (shape->project && !plan->hidden) project(strip, target->y);
+  mbconv_activation_fn *map = strip->segment->stage->epilogue.map;
+  if (map && !plan->stored && !mbconv_maps_rows(plan)) map(strip->rows * shape->columns.out * y_stride, y, y);
 }
 
-void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
-                       const struct mbconv_strip_scratch *scratch, const float *x,
-                       const struct mbconv_strip_target *target, size_t begin, size_t end) {
-  const struct mbconv_shape *shape = &stages->shape;
-  const size_t above = begin * shape->stride;
-  size_t next = above > shape->pad_top ? above - shape->pad_top : 0; /* the first input row not yet in the ring */
-  for (size_t first = begin; first < end; first += plan->strip_rows) {
-    const size_t rows = mbconv_min(plan->strip_rows, end - first);
-    const size_t below = (first + rows - 1) * shape->stride + shape->kernel - shape->pad_top;
-    const size_t last = mbconv_min(below, shape->height);
-    const struct mbconv_strip strip = {
+/* ---- The walk ---------------------------------------------------------------------------------------------------- */
+
+/* Where the strip's output goes, and what is added to it. */
+static struct mbconv_pointwise_run outputs_of(const struct mbconv_walk *walk, size_t segment,
+                                              const struct mbconv_strip *strip) {
+  const struct mbconv_stages *stages = walk->stages;
+  const struct mbconv_stage *stage = strip->segment->stage;
+  const size_t element = stages->base.kernels->element, width = strip->shape->columns.out;
+  const size_t first = strip->first * width, channels = stage->out_channels;
+  struct mbconv_pointwise_run run = {
+      .pixels = strip->rows * width,
+      .channels = channels,
+      .y = walk->scratch->segment[segment].output,
+      .y_stride = mbconv_segment_stride(stages, segment),
+      .y_padded = true,
+      .r_stride = channels,
+      .ending = stage->epilogue.ending,
+  };
+  if (segment + 1 < stages->segments) {
+    if (strip->plan->stored) run.y = walk->stored + first * run.y_stride * element;
+  } else if (stages->layout == MBCONV_NCHW && stage->kind == MBCONV_STAGE_POINTWISE) {
+    run.y = walk->scratch->y;
+  } else {
+    run.y = walk->y + first * channels * element;
+    run.y_stride = channels;
+    run.y_padded = false;
+    if (walk->residual) run.residual = walk->residual + first * channels * element;
+  }
+  return run;
+}
+
+static void run_segment(const struct mbconv_walk *walk, size_t segment, const struct mbconv_strip *strip) {
+  const struct mbconv_stages *stages = walk->stages;
+  const struct mbconv_kernels *kernels = stages->base.kernels;
+  const struct mbconv_stage *stage = strip->segment->stage;
+  struct mbconv_pointwise_run run = outputs_of(walk, segment, strip);
+  if (stage->kind == MBCONV_STAGE_DEPTHWISE) {
+    const bool some = mbconv_plan_group_by_group(strip->plan, strip->shape);
+    const size_t first = some ? walk->first_group : 0, last = some ? walk->last_group : strip->plan->groups;
+    run_groups(strip, first, last, run.y, run.y_stride);
+    return;
+  }
+  if (stage->kind == MBCONV_STAGE_DENSE) {
+    stage->dense->run(strip, &run);
+    return;
+  }
+  run.x = strip->x;
+  run.x_stride = strip->x_stride;
+  mbconv_panels_run_mapped(&stage->panels, &run, stage->epilogue.map);
+  if (run.y != walk->scratch->y || segment + 1 < stages->segments) return;
+  const size_t first = strip->first * strip->shape->columns.out * kernels->element;
+  mbconv_transpose(kernels, run.pixels, stage->out_channels, run.y, run.y_stride, walk->y + first,
+                   strip->shape->rows.out * strip->shape->columns.out, walk->residual ? walk->residual + first : NULL);
+}
+
+/* The input of a segment: an image, or what the segment before has just written. */
+static void connect(const struct mbconv_walk *walk, size_t segment, struct mbconv_strip *strip) {
+  const struct mbconv_stages *stages = walk->stages;
+  const size_t element = stages->base.kernels->element, in_channels = strip->shape->in_channels;
+  if (segment > 0) {
+    strip->x = walk->scratch->segment[segment - 1].output;
+    strip->x_stride = mbconv_segment_stride(stages, segment - 1);
+    return;
+  }
+  strip->image = walk->x;
+  strip->x_stride = in_channels;
+  const size_t width = strip->shape->columns.in, first = strip->fresh_first * width;
+  if (!walk->scratch->x) {
+    strip->x = walk->x + first * in_channels * element;
+    return;
+  }
+  strip->x = walk->scratch->x;
+  if (!walk->x_ready)
+    mbconv_transpose(stages->base.kernels, in_channels, strip->fresh_rows * width, walk->x + first * element,
+                     strip->shape->rows.in * width, walk->scratch->x, in_channels, NULL);
+}
+
+/* The rows that a strip of `rows` output rows from `first` on adds to those before; `next` is the first input row that
+ * no strip has read. */
+static void take_rows(struct mbconv_strip *strip, size_t first, size_t rows, size_t *next) {
+  strip->first = first;
+  strip->rows = rows;
+  strip->fresh_first = *next;
+  *next = mbconv_max(*next, mbconv_axis_end(&strip->shape->rows, first + rows));
+  strip->fresh_rows = *next - strip->fresh_first;
+}
+
+void mbconv_walk_run(const struct mbconv_walk *walk, size_t begin, size_t end) {
+  const struct mbconv_stages *stages = walk->stages;
+  const size_t top = stages->segments - (mbconv_cut_stored(stages, walk->cut) ? 2 : 1);
+  const size_t strip_rows = walk->cut->plan[top].strip_rows;
+  struct mbconv_strip strip[MBCONV_MOST_STAGES];
+  size_t next[MBCONV_MOST_STAGES];
+  for (size_t s = top + 1, first = begin; s-- > 0; first = next[s]) {
+    strip[s] = (struct mbconv_strip){
         .stages = stages,
-        .plan = plan,
-        .scratch = scratch,
-        .x = x,
-        .first = first,
-        .rows = rows,
-        .begins = first == begin,
-        .fresh_first = next,
-        .fresh_rows = last > next ? last - next : 0,
+        .segment = &stages->segment[s],
+        .shape = &walk->cut->shape[s],
+        .plan = &walk->cut->plan[s],
+        .scratch = &walk->scratch->segment[s],
+        .begins = true,
     };
-    next = mbconv_max(next, last);
-    const size_t in_plane = shape->height * shape->width;
-    if (scratch->x && !target->x_ready)
-      mbconv_transpose(stages->kernels, shape->in_channels, strip.fresh_rows * shape->width,
-                       x + strip.fresh_first * shape->width, in_plane, scratch->x, shape->in_channels, NULL);
-    run_groups(&strip, target);
-    if (scratch->y && !plan->hidden) {
-      const size_t first_pixel = first * shape->out_width;
-      mbconv_transpose(stages->kernels, rows * shape->out_width, shape->out_channels, scratch->y,
-                       stages->project.padded, target->y + first_pixel, shape->out_height * shape->out_width,
-                       stages->residual ? x + first_pixel : NULL);
+    next[s] = mbconv_axis_begin(&strip[s].shape->rows, first);
+  }
+  for (size_t first = begin; first < end; first += strip_rows) {
+    take_rows(&strip[top], first, mbconv_min(strip_rows, end - first), &next[top]);
+    for (size_t s = top; s > 0; s--) take_rows(&strip[s - 1], strip[s].fresh_first, strip[s].fresh_rows, &next[s - 1]);
+    for (size_t s = 0; s <= top; s++) {
+      if (strip[s].rows == 0) continue; /* the segment after it has all the rows it needs */
+      connect(walk, s, &strip[s]);
+      run_segment(walk, s, &strip[s]);
+      strip[s].begins = false;
     }
   }
 }

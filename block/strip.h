@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * The engine: walks strips and groups (see plan.h) of one image. Block and depthwise are both run by it, a depthwise
- * being a block without expand and project.
+ * The walk of one thread over the strips of one image, segment by segment (see stage.h and plan.h).
  */
 #ifndef MBCONV_STRIP_H
 #define MBCONV_STRIP_H
 
 #include "ring.h"
 
-/* Which groups to run and where results go. */
-struct mbconv_strip_target {
-  size_t first_group, last_group; /* groups [first_group, last_group) of the plan */
-  bool x_ready;  /* NCHW: the call before was for the same rows, a single strip: scratch->x holds their pixels */
-  float *y;      /* the image's output in the object's layout */
-  float *hidden; /* if the plan says so: [out_height * out_width][mbconv_output_stride()], not yet mapped; y is not
-                    written then */
+/* What is run, and where results go. */
+struct mbconv_walk {
+  const struct mbconv_stages *stages;
+  const struct mbconv_cut *cut;
+  const struct mbconv_strip_scratch *scratch;
+  const char *x, *residual;       /* the image, and the one that is added to the last stage's sums, or NULL */
+  size_t first_group, last_group; /* of the planned segment: [first_group, last_group) */
+  bool x_ready; /* NCHW: the walk before was over the same rows, a single strip: scratch->x holds their pixels */
+  char *y;      /* the output: NHWC, or in the list's layout if the last stage is P */
+  char *stored; /* if the cut stores it, the image before the last segment instead of y, as
+                   [out_height * out_width][mbconv_segment_stride()]; an activation that is mapped is left to its reader
+                 */
 };
 
-/* Runs output rows [begin, end) of the image x. Of a plan that stores the depthwise output, one group at a time. */
-void mbconv_strips_run(const struct mbconv_stages *stages, const struct mbconv_plan *plan,
-                       const struct mbconv_strip_scratch *scratch, const float *x,
-                       const struct mbconv_strip_target *target, size_t begin, size_t end);
+/* Walks over output rows [begin, end). */
+void mbconv_walk_run(const struct mbconv_walk *walk, size_t begin, size_t end);
 
 #endif

@@ -9,9 +9,9 @@
 
 /* y[c * y_stride + r] = x[r * x_stride + c] (+ residual[c * y_stride + r]); r < rows, c < columns.
  *   strides   the longer one is that of planes, the shorter one that of pixels: only the order depends on it
- *   y         overlaps neither x nor the residual; some of its floats may be written twice
+ *   y         overlaps neither x nor the residual; some of its elements may be written twice
  *   residual  laid out as y, or NULL */
-void mbconv_transpose(const struct mbconv_kernels *kernels, size_t rows, size_t columns, const float *x,
-                      size_t x_stride, float *y, size_t y_stride, const float *residual);
+void mbconv_transpose(const struct mbconv_kernels *kernels, size_t rows, size_t columns, const void *x, size_t x_stride,
+                      void *y, size_t y_stride, const void *residual);
 
 #endif

@@ -274,6 +274,17 @@ MBCONV_API mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise,
                                               void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                               mbconv_error *error);
 
+/* The same for an image of height x width instead of the description's, which may name no size: 0 x 0. */
+MBCONV_API mbconv_status mbconv_depthwise_output_size_at(const mbconv_depthwise *depthwise, size_t height, size_t width,
+                                                         size_t *out_height, size_t *out_width, mbconv_error *error);
+MBCONV_API mbconv_status mbconv_depthwise_scratch_size_at(const mbconv_depthwise *depthwise, size_t height,
+                                                          size_t width, size_t threads, size_t *bytes,
+                                                          mbconv_error *error);
+MBCONV_API mbconv_status mbconv_depthwise_run_at(const mbconv_depthwise *depthwise, size_t batch, size_t height,
+                                                 size_t width, const float *x, float *y, void *scratch,
+                                                 size_t scratch_size, const mbconv_threads *threads,
+                                                 mbconv_error *error);
+
 /* What it is made of. */
 MBCONV_API mbconv_info mbconv_depthwise_info(const mbconv_depthwise *depthwise);
 
@@ -317,6 +328,18 @@ MBCONV_API mbconv_status mbconv_convolution_run(const mbconv_convolution *convol
                                                 float *y, const float *residual, void *scratch, size_t scratch_size,
                                                 const mbconv_threads *threads, mbconv_error *error);
 
+/* The same for an image of height x width instead of the description's, which may name no size: 0 x 0. */
+MBCONV_API mbconv_status mbconv_convolution_output_size_at(const mbconv_convolution *convolution, size_t height,
+                                                           size_t width, size_t *out_height, size_t *out_width,
+                                                           mbconv_error *error);
+MBCONV_API mbconv_status mbconv_convolution_scratch_size_at(const mbconv_convolution *convolution, size_t height,
+                                                            size_t width, size_t threads, size_t *bytes,
+                                                            mbconv_error *error);
+MBCONV_API mbconv_status mbconv_convolution_run_at(const mbconv_convolution *convolution, size_t batch, size_t height,
+                                                   size_t width, const float *x, float *y, const float *residual,
+                                                   void *scratch, size_t scratch_size, const mbconv_threads *threads,
+                                                   mbconv_error *error);
+
 /* What it is made of. */
 MBCONV_API mbconv_info mbconv_convolution_info(const mbconv_convolution *convolution);
 
@@ -342,6 +365,11 @@ MBCONV_API mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc
 /* x [batch][height][width][channels] to y [batch][channels]; batch 0 does nothing. Needs no scratch. */
 MBCONV_API mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batch, const float *x, float *y,
                                                 const mbconv_threads *threads, mbconv_error *error);
+
+/* The same for images of height x width instead of the description's. */
+MBCONV_API mbconv_status mbconv_global_pool_run_at(const mbconv_global_pool *pool, size_t batch, size_t height,
+                                                   size_t width, const float *x, float *y,
+                                                   const mbconv_threads *threads, mbconv_error *error);
 
 /* What it is made of. */
 MBCONV_API mbconv_info mbconv_global_pool_info(const mbconv_global_pool *pool);
@@ -425,6 +453,19 @@ MBCONV_API size_t mbconv_block_scratch_size(const mbconv_block *block, size_t th
 MBCONV_API mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const float *x, float *y,
                                           void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                           mbconv_error *error);
+
+/* The same for an image of height x width instead of the description's, which may name no size: 0 x 0. */
+MBCONV_API mbconv_status mbconv_block_output_size_at(const mbconv_block *block, size_t height, size_t width,
+                                                     size_t *out_height, size_t *out_width, mbconv_error *error);
+MBCONV_API mbconv_status mbconv_block_scratch_size_at(const mbconv_block *block, size_t height, size_t width,
+                                                      size_t threads, size_t *bytes, mbconv_error *error);
+MBCONV_API mbconv_status mbconv_block_run_at(const mbconv_block *block, size_t batch, size_t height, size_t width,
+                                             const float *x, float *y, void *scratch, size_t scratch_size,
+                                             const mbconv_threads *threads, mbconv_error *error);
+
+MBCONV_API mbconv_status mbconv_block_describe_at(const mbconv_block *block, size_t height, size_t width,
+                                                  size_t threads, char *text, size_t size, size_t *length,
+                                                  mbconv_error *error);
 
 /* What it is made of. */
 MBCONV_API mbconv_info mbconv_block_info(const mbconv_block *block);

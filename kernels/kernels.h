@@ -172,6 +172,7 @@ struct mbconv_kernels {
   mbconv_channel_sum_fn *channel_sum;
   mbconv_channel_scale_fn *channel_scale;
   struct mbconv_transpose_tile transpose;
+  mbconv_transpose_fn *transpose_one; /* a tile of one row and one column */
   struct mbconv_packing packing;
   mbconv_pack_panel_fn *pack_panel;
   mbconv_pack_depthwise_fn *pack_depthwise;

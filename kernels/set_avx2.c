@@ -3,6 +3,7 @@
  * The AVX2 set: 16 registers of 8 floats, two FMAs a cycle on every CPU that has them but the oldest.
  */
 #include "set_avx2.h"
+#include "set_scalar.h"
 
 #include "layout.h"
 
@@ -32,6 +33,7 @@ const struct mbconv_kernels mbconv_kernels_avx2 = {
     .channel_sum = mbconv_channel_sum_avx2,
     .channel_scale = mbconv_channel_scale_avx2,
     .transpose = {.rows = 8, .columns = 4, .run = mbconv_transpose_avx2_8x4},
+    .transpose_one = mbconv_transpose_scalar_1x1,
     .packing = MBCONV_PACKING_F32,
     .pack_panel = mbconv_pack_panel_f32,
     .pack_depthwise = mbconv_pack_depthwise_f32,

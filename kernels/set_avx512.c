@@ -4,6 +4,7 @@
  * or two FMAs a cycle.
  */
 #include "set_avx512.h"
+#include "set_scalar.h"
 
 #include "layout.h"
 #include "set_avx2.h" /* its narrow tile and transposition: a CPU with AVX-512 has AVX2 */
@@ -33,6 +34,7 @@ const struct mbconv_kernels mbconv_kernels_avx512 = {
     .channel_sum = mbconv_channel_sum_avx512,
     .channel_scale = mbconv_channel_scale_avx512,
     .transpose = {.rows = 8, .columns = 4, .run = mbconv_transpose_avx2_8x4},
+    .transpose_one = mbconv_transpose_scalar_1x1,
     .packing = MBCONV_PACKING_F32,
     .pack_panel = mbconv_pack_panel_f32,
     .pack_depthwise = mbconv_pack_depthwise_f32,

@@ -3,6 +3,7 @@
  * The NEON set: 32 registers of 4 floats, in every 64-bit ARM CPU; one or two FMAs a cycle, four in Apple's.
  */
 #include "set_neon.h"
+#include "set_scalar.h"
 
 #include "layout.h"
 
@@ -31,6 +32,7 @@ const struct mbconv_kernels mbconv_kernels_neon = {
     .channel_sum = mbconv_channel_sum_neon,
     .channel_scale = mbconv_channel_scale_neon,
     .transpose = {.rows = 4, .columns = 4, .run = mbconv_transpose_neon_4x4},
+    .transpose_one = mbconv_transpose_scalar_1x1,
     .packing = MBCONV_PACKING_F32,
     .pack_panel = mbconv_pack_panel_f32,
     .pack_depthwise = mbconv_pack_depthwise_f32,

@@ -225,7 +225,8 @@ void api_counts(struct test *t, const struct api_fixture *f) {
   desc.height = desc.width = (size_t)1 << 20;
   desc.in_channels = desc.expanded_channels = desc.out_channels = (size_t)1 << 15;
   const mbconv_status itself = wide ? MBCONV_OK : over;
-  test_check(t, mbconv_block_check(&desc, false, NULL) == itself, "the large block itself");
+  struct mbconv_described described;
+  test_check(t, mbconv_block_check(&desc, false, &described, NULL) == itself, "the large block itself");
   check_no_counts(t, "multiply-adds", mbconv_block_count(&desc, &n, &e), over, &n, &e);
   desc = f->c.desc;
   desc.kernel = 4;

@@ -135,7 +135,7 @@ static void overflows(struct test *t, const struct api_fixture *f) {
   mbconv_depthwise *no_depthwise;
   depthwise.height = large;
   mbconv_depthwise_create(&depthwise, NULL, &no_depthwise, &error);
-  snprintf(expected, sizeof expected, "an image of %zu x 5 x 18 does not fit into memory", large);
+  snprintf(expected, sizeof expected, "an image of %zu x 5 with 18 channels does not fit into memory", large);
   check_message(t, &error, expected);
   depthwise.width = huge;
   mbconv_depthwise_create(&depthwise, NULL, &no_depthwise, &error);
@@ -145,8 +145,7 @@ static void overflows(struct test *t, const struct api_fixture *f) {
   mbconv_convolution_desc convolution = f->convolution;
   convolution.width = large;
   mbconv_convolution_count(&convolution, &counts, &error);
-  snprintf(expected, sizeof expected,
-           "an image of 4 x %zu with channels 6 in, 18 out and a kernel of 3 does not fit into memory", large);
+  snprintf(expected, sizeof expected, "an image of 4 x %zu with 18 channels does not fit into memory", large);
   check_message(t, &error, expected);
 
   mbconv_global_pool_desc pool = f->global_pool;
@@ -159,8 +158,7 @@ static void overflows(struct test *t, const struct api_fixture *f) {
   mbconv_block_desc block = f->c.desc;
   block.height = large;
   mbconv_block_count(&block, &counts, &error);
-  snprintf(expected, sizeof expected,
-           "an image of %zu x 5 with channels 6 in, 18 expanded, 7 out does not fit into memory", large);
+  snprintf(expected, sizeof expected, "an image of %zu x 5 with 18 channels does not fit into memory", large);
   check_message(t, &error, expected);
 
   mbconv_plain_block_count(1, 0, 2, 3, &counts, &error);

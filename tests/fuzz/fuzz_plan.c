@@ -42,19 +42,19 @@ static mbconv_block_desc description(struct fuzz_input *in, const mbconv_conv *c
 
 /* What block/plan.h says of every plan, and that the products which scratch is made of do not overflow. */
 static void check_plan(const struct mbconv_plan *plan, const struct mbconv_shape *shape, size_t tile) {
-  fuzz_require(plan->strip_rows >= 1 && plan->strip_rows <= shape->out_height, "strips of no or too many rows");
+  fuzz_require(plan->strip_rows >= 1 && plan->strip_rows <= shape->rows.out, "strips of no or too many rows");
   const size_t unit = shape->expand || tile < MBCONV_MAX_LANES ? tile : MBCONV_MAX_LANES;
   fuzz_require(plan->group_channels > 0 && plan->group_channels % unit == 0, "groups that are not whole tiles");
   fuzz_require(plan->groups * plan->group_channels >= shape->expanded_channels &&
                    (plan->groups - 1) * plan->group_channels < shape->expanded_channels,
                "groups that are not the channels");
-  const size_t rows = (plan->strip_rows - 1) * shape->stride + shape->kernel;
-  fuzz_require(plan->ring_rows == (rows < shape->height ? rows : shape->height), "a ring of other rows");
-  fuzz_require(plan->ring_width >= shape->pad_left + shape->width &&
-                   plan->ring_width >= (shape->out_width - 1) * shape->stride + shape->kernel,
+  const size_t rows = mbconv_axis_reach(&shape->rows, plan->strip_rows);
+  fuzz_require(plan->ring_rows == (rows < shape->rows.in ? rows : shape->rows.in), "a ring of other rows");
+  fuzz_require(plan->ring_width >= shape->columns.before + shape->columns.in &&
+                   plan->ring_width >= mbconv_axis_reach(&shape->columns, shape->columns.out),
                "a ring narrower than a padded row");
-  fuzz_require(plan->hidden == (shape->squeeze_excite || plan->by_groups), "stored output that nothing reads");
-  const size_t out = shape->out_height * shape->out_width * shape->out_channels;
+  fuzz_require(plan->stored == (shape->squeeze_excite || plan->by_groups), "stored output that nothing reads");
+  const size_t out = shape->rows.out * shape->columns.out * shape->out_channels;
   fuzz_require(
       !plan->ring_in_y || (shape->squeeze_excite && plan->ring_rows <= out / plan->ring_width / plan->group_channels),
       "a ring in an output that has no room for it");
@@ -64,9 +64,10 @@ static void check_scratch(const mbconv_block *block, size_t threads) {
   const size_t size = mbconv_block_scratch_size(block, threads), one = mbconv_block_scratch_size(block, 1);
   fuzz_require(size >= one, "more threads need less scratch");
   fuzz_require(one < SIZE_MAX, "a shape was accepted whose scratch no memory holds");
-  const struct mbconv_shape *shape = &block->stages.shape;
-  const size_t hidden = shape->out_height * shape->out_width * shape->expanded_channels * sizeof(float);
-  fuzz_require(!shape->squeeze_excite || one >= hidden, "scratch without room for the depthwise output");
+  const struct mbconv_stages *stages = mbconv_block_stages(block);
+  const struct mbconv_shape *shape = &stages->cut.shape[mbconv_planned(stages)];
+  const size_t stored = shape->rows.out * shape->columns.out * shape->expanded_channels * sizeof(float);
+  fuzz_require(!shape->squeeze_excite || one >= stored, "scratch without room for the depthwise output");
 }
 
 static void check_text(const mbconv_block *block, size_t threads) {
@@ -87,7 +88,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   const size_t l2_bytes = fuzz_hostile(&in), strip_rows = fuzz_hostile(&in), group_channels = fuzz_hostile(&in);
   const size_t threads = fuzz_hostile(&in);
   mbconv_error error = {0};
-  if (mbconv_block_check(&desc, false, &error) != MBCONV_OK) {
+  struct mbconv_described described;
+  if (mbconv_block_check(&desc, false, &described, &error) != MBCONV_OK) {
     fuzz_require(error.message[0] != '\0', "a refusal says nothing");
     return 0;
   }
@@ -96,28 +98,26 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   for (size_t i = 0; i < count; i++) {
     const struct mbconv_kernels *kernels = mbconv_kernels_of(sets[i]);
     const size_t tile = kernels->pointwise[0].channels;
-    mbconv_block block = {.base.info = {.isa = sets[i], .exp = MBCONV_EXP_INLINE}};
-    struct mbconv_stages *stages = &block.stages;
+    struct mbconv_stages stages = described.stages;
     struct mbconv_cursor cursor = {0};
-    stages->kernels = kernels;
-    stages->shape = mbconv_block_shape(&desc);
-    stages->epilogue = mbconv_epilogue_of(desc.activation, kernels, MBCONV_EXP_INLINE);
-    stages->shape.mapped = stages->epilogue.map != NULL;
-    stages->layout = desc.layout;
-    if (desc.expand)
-      mbconv_panels_plan(&stages->expand, kernels, desc.in_channels, desc.expanded_channels, true, &cursor);
-    mbconv_panels_plan(&stages->project, kernels, desc.expanded_channels, desc.out_channels, false, &cursor);
-    if (desc.squeeze_excite) {
-      mbconv_panels_plan(&block.excite.reduce, kernels, desc.expanded_channels, excite.width, false, &cursor);
-      mbconv_panels_plan(&block.excite.expand, kernels, excite.width, desc.expanded_channels, false, &cursor);
-    }
+    stages.base.info = (mbconv_info){.isa = sets[i], .exp = MBCONV_EXP_INLINE};
+    stages.base.kernels = kernels;
+    stages.strip_rows = strip_rows;
+    stages.group_channels = group_channels;
+    mbconv_stages_lay_out(&stages, described.parameters, &cursor);
     fuzz_require(!cursor.overflow, "weights of an accepted shape do not fit into memory");
-    stages->plan = mbconv_plan_of(&stages->shape, tile, l2_bytes, strip_rows, group_channels);
-    const struct mbconv_plan shared = mbconv_plan_for_threads(&stages->plan, &stages->shape, tile, threads);
-    check_plan(&stages->plan, &stages->shape, tile);
-    check_plan(&shared, &stages->shape, tile);
-    check_scratch(&block, threads);
-    check_text(&block, threads);
+    stages.target.l2_bytes = l2_bytes;
+    const mbconv_status status = mbconv_cut_shapes(&stages, desc.height, desc.width, &stages.cut, NULL);
+    fuzz_require(status == MBCONV_OK, "a shape was accepted, but not later");
+    mbconv_cut_plan(&stages, &stages.cut);
+    struct mbconv_cut shared = stages.cut;
+    mbconv_cut_share(&stages, &shared, threads);
+    const size_t planned = mbconv_planned(&stages);
+    const mbconv_block *block = (const mbconv_block *)(const void *)&stages;
+    check_plan(&stages.cut.plan[planned], &stages.cut.shape[planned], tile);
+    check_plan(&shared.plan[planned], &stages.cut.shape[planned], tile);
+    check_scratch(block, threads);
+    check_text(block, threads);
   }
   return 0;
 }

@@ -81,12 +81,14 @@ static void end_run(struct table *t, mbconv_status status, const struct parallel
 /* ---- Blocks ------------------------------------------------------------------------------------------------------ */
 
 static void add_plan(struct table *t, const mbconv_block *block, size_t threads) {
-  const struct mbconv_stages *stages = &block->stages;
-  const struct mbconv_plan plan =
-      mbconv_plan_for_threads(&stages->plan, &stages->shape, stages->kernels->pointwise[0].channels, threads);
-  add(t, " strips of %zu, %zu groups of %zu, %zu rings of %zux%zu%s%s", plan.strip_rows, plan.groups,
-      plan.group_channels, mbconv_plan_rings(&plan, &stages->shape), plan.ring_rows, plan.ring_width,
-      plan.ring_in_y ? " in y" : "", plan.by_groups ? ", by groups" : "");
+  const struct mbconv_stages *stages = mbconv_block_stages(block);
+  const size_t planned = mbconv_planned(stages);
+  struct mbconv_cut cut = stages->cut;
+  mbconv_cut_share(stages, &cut, threads);
+  const struct mbconv_plan *plan = &cut.plan[planned];
+  add(t, " strips of %zu, %zu groups of %zu, %zu rings of %zux%zu%s%s", plan->strip_rows, plan->groups,
+      plan->group_channels, mbconv_plan_rings(plan, &cut.shape[planned]), plan->ring_rows, plan->ring_width,
+      plan->ring_in_y ? " in y" : "", plan->by_groups ? ", by groups" : "");
 }
 
 static void run_block(struct table *t, const mbconv_block *block, size_t threads) {

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the operators that are lists of stages do: scratch, run, and the queries.
+ */
+#ifndef MBCONV_RUN_H
+#define MBCONV_RUN_H
+
+#include "stage.h"
+
+/* The size of an image that a call names. NULL in its place: that of the description; if it names none, the call is
+ * refused. */
+struct mbconv_size {
+  size_t height, width;
+};
+
+/* Bytes of scratch for a run with up to `threads` threads. SIZE_MAX if they do not fit into memory, or on failure. */
+mbconv_status mbconv_stages_scratch_size(const struct mbconv_stages *stages, const struct mbconv_size *at,
+                                         size_t threads, size_t *bytes, mbconv_error *error);
+
+/* The size of the output; 0 on failure. */
+mbconv_status mbconv_stages_output_size(const struct mbconv_stages *stages, const struct mbconv_size *at,
+                                        size_t *height, size_t *width, mbconv_error *error);
+
+/* Runs a batch. Of the operands the caller sets the pointers, the batch and the scratch's size. `residual` is NULL, or
+ * as y and added to the sums of the last stage; NULL for a list that adds its input. */
+mbconv_status mbconv_stages_run(const struct mbconv_stages *stages, const struct mbconv_size *at,
+                                const struct mbconv_operands *operands, const void *residual,
+                                const mbconv_threads *threads, mbconv_error *error);
+
+/* Writes how a list with a depthwise runs, as mbconv_block_describe() says; *length is what that returns. */
+mbconv_status mbconv_stages_describe(const struct mbconv_stages *stages, const struct mbconv_size *at, size_t threads,
+                                     char *text, size_t size, size_t *length, mbconv_error *error);
+
+#endif

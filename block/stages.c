@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A list of stages: what can be wrong with it, its segments, its packed weights, and how it is cut for an image.
+ */
+#include "dispatch.h"
+#include "fold.h"
+#include "pack.h"
+#include "stage.h"
+
+/* Every tensor, padded to whole tiles, must stay far from the end of the address space. */
+enum { ROOM = 64 };
+
+/* ---- The list ---------------------------------------------------------------------------------------------------- */
+
+/* Finds the segments. Their pointers are into *stages: to be done again for a copy. */
+static void link_segments(struct mbconv_stages *stages) {
+  stages->segments = 0;
+  stages->excite = NULL;
+  for (size_t i = 0; i < stages->count; i++) {
+    const struct mbconv_stage *stage = &stages->stage[i];
+    if (stage->kind == MBCONV_STAGE_EXCITE) {
+      stages->excite = stage;
+      continue;
+    }
+    const bool expands = stage->kind == MBCONV_STAGE_POINTWISE && i + 1 < stages->count &&
+                         stages->stage[i + 1].kind == MBCONV_STAGE_DEPTHWISE;
+    stages->segment[stages->segments++] = (struct mbconv_segment){expands ? stage : NULL, expands ? stage + 1 : stage};
+    if (expands) i++;
+  }
+}
+
+static mbconv_status check_pad(size_t pad, const char *side, const struct mbconv_window *window, mbconv_error *error) {
+  if (window->same && pad > 0)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pad.%s is %zu, but padding is SAME", side, pad);
+  if (pad < window->kernel) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pad.%s is %zu, not less than the kernel of %zu", side, pad,
+                     window->kernel);
+}
+
+static mbconv_status check_window(const struct mbconv_window *window, mbconv_error *error) {
+  if (window->stride != 1 && window->stride != 2)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "stride is %zu, not 1 or 2", window->stride);
+  mbconv_status status = check_pad(window->pad.top, "top", window, error);
+  if (status == MBCONV_OK) status = check_pad(window->pad.left, "left", window, error);
+  if (status == MBCONV_OK) status = check_pad(window->pad.bottom, "bottom", window, error);
+  if (status == MBCONV_OK) status = check_pad(window->pad.right, "right", window, error);
+  return status;
+}
+
+/* All products that create forms are below these. `k` is the length of a chain before it is multiplied by `taps`. */
+static mbconv_status check_weights(size_t k, size_t taps, size_t out, mbconv_error *error) {
+  const size_t most = PTRDIFF_MAX / (ROOM * ROOM);
+  bool overflow = k > most || out > most;
+  if (!overflow) mbconv_multiply(mbconv_multiply(taps * k + ROOM, out + ROOM, &overflow), 8 * sizeof(float), &overflow);
+  if (!overflow) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "weights of %zu x %zu do not fit into memory", out, k);
+}
+
+static mbconv_status check_stage(const struct mbconv_stage *stage, const struct mbconv_parameters *given,
+                                 mbconv_error *error) {
+  const size_t in = stage->in_channels, out = stage->out_channels, taps = stage->window.kernel * stage->window.kernel;
+  const mbconv_status status = check_window(&stage->window, error);
+  if (status != MBCONV_OK) return status;
+  if (stage->kind == MBCONV_STAGE_EXCITE) return check_weights(given->excite->width, 1, mbconv_max(in, out), error);
+  return check_weights(stage->kind == MBCONV_STAGE_DEPTHWISE ? 1 : in, taps, out, error);
+}
+
+static mbconv_status check_parameters(const struct mbconv_stage *stage, const struct mbconv_parameters *given,
+                                      bool weights_needed, mbconv_error *error) {
+  const mbconv_squeeze_excite *excite = given->excite;
+  if (stage->kind != MBCONV_STAGE_EXCITE)
+    return mbconv_conv_check(given->conv, given->name, stage->out_channels, weights_needed, error);
+  const mbconv_status status =
+      mbconv_conv_check(&excite->reduce, "squeeze_excite->reduce", excite->width, weights_needed, error);
+  if (status != MBCONV_OK) return status;
+  return mbconv_conv_check(&excite->expand, "squeeze_excite->expand", stage->out_channels, weights_needed, error);
+}
+
+/* ---- An image's cut ---------------------------------------------------------------------------------------------- */
+
+static mbconv_status check_image(size_t height, size_t width, const struct mbconv_window *window, mbconv_error *error) {
+  if (height == 0 || width == 0)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu", height, width);
+  if (height > PTRDIFF_MAX / ROOM || width > PTRDIFF_MAX / ROOM)
+    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "an image of %zu x %zu does not fit into memory", height, width);
+  const size_t padded_height = height + window->pad.top + window->pad.bottom;
+  const size_t padded_width = width + window->pad.left + window->pad.right;
+  if (!window->same && (padded_height < window->kernel || padded_width < window->kernel))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
+                       "the padded image of %zu x %zu is smaller than the kernel of %zu", padded_height, padded_width,
+                       window->kernel);
+  return MBCONV_OK;
+}
+
+static struct mbconv_shape shape_of(const struct mbconv_stages *stages, size_t index, size_t height, size_t width) {
+  const struct mbconv_segment *segment = &stages->segment[index];
+  const struct mbconv_stage *stage = segment->stage, *expand = segment->expand;
+  const mbconv_pad *pad = &stage->window.pad;
+  return (struct mbconv_shape){
+      .rows = mbconv_axis_of(&stage->window, height, pad->top, pad->bottom),
+      .columns = mbconv_axis_of(&stage->window, width, pad->left, pad->right),
+      .in_channels = expand ? expand->in_channels : stage->in_channels,
+      .expanded_channels = stage->out_channels,
+      .out_channels = stages->stage[stages->count - 1].out_channels,
+      .expand = expand != NULL,
+      .project = index + 1 < stages->segments,
+      .squeeze_excite = stages->excite && index + 2 == stages->segments,
+      .mapped = stage->epilogue.map || (expand && expand->epilogue.map),
+      .chained = index > 0 || stages->segments > 2,
+  };
+}
+
+/* All products that the scratch query and a run form are below these. */
+static bool fits(const struct mbconv_axis *rows, const struct mbconv_axis *columns, size_t channels) {
+  bool overflow = channels > PTRDIFF_MAX / ROOM;
+  const size_t height = mbconv_max(rows->in, rows->out) + ROOM, width = mbconv_max(columns->in, columns->out) + ROOM;
+  const size_t pixels = mbconv_multiply(height, width, &overflow);
+  mbconv_multiply(mbconv_multiply(pixels, channels + ROOM, &overflow), 8 * sizeof(float), &overflow);
+  return !overflow;
+}
+
+mbconv_status mbconv_cut_shapes(const struct mbconv_stages *stages, size_t height, size_t width, struct mbconv_cut *cut,
+                                mbconv_error *error) {
+  size_t rows = height, columns = width;
+  for (size_t s = 0; s < stages->segments; s++) {
+    const mbconv_status status = check_image(rows, columns, &stages->segment[s].stage->window, error);
+    if (status != MBCONV_OK) return status;
+    struct mbconv_shape *shape = &cut->shape[s];
+    *shape = shape_of(stages, s, rows, columns);
+    const size_t widest = mbconv_max(shape->in_channels, shape->expanded_channels);
+    if (!fits(&shape->rows, &shape->columns, widest))
+      return mbconv_fail(error, MBCONV_SIZE_OVERFLOW,
+                         "an image of %zu x %zu with %zu channels does not fit into memory", rows, columns, widest);
+    rows = shape->rows.out;
+    columns = shape->columns.out;
+  }
+  cut->height = height;
+  cut->width = width;
+  return MBCONV_OK;
+}
+
+mbconv_status mbconv_described_check(struct mbconv_described *described, size_t height, size_t width,
+                                     bool weights_needed, mbconv_error *error) {
+  struct mbconv_stages *stages = &described->stages;
+  link_segments(stages);
+  mbconv_status status = MBCONV_OK;
+  for (size_t i = 0; i < stages->count && status == MBCONV_OK; i++)
+    status = check_stage(&stages->stage[i], &described->parameters[i], error);
+  if (status == MBCONV_OK && (height > 0 || width > 0))
+    status = mbconv_cut_shapes(stages, height, width, &stages->cut, error);
+  for (size_t i = 0; i < stages->count && status == MBCONV_OK; i++)
+    status = check_parameters(&stages->stage[i], &described->parameters[i], weights_needed, error);
+  return status;
+}
+
+size_t mbconv_planned(const struct mbconv_stages *stages) {
+  size_t planned = stages->segments - 1;
+  while (planned > 0 && stages->segment[planned].stage->kind == MBCONV_STAGE_POINTWISE) planned--;
+  return planned;
+}
+
+/* The segments around the planned one: those after it have its strips, those before it write the rows that one needs
+ * for a strip. */
+static void plan_others(const struct mbconv_stages *stages, struct mbconv_cut *cut, size_t planned) {
+  const size_t rows = cut->plan[planned].strip_rows;
+  for (size_t s = planned + 1; s < stages->segments; s++)
+    cut->plan[s] = (struct mbconv_plan){.strip_rows = rows, .ring_rows = rows};
+  for (size_t s = planned; s-- > 0;) {
+    const size_t needed = cut->plan[s + 1].ring_rows;
+    if (stages->segment[s].stage->kind == MBCONV_STAGE_DEPTHWISE)
+      cut->plan[s] = mbconv_plan_of(&cut->shape[s], &stages->target, needed, 0);
+    else
+      cut->plan[s] = (struct mbconv_plan){.strip_rows = needed, .ring_rows = needed};
+  }
+}
+
+void mbconv_cut_plan(const struct mbconv_stages *stages, struct mbconv_cut *cut) {
+  const size_t planned = mbconv_planned(stages);
+  const struct mbconv_shape *shape = &cut->shape[planned];
+  struct mbconv_plan *plan = &cut->plan[planned];
+  if (stages->segment[planned].stage->kind == MBCONV_STAGE_DEPTHWISE) {
+    *plan = mbconv_plan_of(shape, &stages->target, stages->strip_rows, stages->group_channels);
+  } else {
+    const size_t rows = mbconv_plan_rows(shape, &stages->target, stages->strip_rows);
+    *plan = (struct mbconv_plan){.strip_rows = rows, .ring_rows = rows, .stored = shape->squeeze_excite};
+  }
+  plan_others(stages, cut, planned);
+}
+
+void mbconv_cut_share(const struct mbconv_stages *stages, struct mbconv_cut *cut, size_t threads) {
+  const size_t planned = mbconv_planned(stages);
+  if (threads <= 1 || stages->segment[planned].stage->kind != MBCONV_STAGE_DEPTHWISE) return;
+  struct mbconv_plan *plan = &cut->plan[planned];
+  *plan = mbconv_plan_for_threads(plan, &cut->shape[planned], &stages->target, threads);
+  plan_others(stages, cut, planned);
+}
+
+/* ---- Create ------------------------------------------------------------------------------------------------------ */
+
+static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
+                          const struct mbconv_kernels *kernels, bool grouped, struct mbconv_cursor *cursor) {
+  const size_t taps = stage->window.kernel * stage->window.kernel;
+  switch (stage->kind) {
+    case MBCONV_STAGE_POINTWISE:
+    case MBCONV_STAGE_DENSE:
+      mbconv_panels_plan(&stage->panels, kernels, taps * stage->in_channels, stage->out_channels, grouped, cursor);
+      break;
+    case MBCONV_STAGE_DEPTHWISE:
+      stage->taps = mbconv_take(cursor, 1,
+                                mbconv_depthwise_bytes_checked(&kernels->packing, taps, stage->out_channels,
+                                                               kernels->lanes, &cursor->overflow));
+      break;
+    case MBCONV_STAGE_EXCITE:
+      mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, false, cursor);
+      mbconv_panels_plan(&stage->excite.expand, kernels, given->excite->width, stage->out_channels, false, cursor);
+      break;
+  }
+}
+
+void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
+                           struct mbconv_cursor *cursor) {
+  const struct mbconv_kernels *kernels = stages->base.kernels;
+  const mbconv_exp variant = stages->base.info.exp;
+  link_segments(stages);
+  for (size_t i = 0; i < stages->count; i++) {
+    struct mbconv_stage *stage = &stages->stage[i];
+    const bool grouped = i + 1 < stages->count && stage[1].kind == MBCONV_STAGE_DEPTHWISE;
+    lay_out_stage(stage, &parameters[i], kernels, grouped, cursor);
+    stage->epilogue = mbconv_epilogue_of(parameters[i].activation, kernels, silu);
+    if (!parameters[i].excite) continue;
+    stage->excite.inner = mbconv_epilogue_of(parameters[i].excite->inner, kernels, silu);
+    stage->excite.gate = mbconv_epilogue_of(parameters[i].excite->gate, kernels, silu);
+  }
+  stages->target = (struct mbconv_target){
+      .tile_channels = kernels->pointwise[0].channels,
+      .element = kernels->element,
+      .l2_bytes = mbconv_l2_bytes(),
+      .blocking = &kernels->blocking,
+  };
+}
+
+/* Packs a stage; returns the bytes of its weights. */
+static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
+                         const struct mbconv_kernels *kernels) {
+  const size_t k = stage->window.kernel;
+  switch (stage->kind) {
+    case MBCONV_STAGE_POINTWISE:
+    case MBCONV_STAGE_DENSE:
+      mbconv_panels_pack_taps(&stage->panels, given->conv, k * k);
+      return mbconv_panels_bytes(&stage->panels);
+    case MBCONV_STAGE_DEPTHWISE:
+      mbconv_depthwise_pack(kernels, stage->out_channels, k, given->conv, stage->taps);
+      return mbconv_depthwise_bytes(&kernels->packing, k * k, mbconv_round_up(stage->out_channels, kernels->lanes));
+    case MBCONV_STAGE_EXCITE: break;
+  }
+  mbconv_panels_pack(&stage->excite.reduce, &given->excite->reduce);
+  mbconv_panels_pack(&stage->excite.expand, &given->excite->expand);
+  return mbconv_panels_bytes(&stage->excite.reduce) + mbconv_panels_bytes(&stage->excite.expand);
+}
+
+mbconv_status mbconv_stages_create(const struct mbconv_described *described, const mbconv_options *options,
+                                   struct mbconv_stages **out, mbconv_error *error) {
+  const struct mbconv_parameters *parameters = described->parameters;
+  struct mbconv_stages list = described->stages;
+  mbconv_status status = mbconv_operator_choose(&list.base, options, error);
+  if (status != MBCONV_OK) return status;
+  struct mbconv_cursor cursor = {0};
+  mbconv_take(&cursor, 1, sizeof list);
+  mbconv_stages_lay_out(&list, parameters, &cursor);
+  status = mbconv_operator_allocate(&list.base, &cursor, error);
+  if (status != MBCONV_OK) return status;
+
+  struct mbconv_stages *stages = mbconv_take(&cursor, 1, sizeof list);
+  *stages = list;
+  mbconv_stages_lay_out(stages, parameters, &cursor);
+  for (size_t i = 0; i < stages->count; i++)
+    stages->base.info.weight_bytes += pack_stage(&stages->stage[i], &parameters[i], stages->base.kernels);
+  if (stages->cut.height > 0) {
+    mbconv_cut_shapes(stages, stages->cut.height, stages->cut.width, &stages->cut, NULL); /* now knows what is mapped */
+    mbconv_cut_plan(stages, &stages->cut);
+  }
+  *out = stages;
+  return mbconv_succeed(error);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A window that slides over an image, and all the geometry that follows from it. No other file has such formulas.
+ */
+#ifndef MBCONV_WINDOW_H
+#define MBCONV_WINDOW_H
+
+#include "mbconv.h"
+#include "size.h"
+
+/* What a stage looks at for each output: fixed at create. A 1x1 has kernel 1 and stride 1. */
+struct mbconv_window {
+  size_t kernel, stride;
+  mbconv_pad pad;
+  bool same; /* TensorFlow's SAME instead of `pad`: the padding depends on the image's size */
+};
+
+/* Whether the output has the height and width of the input, whatever they are. */
+static inline bool mbconv_window_keeps_size(const struct mbconv_window *window) {
+  const mbconv_pad *pad = &window->pad;
+  const size_t padding = window->kernel - 1;
+  return window->stride == 1 &&
+         (window->same || (pad->top + pad->bottom == padding && pad->left + pad->right == padding));
+}
+
+/* One axis of an image under a window: the rows, or the columns. */
+struct mbconv_axis {
+  size_t in, out;        /* pixels of the input and of the output */
+  size_t kernel, stride; /* pixels that a window covers, and from one window to the next */
+  size_t before;         /* padding above the first row, or left of the first column */
+};
+
+/* The axis of `in` pixels with `before` and `after` pixels of padding. With SAME these are chosen so that there are
+ * in / stride outputs, rounded up, and an odd pixel of padding is after the image. Without it the padded axis must not
+ * be smaller than the kernel. */
+static inline struct mbconv_axis mbconv_axis_of(const struct mbconv_window *window, size_t in, size_t before,
+                                                size_t after) {
+  const size_t kernel = window->kernel, stride = window->stride;
+  if (window->same) {
+    const size_t reach = (in - 1) / stride * stride + kernel, padding = reach > in ? reach - in : 0;
+    before = padding / 2;
+    after = padding - before;
+  }
+  const struct mbconv_axis axis = {in, (in + before + after - kernel) / stride + 1, kernel, stride, before};
+  return axis;
+}
+
+/* Pixels from the first of the first window to the last of the last one, when there are `outputs` windows. */
+static inline size_t mbconv_axis_reach(const struct mbconv_axis *axis, size_t outputs) {
+  return (outputs - 1) * axis->stride + axis->kernel;
+}
+
+/* The most outputs that reach over fewer pixels than the input has. */
+static inline size_t mbconv_axis_within(const struct mbconv_axis *axis) {
+  return axis->in > axis->kernel ? mbconv_min((axis->in - axis->kernel - 1) / axis->stride + 1, axis->out) : 0;
+}
+
+/* The first pixel of the window of output o, counted from the first pixel of padding. */
+static inline size_t mbconv_axis_padded(const struct mbconv_axis *axis, size_t o) { return o * axis->stride; }
+
+/* The input pixels that windows [first, last) look at are [begin, end), cut to the image: begin ... */
+static inline size_t mbconv_axis_begin(const struct mbconv_axis *axis, size_t first) {
+  const size_t padded = mbconv_axis_padded(axis, first);
+  return mbconv_min(padded > axis->before ? padded - axis->before : 0, axis->in);
+}
+
+/* ... and end. */
+static inline size_t mbconv_axis_end(const struct mbconv_axis *axis, size_t last) {
+  const size_t padded = mbconv_axis_reach(axis, last);
+  return mbconv_min(padded > axis->before ? padded - axis->before : 0, axis->in);
+}
+
+/* Outputs whose windows lie in the image are [whole begin, whole end): begin ... */
+static inline size_t mbconv_axis_whole_begin(const struct mbconv_axis *axis) {
+  return (axis->before + axis->stride - 1) / axis->stride;
+}
+
+/* ... and end, which may be less than begin. */
+static inline size_t mbconv_axis_whole_end(const struct mbconv_axis *axis) {
+  const size_t inside = axis->before + axis->in;
+  return inside < axis->kernel ? 0 : mbconv_min((inside - axis->kernel) / axis->stride + 1, axis->out);
+}
+
+#endif
