@@ -41,8 +41,8 @@ static void pack(mbconv_block *block, const mbconv_block_desc *desc) {
     bytes += mbconv_panels_bytes(&stages->expand);
   }
   if (desc->squeeze_excite) {
-    mbconv_panels_pack(&block->excite.reduce, &desc->squeeze_excite->reduce);
-    mbconv_panels_pack(&block->excite.expand, &desc->squeeze_excite->expand);
+    mbconv_panels_pack(&block->excite.reduce, desc->squeeze_excite->reduce);
+    mbconv_panels_pack(&block->excite.expand, desc->squeeze_excite->expand);
     bytes += mbconv_panels_bytes(&block->excite.reduce) + mbconv_panels_bytes(&block->excite.expand);
   }
   block->base.info.weight_bytes = bytes;
@@ -69,7 +69,7 @@ mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_op
   *out = NULL;
   struct mbconv_operator base = {0};
   mbconv_status status = mbconv_block_check(desc, true, error);
-  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, desc->type, options, error);
   if (status != MBCONV_OK) return status;
 
   const struct mbconv_kernels *kernels = base.kernels;
@@ -101,6 +101,8 @@ void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t 
   *width = block->stages.shape.out_width;
 }
 
-mbconv_info mbconv_block_info(const mbconv_block *block) { return block->base.info; }
+mbconv_status mbconv_block_info(const mbconv_block *block, mbconv_info *info, mbconv_error *error) {
+  return mbconv_operator_info(block, "block", info, error);
+}
 
 void mbconv_block_destroy(mbconv_block *block) { mbconv_operator_destroy(block); }

@@ -106,9 +106,9 @@ static mbconv_status check_convs(const mbconv_block_desc *desc, bool weights_nee
   if (status == MBCONV_OK && desc->expand)
     status = mbconv_conv_check(desc->expand, "expand", expanded, weights_needed, error);
   if (status == MBCONV_OK && excite)
-    status = mbconv_conv_check(&excite->reduce, "squeeze_excite->reduce", excite->width, weights_needed, error);
+    status = mbconv_conv_check(excite->reduce, "squeeze_excite->reduce", excite->width, weights_needed, error);
   if (status == MBCONV_OK && excite)
-    status = mbconv_conv_check(&excite->expand, "squeeze_excite->expand", expanded, weights_needed, error);
+    status = mbconv_conv_check(excite->expand, "squeeze_excite->expand", expanded, weights_needed, error);
   return status;
 }
 
@@ -137,6 +137,10 @@ struct mbconv_shape mbconv_block_shape(const mbconv_block_desc *desc) {
 mbconv_status mbconv_block_check(const mbconv_block_desc *desc, bool weights_needed, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
   mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status == MBCONV_OK) status = mbconv_type_check(desc->type, error);
+  if (status == MBCONV_OK && desc->squeeze_excite)
+    status =
+        mbconv_struct_check(&desc->squeeze_excite->struct_size, sizeof *desc->squeeze_excite, "squeeze_excite", error);
   if (status != MBCONV_OK) return status;
   struct mbconv_shape shape = described(desc);
   status = check_enums(desc, error);

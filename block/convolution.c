@@ -60,6 +60,7 @@ mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, stru
       .stride = desc->stride,
   };
   mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status == MBCONV_OK) status = mbconv_type_check(desc->type, error);
   if (status != MBCONV_OK) return status;
   if (desc->in_channels == 0 || desc->out_channels == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is 0", desc->in_channels ? "out_channels" : "in_channels");
@@ -70,7 +71,7 @@ mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, stru
   status = mbconv_window_check(shape, &desc->pad, error);
   if (status == MBCONV_OK) status = mbconv_activation_check(desc->activation, "activation", error);
   if (status == MBCONV_OK) status = check_sizes(shape, error);
-  if (status == MBCONV_OK) status = mbconv_conv_check(&desc->conv, "conv", desc->out_channels, weights_needed, error);
+  if (status == MBCONV_OK) status = mbconv_conv_check(desc->conv, "conv", desc->out_channels, weights_needed, error);
   return status;
 }
 
@@ -99,14 +100,14 @@ mbconv_status mbconv_convolution_create(const mbconv_convolution_desc *desc, con
   struct mbconv_panels panels;
   struct mbconv_cursor cursor = {0};
   mbconv_status status = mbconv_convolution_check(desc, &shape, true, error);
-  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, desc->type, options, error);
   if (status != MBCONV_OK) return status;
   lay_out(&panels, &shape, base.kernels, &cursor);
   status = mbconv_operator_allocate(&base, &cursor, error);
   if (status != MBCONV_OK) return status;
 
   mbconv_convolution *convolution = lay_out(&panels, &shape, base.kernels, &cursor);
-  mbconv_panels_pack_taps(&panels, &desc->conv, desc->kernel * desc->kernel);
+  mbconv_panels_pack_taps(&panels, desc->conv, desc->kernel * desc->kernel);
   base.info.weight_bytes = mbconv_panels_bytes(&panels);
   convolution->base = base;
   convolution->panels = panels;
@@ -217,8 +218,8 @@ static mbconv_status check_residual(const struct run *run, mbconv_error *error) 
   return MBCONV_OK;
 }
 
-mbconv_status mbconv_convolution_run(const mbconv_convolution *convolution, size_t batch, const float *x, float *y,
-                                     const float *residual, void *scratch, size_t scratch_size,
+mbconv_status mbconv_convolution_run(const mbconv_convolution *convolution, size_t batch, const void *x, void *y,
+                                     const void *residual, void *scratch, size_t scratch_size,
                                      const mbconv_threads *threads, mbconv_error *error) {
   if (!convolution) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "convolution is NULL");
   const struct mbconv_shape *shape = &convolution->shape;
@@ -253,6 +254,8 @@ void mbconv_convolution_output_size(const mbconv_convolution *convolution, size_
   *width = convolution->shape.out_width;
 }
 
-mbconv_info mbconv_convolution_info(const mbconv_convolution *convolution) { return convolution->base.info; }
+mbconv_status mbconv_convolution_info(const mbconv_convolution *convolution, mbconv_info *info, mbconv_error *error) {
+  return mbconv_operator_info(convolution, "convolution", info, error);
+}
 
 void mbconv_convolution_destroy(mbconv_convolution *convolution) { mbconv_operator_destroy(convolution); }

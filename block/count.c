@@ -63,8 +63,8 @@ mbconv_status mbconv_block_count(const mbconv_block_desc *desc, mbconv_counts *c
   count_described(&tally, out_pixels, expanded, desc->kernel * desc->kernel, desc->depthwise);
   if (desc->squeeze_excite != NULL) {
     const mbconv_squeeze_excite *squeeze_excite = desc->squeeze_excite;
-    count_described(&tally, 1, squeeze_excite->width, expanded, &squeeze_excite->reduce);
-    count_described(&tally, 1, expanded, squeeze_excite->width, &squeeze_excite->expand);
+    count_described(&tally, 1, squeeze_excite->width, expanded, squeeze_excite->reduce);
+    count_described(&tally, 1, expanded, squeeze_excite->width, squeeze_excite->expand);
   }
   count_described(&tally, out_pixels, desc->out_channels, expanded, desc->project);
   return finish(&tally, counts, error);
@@ -79,7 +79,7 @@ mbconv_status mbconv_convolution_count(const mbconv_convolution_desc *desc, mbco
   struct tally tally = {0};
   uint64_t pixels = multiply(&tally, shape.out_height, shape.out_width);
   uint64_t window = multiply(&tally, desc->in_channels, desc->kernel * desc->kernel);
-  count_described(&tally, pixels, desc->out_channels, window, &desc->conv);
+  count_described(&tally, pixels, desc->out_channels, window, desc->conv);
   return finish(&tally, counts, error);
 }
 

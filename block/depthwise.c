@@ -27,6 +27,7 @@ static mbconv_status check(const mbconv_depthwise_desc *desc, struct mbconv_shap
       .stride = desc->stride,
   };
   mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status == MBCONV_OK) status = mbconv_type_check(desc->type, error);
   if (status != MBCONV_OK) return status;
   if (desc->channels == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "channels is 0");
   status = mbconv_shape_check(shape, &desc->pad, error);
@@ -40,7 +41,7 @@ static mbconv_status check(const mbconv_depthwise_desc *desc, struct mbconv_shap
   if (overflow)
     return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "an image of %zu x %zu x %zu does not fit into memory",
                        desc->height, desc->width, desc->channels);
-  return mbconv_conv_check(&desc->conv, "conv", desc->channels, true, error);
+  return mbconv_conv_check(desc->conv, "conv", desc->channels, true, error);
 }
 
 mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const mbconv_options *options,
@@ -51,7 +52,7 @@ mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const m
   struct mbconv_shape shape;
   struct mbconv_cursor cursor = {0};
   mbconv_status status = check(desc, &shape, error);
-  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, desc->type, options, error);
   if (status != MBCONV_OK) return status;
   const struct mbconv_kernels *kernels = base.kernels;
   const size_t taps = desc->kernel * desc->kernel;
@@ -72,7 +73,7 @@ mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const m
       .epilogue = mbconv_epilogue_of(desc->activation, kernels, base.info.exp),
       .depthwise = mbconv_take_floats(&cursor, floats),
   };
-  mbconv_depthwise_pack(kernels, desc->channels, desc->kernel, &desc->conv, depthwise->stages.depthwise);
+  mbconv_depthwise_pack(kernels, desc->channels, desc->kernel, desc->conv, depthwise->stages.depthwise);
   *out = depthwise;
   return mbconv_succeed(error);
 }
@@ -119,7 +120,7 @@ static void run_task(void *argument, size_t index) {
   mbconv_share_rows(run->operands.batch, stages->shape.out_height, index, run->tasks, run_rows, &part);
 }
 
-mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise, size_t batch, const float *x, float *y,
+mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise, size_t batch, const void *x, void *y,
                                    void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                    mbconv_error *error) {
   if (!depthwise) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "depthwise is NULL");
@@ -149,6 +150,8 @@ void mbconv_depthwise_output_size(const mbconv_depthwise *depthwise, size_t *hei
   *width = depthwise->stages.shape.out_width;
 }
 
-mbconv_info mbconv_depthwise_info(const mbconv_depthwise *depthwise) { return depthwise->base.info; }
+mbconv_status mbconv_depthwise_info(const mbconv_depthwise *depthwise, mbconv_info *info, mbconv_error *error) {
+  return mbconv_operator_info(depthwise, "depthwise", info, error);
+}
 
 void mbconv_depthwise_destroy(mbconv_depthwise *depthwise) { mbconv_operator_destroy(depthwise); }

@@ -16,7 +16,8 @@ struct mbconv_global_pool {
 
 static mbconv_status check(const mbconv_global_pool_desc *desc, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
-  const mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status == MBCONV_OK) status = mbconv_type_check(desc->type, error);
   if (status != MBCONV_OK) return status;
   if (desc->height == 0 || desc->width == 0 || desc->channels == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu x %zu", desc->height, desc->width,
@@ -37,7 +38,7 @@ mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc *desc, con
   struct mbconv_operator base = {0};
   void *memory;
   mbconv_status status = check(desc, error);
-  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, desc->type, options, error);
   if (status == MBCONV_OK) status = mbconv_allocate(&base.allocator, sizeof(mbconv_global_pool), &memory, error);
   if (status != MBCONV_OK) return status;
   *out = memory;
@@ -74,7 +75,7 @@ static void run_slices(void *argument, size_t index) {
   for (; begin < end; begin++) run_slice(run, begin / slices, begin % slices * SLICE);
 }
 
-mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batch, const float *x, float *y,
+mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batch, const void *x, void *y,
                                      const mbconv_threads *threads, mbconv_error *error) {
   if (!pool) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pool is NULL");
   struct run run = {.pool = pool, .batch = batch, .x = x, .y = y};
@@ -93,6 +94,8 @@ mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batc
   return mbconv_succeed(error);
 }
 
-mbconv_info mbconv_global_pool_info(const mbconv_global_pool *pool) { return pool->base.info; }
+mbconv_status mbconv_global_pool_info(const mbconv_global_pool *pool, mbconv_info *info, mbconv_error *error) {
+  return mbconv_operator_info(pool, "pool", info, error);
+}
 
 void mbconv_global_pool_destroy(mbconv_global_pool *pool) { mbconv_operator_destroy(pool); }

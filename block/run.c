@@ -233,7 +233,7 @@ static void run_two_phases(struct run *run, const mbconv_threads *threads) {
   }
 }
 
-mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const float *x, float *y, void *scratch,
+mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const void *x, void *y, void *scratch,
                                size_t scratch_size, const mbconv_threads *threads, mbconv_error *error) {
   if (!block) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "block is NULL");
   const struct mbconv_shape *shape = &block->stages.shape;

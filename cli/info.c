@@ -59,9 +59,11 @@ int cli_info(int count, char **words) {
   print_cache("L3", _SC_LEVEL3_CACHE_SIZE);
   mbconv_activation *probe;
   mbconv_error error;
-  if (mbconv_activation_create(MBCONV_ACTIVATION_SILU, NULL, &probe, &error) != MBCONV_OK)
+  mbconv_info chosen = {.struct_size = sizeof chosen};
+  const mbconv_activation_desc silu = {.struct_size = sizeof silu, .kind = MBCONV_ACTIVATION_SILU};
+  if (mbconv_activation_create(&silu, NULL, &probe, &error) != MBCONV_OK ||
+      mbconv_activation_info(probe, &chosen, &error) != MBCONV_OK)
     cli_fail("%s", error.message);
-  const mbconv_info chosen = mbconv_activation_info(probe);
   mbconv_activation_destroy(probe);
   mbconv_isa isas[8];
   const size_t usable = mbconv_usable_isas(isas, 8);
