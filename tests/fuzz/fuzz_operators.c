@@ -238,7 +238,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   struct operator_case c = {.bias = fuzz_flag(&in), .residual = fuzz_flag(&in), .in_place = fuzz_flag(&in)};
   c.batch = fuzz_between(&in, 0, 2);
   c.guard = fuzz_flag(&in) ? TEST_GUARD_BEFORE : TEST_GUARD_AFTER;
-  c.threads = (mbconv_threads){parallel_reversed, NULL, fuzz_between(&in, 0, 9)};
+  c.threads = (mbconv_threads){.parallel_for = parallel_reversed, .count = fuzz_between(&in, 0, 9)};
   c.activation = (mbconv_activation_kind)fuzz_between(&in, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH);
   const bool sleef = fuzz_flag(&in);
   uint64_t state = fuzz_bytes(&in, 2);
