@@ -275,7 +275,7 @@ size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *te
   const struct mbconv_plan plan = plan_of(block, mbconv_max(threads, 1));
   return mbconv_format(
       text, size,
-      "%s, %s SiLU, %s%s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
+      "%s, %s exp, %s%s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
       "scratch %zu bytes, weights %zu bytes",
       mbconv_isa_name(block->base.info.isa), mbconv_exp_name(block->base.info.exp), strategy_of(&plan, &stages->shape),
       stages->shape.squeeze_excite ? " in two passes" : "", plan.ring_in_y ? ", the ring in y" : "", plan.strip_rows,

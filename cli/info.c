@@ -31,7 +31,7 @@ static void print_cache(const char *name, int key) {
 }
 
 static void print_isa(mbconv_isa isa, mbconv_isa chosen) {
-  printf("  %-7s SiLU:", mbconv_isa_name(isa));
+  printf("  %-7s exp:", mbconv_isa_name(isa));
   for (mbconv_exp variant = MBCONV_EXP_SLEEF; variant <= MBCONV_EXP_INLINE; variant++)
     if (mbconv_exp_usable(isa, variant)) printf(" %s", mbconv_exp_name(variant));
   double peak = 0;
@@ -69,6 +69,6 @@ int cli_info(int count, char **words) {
   const size_t usable = mbconv_usable_isas(isas, 8);
   printf("usable sets, best first:\n");
   for (size_t i = 0; i < usable; i++) print_isa(isas[i], chosen.isa);
-  printf("chosen: %s, exponential %s\n", mbconv_isa_name(chosen.isa), mbconv_exp_name(chosen.exp));
+  printf("chosen: %s, exp %s\n", mbconv_isa_name(chosen.isa), mbconv_exp_name(chosen.exp));
   return CLI_OK;
 }

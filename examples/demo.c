@@ -203,7 +203,7 @@ int main(int count, char **words) {
   struct result results[MOST_ISAS] = {0};
   for (size_t i = 0; i < sets; i++) run_isa(&g, isas[i], &results[i]);
   printf("                max |y - torch|     equal to   us per run, 1 thread\n");
-  printf("set     SiLU     absolute   relative  scalar        NHWC      NCHW\n");
+  printf("set     exp      absolute   relative  scalar        NHWC      NCHW\n");
   bool ok = true;
   for (size_t i = 0; i < sets; i++) ok = print_result(&g, &results[i], &results[sets - 1]) && ok;
   printf("\n");
