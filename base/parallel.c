@@ -5,7 +5,11 @@
 #include "status.h"
 
 mbconv_status mbconv_thread_count(const mbconv_threads *threads, size_t *count, mbconv_error *error) {
-  *count = threads && threads->count > 1 ? threads->count : 1;
+  *count = 1;
+  if (!threads) return MBCONV_OK;
+  const mbconv_status status = mbconv_struct_check(&threads->struct_size, sizeof *threads, "threads", error);
+  if (status != MBCONV_OK) return status;
+  if (threads->count > 1) *count = threads->count;
   if (*count > 1 && !threads->parallel_for)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%zu threads, but parallel_for is NULL", *count);
   return MBCONV_OK;

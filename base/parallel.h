@@ -7,7 +7,8 @@
 
 #include "mbconv.h"
 
-/* 1 if threads is NULL; INVALID_ARGUMENT for a count without a parallel-for. A count of 0 means 1. */
+/* Writes the number of threads to *count: 1 if threads is NULL or its count is 0. INVALID_ARGUMENT for a count without
+ * a parallel-for, and for a struct_size that is not known. */
 mbconv_status mbconv_thread_count(const mbconv_threads *threads, size_t *count, mbconv_error *error);
 
 /* Calls task(argument, i) for i < count, on the caller's threads if there are any. */

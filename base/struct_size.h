@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Structs of the API that may grow begin with their size: the caller's sizeof, or 0 for the size in version 0.1, so
+ * Structs of the API that may grow begin with their size: the caller's sizeof, or 0 for the size in version 0.2, so
  * that programs and libraries of different versions understand each other. None has grown yet. When one does, its
- * create first copies what the caller has of it into a zeroed one.
+ * create first copies what the caller has of it into a zeroed one. A new field begins at the old sizeof, never in the
+ * padding before it: otherwise the size would not say whether the caller has the field.
  */
 #ifndef MBCONV_STRUCT_SIZE_H
 #define MBCONV_STRUCT_SIZE_H

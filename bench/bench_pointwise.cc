@@ -33,11 +33,13 @@ struct Layer {
 class Pointwise {
  public:
   Pointwise(const Layer &layer, const float *weight, const float *bias, mbconv_isa isa) {
+    mbconv_conv conv = {};
+    conv.weight = weight;
+    conv.bias = bias;
     mbconv_pointwise_desc desc = {};
     desc.in_channels = layer.in;
     desc.out_channels = layer.out;
-    desc.conv.weight = weight;
-    desc.conv.bias = bias;
+    desc.conv = &conv;
     desc.activation = layer.activation;
     mbconv_options options = {};
     options.isa = isa;

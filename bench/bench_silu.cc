@@ -17,7 +17,9 @@ class Silu {
     options.isa = isa;
     options.exp = variant;
     mbconv_error error;
-    require_ok(mbconv_activation_create(MBCONV_ACTIVATION_SILU, &options, &activation_, &error), error);
+    mbconv_activation_desc desc = {};
+    desc.kind = MBCONV_ACTIVATION_SILU;
+    require_ok(mbconv_activation_create(&desc, &options, &activation_, &error), error);
   }
   ~Silu() { mbconv_activation_destroy(activation_); }
   Silu(const Silu &) = delete;

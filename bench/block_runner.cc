@@ -21,8 +21,8 @@ BlockParameters::BlockParameters(const Block &block, bool se)
       gate(block.expanded, block.se_width + 1, 50) {
   const size_t pad = block.kernel / 2;
   squeeze_excite.width = block.se_width;
-  squeeze_excite.reduce = reduce.conv;
-  squeeze_excite.expand = gate.conv;
+  squeeze_excite.reduce = &reduce.conv;
+  squeeze_excite.expand = &gate.conv;
   squeeze_excite.inner = MBCONV_ACTIVATION_SILU;
   squeeze_excite.gate = MBCONV_ACTIVATION_SIGMOID;
   desc.height = block.height;

@@ -191,7 +191,7 @@ void print_head() {
   std::printf("%-5s %-7s %6s %10s %10s %8s %8s\n", "block", "isa", "plans", "choice us", "best us", "slower", "noise");
 }
 
-// "avx2, inline SiLU, <plan>, scratch ... bytes": what is the same in all plans of a block stays away.
+// "avx2, inline exp, <plan>, scratch ... bytes": what is the same in all plans of a block stays away.
 std::string strategy(const std::string &plan) {
   const size_t first = plan.find("SiLU, "), begin = first == std::string::npos ? 0 : first + 6;
   const size_t end = plan.find(", weights");

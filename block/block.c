@@ -32,13 +32,13 @@ static mbconv_status run(const mbconv_block *block, const struct mbconv_size *at
   return mbconv_stages_run(&block->stages, at, &operands, NULL, threads, error);
 }
 
-mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const float *x, float *y, void *scratch,
+mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const void *x, void *y, void *scratch,
                                size_t scratch_size, const mbconv_threads *threads, mbconv_error *error) {
   return run(block, NULL, batch, x, y, scratch, scratch_size, threads, error);
 }
 
-mbconv_status mbconv_block_run_at(const mbconv_block *block, size_t batch, size_t height, size_t width, const float *x,
-                                  float *y, void *scratch, size_t scratch_size, const mbconv_threads *threads,
+mbconv_status mbconv_block_run_at(const mbconv_block *block, size_t batch, size_t height, size_t width, const void *x,
+                                  void *y, void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                   mbconv_error *error) {
   const struct mbconv_size at = {height, width};
   return run(block, &at, batch, x, y, scratch, scratch_size, threads, error);
@@ -70,13 +70,15 @@ mbconv_status mbconv_block_scratch_size_at(const mbconv_block *block, size_t hei
   return mbconv_stages_scratch_size(&block->stages, &at, threads, bytes, error);
 }
 
-mbconv_info mbconv_block_info(const mbconv_block *block) { return block->stages.base.info; }
+mbconv_status mbconv_block_info(const mbconv_block *block, mbconv_info *info, mbconv_error *error) {
+  return mbconv_operator_info(block, "block", info, error);
+}
 
 size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *text, size_t size) {
   const mbconv_info *info = &block->stages.base.info;
   size_t length;
   if (mbconv_stages_describe(&block->stages, NULL, threads, text, size, &length, NULL) == MBCONV_OK) return length;
-  return mbconv_format(text, size, "%s, %s SiLU, images of any size, weights %zu bytes", mbconv_isa_name(info->isa),
+  return mbconv_format(text, size, "%s, %s exp, images of any size, weights %zu bytes", mbconv_isa_name(info->isa),
                        mbconv_exp_name(info->exp), info->weight_bytes);
 }
 

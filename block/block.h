@@ -19,6 +19,9 @@ static inline const struct mbconv_stages *mbconv_block_stages(const mbconv_block
   return (const struct mbconv_stages *)(const void *)block;
 }
 
+/* INVALID_ARGUMENT for an unknown kind. */
+mbconv_status mbconv_pad_kind_check(mbconv_pad_kind kind, mbconv_error *error);
+
 /* INVALID_ARGUMENT unless it is 3, 5 or 7. */
 mbconv_status mbconv_depthwise_kernel_check(size_t kernel, mbconv_error *error);
 

@@ -10,12 +10,18 @@ mbconv_status mbconv_depthwise_kernel_check(size_t kernel, mbconv_error *error) 
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "kernel is %zu, not 3, 5 or 7", kernel);
 }
 
+mbconv_status mbconv_pad_kind_check(mbconv_pad_kind kind, mbconv_error *error) {
+  if ((unsigned)kind <= MBCONV_PAD_SAME) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pad_kind is %d, which is none", (int)kind);
+}
+
 static mbconv_status check_enums(const mbconv_block_desc *desc, mbconv_error *error) {
   if ((unsigned)desc->residual > MBCONV_RESIDUAL_ON)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "residual is %d, which is no choice", (int)desc->residual);
   if ((unsigned)desc->layout > MBCONV_NCHW)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "layout is %d, which is none", (int)desc->layout);
-  mbconv_status status = mbconv_activation_check(desc->activation, "activation", error);
+  mbconv_status status = mbconv_pad_kind_check(desc->pad_kind, error);
+  if (status == MBCONV_OK) status = mbconv_activation_check(desc->activation, "activation", error);
   const mbconv_squeeze_excite *excite = desc->squeeze_excite;
   if (excite && status == MBCONV_OK) status = mbconv_activation_check(excite->inner, "squeeze_excite->inner", error);
   if (excite && status == MBCONV_OK) status = mbconv_activation_check(excite->gate, "squeeze_excite->gate", error);
@@ -47,14 +53,16 @@ static void add_stage(struct mbconv_described *described, enum mbconv_stage_kind
 static void list_stages(const mbconv_block_desc *desc, struct mbconv_described *described) {
   const size_t in = desc->in_channels, expanded = desc->expanded_channels, out = desc->out_channels;
   const struct mbconv_window pixel = {.kernel = 1, .stride = 1};
-  const struct mbconv_window window = {.kernel = desc->kernel, .stride = desc->stride, .pad = desc->pad};
+  const struct mbconv_window window = mbconv_window_of(desc->kernel, desc->stride, &desc->pad, desc->pad_kind);
   const mbconv_activation_kind activation = desc->activation;
   const struct mbconv_parameters expand = {.name = "expand", .conv = desc->expand, .activation = activation};
   const struct mbconv_parameters depthwise = {.name = "depthwise", .conv = desc->depthwise, .activation = activation};
   const struct mbconv_parameters excite = {.name = "squeeze_excite", .excite = desc->squeeze_excite};
   const struct mbconv_parameters project = {.name = "project", .conv = desc->project};
-  described->stages = (struct mbconv_stages){
-      .layout = desc->layout, .strip_rows = desc->strip_rows, .group_channels = desc->group_channels};
+  described->stages = (struct mbconv_stages){.base.info.type = desc->type,
+                                             .layout = desc->layout,
+                                             .strip_rows = desc->strip_rows,
+                                             .group_channels = desc->group_channels};
   if (desc->expand) add_stage(described, MBCONV_STAGE_POINTWISE, in, expanded, &pixel, &expand);
   add_stage(described, MBCONV_STAGE_DEPTHWISE, expanded, expanded, &window, &depthwise);
   if (desc->squeeze_excite) add_stage(described, MBCONV_STAGE_EXCITE, expanded, expanded, &pixel, &excite);
@@ -63,7 +71,7 @@ static void list_stages(const mbconv_block_desc *desc, struct mbconv_described *
 
 static mbconv_status check_residual(const mbconv_block_desc *desc, struct mbconv_described *described,
                                     mbconv_error *error) {
-  const struct mbconv_window window = {.kernel = desc->kernel, .stride = desc->stride, .pad = desc->pad};
+  const struct mbconv_window window = mbconv_window_of(desc->kernel, desc->stride, &desc->pad, desc->pad_kind);
   const bool same = desc->in_channels == desc->out_channels && mbconv_window_keeps_size(&window);
   described->stages.residual = same && desc->residual != MBCONV_RESIDUAL_OFF;
   if (same || desc->residual != MBCONV_RESIDUAL_ON) return MBCONV_OK;
@@ -79,6 +87,10 @@ mbconv_status mbconv_block_check(const mbconv_block_desc *desc, bool weights_nee
                                  mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
   mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status == MBCONV_OK) status = mbconv_type_check(desc->type, error);
+  if (status == MBCONV_OK && desc->squeeze_excite)
+    status =
+        mbconv_struct_check(&desc->squeeze_excite->struct_size, sizeof *desc->squeeze_excite, "squeeze_excite", error);
   if (status == MBCONV_OK) status = check_enums(desc, error);
   if (status == MBCONV_OK) status = check_channels(desc, error);
   if (status == MBCONV_OK) status = mbconv_depthwise_kernel_check(desc->kernel, error);

@@ -15,6 +15,8 @@ mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, bool
                                        struct mbconv_described *described, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
   mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status == MBCONV_OK) status = mbconv_type_check(desc->type, error);
+  if (status == MBCONV_OK) status = mbconv_pad_kind_check(desc->pad_kind, error);
   if (status != MBCONV_OK) return status;
   if (desc->in_channels == 0 || desc->out_channels == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is 0", desc->in_channels ? "out_channels" : "in_channels");
@@ -25,14 +27,15 @@ mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, bool
   status = mbconv_activation_check(desc->activation, "activation", error);
   if (status != MBCONV_OK) return status;
   *described = (struct mbconv_described){
-      .stages = {.layout = desc->layout,
+      .stages = {.base.info.type = desc->type,
+                 .layout = desc->layout,
                  .count = 1,
                  .stage = {{.kind = MBCONV_STAGE_DENSE,
                             .in_channels = desc->in_channels,
                             .out_channels = desc->out_channels,
-                            .window = {.kernel = desc->kernel, .stride = desc->stride, .pad = desc->pad},
+                            .window = mbconv_window_of(desc->kernel, desc->stride, &desc->pad, desc->pad_kind),
                             .dense = &mbconv_dense}}},
-      .parameters = {{.name = "conv", .conv = &desc->conv, .activation = desc->activation}},
+      .parameters = {{.name = "conv", .conv = desc->conv, .activation = desc->activation}},
   };
   return mbconv_described_check(described, desc->height, desc->width, weights_needed, error);
 }
@@ -58,14 +61,14 @@ static mbconv_status run(const mbconv_convolution *convolution, const struct mbc
   return mbconv_stages_run(&convolution->stages, at, &operands, residual, threads, error);
 }
 
-mbconv_status mbconv_convolution_run(const mbconv_convolution *convolution, size_t batch, const float *x, float *y,
-                                     const float *residual, void *scratch, size_t scratch_size,
+mbconv_status mbconv_convolution_run(const mbconv_convolution *convolution, size_t batch, const void *x, void *y,
+                                     const void *residual, void *scratch, size_t scratch_size,
                                      const mbconv_threads *threads, mbconv_error *error) {
   return run(convolution, NULL, batch, x, y, residual, scratch, scratch_size, threads, error);
 }
 
 mbconv_status mbconv_convolution_run_at(const mbconv_convolution *convolution, size_t batch, size_t height,
-                                        size_t width, const float *x, float *y, const float *residual, void *scratch,
+                                        size_t width, const void *x, void *y, const void *residual, void *scratch,
                                         size_t scratch_size, const mbconv_threads *threads, mbconv_error *error) {
   const struct mbconv_size at = {height, width};
   return run(convolution, &at, batch, x, y, residual, scratch, scratch_size, threads, error);
@@ -97,6 +100,8 @@ mbconv_status mbconv_convolution_scratch_size_at(const mbconv_convolution *convo
   return mbconv_stages_scratch_size(&convolution->stages, &at, threads, bytes, error);
 }
 
-mbconv_info mbconv_convolution_info(const mbconv_convolution *convolution) { return convolution->stages.base.info; }
+mbconv_status mbconv_convolution_info(const mbconv_convolution *convolution, mbconv_info *info, mbconv_error *error) {
+  return mbconv_operator_info(convolution, "convolution", info, error);
+}
 
 void mbconv_convolution_destroy(mbconv_convolution *convolution) { mbconv_operator_destroy(convolution); }

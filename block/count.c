@@ -53,8 +53,8 @@ static void count_stage(struct tally *tally, const struct mbconv_stage *stage, c
 }
 
 static void count_excite(struct tally *tally, const struct mbconv_stage *stage, const mbconv_squeeze_excite *excite) {
-  count_described(tally, 1, excite->width, stage->in_channels, &excite->reduce);
-  count_described(tally, 1, stage->out_channels, excite->width, &excite->expand);
+  count_described(tally, 1, excite->width, stage->in_channels, excite->reduce);
+  count_described(tally, 1, stage->out_channels, excite->width, excite->expand);
 }
 
 /* A description that has been checked. */

@@ -14,19 +14,22 @@ struct mbconv_depthwise {
 static mbconv_status check(const mbconv_depthwise_desc *desc, struct mbconv_described *described, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
   mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status == MBCONV_OK) status = mbconv_type_check(desc->type, error);
+  if (status == MBCONV_OK) status = mbconv_pad_kind_check(desc->pad_kind, error);
   if (status != MBCONV_OK) return status;
   if (desc->channels == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "channels is 0");
   status = mbconv_depthwise_kernel_check(desc->kernel, error);
   if (status == MBCONV_OK) status = mbconv_activation_check(desc->activation, "activation", error);
   if (status != MBCONV_OK) return status;
   *described = (struct mbconv_described){
-      .stages = {.strip_rows = 1,
+      .stages = {.base.info.type = desc->type,
+                 .strip_rows = 1,
                  .count = 1,
                  .stage = {{.kind = MBCONV_STAGE_DEPTHWISE,
                             .in_channels = desc->channels,
                             .out_channels = desc->channels,
-                            .window = {.kernel = desc->kernel, .stride = desc->stride, .pad = desc->pad}}}},
-      .parameters = {{.name = "conv", .conv = &desc->conv, .activation = desc->activation}},
+                            .window = mbconv_window_of(desc->kernel, desc->stride, &desc->pad, desc->pad_kind)}}},
+      .parameters = {{.name = "conv", .conv = desc->conv, .activation = desc->activation}},
   };
   return mbconv_described_check(described, desc->height, desc->width, true, error);
 }
@@ -52,14 +55,14 @@ static mbconv_status run(const mbconv_depthwise *depthwise, const struct mbconv_
   return mbconv_stages_run(&depthwise->stages, at, &operands, NULL, threads, error);
 }
 
-mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise, size_t batch, const float *x, float *y,
+mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise, size_t batch, const void *x, void *y,
                                    void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                    mbconv_error *error) {
   return run(depthwise, NULL, batch, x, y, scratch, scratch_size, threads, error);
 }
 
 mbconv_status mbconv_depthwise_run_at(const mbconv_depthwise *depthwise, size_t batch, size_t height, size_t width,
-                                      const float *x, float *y, void *scratch, size_t scratch_size,
+                                      const void *x, void *y, void *scratch, size_t scratch_size,
                                       const mbconv_threads *threads, mbconv_error *error) {
   const struct mbconv_size at = {height, width};
   return run(depthwise, &at, batch, x, y, scratch, scratch_size, threads, error);
@@ -91,6 +94,8 @@ mbconv_status mbconv_depthwise_scratch_size_at(const mbconv_depthwise *depthwise
   return mbconv_stages_scratch_size(&depthwise->stages, &at, threads, bytes, error);
 }
 
-mbconv_info mbconv_depthwise_info(const mbconv_depthwise *depthwise) { return depthwise->stages.base.info; }
+mbconv_status mbconv_depthwise_info(const mbconv_depthwise *depthwise, mbconv_info *info, mbconv_error *error) {
+  return mbconv_operator_info(depthwise, "depthwise", info, error);
+}
 
 void mbconv_depthwise_destroy(mbconv_depthwise *depthwise) { mbconv_operator_destroy(depthwise); }

@@ -8,9 +8,17 @@
 mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_t channels, bool weights_needed,
                                 mbconv_error *error) {
   if (!conv) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", name);
+  mbconv_status status = mbconv_struct_check(&conv->struct_size, sizeof *conv, name, error);
+  if (status != MBCONV_OK) return status;
+  const mbconv_batch_norm *norm = conv->batch_norm;
+  if (norm) {
+    char norm_name[64];
+    mbconv_format(norm_name, sizeof norm_name, "the BN of %s", name);
+    status = mbconv_struct_check(&norm->struct_size, sizeof *norm, norm_name, error);
+    if (status != MBCONV_OK) return status;
+  }
   if (!weights_needed) return MBCONV_OK;
   if (!conv->weight) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s has no weights", name);
-  const mbconv_batch_norm *norm = conv->batch_norm;
   if (!norm) return MBCONV_OK;
   if (!norm->mean || !norm->variance)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the BN's %s is NULL", name,

@@ -10,8 +10,8 @@
 #include "kernels.h"
 #include "mbconv.h"
 
-/* Checks the pointers of `conv` (called `name` in messages) and, for `channels` outputs, the numbers of its BN. Without
- * `weights_needed` nothing is read and only the struct itself must be there. */
+/* Checks the struct sizes and pointers of `conv` (called `name` in messages) and of its BN and, for `channels` outputs,
+ * the numbers of the BN. Without `weights_needed` only the structs must be there: no weight and no number is read. */
 mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_t channels, bool weights_needed,
                                 mbconv_error *error);
 

@@ -28,7 +28,8 @@ static mbconv_status check_image(size_t height, size_t width, size_t channels, m
 
 static mbconv_status check(const mbconv_global_pool_desc *desc, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
-  const mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status == MBCONV_OK) status = mbconv_type_check(desc->type, error);
   if (status != MBCONV_OK) return status;
   if (desc->channels == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu x 0", desc->height, desc->width);
@@ -43,7 +44,7 @@ mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc *desc, con
   struct mbconv_operator base = {0};
   void *memory;
   mbconv_status status = check(desc, error);
-  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, desc->type, options, error);
   if (status == MBCONV_OK) status = mbconv_allocate(&base.allocator, sizeof(mbconv_global_pool), &memory, error);
   if (status != MBCONV_OK) return status;
   *out = memory;
@@ -98,7 +99,7 @@ static mbconv_status run_batch(struct run *run, const mbconv_threads *threads, m
   return mbconv_succeed(error);
 }
 
-mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batch, const float *x, float *y,
+mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batch, const void *x, void *y,
                                      const mbconv_threads *threads, mbconv_error *error) {
   if (!pool) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pool is NULL");
   if (pool->height == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, MBCONV_ANY_SIZE);
@@ -106,13 +107,14 @@ mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batc
 }
 
 mbconv_status mbconv_global_pool_run_at(const mbconv_global_pool *pool, size_t batch, size_t height, size_t width,
-                                        const float *x, float *y, const mbconv_threads *threads, mbconv_error *error) {
+                                        const void *x, void *y, const mbconv_threads *threads, mbconv_error *error) {
   if (!pool) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pool is NULL");
-  struct run run = {
-      .pool = pool, .batch = batch, .height = height, .width = width, .x = (const void *)x, .y = (void *)y};
+  struct run run = {.pool = pool, .batch = batch, .height = height, .width = width, .x = x, .y = y};
   return run_batch(&run, threads, error);
 }
 
-mbconv_info mbconv_global_pool_info(const mbconv_global_pool *pool) { return pool->base.info; }
+mbconv_status mbconv_global_pool_info(const mbconv_global_pool *pool, mbconv_info *info, mbconv_error *error) {
+  return mbconv_operator_info(pool, "pool", info, error);
+}
 
 void mbconv_global_pool_destroy(mbconv_global_pool *pool) { mbconv_operator_destroy(pool); }

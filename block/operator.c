@@ -4,11 +4,17 @@
 #include "dispatch.h"
 #include "size.h"
 
-mbconv_status mbconv_operator_choose(struct mbconv_operator *object, const mbconv_options *options,
+mbconv_status mbconv_type_check(mbconv_type type, mbconv_error *error) {
+  if (type == MBCONV_F32) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "type is %d, which is none", (int)type);
+}
+
+mbconv_status mbconv_operator_choose(struct mbconv_operator *object, mbconv_type type, const mbconv_options *options,
                                      mbconv_error *error) {
   const mbconv_status status = mbconv_choose(options, &object->kernels, &object->info.exp, error);
   if (status != MBCONV_OK) return status;
   object->info.isa = object->kernels->isa;
+  object->info.type = type;
   return mbconv_allocator_of(options, &object->allocator, error);
 }
 
@@ -19,6 +25,18 @@ mbconv_status mbconv_operator_allocate(const struct mbconv_operator *object, str
   const mbconv_status status = mbconv_allocate(&object->allocator, cursor->used, &memory, error);
   if (status == MBCONV_OK) *cursor = (struct mbconv_cursor){.base = memory};
   return status;
+}
+
+/* A caller of a later version, whose struct has fields that this library cannot fill, is refused. */
+mbconv_status mbconv_operator_info(const void *object, const char *name, mbconv_info *info, mbconv_error *error) {
+  if (!object || !info) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", object ? "info" : name);
+  const size_t size = info->struct_size;
+  if (size != 0 && size != sizeof *info)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "info: struct_size is %zu, neither 0 nor %zu", size,
+                       sizeof *info);
+  *info = ((const struct mbconv_operator *)object)->info;
+  info->struct_size = size;
+  return mbconv_succeed(error);
 }
 
 void mbconv_operator_destroy(void *object) {

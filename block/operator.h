@@ -18,9 +18,16 @@ struct mbconv_operator {
   const struct mbconv_kernels *kernels;
 };
 
-/* Begins a create: *object, a struct mbconv_operator of zeros, receives what the options choose. */
-mbconv_status mbconv_operator_choose(struct mbconv_operator *object, const mbconv_options *options,
+/* INVALID_ARGUMENT for an unknown type. */
+mbconv_status mbconv_type_check(mbconv_type type, mbconv_error *error);
+
+/* Begins a create: *object, a struct mbconv_operator of zeros, receives the type, which has been checked, and what the
+ * options choose. */
+mbconv_status mbconv_operator_choose(struct mbconv_operator *object, mbconv_type type, const mbconv_options *options,
                                      mbconv_error *error);
+
+/* Copies the info of an object, called `name` in messages, whose first member is a struct mbconv_operator. */
+mbconv_status mbconv_operator_info(const void *object, const char *name, mbconv_info *info, mbconv_error *error);
 
 /* Allocates what `cursor` has counted, the object and its arrays; the cursor then hands them out. */
 mbconv_status mbconv_operator_allocate(const struct mbconv_operator *object, struct mbconv_cursor *cursor,

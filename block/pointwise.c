@@ -16,6 +16,7 @@ struct mbconv_pointwise {
 static mbconv_status check(const mbconv_pointwise_desc *desc, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
   mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status == MBCONV_OK) status = mbconv_type_check(desc->type, error);
   if (status != MBCONV_OK) return status;
   if (desc->in_channels == 0 || desc->out_channels == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is 0", desc->in_channels ? "out_channels" : "in_channels");
@@ -26,7 +27,7 @@ static mbconv_status check(const mbconv_pointwise_desc *desc, mbconv_error *erro
   if (overflow || weights > PTRDIFF_MAX / sizeof(float))
     return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu x %zu weights do not fit into memory", desc->out_channels,
                        desc->in_channels);
-  return mbconv_conv_check(&desc->conv, "conv", desc->out_channels, true, error);
+  return mbconv_conv_check(desc->conv, "conv", desc->out_channels, true, error);
 }
 
 /* Takes the memory of the object and of its weights. */
@@ -45,14 +46,14 @@ mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const m
   struct mbconv_panels panels;
   struct mbconv_cursor cursor = {0};
   mbconv_status status = check(desc, error);
-  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, options, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, desc->type, options, error);
   if (status != MBCONV_OK) return status;
   lay_out(&panels, desc, base.kernels, &cursor);
   status = mbconv_operator_allocate(&base, &cursor, error);
   if (status != MBCONV_OK) return status;
 
   mbconv_pointwise *pointwise = lay_out(&panels, desc, base.kernels, &cursor);
-  mbconv_panels_pack(&panels, &desc->conv);
+  mbconv_panels_pack(&panels, desc->conv);
   base.info.weight_bytes = mbconv_panels_bytes(&panels);
   pointwise->base = base;
   pointwise->panels = panels;
@@ -106,8 +107,8 @@ static bool tensors_overlap(const float *a, size_t a_channels, size_t a_bytes, c
   return gap < a_channels * sizeof(float) || gap + b_channels * sizeof(float) > row;
 }
 
-mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pixels, const float *x, size_t x_stride,
-                                   float *y, size_t y_stride, const float *residual, size_t r_stride,
+mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pixels, const void *x, size_t x_stride,
+                                   void *y, size_t y_stride, const void *residual, size_t r_stride,
                                    const mbconv_threads *threads, mbconv_error *error) {
   if (!pointwise) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pointwise is NULL");
   size_t count;
@@ -145,6 +146,8 @@ mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pix
   return mbconv_succeed(error);
 }
 
-mbconv_info mbconv_pointwise_info(const mbconv_pointwise *pointwise) { return pointwise->base.info; }
+mbconv_status mbconv_pointwise_info(const mbconv_pointwise *pointwise, mbconv_info *info, mbconv_error *error) {
+  return mbconv_operator_info(pointwise, "pointwise", info, error);
+}
 
 void mbconv_pointwise_destroy(mbconv_pointwise *pointwise) { mbconv_operator_destroy(pointwise); }

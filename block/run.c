@@ -379,7 +379,7 @@ mbconv_status mbconv_stages_describe(const struct mbconv_stages *stages, const s
   const mbconv_info *info = &stages->base.info;
   *length = mbconv_format(
       text, size,
-      "%s, %s SiLU, %s%s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
+      "%s, %s exp, %s%s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
       "scratch %zu bytes, weights %zu bytes",
       mbconv_isa_name(info->isa), mbconv_exp_name(info->exp), strategy_of(plan, shape),
       shape->squeeze_excite ? " in two passes" : "", plan->ring_in_y ? ", the ring in y" : "", plan->strip_rows,

@@ -71,9 +71,9 @@ static mbconv_status check_parameters(const struct mbconv_stage *stage, const st
   if (stage->kind != MBCONV_STAGE_EXCITE)
     return mbconv_conv_check(given->conv, given->name, stage->out_channels, weights_needed, error);
   const mbconv_status status =
-      mbconv_conv_check(&excite->reduce, "squeeze_excite->reduce", excite->width, weights_needed, error);
+      mbconv_conv_check(excite->reduce, "squeeze_excite->reduce", excite->width, weights_needed, error);
   if (status != MBCONV_OK) return status;
-  return mbconv_conv_check(&excite->expand, "squeeze_excite->expand", stage->out_channels, weights_needed, error);
+  return mbconv_conv_check(excite->expand, "squeeze_excite->expand", stage->out_channels, weights_needed, error);
 }
 
 /* ---- An image's cut ---------------------------------------------------------------------------------------------- */
@@ -226,10 +226,10 @@ void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_par
     struct mbconv_stage *stage = &stages->stage[i];
     const bool grouped = i + 1 < stages->count && stage[1].kind == MBCONV_STAGE_DEPTHWISE;
     lay_out_stage(stage, &parameters[i], kernels, grouped, cursor);
-    stage->epilogue = mbconv_epilogue_of(parameters[i].activation, kernels, silu);
+    stage->epilogue = mbconv_epilogue_of(parameters[i].activation, kernels, variant);
     if (!parameters[i].excite) continue;
-    stage->excite.inner = mbconv_epilogue_of(parameters[i].excite->inner, kernels, silu);
-    stage->excite.gate = mbconv_epilogue_of(parameters[i].excite->gate, kernels, silu);
+    stage->excite.inner = mbconv_epilogue_of(parameters[i].excite->inner, kernels, variant);
+    stage->excite.gate = mbconv_epilogue_of(parameters[i].excite->gate, kernels, variant);
   }
   stages->target = (struct mbconv_target){
       .tile_channels = kernels->pointwise[0].channels,
@@ -253,8 +253,8 @@ static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_paramet
       return mbconv_depthwise_bytes(&kernels->packing, k * k, mbconv_round_up(stage->out_channels, kernels->lanes));
     case MBCONV_STAGE_EXCITE: break;
   }
-  mbconv_panels_pack(&stage->excite.reduce, &given->excite->reduce);
-  mbconv_panels_pack(&stage->excite.expand, &given->excite->expand);
+  mbconv_panels_pack(&stage->excite.reduce, given->excite->reduce);
+  mbconv_panels_pack(&stage->excite.expand, given->excite->expand);
   return mbconv_panels_bytes(&stage->excite.reduce) + mbconv_panels_bytes(&stage->excite.expand);
 }
 
@@ -262,7 +262,7 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
                                    struct mbconv_stages **out, mbconv_error *error) {
   const struct mbconv_parameters *parameters = described->parameters;
   struct mbconv_stages list = described->stages;
-  mbconv_status status = mbconv_operator_choose(&list.base, options, error);
+  mbconv_status status = mbconv_operator_choose(&list.base, list.base.info.type, options, error);
   if (status != MBCONV_OK) return status;
   struct mbconv_cursor cursor = {0};
   mbconv_take(&cursor, 1, sizeof list);

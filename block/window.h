@@ -15,6 +15,12 @@ struct mbconv_window {
   bool same; /* TensorFlow's SAME instead of `pad`: the padding depends on the image's size */
 };
 
+static inline struct mbconv_window mbconv_window_of(size_t kernel, size_t stride, const mbconv_pad *pad,
+                                                    mbconv_pad_kind kind) {
+  const struct mbconv_window window = {kernel, stride, *pad, kind == MBCONV_PAD_SAME};
+  return window;
+}
+
 /* Whether the output has the height and width of the input, whatever they are. */
 static inline bool mbconv_window_keeps_size(const struct mbconv_window *window) {
   const mbconv_pad *pad = &window->pad;

@@ -31,7 +31,7 @@ static void print_cache(const char *name, int key) {
 }
 
 static void print_isa(mbconv_isa isa, mbconv_isa chosen) {
-  printf("  %-7s SiLU:", mbconv_isa_name(isa));
+  printf("  %-7s exp:", mbconv_isa_name(isa));
   for (mbconv_exp variant = MBCONV_EXP_SLEEF; variant <= MBCONV_EXP_INLINE; variant++)
     if (mbconv_exp_usable(isa, variant)) printf(" %s", mbconv_exp_name(variant));
   double peak = 0;
@@ -59,14 +59,16 @@ int cli_info(int count, char **words) {
   print_cache("L3", _SC_LEVEL3_CACHE_SIZE);
   mbconv_activation *probe;
   mbconv_error error;
-  if (mbconv_activation_create(MBCONV_ACTIVATION_SILU, NULL, &probe, &error) != MBCONV_OK)
+  mbconv_info chosen = {.struct_size = sizeof chosen};
+  const mbconv_activation_desc silu = {.struct_size = sizeof silu, .kind = MBCONV_ACTIVATION_SILU};
+  if (mbconv_activation_create(&silu, NULL, &probe, &error) != MBCONV_OK ||
+      mbconv_activation_info(probe, &chosen, &error) != MBCONV_OK)
     cli_fail("%s", error.message);
-  const mbconv_info chosen = mbconv_activation_info(probe);
   mbconv_activation_destroy(probe);
   mbconv_isa isas[8];
   const size_t usable = mbconv_usable_isas(isas, 8);
   printf("usable sets, best first:\n");
   for (size_t i = 0; i < usable; i++) print_isa(isas[i], chosen.isa);
-  printf("chosen: %s, exponential %s\n", mbconv_isa_name(chosen.isa), mbconv_exp_name(chosen.exp));
+  printf("chosen: %s, exp %s\n", mbconv_isa_name(chosen.isa), mbconv_exp_name(chosen.exp));
   return CLI_OK;
 }

@@ -67,13 +67,19 @@ static int run(const mbconv_block *block) {
 
 int main(void) {
   set_parameters();
-  const mbconv_batch_norm norm = {scale, shift, mean, variance, 1e-3f}; /* one for all three, to keep this short */
+  const mbconv_batch_norm norm = {.gamma = scale,
+                                  .beta = shift,
+                                  .mean = mean,
+                                  .variance = variance,
+                                  .epsilon = 1e-3f}; /* one for all three, to keep this short */
   const mbconv_conv expand = {.weight = expand_weight, .batch_norm = &norm};
   const mbconv_conv depthwise = {.weight = depthwise_weight, .batch_norm = &norm};
   const mbconv_conv project = {.weight = project_weight, .batch_norm = &norm};
+  const mbconv_conv reduce = {.weight = squeeze_weight, .bias = squeeze_bias};
+  const mbconv_conv excite = {.weight = excite_weight, .bias = excite_bias};
   const mbconv_squeeze_excite squeeze_excite = {.width = SQUEEZED,
-                                                .reduce = {.weight = squeeze_weight, .bias = squeeze_bias},
-                                                .expand = {.weight = excite_weight, .bias = excite_bias},
+                                                .reduce = &reduce,
+                                                .expand = &excite,
                                                 .inner = MBCONV_ACTIVATION_SILU,
                                                 .gate = MBCONV_ACTIVATION_SIGMOID};
   const mbconv_block_desc desc = {

@@ -114,7 +114,8 @@ static double run_layout(const struct golden *g, mbconv_isa isa, mbconv_layout l
     memcpy(y, job.y, g->y_size * sizeof(float));
   }
   const double microseconds = measure(&job);
-  result->info = mbconv_block_info(job.block);
+  result->info = (mbconv_info){.struct_size = sizeof result->info};
+  mbconv_block_info(job.block, &result->info, NULL);
   mbconv_block_describe(job.block, 1, result->plan, sizeof result->plan);
   mbconv_block_destroy(job.block);
   free(job.scratch);
@@ -175,7 +176,9 @@ static bool print_result(const struct golden *g, const struct result *result, co
 /* The sets to run, scalar last. What MBCONV_ISA names is tried first: if it cannot be had, the library says why. */
 static size_t choose_isas(const struct golden *g, mbconv_isa *isas) {
   mbconv_block *block = create(g, MBCONV_ISA_AUTO, MBCONV_NHWC);
-  const mbconv_isa chosen = mbconv_block_info(block).isa;
+  mbconv_info info = {.struct_size = sizeof info};
+  mbconv_block_info(block, &info, NULL);
+  const mbconv_isa chosen = info.isa;
   mbconv_block_destroy(block);
   const char *named = getenv("MBCONV_ISA");
   if (!named || !*named) {
@@ -200,7 +203,7 @@ int main(int count, char **words) {
   struct result results[MOST_ISAS] = {0};
   for (size_t i = 0; i < sets; i++) run_isa(&g, isas[i], &results[i]);
   printf("                max |y - torch|     equal to   us per run, 1 thread\n");
-  printf("set     SiLU     absolute   relative  scalar        NHWC      NCHW\n");
+  printf("set     exp      absolute   relative  scalar        NHWC      NCHW\n");
   bool ok = true;
   for (size_t i = 0; i < sets; i++) ok = print_result(&g, &results[i], &results[sets - 1]) && ok;
   printf("\n");

@@ -21,7 +21,9 @@
  *       mbconv_block *block;
  *       if (mbconv_block_create(&desc, NULL, &block, &error) == MBCONV_OK) {
  *         mbconv_block_run(block, 1, x, y, scratch, sizeof scratch, NULL, &error);
- *         printf("%s: %s\n", mbconv_isa_name(mbconv_block_info(block).isa), error.message);
+ *         mbconv_info info = {0};
+ *         mbconv_block_info(block, &info, NULL);
+ *         printf("%s: %s\n", mbconv_isa_name(info.isa), error.message);
  *         mbconv_block_destroy(block);
  *       }
  *     }
@@ -36,19 +38,27 @@
  *               outputs' size for 96 channels, 1.1e-6 for 3840; docs/numbers.md). Denormals are computed as IEEE 754
  *               says, at the speed the CPU does so; the caller's floating-point mode is never changed: set
  *               flush-to-zero yourself around run if your data are full of denormals. Then denormals count as zeros,
- *               and data without them give the same floats. (A program or library linked with -ffast-math does so for
- * its whole process, mostly unasked. The flags that a parent project compiles with change nothing else.) In another
- * rounding mode results are rounded that way, SiLU and sigmoid within 4e-6 of their size, and sets may differ. Tensors
- * f32. NHWC: [batch][height][width][channels], NCHW: [batch][channels][height][width], both dense unless a stride is
- * named. No alignment beyond a float's is asked of any tensor. Not a byte outside a tensor is read or written. x and y
- * must not overlap unless a function says that they may. Scratch may lie at any address, odd ones too, but not in a
- * tensor of the same run. A run refuses what overlaps. Weights     PyTorch's layouts: 1x1 [out][in][1][1], depthwise
- * [channels][1][k][k], fully connected [out][in]. They are copied (packed) at create and may be freed after it. Errors
- * Every function that can fail returns a status and, if the caller gives it an mbconv_error, says exactly what was
- * wrong. On failure nothing is written to outputs (a create leaves *out NULL) and nothing leaks. Structs     A zeroed
- * field means the default. Always initialise (`= {0}` or designated initialisers). Versions    A struct that may grow
- * begins with struct_size: its sizeof, or 0 for the size it had in version 0.1. A library that is older than the header
- * refuses fields that it does not know, unless they are zero. All other structs stay as they are.
+ *               and data without them give the same floats. (A program or library linked with -ffast-math sets
+ *               flush-to-zero for its whole process, mostly unasked. The flags that a parent project compiles with
+ *               change nothing else.) In another rounding mode results are rounded that way, SiLU and sigmoid within
+ *               4e-6 of their size, and sets may differ.
+ *   Tensors     NHWC: [batch][height][width][channels], NCHW: [batch][channels][height][width], both dense unless
+ *               a stride is named. No alignment beyond a float's is asked of any tensor. Not a byte outside a tensor is
+ *               read or written. x and y must not overlap unless a function says that they may. Scratch may lie at any
+ *               address, odd ones too, but not in a tensor of the same run. A run refuses what overlaps.
+ *   Sizes       Packed weights do not depend on the size of the image. One object runs images of any size: functions
+ * whose names end in _at are told the input's height and width. Those without _at mean the size that the description
+ * names. It may name none (height and width 0); then only the _at functions can be used. A run at another size than the
+ * description's plans anew, which takes no memory and a few microseconds. Weights     PyTorch's layouts: 1x1
+ * [out][in][1][1], depthwise [channels][1][k][k], fully connected [out][in]. They are copied (packed) at create and may
+ * be freed after it. Errors      Every function that can fail returns a status and, if the caller gives it an
+ * mbconv_error, says exactly what was wrong. On failure nothing is written to outputs (a create leaves *out NULL) and
+ * nothing leaks. Structs     A zeroed field means the default. Always initialise (`= {0}` or designated initialisers).
+ *   Types       A description says by its `type` of what type the elements of x, y and the residual are. Today there is
+ *               one type, float: MBCONV_F32, which is 0. Weights, biases and batch norms are always floats.
+ *   Versions    A struct that may grow begins with struct_size: its sizeof, or 0 for the size it had in version 0.2. A
+ *               library that is older than the header refuses fields that it does not know, unless they are zero. All
+ *               other structs stay as they are.
  */
 #ifndef MBCONV_H
 #define MBCONV_H
@@ -57,9 +67,9 @@
 #include <stdint.h>
 
 #define MBCONV_VERSION_MAJOR 0
-#define MBCONV_VERSION_MINOR 1
+#define MBCONV_VERSION_MINOR 2
 #define MBCONV_VERSION_PATCH 0
-#define MBCONV_VERSION_STRING "0.1.0"
+#define MBCONV_VERSION_STRING "0.2.0"
 
 /* What a shared library shows. */
 #if defined(_WIN32) || defined(__CYGWIN__)
@@ -96,7 +106,7 @@ typedef struct mbconv_error {
 /* A static string such as "invalid argument"; "unknown status" for other values. */
 MBCONV_API const char *mbconv_status_string(mbconv_status status);
 
-/* The version of the library that is linked, such as "0.1.0" (MBCONV_VERSION_STRING is that of the header). */
+/* The version of the library that is linked, such as "0.2.0" (MBCONV_VERSION_STRING is that of the header). */
 MBCONV_API const char *mbconv_version(void);
 
 /* ---- Instruction sets -------------------------------------------------------------------------------------------- */
@@ -159,15 +169,22 @@ typedef void (*mbconv_parallel_for)(void *context, void (*task)(void *argument, 
  * mbconv_openmp.h make one from a pthreadpool and from OpenMP. The work is cut into at most `count`
  * tasks per phase; the library makes no threads of its own. */
 typedef struct mbconv_threads {
+  size_t struct_size; /* sizeof this struct, or 0 */
   mbconv_parallel_for parallel_for;
   void *context;
   size_t count;
 } mbconv_threads;
 
-/* What an object is made of. */
+/* The type of the elements of images, vectors and residuals. */
+typedef enum mbconv_type { MBCONV_F32 = 0 /* float */ } mbconv_type;
+
+/* What an object is made of. The function mbconv_*_info() of the object fills it, struct_size apart, which the caller
+ * sets: a size that the library does not know is refused, and nothing is written. */
 typedef struct mbconv_info {
+  size_t struct_size;  /* sizeof this struct, or 0 */
   mbconv_isa isa;      /* never AUTO */
   mbconv_exp exp;      /* the variant that SiLU and sigmoid use or would use; never AUTO */
+  mbconv_type type;    /* that of the description */
   size_t weight_bytes; /* the packed weights and biases: at most 1.1 times the floats they came from (a bias per output
                           channel included), plus one tile's padding for each convolution */
 } mbconv_info;
@@ -194,12 +211,14 @@ typedef enum mbconv_layout { MBCONV_NHWC = 0, MBCONV_NCHW } mbconv_layout;
  * the convolution at create, in double, rounded once. gamma NULL: ones; beta NULL: zeros. epsilon >= 0, usually 1e-5
  * (PyTorch) or 1e-3 (trained in TensorFlow); variance >= 0, and their sum > 0. */
 typedef struct mbconv_batch_norm {
+  size_t struct_size; /* sizeof this struct, or 0 */
   const float *gamma, *beta, *mean, *variance;
   float epsilon;
 } mbconv_batch_norm;
 
 /* The parameters of one convolution, or fully connected layer. */
 typedef struct mbconv_conv {
+  size_t struct_size;                  /* sizeof this struct, or 0 */
   const float *weight;                 /* in PyTorch's layout */
   const float *bias;                   /* [out], or NULL */
   const mbconv_batch_norm *batch_norm; /* NULL: none */
@@ -211,13 +230,21 @@ typedef struct mbconv_pad {
   size_t top, left, bottom, right;
 } mbconv_pad;
 
+/* How an image is padded. */
+typedef enum mbconv_pad_kind {
+  MBCONV_PAD_GIVEN = 0, /* as `pad` says */
+  MBCONV_PAD_SAME       /* TensorFlow's SAME, for each image's own size: the output has input / stride pixels, rounded
+                           up, and an odd pixel of padding is at the bottom or on the right. `pad` must be zeros. */
+} mbconv_pad_kind;
+
 /* ---- Pointwise: 1x1 convolution ---------------------------------------------------------------------------------- */
 
 /* y[p][o] = act(bias[o] + sum over i of w[o][i] * x[p][i]  (+ residual[p][o])): one FMA chain, i ascending. */
 typedef struct mbconv_pointwise_desc {
   size_t struct_size;               /* sizeof this struct, or 0 */
+  mbconv_type type;                 /* of x, y and the residual */
   size_t in_channels, out_channels; /* >= 1 */
-  mbconv_conv conv;                 /* weight [out][in] */
+  const mbconv_conv *conv;          /* weight [out][in] */
   mbconv_activation_kind activation;
 } mbconv_pointwise_desc;
 
@@ -232,12 +259,13 @@ MBCONV_API mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *de
  *   x, x_stride           pixel p at x + p * x_stride, in_channels floats; x_stride >= in_channels, 0 for dense
  *   y, y_stride           likewise, out_channels
  *   residual, r_stride    added to the chain before the activation, or NULL; may be y itself with y's stride */
-MBCONV_API mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pixels, const float *x,
-                                              size_t x_stride, float *y, size_t y_stride, const float *residual,
+MBCONV_API mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pixels, const void *x,
+                                              size_t x_stride, void *y, size_t y_stride, const void *residual,
                                               size_t r_stride, const mbconv_threads *threads, mbconv_error *error);
 
-/* What it is made of. */
-MBCONV_API mbconv_info mbconv_pointwise_info(const mbconv_pointwise *pointwise);
+/* Fills *info. */
+MBCONV_API mbconv_status mbconv_pointwise_info(const mbconv_pointwise *pointwise, mbconv_info *info,
+                                               mbconv_error *error);
 
 /* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_pointwise_destroy(mbconv_pointwise *pointwise);
@@ -247,12 +275,15 @@ MBCONV_API void mbconv_pointwise_destroy(mbconv_pointwise *pointwise);
 /* NHWC. One FMA chain per output from the bias, taps row by row; taps outside the image are multiplied as +0.
  * The output has (height + top + bottom - kernel) / stride + 1 rows, and columns likewise. */
 typedef struct mbconv_depthwise_desc {
-  size_t struct_size;             /* sizeof this struct, or 0 */
-  size_t height, width, channels; /* of the input, >= 1 */
-  size_t kernel;                  /* 3, 5 or 7 */
-  size_t stride;                  /* 1 or 2 */
+  size_t struct_size;   /* sizeof this struct, or 0 */
+  mbconv_type type;     /* of x and y */
+  size_t height, width; /* of the input; both 0: see "Sizes" */
+  size_t channels;      /* >= 1 */
+  size_t kernel;        /* 3, 5 or 7 */
+  size_t stride;        /* 1 or 2 */
   mbconv_pad pad;
-  mbconv_conv conv; /* weight [channels][1][kernel][kernel] */
+  mbconv_pad_kind pad_kind;
+  const mbconv_conv *conv; /* weight [channels][1][kernel][kernel] */
   mbconv_activation_kind activation;
 } mbconv_depthwise_desc;
 
@@ -263,30 +294,33 @@ typedef struct mbconv_depthwise mbconv_depthwise;
 MBCONV_API mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const mbconv_options *options,
                                                  mbconv_depthwise **out, mbconv_error *error);
 
-/* Of the image that a run writes. */
+/* The height and width of the image that a run writes; 0 if the description names no size. */
 MBCONV_API void mbconv_depthwise_output_size(const mbconv_depthwise *depthwise, size_t *height, size_t *width);
 
-/* Bytes of scratch for a run with up to `threads` threads. Scratch needs no alignment and no initialisation. */
+/* Bytes of scratch for a run with up to `threads` threads; SIZE_MAX if the description names no size. Scratch needs no
+ * alignment and no initialisation. */
 MBCONV_API size_t mbconv_depthwise_scratch_size(const mbconv_depthwise *depthwise, size_t threads);
 
 /* x [batch][height][width][channels] to y [batch][out height][out width][channels]; batch 0 does nothing. */
-MBCONV_API mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise, size_t batch, const float *x, float *y,
+MBCONV_API mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise, size_t batch, const void *x, void *y,
                                               void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                               mbconv_error *error);
 
-/* The same for an image of height x width instead of the description's, which may name no size: 0 x 0. */
+/* The three above for images of height x width. A size that is smaller than the kernel, padding included, is refused.
+ */
 MBCONV_API mbconv_status mbconv_depthwise_output_size_at(const mbconv_depthwise *depthwise, size_t height, size_t width,
                                                          size_t *out_height, size_t *out_width, mbconv_error *error);
 MBCONV_API mbconv_status mbconv_depthwise_scratch_size_at(const mbconv_depthwise *depthwise, size_t height,
                                                           size_t width, size_t threads, size_t *bytes,
                                                           mbconv_error *error);
 MBCONV_API mbconv_status mbconv_depthwise_run_at(const mbconv_depthwise *depthwise, size_t batch, size_t height,
-                                                 size_t width, const float *x, float *y, void *scratch,
+                                                 size_t width, const void *x, void *y, void *scratch,
                                                  size_t scratch_size, const mbconv_threads *threads,
                                                  mbconv_error *error);
 
-/* What it is made of. */
-MBCONV_API mbconv_info mbconv_depthwise_info(const mbconv_depthwise *depthwise);
+/* Fills *info. */
+MBCONV_API mbconv_status mbconv_depthwise_info(const mbconv_depthwise *depthwise, mbconv_info *info,
+                                               mbconv_error *error);
 
 /* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_depthwise_destroy(mbconv_depthwise *depthwise);
@@ -298,12 +332,14 @@ MBCONV_API void mbconv_depthwise_destroy(mbconv_depthwise *depthwise);
  * - kernel) / stride + 1 rows, and columns likewise; it is NHWC, whatever the input is. */
 typedef struct mbconv_convolution_desc {
   size_t struct_size;               /* sizeof this struct, or 0 */
-  size_t height, width;             /* of the input, >= 1 */
+  mbconv_type type;                 /* of x, y and the residual */
+  size_t height, width;             /* of the input; both 0: see "Sizes" */
   size_t in_channels, out_channels; /* >= 1 */
   size_t kernel;                    /* 1 .. 7 */
   size_t stride;                    /* 1 or 2 */
   mbconv_pad pad;
-  mbconv_conv conv; /* weight [out][in][kernel][kernel] */
+  mbconv_pad_kind pad_kind;
+  const mbconv_conv *conv; /* weight [out][in][kernel][kernel] */
   mbconv_activation_kind activation;
   mbconv_layout layout; /* of x: NCHW takes PyTorch's images as they are */
 } mbconv_convolution_desc;
@@ -315,20 +351,22 @@ typedef struct mbconv_convolution mbconv_convolution;
 MBCONV_API mbconv_status mbconv_convolution_create(const mbconv_convolution_desc *desc, const mbconv_options *options,
                                                    mbconv_convolution **out, mbconv_error *error);
 
-/* Of the image that a run writes. */
+/* The height and width of the image that a run writes; 0 if the description names no size. */
 MBCONV_API void mbconv_convolution_output_size(const mbconv_convolution *convolution, size_t *height, size_t *width);
 
-/* Bytes of scratch for a run with up to `threads` threads. Scratch needs no alignment and no initialisation. */
+/* Bytes of scratch for a run with up to `threads` threads; SIZE_MAX if the description names no size. Scratch needs no
+ * alignment and no initialisation. */
 MBCONV_API size_t mbconv_convolution_scratch_size(const mbconv_convolution *convolution, size_t threads);
 
 /* Runs `batch` images from x, in the layout of the description, to y [batch][out height][out width][out]; batch 0 does
  * nothing.
  *   residual   as y, added to the chain before the activation, or NULL; may be y itself */
-MBCONV_API mbconv_status mbconv_convolution_run(const mbconv_convolution *convolution, size_t batch, const float *x,
-                                                float *y, const float *residual, void *scratch, size_t scratch_size,
+MBCONV_API mbconv_status mbconv_convolution_run(const mbconv_convolution *convolution, size_t batch, const void *x,
+                                                void *y, const void *residual, void *scratch, size_t scratch_size,
                                                 const mbconv_threads *threads, mbconv_error *error);
 
-/* The same for an image of height x width instead of the description's, which may name no size: 0 x 0. */
+/* The three above for images of height x width. A size that is smaller than the kernel, padding included, is refused.
+ */
 MBCONV_API mbconv_status mbconv_convolution_output_size_at(const mbconv_convolution *convolution, size_t height,
                                                            size_t width, size_t *out_height, size_t *out_width,
                                                            mbconv_error *error);
@@ -336,12 +374,13 @@ MBCONV_API mbconv_status mbconv_convolution_scratch_size_at(const mbconv_convolu
                                                             size_t width, size_t threads, size_t *bytes,
                                                             mbconv_error *error);
 MBCONV_API mbconv_status mbconv_convolution_run_at(const mbconv_convolution *convolution, size_t batch, size_t height,
-                                                   size_t width, const float *x, float *y, const float *residual,
+                                                   size_t width, const void *x, void *y, const void *residual,
                                                    void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                                    mbconv_error *error);
 
-/* What it is made of. */
-MBCONV_API mbconv_info mbconv_convolution_info(const mbconv_convolution *convolution);
+/* Fills *info. */
+MBCONV_API mbconv_status mbconv_convolution_info(const mbconv_convolution *convolution, mbconv_info *info,
+                                                 mbconv_error *error);
 
 /* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_convolution_destroy(mbconv_convolution *convolution);
@@ -351,8 +390,10 @@ MBCONV_API void mbconv_convolution_destroy(mbconv_convolution *convolution);
 /* The mean of each channel of an image: per row a sum left to right from +0, the rows' sums added top to bottom, times
  * the rounded 1 / (height * width). */
 typedef struct mbconv_global_pool_desc {
-  size_t struct_size;             /* sizeof this struct, or 0 */
-  size_t height, width, channels; /* >= 1 */
+  size_t struct_size;   /* sizeof this struct, or 0 */
+  mbconv_type type;     /* of x and y */
+  size_t height, width; /* of the input; both 0: see "Sizes" */
+  size_t channels;      /* >= 1 */
 } mbconv_global_pool_desc;
 
 /* Made by mbconv_global_pool_create(). */
@@ -363,35 +404,44 @@ MBCONV_API mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc
                                                    mbconv_global_pool **out, mbconv_error *error);
 
 /* x [batch][height][width][channels] to y [batch][channels]; batch 0 does nothing. Needs no scratch. */
-MBCONV_API mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batch, const float *x, float *y,
+MBCONV_API mbconv_status mbconv_global_pool_run(const mbconv_global_pool *pool, size_t batch, const void *x, void *y,
                                                 const mbconv_threads *threads, mbconv_error *error);
 
-/* The same for images of height x width instead of the description's. */
+/* The same for images of height x width. */
 MBCONV_API mbconv_status mbconv_global_pool_run_at(const mbconv_global_pool *pool, size_t batch, size_t height,
-                                                   size_t width, const float *x, float *y,
-                                                   const mbconv_threads *threads, mbconv_error *error);
+                                                   size_t width, const void *x, void *y, const mbconv_threads *threads,
+                                                   mbconv_error *error);
 
-/* What it is made of. */
-MBCONV_API mbconv_info mbconv_global_pool_info(const mbconv_global_pool *pool);
+/* Fills *info. */
+MBCONV_API mbconv_status mbconv_global_pool_info(const mbconv_global_pool *pool, mbconv_info *info,
+                                                 mbconv_error *error);
 
 /* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_global_pool_destroy(mbconv_global_pool *pool);
 
 /* ---- Activation over a buffer ------------------------------------------------------------------------------------ */
 
+/* The activation `kind` of any number of elements. */
+typedef struct mbconv_activation_desc {
+  size_t struct_size; /* sizeof this struct, or 0 */
+  mbconv_type type;   /* of x and y */
+  mbconv_activation_kind kind;
+} mbconv_activation_desc;
+
 /* Made by mbconv_activation_create(). */
 typedef struct mbconv_activation mbconv_activation;
 
-/* Makes *out of `kind`. */
-MBCONV_API mbconv_status mbconv_activation_create(mbconv_activation_kind kind, const mbconv_options *options,
+/* Makes *out of `desc`. */
+MBCONV_API mbconv_status mbconv_activation_create(const mbconv_activation_desc *desc, const mbconv_options *options,
                                                   mbconv_activation **out, mbconv_error *error);
 
 /* y[i] = act(x[i]) for i < n. y may be x itself; otherwise they must not overlap. Needs no scratch. */
-MBCONV_API mbconv_status mbconv_activation_run(const mbconv_activation *activation, size_t n, const float *x, float *y,
+MBCONV_API mbconv_status mbconv_activation_run(const mbconv_activation *activation, size_t n, const void *x, void *y,
                                                mbconv_error *error);
 
-/* What it is made of. */
-MBCONV_API mbconv_info mbconv_activation_info(const mbconv_activation *activation);
+/* Fills *info. */
+MBCONV_API mbconv_status mbconv_activation_info(const mbconv_activation *activation, mbconv_info *info,
+                                                mbconv_error *error);
 
 /* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_activation_destroy(mbconv_activation *activation);
@@ -402,9 +452,10 @@ MBCONV_API void mbconv_activation_destroy(mbconv_activation *activation);
  * s = gate(w2 * inner(w1 * mean(h) + b1) + b2) per image, then h * s. EfficientNet: width max(1, in_channels / 4),
  * inner SILU, gate SIGMOID; MobileNetV3: RELU and HARD_SIGMOID. */
 typedef struct mbconv_squeeze_excite {
+  size_t struct_size;                 /* sizeof this struct, or 0 */
   size_t width;                       /* channels between the two layers, >= 1 */
-  mbconv_conv reduce;                 /* weight [width][expanded] */
-  mbconv_conv expand;                 /* weight [expanded][width] */
+  const mbconv_conv *reduce;          /* weight [width][expanded] */
+  const mbconv_conv *expand;          /* weight [expanded][width] */
   mbconv_activation_kind inner, gate; /* zero means none, not a default */
 } mbconv_squeeze_excite;
 
@@ -418,7 +469,8 @@ typedef enum mbconv_residual {
 /* The inverted bottleneck of Sandler et al. 2018 (MobileNetV2) and Tan and Le 2019 (EfficientNet). */
 typedef struct mbconv_block_desc {
   size_t struct_size;   /* sizeof this struct, or 0 */
-  size_t height, width; /* of the input image, >= 1 */
+  mbconv_type type;     /* of x and y */
+  size_t height, width; /* of the input image; both 0: see "Sizes" */
   size_t in_channels, expanded_channels, out_channels;
   const mbconv_conv *expand;    /* [expanded][in]; NULL: no expand, then expanded_channels must equal in_channels */
   const mbconv_conv *depthwise; /* [expanded][1][kernel][kernel] */
@@ -427,7 +479,8 @@ typedef struct mbconv_block_desc {
   size_t kernel;                               /* 3, 5 or 7 */
   size_t stride;                               /* 1 or 2 */
   mbconv_pad pad;                              /* of the depthwise */
-  mbconv_activation_kind activation;           /* after expand and after depthwise */
+  mbconv_pad_kind pad_kind;
+  mbconv_activation_kind activation; /* after expand and after depthwise */
   mbconv_residual residual;
   mbconv_layout layout;  /* of x and y */
   size_t strip_rows;     /* the plan, for experiments: output rows per strip, 0 for the library's choice */
@@ -442,40 +495,44 @@ typedef struct mbconv_block mbconv_block;
 MBCONV_API mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_options *options,
                                              mbconv_block **out, mbconv_error *error);
 
-/* Of the image that a run writes. */
+/* The height and width of the image that a run writes; 0 if the description names no size. */
 MBCONV_API void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t *width);
 
-/* Bytes of scratch for a run with up to `threads` threads. Scratch needs no alignment and no initialisation. */
+/* Bytes of scratch for a run with up to `threads` threads; SIZE_MAX if the description names no size. Scratch needs no
+ * alignment and no initialisation. */
 MBCONV_API size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads);
 
 /* Runs `batch` images from x to y, both in the block's layout; batch 0 does nothing. Until it returns, y may hold
  * intermediate results. */
-MBCONV_API mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const float *x, float *y,
+MBCONV_API mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const void *x, void *y,
                                           void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                           mbconv_error *error);
 
-/* The same for an image of height x width instead of the description's, which may name no size: 0 x 0. */
+/* The three above for images of height x width. A size that is smaller than the kernel, padding included, is refused.
+ */
 MBCONV_API mbconv_status mbconv_block_output_size_at(const mbconv_block *block, size_t height, size_t width,
                                                      size_t *out_height, size_t *out_width, mbconv_error *error);
 MBCONV_API mbconv_status mbconv_block_scratch_size_at(const mbconv_block *block, size_t height, size_t width,
                                                       size_t threads, size_t *bytes, mbconv_error *error);
 MBCONV_API mbconv_status mbconv_block_run_at(const mbconv_block *block, size_t batch, size_t height, size_t width,
-                                             const float *x, float *y, void *scratch, size_t scratch_size,
+                                             const void *x, void *y, void *scratch, size_t scratch_size,
                                              const mbconv_threads *threads, mbconv_error *error);
 
-MBCONV_API mbconv_status mbconv_block_describe_at(const mbconv_block *block, size_t height, size_t width,
-                                                  size_t threads, char *text, size_t size, size_t *length,
-                                                  mbconv_error *error);
-
-/* What it is made of. */
-MBCONV_API mbconv_info mbconv_block_info(const mbconv_block *block);
+/* Fills *info. */
+MBCONV_API mbconv_status mbconv_block_info(const mbconv_block *block, mbconv_info *info, mbconv_error *error);
 
 /* Frees it; NULL is allowed. */
 MBCONV_API void mbconv_block_destroy(mbconv_block *block);
 
 /* Writes how the block runs with `threads` threads (strategy, strip, group, scratch and weight bytes) as a line of
- * text, cut to `size` bytes and terminated; returns the length it would have, as snprintf does. */
+ * text, cut to `size` bytes and terminated; returns the length it would have, as snprintf does. Without a size in the
+ * description there is no plan to describe: the line says so. */
 MBCONV_API size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *text, size_t size);
+
+/* The same for images of height x width; *length is the length that the whole text has. */
+MBCONV_API mbconv_status mbconv_block_describe_at(const mbconv_block *block, size_t height, size_t width,
+                                                  size_t threads, char *text, size_t size, size_t *length,
+                                                  mbconv_error *error);
 
 /* ---- Counts ------------------------------------------------------------------------------------------------------ */
 

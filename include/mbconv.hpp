@@ -6,12 +6,13 @@
  *     #include <mbconv.hpp>
  *
  *     mbconv::conv expand, depthwise, project;   // weights, biases, batch norms
- *     mbconv::block_desc desc;                   // all zero; then height, width, channels ...
+ *     mbconv::block_desc desc;                   // all zero; then height, width, channels ... and &expand ...
  *     const mbconv::block block(desc);           // throws mbconv::error
  *     mbconv::scratch scratch(block.scratch_size());
  *     block.run(1, x, y, scratch);
  *
- * An object may be run by any number of threads at once, each with its own scratch. One that was moved from may only be
+ * Descriptions point to the parameters that they are made of, which are copied when an object is made. Images are floats
+ * (MBCONV_F32); the functions of mbconv.h take any type. An object may be run by any number of threads at once, each with its own scratch. One that was moved from may only be
  * destroyed or assigned to.
  */
 #ifndef MBCONV_HPP
@@ -51,32 +52,23 @@ inline void check(mbconv_status status, const mbconv_error &report) {
 
 /* ---- Descriptions and options, zero unless set ------------------------------------------------------------------- */
 
-/** A struct of mbconv.h, zero at first. */
-template <typename Struct>
-struct zeroed : Struct {
-  zeroed() noexcept : Struct() {}
-};
-
-/** Like zeroed, with struct_size set. */
+/** A struct of mbconv.h, zero at first but for struct_size. */
 template <typename Struct>
 struct sized : Struct {
   sized() noexcept : Struct() { this->struct_size = sizeof(Struct); }
 };
 
-/** Zero at first.
- * @{ */
-using batch_norm = zeroed<mbconv_batch_norm>;
-using conv = zeroed<mbconv_conv>;
-using squeeze_excite = zeroed<mbconv_squeeze_excite>;
-/** @} */
-
 /** Zero at first but for struct_size.
  * @{ */
+using batch_norm = sized<mbconv_batch_norm>;
+using conv = sized<mbconv_conv>;
+using squeeze_excite = sized<mbconv_squeeze_excite>;
 using options = sized<mbconv_options>;
 using pointwise_desc = sized<mbconv_pointwise_desc>;
 using depthwise_desc = sized<mbconv_depthwise_desc>;
 using convolution_desc = sized<mbconv_convolution_desc>;
 using global_pool_desc = sized<mbconv_global_pool_desc>;
+using activation_desc = sized<mbconv_activation_desc>;
 using block_desc = sized<mbconv_block_desc>;
 /** @} */
 
@@ -120,11 +112,17 @@ struct size {
 namespace detail {
 
 /* What all operators have: ownership of a C object. */
-template <typename Object, void (*destroy)(Object *), mbconv_info (*info_of)(const Object *)>
+template <typename Object, void (*destroy)(Object *), 
+          mbconv_status (*info_of)(const Object *, mbconv_info *, mbconv_error *)>
 class handle {
  public:
   const Object *get() const noexcept { return object_.get(); }
-  mbconv_info info() const noexcept { return info_of(get()); }
+  mbconv_info info() const {
+    sized<mbconv_info> info;
+    mbconv_error report;
+    check(info_of(get(), &info, &report), report);
+    return info;
+  }
 
  protected:
   template <typename Desc, typename Create>
@@ -250,13 +248,24 @@ class global_pool : public detail::handle<mbconv_global_pool, mbconv_global_pool
 /** An activation over a buffer. */
 class activation : public detail::handle<mbconv_activation, mbconv_activation_destroy, mbconv_activation_info> {
  public:
+  explicit activation(const mbconv_activation_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_activation_create, &desc, how) {}
+
+  /** Of floats. */
   explicit activation(mbconv_activation_kind kind, const mbconv_options *how = nullptr)
-      : handle(mbconv_activation_create, kind, how) {}
+      : activation(described(kind), how) {}
 
   /** y may be x. */
   void run(std::size_t n, const float *x, float *y) const {
     mbconv_error report;
     check(mbconv_activation_run(get(), n, x, y, &report), report);
+  }
+
+ private:
+  static activation_desc described(mbconv_activation_kind kind) noexcept {
+    activation_desc desc;
+    desc.kind = kind;
+    return desc;
   }
 };
 

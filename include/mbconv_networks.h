@@ -70,7 +70,6 @@ typedef struct mbconv_network_options {
   float epsilon;                 /* of all batch norms; 0 for what the file says, or else the network's own */
   size_t classes;                /* random weights: 0 for 1000 */
   uint64_t seed;                 /* random weights */
-  /* Read only if struct_size is sizeof this struct: */
   mbconv_padding padding;
 } mbconv_network_options;
 

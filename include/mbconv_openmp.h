@@ -41,6 +41,7 @@ static inline void mbconv_openmp_parallel_for(void *context, void (*task)(void *
 static inline mbconv_threads mbconv_openmp_threads(int count) {
   const int team = count > 1 ? count : 1;
   mbconv_threads threads;
+  threads.struct_size = sizeof threads;
   threads.parallel_for = mbconv_openmp_parallel_for;
   threads.context = MBCONV_CAST(reinterpret_cast, void *, MBCONV_CAST(static_cast, intptr_t, team));
   threads.count = MBCONV_CAST(static_cast, size_t, team);

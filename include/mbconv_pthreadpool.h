@@ -35,6 +35,7 @@ static inline void mbconv_pthreadpool_parallel_for(void *context, void (*task)(v
  * must outlive the runs that use it. */
 static inline mbconv_threads mbconv_pthreadpool_threads(pthreadpool_t pool) {
   mbconv_threads threads;
+  threads.struct_size = sizeof threads;
   threads.parallel_for = mbconv_pthreadpool_parallel_for;
   threads.context = pool;
   threads.count = pthreadpool_get_threads_count(pool);

@@ -53,6 +53,7 @@ static mbconv_status make_convolution(const struct source *source, const struct 
                                       const struct mbconv_part *part, struct image image, struct mbconv_step *step,
                                       mbconv_error *error) {
   mbconv_batch_norm norm;
+  const mbconv_conv conv = conv_of(source, part, &norm);
   const mbconv_convolution_desc desc = {
       .height = image.height,
       .width = image.width,
@@ -61,7 +62,7 @@ static mbconv_status make_convolution(const struct source *source, const struct 
       .kernel = layer->kernel,
       .stride = layer->stride,
       .pad = mbconv_pad_of(layer, source->padding, image.height, image.width),
-      .conv = conv_of(source, part, &norm),
+      .conv = &conv,
       .activation = layer->activation,
       .layout = layer->number == 0 ? source->layout : MBCONV_NHWC,
   };
@@ -80,8 +81,8 @@ static mbconv_status make_block(const struct source *source, const struct mbconv
   for (int role = 0; role < MBCONV_ROLES; role++)
     if (parts[role].out > 0) convs[role] = conv_of(source, &parts[role], &norms[role]);
   const mbconv_squeeze_excite squeeze_excite = {.width = layer->squeeze,
-                                                .reduce = convs[MBCONV_REDUCE],
-                                                .expand = convs[MBCONV_EXCITE],
+                                                .reduce = &convs[MBCONV_REDUCE],
+                                                .expand = &convs[MBCONV_EXCITE],
                                                 .inner = layer->inner,
                                                 .gate = layer->gate};
   const mbconv_block_desc desc = {
@@ -109,10 +110,9 @@ static mbconv_status make_block(const struct source *source, const struct mbconv
 static mbconv_status make_connected(const struct source *source, const struct mbconv_layer *layer,
                                     const struct mbconv_part *part, struct mbconv_step *step, mbconv_error *error) {
   mbconv_batch_norm unused;
-  const mbconv_pointwise_desc desc = {.in_channels = layer->in,
-                                      .out_channels = layer->out,
-                                      .conv = conv_of(source, part, &unused),
-                                      .activation = layer->activation};
+  const mbconv_conv conv = conv_of(source, part, &unused);
+  const mbconv_pointwise_desc desc = {
+      .in_channels = layer->in, .out_channels = layer->out, .conv = &conv, .activation = layer->activation};
   step->info.height = step->info.width = 1;
   step->info.counts = (mbconv_counts){layer->out * (layer->in + 1), layer->out * layer->in};
   return mbconv_pointwise_create(&desc, source->options, &step->operator.connected, error);
@@ -152,14 +152,15 @@ static mbconv_status make_step(const struct source *source, const struct mbconv_
   return MBCONV_OK;
 }
 
-static mbconv_info step_info(const struct mbconv_layer *layer, const struct mbconv_step *step) {
+static mbconv_status step_info(const struct mbconv_layer *layer, const struct mbconv_step *step, mbconv_info *info,
+                               mbconv_error *error) {
   switch (layer->kind) {
-    case MBCONV_LAYER_CONVOLUTION: return mbconv_convolution_info(step->operator.convolution);
-    case MBCONV_LAYER_BLOCK: return mbconv_block_info(step->operator.block);
-    case MBCONV_LAYER_POOL: return mbconv_global_pool_info(step->operator.pool);
+    case MBCONV_LAYER_CONVOLUTION: return mbconv_convolution_info(step->operator.convolution, info, error);
+    case MBCONV_LAYER_BLOCK: return mbconv_block_info(step->operator.block, info, error);
+    case MBCONV_LAYER_POOL: return mbconv_global_pool_info(step->operator.pool, info, error);
     case MBCONV_LAYER_CONNECTED: break;
   }
-  return mbconv_pointwise_info(step->operator.connected);
+  return mbconv_pointwise_info(step->operator.connected, info, error);
 }
 
 /* ---- The network ------------------------------------------------------------------------------------------------- */
@@ -171,11 +172,12 @@ static mbconv_status make_steps(mbconv_network *network, const struct source *so
   for (size_t i = 0; i < d->layers; i++) {
     struct mbconv_step *step = &network->step[i];
     mbconv_error cause;
-    const mbconv_status status = make_step(source, d, i, image, step, &cause);
+    mbconv_info made = {.struct_size = sizeof made};
+    mbconv_status status = make_step(source, d, i, image, step, &cause);
+    if (status == MBCONV_OK) status = step_info(&d->layer[i], step, &made, &cause);
     if (status != MBCONV_OK)
       return mbconv_network_fail(error, status, "layer %zu of %s: %.180s", i, d->name, cause.message);
     image = (struct image){step->info.height, step->info.width};
-    const mbconv_info made = step_info(&d->layer[i], step);
     info->isa = made.isa;
     info->exp = made.exp;
     info->weight_bytes += made.weight_bytes;

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The options of a network: those of this version, and of the first, which had no padding.
+ * The options of a network: checked, and the choices that are left to the library made.
  */
-#include <string.h>
-
 #include "../base/struct_size.h"
 #include "decimal.h"
 #include "network.h"
 #include "status.h"
-
-/* The size in version 0.1, which struct_size 0 stands for. */
-enum { FIRST_SIZE = offsetof(mbconv_network_options, padding) };
 
 static mbconv_status check(const mbconv_network_options *options, const struct mbconv_description *d,
                            mbconv_error *error) {
@@ -36,14 +31,12 @@ static mbconv_status check(const mbconv_network_options *options, const struct m
 
 mbconv_status mbconv_options_take(const mbconv_network_options *options, struct mbconv_description *d,
                                   mbconv_network_options *taken, mbconv_error *error) {
-  const bool first = options->struct_size == 0 || options->struct_size == FIRST_SIZE;
-  if (!first && !mbconv_struct_fits(&options->struct_size, sizeof *options))
+  if (!mbconv_struct_fits(&options->struct_size, sizeof *options))
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT,
-                               "options: struct_size is %zu, neither 0 nor %d nor %zu, or fields that this library "
+                               "options: struct_size is %zu, neither 0 nor %zu, or fields that this library "
                                "does not know are set",
-                               options->struct_size, FIRST_SIZE, sizeof *options);
-  *taken = (mbconv_network_options){0};
-  memcpy(taken, options, first ? (size_t)FIRST_SIZE : sizeof *taken);
+                               options->struct_size, sizeof *options);
+  *taken = *options;
   const mbconv_status status = check(taken, d, error);
   if (status != MBCONV_OK) return status;
   if (taken->padding != MBCONV_PADDING_OWN) d->assumed &= ~(unsigned)MBCONV_ASSUMED_PADDING;

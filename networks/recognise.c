@@ -227,6 +227,14 @@ mbconv_conv mbconv_conv_of(const struct mbconv_tensors *tensors, const struct mb
     struct mbconv_tensor_name name;
     if (mbconv_tensor_of(part, which, &name)) data[which] = mbconv_tensors_find(tensors, name.name)->data;
   }
-  *norm = (mbconv_batch_norm){data[MBCONV_GAMMA], data[MBCONV_BETA], data[MBCONV_MEAN], data[MBCONV_VARIANCE], epsilon};
-  return (mbconv_conv){data[MBCONV_WEIGHT], data[MBCONV_BIAS], part->batch_norm ? norm : NULL};
+  *norm = (mbconv_batch_norm){.struct_size = sizeof *norm,
+                              .gamma = data[MBCONV_GAMMA],
+                              .beta = data[MBCONV_BETA],
+                              .mean = data[MBCONV_MEAN],
+                              .variance = data[MBCONV_VARIANCE],
+                              .epsilon = epsilon};
+  return (mbconv_conv){.struct_size = sizeof(mbconv_conv),
+                       .weight = data[MBCONV_WEIGHT],
+                       .bias = data[MBCONV_BIAS],
+                       .batch_norm = part->batch_norm ? norm : NULL};
 }

@@ -27,8 +27,9 @@ struct api_fixture {
   struct block_case c;
   mbconv_pointwise_desc pointwise;
   mbconv_depthwise_desc depthwise;
-  mbconv_activation_kind activation;
+  mbconv_activation_desc activation;
   mbconv_convolution_desc convolution;
+  mbconv_conv convolution_conv;
   float convolution_weights[18 * 6 * 3 * 3];
   mbconv_global_pool_desc global_pool;
   struct api_ledger ledger;
@@ -43,6 +44,7 @@ void api_fixture_free(struct api_fixture *f);
 mbconv_status api_create(const struct api_fixture *f, enum api_kind kind, const mbconv_options *options, void **out,
                          mbconv_error *error);
 void api_destroy(enum api_kind kind, void *object);
+mbconv_status api_get_info(enum api_kind kind, const void *object, mbconv_info *info, mbconv_error *error);
 mbconv_info api_info(enum api_kind kind, const void *object);
 
 /* An error struct full of old news. */

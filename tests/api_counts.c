@@ -45,7 +45,7 @@ static void unequal_layers(struct test *t) {
         parameters += weights[i] + outputs[i] * ((biased ? 1 : 0) + (normed ? 2 : 0));
         multiply_adds += weights[i] * pixels[i];
       }
-      const mbconv_squeeze_excite squeeze = {.width = narrow, .reduce = convs[3], .expand = convs[4]};
+      const mbconv_squeeze_excite squeeze = {.width = narrow, .reduce = &convs[3], .expand = &convs[4]};
       const mbconv_block_desc desc = {.height = 6,
                                       .width = 9,
                                       .in_channels = left_out & 1 ? wide : in,
@@ -71,7 +71,7 @@ static void unequal_layers(struct test *t) {
                                           .kernel = 1 + choice / 4 % 6,
                                           .stride = 1 + choice / 24 % 2,
                                           .pad = {0, 0, 0, 0},
-                                          .conv = conv};
+                                          .conv = &conv};
     const uint64_t window = in * desc.kernel * desc.kernel;
     const uint64_t here = ((6 - desc.kernel) / desc.stride + 1) * ((9 - desc.kernel) / desc.stride + 1);
     mbconv_counts n = {0};
@@ -170,7 +170,7 @@ void api_counts(struct test *t, const struct api_fixture *f) {
                    fabs((double)n.multiply_adds * 1e-6 - block_layers[i].million_multiply_adds) <= 0.005001,
                "%s: %llu parameters, %llu multiply-adds", block_layers[i].name, (unsigned long long)n.parameters,
                (unsigned long long)n.multiply_adds);
-    const mbconv_squeeze_excite squeeze = {.width = 4, .reduce = biased, .expand = biased};
+    const mbconv_squeeze_excite squeeze = {.width = 4, .reduce = &biased, .expand = &biased};
     desc.squeeze_excite = &squeeze;
     check_counts(t, "squeeze-excite", mbconv_block_count(&desc, &with, &e), &with, n.parameters + 8 * wide + 4 + wide,
                  n.multiply_adds + 8 * wide, &e);
@@ -207,7 +207,7 @@ void api_counts(struct test *t, const struct api_fixture *f) {
   mbconv_counts one = {0}, two = {0}, both = {0};
   mbconv_convolution_desc convolution = {
       .height = 32, .width = 32, .in_channels = 12, .out_channels = 16, .kernel = 3, .stride = 1, .pad = {1, 1, 1, 1}};
-  convolution.conv = (mbconv_conv){.batch_norm = &(mbconv_batch_norm){0}};
+  convolution.conv = &(mbconv_conv){.batch_norm = &(mbconv_batch_norm){0}};
   api_check_error(t, "convolution", mbconv_convolution_count(&convolution, &one, &e), MBCONV_OK, &e);
   convolution.in_channels = 16;
   api_check_error(t, "convolution", mbconv_convolution_count(&convolution, &two, &e), MBCONV_OK, &e);

@@ -51,17 +51,17 @@ void api_fixture_new(struct test *t, struct api_fixture *f) {
                                     .inner = MBCONV_ACTIVATION_SILU,
                                     .gate = MBCONV_ACTIVATION_SIGMOID};
   uint64_t state = t->seed;
-  *f = (struct api_fixture){.activation = MBCONV_ACTIVATION_SILU};
+  *f = (struct api_fixture){.activation.kind = MBCONV_ACTIVATION_SILU};
   block_case_new(&f->c, &shape, &parts, &state);
   f->pointwise = (mbconv_pointwise_desc){
-      .in_channels = 6, .out_channels = 18, .conv = f->c.expand, .activation = MBCONV_ACTIVATION_SILU};
+      .in_channels = 6, .out_channels = 18, .conv = &f->c.expand, .activation = MBCONV_ACTIVATION_SILU};
   f->depthwise = (mbconv_depthwise_desc){.height = 4,
                                          .width = 5,
                                          .channels = 18,
                                          .kernel = 3,
                                          .stride = 1,
                                          .pad = {1, 1, 1, 1},
-                                         .conv = f->c.depthwise,
+                                         .conv = &f->c.depthwise,
                                          .activation = MBCONV_ACTIVATION_SILU};
   test_fill(&state, f->convolution_weights, sizeof f->convolution_weights / sizeof(float));
   f->convolution = (mbconv_convolution_desc){.height = 4,
@@ -71,9 +71,10 @@ void api_fixture_new(struct test *t, struct api_fixture *f) {
                                              .kernel = 3,
                                              .stride = 1,
                                              .pad = {1, 1, 1, 1},
-                                             .conv = f->c.expand,
+                                             .conv = &f->convolution_conv,
                                              .activation = MBCONV_ACTIVATION_SILU};
-  f->convolution.conv.weight = f->convolution_weights;
+  f->convolution_conv = f->c.expand;
+  f->convolution_conv.weight = f->convolution_weights;
   f->global_pool = (mbconv_global_pool_desc){.height = 4, .width = 5, .channels = 18};
   f->allocator = (mbconv_allocator){ledger_allocate, ledger_release, &f->ledger};
   f->options = (mbconv_options){.isa = t->isa, .allocator = &f->allocator};
@@ -100,7 +101,7 @@ mbconv_status api_create(const struct api_fixture *f, enum api_kind kind, const 
       *out = depthwise;
       break;
     case ACTIVATION:
-      status = mbconv_activation_create(f->activation, options, &activation, error);
+      status = mbconv_activation_create(&f->activation, options, &activation, error);
       *out = activation;
       break;
     case BLOCK:
@@ -129,13 +130,19 @@ void api_destroy(enum api_kind kind, void *object) {
   if (kind == GLOBAL_POOL) mbconv_global_pool_destroy(object);
 }
 
+mbconv_status api_get_info(enum api_kind kind, const void *object, mbconv_info *info, mbconv_error *error) {
+  if (kind == POINTWISE) return mbconv_pointwise_info(object, info, error);
+  if (kind == DEPTHWISE) return mbconv_depthwise_info(object, info, error);
+  if (kind == ACTIVATION) return mbconv_activation_info(object, info, error);
+  if (kind == CONVOLUTION) return mbconv_convolution_info(object, info, error);
+  if (kind == GLOBAL_POOL) return mbconv_global_pool_info(object, info, error);
+  return mbconv_block_info(object, info, error);
+}
+
 mbconv_info api_info(enum api_kind kind, const void *object) {
-  if (kind == POINTWISE) return mbconv_pointwise_info(object);
-  if (kind == DEPTHWISE) return mbconv_depthwise_info(object);
-  if (kind == ACTIVATION) return mbconv_activation_info(object);
-  if (kind == CONVOLUTION) return mbconv_convolution_info(object);
-  if (kind == GLOBAL_POOL) return mbconv_global_pool_info(object);
-  return mbconv_block_info(object);
+  mbconv_info info = {0};
+  if (api_get_info(kind, object, &info, NULL) != MBCONV_OK) abort();
+  return info;
 }
 
 /* ---- What a failure looks like ----------------------------------------------------------------------------------- */

@@ -154,7 +154,7 @@ static void image_limits(struct test *t, const struct api_fixture *f) {
                                           .stride = stride,
                                           .pad = pad};
     const mbconv_depthwise_desc depthwise_desc = {
-        .height = height, .width = width, .channels = in, .kernel = 3, .stride = stride, .pad = pad, .conv = conv};
+        .height = height, .width = width, .channels = in, .kernel = 3, .stride = stride, .pad = pad, .conv = &conv};
     const mbconv_convolution_desc convolution_desc = {.height = height,
                                                       .width = width,
                                                       .in_channels = in,
@@ -162,7 +162,7 @@ static void image_limits(struct test *t, const struct api_fixture *f) {
                                                       .kernel = 3,
                                                       .stride = stride,
                                                       .pad = pad,
-                                                      .conv = conv};
+                                                      .conv = &conv};
     const mbconv_global_pool_desc pool_desc = {.height = height, .width = width, .channels = in};
     bool ok = mbconv_block_create(&block_desc, &f->options, &block, NULL) == MBCONV_OK;
     ok = mbconv_depthwise_create(&depthwise_desc, &f->options, &depthwise, NULL) == MBCONV_OK && ok;
@@ -249,7 +249,7 @@ static void scratch_limits(struct test *t, const struct api_fixture *f) {
                                                       .out_channels = 1,
                                                       .kernel = 3,
                                                       .stride = 1,
-                                                      .conv = conv,
+                                                      .conv = &conv,
                                                       .layout = channels % 4 == 3 ? MBCONV_NCHW : MBCONV_NHWC};
     mbconv_convolution *convolution = NULL;
     if (test_check(t, mbconv_convolution_create(&convolution_desc, &f->options, &convolution, NULL) == MBCONV_OK,
@@ -257,7 +257,7 @@ static void scratch_limits(struct test *t, const struct api_fixture *f) {
       check_queries(t, "convolution", convolution, query_convolution);
     mbconv_convolution_destroy(convolution);
     const mbconv_depthwise_desc depthwise_desc = {
-        .height = 3, .width = 3, .channels = channels, .kernel = 3, .stride = 1, .conv = conv};
+        .height = 3, .width = 3, .channels = channels, .kernel = 3, .stride = 1, .conv = &conv};
     mbconv_depthwise *depthwise = NULL;
     if (test_check(t, mbconv_depthwise_create(&depthwise_desc, &f->options, &depthwise, NULL) == MBCONV_OK, "create"))
       check_queries(t, "depthwise", depthwise, query_depthwise);

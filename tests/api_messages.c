@@ -14,7 +14,7 @@ static void check_message(struct test *t, const mbconv_error *error, const char 
   test_check(t, strcmp(error->message, expected) == 0, "\"%s\", not \"%s\"", error->message, expected);
 }
 
-/* A size of the fixture, or an enum, that makes create fail. The fixture's images are 4 x 5. */
+/* A size of the fixture, an enum, or a pointer, that makes create fail. The fixture's images are 4 x 5. */
 struct wrong {
   enum api_kind kind;
   size_t offset, value;
@@ -24,11 +24,16 @@ struct wrong {
 
 /* Undefined after the table. */
 #define SIZE(kind, field, value) kind, offsetof(struct api_fixture, field), value, false
+#define NONE(kind, field) kind, offsetof(struct api_fixture, field), 0, false /* NULL, a pointer of a size_t's size */
 #define ENUM(kind, field, value) kind, offsetof(struct api_fixture, field), value, true
 static const struct wrong wrongs[] = {
+    {ENUM(POINTWISE, pointwise.type, 7), "type is 7, which is none"},
+    {NONE(POINTWISE, pointwise.conv), "conv is NULL"},
     {SIZE(POINTWISE, pointwise.in_channels, 0), "in_channels is 0"},
     {SIZE(POINTWISE, pointwise.out_channels, 0), "out_channels is 0"},
     {ENUM(POINTWISE, pointwise.activation, 9), "activation is 9, which is no activation"},
+    {ENUM(DEPTHWISE, depthwise.type, 7), "type is 7, which is none"},
+    {NONE(DEPTHWISE, depthwise.conv), "conv is NULL"},
     {SIZE(DEPTHWISE, depthwise.channels, 0), "channels is 0"},
     {SIZE(DEPTHWISE, depthwise.height, 0), "the image is 0 x 5"},
     {SIZE(DEPTHWISE, depthwise.width, 0), "the image is 4 x 0"},
@@ -39,16 +44,25 @@ static const struct wrong wrongs[] = {
     {SIZE(DEPTHWISE, depthwise.pad.bottom, 5), "pad.bottom is 5, not less than the kernel of 3"},
     {SIZE(DEPTHWISE, depthwise.pad.right, 6), "pad.right is 6, not less than the kernel of 3"},
     {ENUM(DEPTHWISE, depthwise.activation, 8), "activation is 8, which is no activation"},
+    {ENUM(CONVOLUTION, convolution.type, 7), "type is 7, which is none"},
+    {NONE(CONVOLUTION, convolution.conv), "conv is NULL"},
     {SIZE(CONVOLUTION, convolution.in_channels, 0), "in_channels is 0"},
     {SIZE(CONVOLUTION, convolution.out_channels, 0), "out_channels is 0"},
     {SIZE(CONVOLUTION, convolution.kernel, 8), "kernel is 8, not 1 to 7"},
     {SIZE(CONVOLUTION, convolution.kernel, 7), "the padded image of 6 x 7 is smaller than the kernel of 7"},
     {SIZE(CONVOLUTION, convolution.stride, 0), "stride is 0, not 1 or 2"},
     {ENUM(CONVOLUTION, convolution.layout, 2), "layout is 2, which is none"},
+    {ENUM(GLOBAL_POOL, global_pool.type, 7), "type is 7, which is none"},
     {SIZE(GLOBAL_POOL, global_pool.height, 0), "the image is 0 x 5 x 18"},
     {SIZE(GLOBAL_POOL, global_pool.width, 0), "the image is 4 x 0 x 18"},
     {SIZE(GLOBAL_POOL, global_pool.channels, 0), "the image is 4 x 5 x 0"},
-    {ENUM(ACTIVATION, activation, 7), "kind is 7, which is no activation"},
+    {ENUM(ACTIVATION, activation.type, 7), "type is 7, which is none"},
+    {ENUM(ACTIVATION, activation.kind, 7), "kind is 7, which is no activation"},
+    {ENUM(BLOCK, c.desc.type, 7), "type is 7, which is none"},
+    {NONE(BLOCK, c.desc.depthwise), "depthwise is NULL"},
+    {NONE(BLOCK, c.desc.project), "project is NULL"},
+    {NONE(BLOCK, c.squeeze_excite.reduce), "squeeze_excite->reduce is NULL"},
+    {NONE(BLOCK, c.squeeze_excite.expand), "squeeze_excite->expand is NULL"},
     {SIZE(BLOCK, c.desc.in_channels, 0), "channels are 0 in, 18 expanded, 7 out"},
     {SIZE(BLOCK, c.desc.expanded_channels, 0), "channels are 6 in, 0 expanded, 7 out"},
     {SIZE(BLOCK, c.desc.out_channels, 0), "channels are 6 in, 18 expanded, 0 out"},
@@ -63,7 +77,10 @@ static const struct wrong wrongs[] = {
      "residual is on, but the input is 4 x 5 x 6 and the output 4 x 5 x 7"},
 };
 #undef SIZE
+#undef NONE
 #undef ENUM
+
+_Static_assert(sizeof(size_t) == sizeof(void *), "NONE writes a size_t");
 
 static void descriptions(struct test *t, struct api_fixture *f) {
   for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {

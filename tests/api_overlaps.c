@@ -212,7 +212,7 @@ static void images(struct test *t, const struct api_fixture *f, struct arena *ar
                                         .stride = 1,
                                         .pad = {1, 1, 1, 1}};
   const mbconv_depthwise_desc depthwise_desc = {
-      .height = 3, .width = 4, .channels = 3, .kernel = 3, .stride = 2, .pad = {1, 1, 1, 1}, .conv = conv};
+      .height = 3, .width = 4, .channels = 3, .kernel = 3, .stride = 2, .pad = {1, 1, 1, 1}, .conv = &conv};
   mbconv_convolution_desc convolution_desc = {.height = 3,
                                               .width = 4,
                                               .in_channels = 2,
@@ -220,7 +220,7 @@ static void images(struct test *t, const struct api_fixture *f, struct arena *ar
                                               .kernel = 3,
                                               .stride = 1,
                                               .pad = {1, 1, 1, 1},
-                                              .conv = conv};
+                                              .conv = &conv};
   const mbconv_global_pool_desc pool_desc = {.height = 3, .width = 4, .channels = 2};
   bool ok = mbconv_block_create(&block_desc, &f->options, &block, NULL) == MBCONV_OK;
   ok = mbconv_depthwise_create(&depthwise_desc, &f->options, &depthwise, NULL) == MBCONV_OK && ok;
@@ -228,7 +228,8 @@ static void images(struct test *t, const struct api_fixture *f, struct arena *ar
   convolution_desc.stride = 2;
   ok = mbconv_convolution_create(&convolution_desc, &f->options, &narrower, NULL) == MBCONV_OK && ok;
   ok = mbconv_global_pool_create(&pool_desc, &f->options, &pool, NULL) == MBCONV_OK && ok;
-  ok = mbconv_activation_create(MBCONV_ACTIVATION_RELU, &f->options, &activation, NULL) == MBCONV_OK && ok;
+  const mbconv_activation_desc relu = {.kind = MBCONV_ACTIVATION_RELU};
+  ok = mbconv_activation_create(&relu, &f->options, &activation, NULL) == MBCONV_OK && ok;
   const struct subject subjects[] = {{BLOCK, "block", block, 24, 36},
                                      {DEPTHWISE, "depthwise", depthwise, 36, 12},
                                      {CONVOLUTION, "convolution", wider, 24, 36},

@@ -134,7 +134,7 @@ static void bad_image_runs(struct test *t, const struct api_fixture *f, enum api
   const size_t x_size = kind == DEPTHWISE ? WIDE * IMAGE : 6 * IMAGE, y_size = kind == BLOCK ? 7 * IMAGE : WIDE * IMAGE;
   const size_t n = scratch_size(kind, object, 1), n2 = scratch_size(kind, object, 2);
   test_check(t, n > 0 && n <= n2 && n2 <= SCRATCH_BYTES, "scratch of %zu and %zu bytes", n, n2);
-  const mbconv_threads none = {.count = 2}, two = {parallel_forward, NULL, 2};
+  const mbconv_threads none = {.count = 2}, two = {.parallel_for = parallel_forward, .count = 2};
   const size_t calls = f->ledger.calls;
   const mbconv_status bad = MBCONV_INVALID_ARGUMENT, small = MBCONV_SCRATCH_TOO_SMALL, over = MBCONV_SIZE_OVERFLOW;
   expect_no_run(t, b, "NULL", run(kind, NULL, 1, x, y, s, n, NULL, &e), bad, &e);
@@ -155,7 +155,7 @@ static void bad_image_runs(struct test *t, const struct api_fixture *f, enum api
   test_check(t, f->ledger.calls == calls, "a run allocated");
 
   /* More threads than memory for them: too much scratch, or more than there can be. */
-  const mbconv_threads all = {parallel_forward, NULL, SIZE_MAX}, zero = {0};
+  const mbconv_threads all = {.parallel_for = parallel_forward, .count = SIZE_MAX}, zero = {0};
   const mbconv_status crowded = run(kind, object, 1, x, y, s, n, &all, &e);
   api_check_error(t, "SIZE_MAX threads", crowded, crowded == over ? over : small, &e);
   test_check(t, untouched(b), "SIZE_MAX threads: y was written");

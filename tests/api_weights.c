@@ -35,12 +35,13 @@ static void check_bound(struct test *t, const struct bound *bound, size_t least,
 static void packed_pointwise(struct test *t, const struct api_ledger *ledger, const mbconv_options *chosen,
                              const float *weights, size_t in, size_t out) {
   test_at(t, "packed pointwise of %zu to %zu", in, out);
-  const mbconv_pointwise_desc desc = {.in_channels = in, .out_channels = out, .conv = {.weight = weights}};
+  const mbconv_pointwise_desc desc = {
+      .in_channels = in, .out_channels = out, .conv = &(mbconv_conv){.weight = weights}};
   mbconv_pointwise *object = NULL;
   if (!test_check(t, mbconv_pointwise_create(&desc, chosen, &object, NULL) == MBCONV_OK, "create")) return;
   struct bound bound = {0};
   bound_pointwise(t, &bound, in, out);
-  check_bound(t, &bound, in * out, mbconv_pointwise_info(object).weight_bytes, ledger->last_size, "pointwise");
+  check_bound(t, &bound, in * out, api_info(POINTWISE, object).weight_bytes, ledger->last_size, "pointwise");
   mbconv_pointwise_destroy(object);
 }
 
@@ -54,12 +55,12 @@ static void packed_convolution(struct test *t, const struct api_ledger *ledger, 
                                         .out_channels = out,
                                         .kernel = kernel,
                                         .stride = 1,
-                                        .conv = {.weight = weights}};
+                                        .conv = &(mbconv_conv){.weight = weights}};
   mbconv_convolution *object = NULL;
   if (!test_check(t, mbconv_convolution_create(&desc, chosen, &object, NULL) == MBCONV_OK, "create")) return;
   struct bound bound = {0};
   bound_pointwise(t, &bound, window, out);
-  check_bound(t, &bound, window * out, mbconv_convolution_info(object).weight_bytes, ledger->last_size, "convolution");
+  check_bound(t, &bound, window * out, api_info(CONVOLUTION, object).weight_bytes, ledger->last_size, "convolution");
   mbconv_convolution_destroy(object);
 }
 
@@ -71,12 +72,12 @@ static void packed_depthwise(struct test *t, const struct api_ledger *ledger, co
                                       .channels = channels,
                                       .kernel = kernel,
                                       .stride = 1,
-                                      .conv = {.weight = weights}};
+                                      .conv = &(mbconv_conv){.weight = weights}};
   mbconv_depthwise *object = NULL;
   if (!test_check(t, mbconv_depthwise_create(&desc, chosen, &object, NULL) == MBCONV_OK, "create")) return;
   struct bound bound = {0};
   bound_depthwise(t, &bound, channels, kernel);
-  check_bound(t, &bound, channels * kernel * kernel, mbconv_depthwise_info(object).weight_bytes, ledger->last_size,
+  check_bound(t, &bound, channels * kernel * kernel, api_info(DEPTHWISE, object).weight_bytes, ledger->last_size,
               "depthwise");
   mbconv_depthwise_destroy(object);
 }
@@ -86,7 +87,7 @@ static void packed_block(struct test *t, const struct api_ledger *ledger, const 
   test_at(t, "packed block %s", layer->name);
   const mbconv_conv conv = {.weight = weights};
   const size_t in = layer->in_channels, wide = layer->expanded_channels, out = layer->out_channels;
-  const mbconv_squeeze_excite squeeze = {.width = in / 4, .reduce = conv, .expand = conv};
+  const mbconv_squeeze_excite squeeze = {.width = in / 4, .reduce = &conv, .expand = &conv};
   mbconv_block_desc desc = block_layer_shape(layer);
   desc.height = desc.width = 7;
   desc.expand = in != wide ? &conv : NULL;
@@ -107,7 +108,7 @@ static void packed_block(struct test *t, const struct api_ledger *ledger, const 
     bound_pointwise(t, &bound, in / 4, wide);
     least += 2 * wide * (in / 4);
   }
-  check_bound(t, &bound, least, mbconv_block_info(object).weight_bytes, ledger->last_size, "block");
+  check_bound(t, &bound, least, api_info(BLOCK, object).weight_bytes, ledger->last_size, "block");
   mbconv_block_destroy(object);
 }
 

@@ -48,9 +48,10 @@ void block_case_new(struct block_case *c, const mbconv_block_desc *shape, const 
   desc->depthwise = &c->depthwise;
   desc->project = &c->project;
   if (width == 0) return;
-  c->squeeze_excite = (mbconv_squeeze_excite){.width = width, .inner = parts->inner, .gate = parts->gate};
-  c->squeeze_excite.reduce = conv_new(c, width, expanded, &c->norms[3], parts, state);
-  c->squeeze_excite.expand = conv_new(c, expanded, width, &c->norms[4], parts, state);
+  c->squeeze_excite = (mbconv_squeeze_excite){
+      .width = width, .reduce = &c->reduce, .expand = &c->excite, .inner = parts->inner, .gate = parts->gate};
+  c->reduce = conv_new(c, width, expanded, &c->norms[3], parts, state);
+  c->excite = conv_new(c, expanded, width, &c->norms[4], parts, state);
   desc->squeeze_excite = &c->squeeze_excite;
 }
 

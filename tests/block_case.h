@@ -20,10 +20,10 @@ struct block_parts {
 enum { BLOCK_CONVS = 5, BLOCK_BUFFERS = 6 * BLOCK_CONVS };
 
 /* desc points into the struct itself: do not copy it. Every array of parameters is flush against a guard page and
- * read-only. The convolutions are expand, depthwise, project, squeeze and excite; norms in the same order. */
+ * read-only. The convolutions are expand, depthwise, project, reduce and excite; norms in the same order. */
 struct block_case {
   mbconv_block_desc desc;
-  mbconv_conv expand, depthwise, project;
+  mbconv_conv expand, depthwise, project, reduce, excite;
   mbconv_squeeze_excite squeeze_excite;
   mbconv_batch_norm norms[BLOCK_CONVS];
   struct test_buffer buffers[BLOCK_BUFFERS];

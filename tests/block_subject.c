@@ -43,7 +43,8 @@ mbconv_block *block_create(struct test *t, const struct block_case *c, const str
   mbconv_block_output_size(block, &height, &width);
   test_check(t, height == block_case_out_height(&desc) && width == block_case_out_width(&desc), "output size %zu x %zu",
              height, width);
-  const mbconv_info info = mbconv_block_info(block);
+  mbconv_info info = {0};
+  test_check(t, mbconv_block_info(block, &info, NULL) == MBCONV_OK, "info");
   const bool exp_ok = run->options.exp == MBCONV_EXP_AUTO ? info.exp != MBCONV_EXP_AUTO : info.exp == run->options.exp;
   if (test_check(t, info.isa == run->options.isa && exp_ok, "asked for %s, %s; got %s, %s",
                  mbconv_isa_name(run->options.isa), mbconv_exp_name(run->options.exp), mbconv_isa_name(info.isa),
@@ -70,7 +71,7 @@ bool block_run_images(struct test *t, const mbconv_block *block, const struct bl
 
   test_forget(memory, size);
   struct parallel_log log = {0};
-  const mbconv_threads threads = {run->parallel_for, &log, run->threads};
+  const mbconv_threads threads = {.parallel_for = run->parallel_for, .context = &log, .count = run->threads};
   mbconv_error error;
   const mbconv_status status =
       mbconv_block_run(block, batch, x, y, memory, size, run->parallel_for ? &threads : NULL, &error);

@@ -60,7 +60,7 @@ struct guest {
 static void with_a_guest(void *context, void (*task)(void *argument, size_t index), void *argument, size_t count) {
   struct guest *guest = context;
   size_t one = 1;
-  const mbconv_threads threads = {on_workers, &one, 2};
+  const mbconv_threads threads = {.parallel_for = on_workers, .context = &one, .count = 2};
   for (size_t i = 0; i < count; i++) {
     guest->ok = faults_run_equals(guest->s, guest->kind, &threads) && guest->ok;
     task(argument, i);
@@ -73,7 +73,7 @@ static void any_order(struct test *t, const struct faults *s, enum api_kind kind
   uint64_t state = t->seed;
   for (size_t said = 2; said <= 7; said++) {
     test_at(t, "%s, %zu threads, any order", api_kind_names[kind], said);
-    const mbconv_threads threads = {shuffled, &state, said};
+    const mbconv_threads threads = {.parallel_for = shuffled, .context = &state, .count = said};
     for (size_t repeat = 0; repeat < (t->small ? 1 : 5); repeat++)
       test_check(t, faults_run_equals(s, kind, &threads), "another result");
   }
@@ -84,7 +84,7 @@ static void any_number(struct test *t, const struct faults *s, enum api_kind kin
   for (size_t workers = 1; workers <= MOST_WORKERS; workers += 2) {
     for (size_t i = 0; i < 3; i++) {
       test_at(t, "%s, %zu threads said, %zu there", api_kind_names[kind], said[i], workers);
-      const mbconv_threads threads = {on_workers, &workers, said[i]};
+      const mbconv_threads threads = {.parallel_for = on_workers, .context = &workers, .count = said[i]};
       test_check(t, faults_run_equals(s, kind, &threads), "another result");
     }
   }
@@ -99,7 +99,7 @@ struct nest {
 static void run_all_kinds(void *argument, size_t index) {
   struct nest *nest = argument;
   size_t workers = 1 + index % 2;
-  const mbconv_threads threads = {on_workers, &workers, 3};
+  const mbconv_threads threads = {.parallel_for = on_workers, .context = &workers, .count = 3};
   for (enum api_kind kind = 0; kind < KINDS; kind++)
     if (!faults_run_equals(nest->s, kind, &threads)) atomic_fetch_add(&nest->failures, 1);
 }
@@ -117,7 +117,7 @@ static void guests(struct test *t, const struct faults *s, enum api_kind kind) {
   for (enum api_kind other = 0; other < KINDS; other++) {
     test_at(t, "%s, with runs of %s inside", api_kind_names[kind], api_kind_names[other]);
     struct guest guest = {.s = s, .kind = other, .ok = true};
-    const mbconv_threads threads = {with_a_guest, &guest, 3};
+    const mbconv_threads threads = {.parallel_for = with_a_guest, .context = &guest, .count = 3};
     test_check(t, faults_run_equals(s, kind, &threads) && guest.ok, "another result");
   }
 }

@@ -156,8 +156,8 @@ static number channel_mean(size_t rows, size_t columns, size_t channels, size_t 
 
 /* Replaces x [rows][columns][channels] by x * gate(w2 * inner(w1 * mean(x))). */
 static void squeeze_excite(const mbconv_squeeze_excite *desc, size_t rows, size_t columns, size_t channels, number *x) {
-  struct layer reduce = layer_new(&desc->reduce, desc->width, channels);
-  struct layer expand = layer_new(&desc->expand, channels, desc->width);
+  struct layer reduce = layer_new(desc->reduce, desc->width, channels);
+  struct layer expand = layer_new(desc->expand, channels, desc->width);
   number *mean = allocate(channels, sizeof *mean), *inner = allocate(desc->width, sizeof *inner);
   number *scale = allocate(channels, sizeof *scale);
   for (size_t c = 0; c < channels; c++) mean[c] = channel_mean(rows, columns, channels, c, x);

@@ -75,9 +75,11 @@ static float *output_of(const struct shape *s, size_t *count) {
   const mbconv_conv depthwise = random_conv(&state, s->expanded, s->kernel * s->kernel);
   const mbconv_conv project = random_conv(&state, s->out, s->expanded);
   const size_t pad = s->kernel / 2, width = s->se_width ? s->se_width : 1;
+  const mbconv_conv reduce = random_conv(&state, width, s->expanded);
+  const mbconv_conv gate = random_conv(&state, s->expanded, width);
   const mbconv_squeeze_excite excite = {.width = width,
-                                        .reduce = random_conv(&state, width, s->expanded),
-                                        .expand = random_conv(&state, s->expanded, width),
+                                        .reduce = &reduce,
+                                        .expand = &gate,
                                         .inner = MBCONV_ACTIVATION_SILU,
                                         .gate = MBCONV_ACTIVATION_SIGMOID};
   mbconv_block_desc desc = {.height = s->height,
@@ -108,7 +110,7 @@ static float *output_of(const struct shape *s, size_t *count) {
   mbconv_block_destroy(block);
   free(x), free(scratch);
   release_conv(&expand), release_conv(&depthwise), release_conv(&project);
-  release_conv(&excite.reduce), release_conv(&excite.expand);
+  release_conv(&reduce), release_conv(&gate);
   return y;
 }
 

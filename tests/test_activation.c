@@ -156,11 +156,13 @@ static void check_sizes(struct test *t, run_fn *run, void *context, mbconv_activ
 
 static void check_operator(struct test *t, mbconv_activation_kind kind, mbconv_exp variant) {
   const mbconv_options options = {.isa = t->isa, .exp = variant};
+  const mbconv_activation_desc desc = {.kind = kind};
   struct operator_context context = {.test = t};
   mbconv_error error = {.message = ""};
-  const mbconv_status status = mbconv_activation_create(kind, &options, &context.activation, &error);
+  const mbconv_status status = mbconv_activation_create(&desc, &options, &context.activation, &error);
   if (!test_check(t, status == MBCONV_OK && context.activation, "create: %s", error.message)) return;
-  const mbconv_info info = mbconv_activation_info(context.activation);
+  mbconv_info info = {0};
+  test_check(t, mbconv_activation_info(context.activation, &info, NULL) == MBCONV_OK, "info");
   test_check(t, info.isa == t->isa && info.exp == variant, "made for another set or variant of the exponential");
   check_sizes(t, run_operator, &context, kind, t->small ? 3 : t->kernels->lanes + 1);
   mbconv_activation_destroy(context.activation);

@@ -101,7 +101,7 @@ static bool create(struct operators *o, mbconv_isa isa) {
   const mbconv_options options = {.isa = isa};
   const mbconv_pointwise_desc pointwise = {.in_channels = desc->in_channels,
                                            .out_channels = desc->expanded_channels,
-                                           .conv = o->c.expand,
+                                           .conv = &o->c.expand,
                                            .activation = desc->activation};
   const mbconv_depthwise_desc depthwise = {.height = desc->height,
                                            .width = desc->width,
@@ -109,7 +109,7 @@ static bool create(struct operators *o, mbconv_isa isa) {
                                            .kernel = desc->kernel,
                                            .stride = desc->stride,
                                            .pad = desc->pad,
-                                           .conv = o->c.depthwise,
+                                           .conv = &o->c.depthwise,
                                            .activation = desc->activation};
   return mbconv_block_create(desc, &options, &o->block, NULL) == MBCONV_OK &&
          mbconv_pointwise_create(&pointwise, &options, &o->pointwise, NULL) == MBCONV_OK &&

@@ -19,6 +19,7 @@ static void null_arguments(struct test *t, const struct api_fixture *f) {
   mbconv_pointwise *pointwise = (void *)errors;
   mbconv_depthwise *depthwise = (void *)errors;
   mbconv_block *block = (void *)errors;
+  mbconv_activation *activation = (void *)errors;
   mbconv_convolution *convolution = (void *)errors;
   mbconv_global_pool *pool = (void *)errors;
   const mbconv_options *options = &f->options;
@@ -28,16 +29,18 @@ static void null_arguments(struct test *t, const struct api_fixture *f) {
       mbconv_block_create(NULL, options, &block, &errors[2]),
       mbconv_convolution_create(NULL, options, &convolution, &errors[3]),
       mbconv_global_pool_create(NULL, options, &pool, &errors[4]),
-      mbconv_pointwise_create(&f->pointwise, options, NULL, &errors[5]),
-      mbconv_depthwise_create(&f->depthwise, options, NULL, &errors[6]),
-      mbconv_block_create(&f->c.desc, options, NULL, &errors[7]),
-      mbconv_activation_create(f->activation, options, NULL, &errors[8]),
-      mbconv_convolution_create(&f->convolution, options, NULL, &errors[9]),
-      mbconv_global_pool_create(&f->global_pool, options, NULL, &errors[10]),
+      mbconv_activation_create(NULL, options, &activation, &errors[5]),
+      mbconv_pointwise_create(&f->pointwise, options, NULL, &errors[6]),
+      mbconv_depthwise_create(&f->depthwise, options, NULL, &errors[7]),
+      mbconv_block_create(&f->c.desc, options, NULL, &errors[8]),
+      mbconv_activation_create(&f->activation, options, NULL, &errors[9]),
+      mbconv_convolution_create(&f->convolution, options, NULL, &errors[10]),
+      mbconv_global_pool_create(&f->global_pool, options, NULL, &errors[11]),
   };
   for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
-    api_check_error(t, i < 5 ? "desc NULL" : "out NULL", statuses[i], MBCONV_INVALID_ARGUMENT, &errors[i]);
-  test_check(t, !pointwise && !depthwise && !block && !convolution && !pool, "*out is not NULL without a description");
+    api_check_error(t, i < 6 ? "desc NULL" : "out NULL", statuses[i], MBCONV_INVALID_ARGUMENT, &errors[i]);
+  test_check(t, !pointwise && !depthwise && !block && !convolution && !pool && !activation,
+             "*out is not NULL without a description");
   test_check(t, f->ledger.live == 0, "memory was left");
   test_check(t, mbconv_block_create(NULL, NULL, NULL, NULL) == MBCONV_INVALID_ARGUMENT, "all NULL");
   for (enum api_kind kind = 0; kind < KINDS; kind++) api_destroy(kind, NULL);

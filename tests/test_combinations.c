@@ -31,14 +31,14 @@ static mbconv_status create(const struct description *d, const mbconv_conv *conv
   const size_t before = d->kernel / 2, after = d->kernel - 1 - before;
   const mbconv_pad pad = {before, after, after, before};
   const mbconv_pointwise_desc pointwise = {
-      .in_channels = d->in, .out_channels = d->out, .conv = *conv, .activation = d->activation};
+      .in_channels = d->in, .out_channels = d->out, .conv = conv, .activation = d->activation};
   const mbconv_depthwise_desc depthwise = {.height = d->height,
                                            .width = d->width,
                                            .channels = d->in,
                                            .kernel = d->kernel,
                                            .stride = d->stride,
                                            .pad = pad,
-                                           .conv = *conv,
+                                           .conv = conv,
                                            .activation = d->activation};
   const mbconv_convolution_desc convolution = {.height = d->height,
                                                .width = d->width,
@@ -47,7 +47,7 @@ static mbconv_status create(const struct description *d, const mbconv_conv *conv
                                                .kernel = d->kernel,
                                                .stride = d->stride,
                                                .pad = pad,
-                                               .conv = *conv,
+                                               .conv = conv,
                                                .activation = d->activation,
                                                .layout = d->layout};
   const mbconv_global_pool_desc pool = {.height = d->height, .width = d->width, .channels = d->in};
@@ -234,7 +234,7 @@ static void check_way(struct test *t, const struct subject *s, const struct way 
                             .y_stride = w->y_gap ? y_stride : 0,
                             .r_stride = r_stride > out ? r_stride : 0};
   struct parallel_log log = {0};
-  const mbconv_threads threads = {w->parallel_for, &log, w->threads};
+  const mbconv_threads threads = {.parallel_for = w->parallel_for, .context = &log, .count = w->threads};
   mbconv_error error = {.message = ""};
   const mbconv_status status = run_object(s->d.kind, s->object, s->d.batch, &a, &threads, &error);
   if (test_check(t, status == MBCONV_OK, "run: %s", error.message)) check_y(t, s, w, &y, y_stride);
@@ -252,7 +252,7 @@ static void check_tasks_apart(struct test *t, const struct subject *s) {
   if (size == 0) return;
   struct apart a;
   apart_new(&a, size);
-  const mbconv_threads threads = {parallel_apart, &a, 66};
+  const mbconv_threads threads = {.parallel_for = parallel_apart, .context = &a, .count = 66};
   float *y = malloc(s->y_rows * s->d.out * sizeof *y), *scratch = a.memory.data;
   if (!y) abort();
   const mbconv_status status =
@@ -442,7 +442,7 @@ static void check_block_apart(struct test *t, const struct block_subject *s) {
       struct apart a;
       const size_t size = mbconv_block_scratch_size(block, counts[c]);
       apart_new(&a, size);
-      const mbconv_threads threads = {parallel_apart, &a, counts[c]};
+      const mbconv_threads threads = {.parallel_for = parallel_apart, .context = &a, .count = counts[c]};
       test_at(t, "block of %zu x %zu, layout %d, %zu tasks apart", s->block.desc.height, s->block.desc.width, layout,
               counts[c]);
       check_apart(t, &a, mbconv_block_run(block, s->batch, s->x, s->y, a.memory.data, size, &threads, NULL));

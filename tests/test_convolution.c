@@ -83,7 +83,7 @@ static mbconv_convolution *create(struct test *t, const struct shape *s, const s
   memcpy(b.data, o->bias, b.n * sizeof(float));
   test_buffer_protect(&w);
   test_buffer_protect(&b);
-  desc.conv = (mbconv_conv){.weight = w.data, .bias = s->bias ? b.data : NULL};
+  desc.conv = &(mbconv_conv){.weight = w.data, .bias = s->bias ? b.data : NULL};
   const mbconv_options options = {.isa = t->isa};
   mbconv_convolution *convolution = NULL;
   mbconv_error error = {.message = ""};
@@ -91,7 +91,9 @@ static mbconv_convolution *create(struct test *t, const struct shape *s, const s
   test_buffer_free(&w);
   test_buffer_free(&b);
   if (!test_check(t, status == MBCONV_OK && convolution, "create: %s", error.message)) return NULL;
-  test_check(t, mbconv_convolution_info(convolution).isa == t->isa, "made for another set");
+  mbconv_info info = {0};
+  test_check(t, mbconv_convolution_info(convolution, &info, NULL) == MBCONV_OK && info.isa == t->isa,
+             "made for another set");
   return convolution;
 }
 
@@ -112,7 +114,8 @@ static void run(struct test *t, const struct shape *s, const mbconv_convolution 
     memcpy(y.data, residual, y.n * sizeof(float));
     residual = y.data;
   }
-  const mbconv_threads threads = {s->reversed ? parallel_reversed : parallel_forward, NULL, s->threads};
+  const mbconv_threads threads = {.parallel_for = s->reversed ? parallel_reversed : parallel_forward,
+                                  .count = s->threads};
   mbconv_error error = {.message = ""};
   const mbconv_status status =
       mbconv_convolution_run(convolution, s->batch, o->x.data, y.data, residual, scratch.data, bytes, &threads, &error);

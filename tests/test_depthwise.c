@@ -199,7 +199,7 @@ static mbconv_depthwise *create(struct test *t, const struct shape *s, const flo
   memcpy(b.data, bias, b.n * sizeof *bias);
   test_buffer_protect(&w);
   test_buffer_protect(&b);
-  desc.conv = (mbconv_conv){.weight = w.data, .bias = s->bias ? b.data : NULL};
+  desc.conv = &(mbconv_conv){.weight = w.data, .bias = s->bias ? b.data : NULL};
   const mbconv_options options = {.isa = t->isa};
   mbconv_depthwise *depthwise = NULL;
   mbconv_error error = {.message = ""};
@@ -207,7 +207,9 @@ static mbconv_depthwise *create(struct test *t, const struct shape *s, const flo
   test_buffer_free(&w);
   test_buffer_free(&b);
   if (!test_check(t, status == MBCONV_OK && depthwise, "create: %s", error.message)) return NULL;
-  test_check(t, mbconv_depthwise_info(depthwise).isa == t->isa, "made for another set");
+  mbconv_info info = {0};
+  test_check(t, mbconv_depthwise_info(depthwise, &info, NULL) == MBCONV_OK && info.isa == t->isa,
+             "made for another set");
   return depthwise;
 }
 
@@ -254,7 +256,7 @@ static void run(struct test *t, const struct shape *s, const mbconv_depthwise *d
   struct test_buffer y, scratch;
   test_buffer_new(&y, s->batch * rows * columns * d->channels, s->guard);
   test_scratch_new(&scratch, bytes);
-  const mbconv_threads threads = {s->parallel_for, NULL, s->threads};
+  const mbconv_threads threads = {.parallel_for = s->parallel_for, .count = s->threads};
   mbconv_error error = {.message = ""};
   const mbconv_status status =
       mbconv_depthwise_run(depthwise, s->batch, x->data, y.data, scratch.data, bytes, &threads, &error);

@@ -54,11 +54,13 @@ static void check_shape(struct test *t, uint64_t *state, const struct shape *s) 
   test_buffer_protect(&x);
   const mbconv_global_pool_desc desc = {.height = s->height, .width = s->width, .channels = s->channels};
   const mbconv_options options = {.isa = t->isa};
-  const mbconv_threads threads = {s->guard ? parallel_reversed : parallel_forward, NULL, s->threads};
+  const mbconv_threads threads = {.parallel_for = s->guard ? parallel_reversed : parallel_forward, .count = s->threads};
   mbconv_global_pool *pool = NULL;
   mbconv_error error = {.message = ""};
   if (test_check(t, mbconv_global_pool_create(&desc, &options, &pool, &error) == MBCONV_OK, "%s", error.message)) {
-    test_check(t, mbconv_global_pool_info(pool).isa == t->isa, "made for another set");
+    mbconv_info info = {0};
+    test_check(t, mbconv_global_pool_info(pool, &info, NULL) == MBCONV_OK && info.isa == t->isa,
+               "made for another set");
     const mbconv_status status = mbconv_global_pool_run(pool, s->batch, x.data, y.data, &threads, &error);
     test_check(t, status == MBCONV_OK, "run: %s", error.message);
     check_output(t, s, &x, &y);

@@ -58,7 +58,8 @@ static bool run_case(struct test *t, const struct golden *g, struct how how, flo
   if (!test_check(t, mbconv_block_create(&desc, &options, &block, &error) == MBCONV_OK, "create: %s", error.message)) {
     return false;
   }
-  const mbconv_info info = mbconv_block_info(block);
+  mbconv_info info = {0};
+  test_check(t, mbconv_block_info(block, &info, NULL) == MBCONV_OK, "info");
   bool ok = test_check(t, info.isa == how.isa && (how.exp == MBCONV_EXP_AUTO || info.exp == how.exp),
                        "asked for %s with %s, got %s with %s", mbconv_isa_name(how.isa), mbconv_exp_name(how.exp),
                        mbconv_isa_name(info.isa), mbconv_exp_name(info.exp));

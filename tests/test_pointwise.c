@@ -51,7 +51,7 @@ static mbconv_pointwise *create(struct test *t, const struct shape *s, const flo
   test_buffer_protect(&b);
   const mbconv_pointwise_desc desc = {.in_channels = s->in,
                                       .out_channels = s->out,
-                                      .conv = {.weight = w.data, .bias = s->bias ? b.data : NULL},
+                                      .conv = &(mbconv_conv){.weight = w.data, .bias = s->bias ? b.data : NULL},
                                       .activation = s->kind};
   const mbconv_options options = {.isa = t->isa, .exp = s->exp};
   mbconv_pointwise *pointwise = NULL;
@@ -60,7 +60,8 @@ static mbconv_pointwise *create(struct test *t, const struct shape *s, const flo
   test_buffer_free(&w);
   test_buffer_free(&b);
   if (!test_check(t, status == MBCONV_OK && pointwise, "create: %s", error.message)) return NULL;
-  const mbconv_info info = mbconv_pointwise_info(pointwise);
+  mbconv_info info = {0};
+  test_check(t, mbconv_pointwise_info(pointwise, &info, NULL) == MBCONV_OK, "info");
   test_check(t, info.isa == t->isa && info.exp == s->exp, "made for another set or variant of the exponential");
   return pointwise;
 }
@@ -108,7 +109,7 @@ static void check_shape(struct test *t, uint64_t *state, struct shape s) {
   test_buffer_protect(&x);
   test_buffer_protect(&residual);
   const float *r = s.residual == IN_PLACE ? y.data : residual.data;
-  const mbconv_threads threads = {s.parallel_for, NULL, s.threads};
+  const mbconv_threads threads = {.parallel_for = s.parallel_for, .count = s.threads};
   mbconv_error error = {.message = ""};
   if (pointwise) {
     const mbconv_status status = mbconv_pointwise_run(

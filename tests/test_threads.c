@@ -39,10 +39,11 @@ static bool create_all(struct shared *s) {
   s->pointwise = NULL;
   s->depthwise = NULL;
   s->activation = NULL;
+  const mbconv_activation_desc silu = {.kind = MBCONV_ACTIVATION_SILU};
   return mbconv_block_create(&s->c.desc, &s->options, &s->block, NULL) == MBCONV_OK &&
          mbconv_pointwise_create(&s->pointwise_desc, &s->options, &s->pointwise, NULL) == MBCONV_OK &&
          mbconv_depthwise_create(&s->depthwise_desc, &s->options, &s->depthwise, NULL) == MBCONV_OK &&
-         mbconv_activation_create(MBCONV_ACTIVATION_SILU, &s->options, &s->activation, NULL) == MBCONV_OK;
+         mbconv_activation_create(&silu, &s->options, &s->activation, NULL) == MBCONV_OK;
 }
 
 static void destroy_all(struct shared *s) {
@@ -54,7 +55,7 @@ static void destroy_all(struct shared *s) {
 
 /* Runs one object into y, which is poisoned first. */
 static mbconv_status run(const struct shared *s, enum kind kind, float *y) {
-  const mbconv_threads threads = {parallel_pthreads, NULL, 2};
+  const mbconv_threads threads = {.parallel_for = parallel_pthreads, .count = 2};
   const mbconv_threads *given = kind == BLOCK_ON_THREADS || kind == DEPTHWISE_ON_THREADS ? &threads : NULL;
   const size_t count = given ? 2 : 1, pixels = s->c.desc.height * s->c.desc.width;
   for (size_t i = 0; i < s->y_size; i++) y[i] = test_poison();
@@ -152,7 +153,7 @@ static void describe_parts(struct test *t, struct shared *s, uint64_t *state) {
   block_case_new(&s->c, &shape, &parts, state);
   s->options = (mbconv_options){.isa = t->isa};
   s->pointwise_desc = (mbconv_pointwise_desc){
-      .in_channels = 20, .out_channels = 50, .conv = s->c.expand, .activation = MBCONV_ACTIVATION_SILU};
+      .in_channels = 20, .out_channels = 50, .conv = &s->c.expand, .activation = MBCONV_ACTIVATION_SILU};
   /* As many channels as x has: the weights of the first 20 of 50. */
   s->depthwise_desc = (mbconv_depthwise_desc){.height = shape.height,
                                               .width = shape.width,
@@ -160,7 +161,7 @@ static void describe_parts(struct test *t, struct shared *s, uint64_t *state) {
                                               .kernel = 3,
                                               .stride = 1,
                                               .pad = {1, 1, 1, 1},
-                                              .conv = s->c.depthwise,
+                                              .conv = &s->c.depthwise,
                                               .activation = MBCONV_ACTIVATION_HARD_SWISH};
   s->x_size = block_case_x_size(&shape);
   s->y_size = shape.height * shape.width * shape.expanded_channels;

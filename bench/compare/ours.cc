@@ -31,10 +31,12 @@ Block make_block(const compare_request &request) {
   const mbconv_conv expand = conv(request.expand, request.expand_bias);
   const mbconv_conv depthwise = conv(request.depthwise, request.depthwise_bias);
   const mbconv_conv project = conv(request.project, request.project_bias);
+  const mbconv_conv reduce = conv(request.reduce, request.reduce_bias);
+  const mbconv_conv gate = conv(request.gate, request.gate_bias);
   mbconv_squeeze_excite squeeze_excite = {};
   squeeze_excite.width = request.se_width;
-  squeeze_excite.reduce = conv(request.reduce, request.reduce_bias);
-  squeeze_excite.expand = conv(request.gate, request.gate_bias);
+  squeeze_excite.reduce = &reduce;
+  squeeze_excite.expand = &gate;
   squeeze_excite.inner = MBCONV_ACTIVATION_SILU;
   squeeze_excite.gate = MBCONV_ACTIVATION_SIGMOID;
 

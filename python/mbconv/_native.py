@@ -33,20 +33,33 @@ class Options(Versioned):
     _fields_ = [("struct_size", c_size_t), ("isa", c_int), ("exp", c_int), ("allocator", c_void_p)]
 
 
-class Threads(Structure):
-    _fields_ = [("parallel_for", c_void_p), ("context", c_void_p), ("count", c_size_t)]
+class Threads(Versioned):
+    _fields_ = [("struct_size", c_size_t), ("parallel_for", c_void_p), ("context", c_void_p), ("count", c_size_t)]
 
 
-class Info(Structure):
-    _fields_ = [("isa", c_int), ("exp", c_int), ("weight_bytes", c_size_t)]
+class Info(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        *[(name, c_int) for name in ("isa", "exp", "type")],
+        ("weight_bytes", c_size_t),
+    ]
 
 
-class BatchNorm(Structure):
-    _fields_ = [*[(name, c_void_p) for name in ("gamma", "beta", "mean", "variance")], ("epsilon", c_float)]
+class BatchNorm(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        *[(name, c_void_p) for name in ("gamma", "beta", "mean", "variance")],
+        ("epsilon", c_float),
+    ]
 
 
-class Conv(Structure):
-    _fields_ = [("weight", c_void_p), ("bias", c_void_p), ("batch_norm", POINTER(BatchNorm))]
+class Conv(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("weight", c_void_p),
+        ("bias", c_void_p),
+        ("batch_norm", POINTER(BatchNorm)),
+    ]
 
 
 class Pad(Structure):
@@ -55,8 +68,10 @@ class Pad(Structure):
 
 class PointwiseDesc(Versioned):
     _fields_ = [
-        *[(name, c_size_t) for name in ("struct_size", "in_channels", "out_channels")],
-        ("conv", Conv),
+        ("struct_size", c_size_t),
+        ("type", c_int),
+        *[(name, c_size_t) for name in ("in_channels", "out_channels")],
+        ("conv", POINTER(Conv)),
         ("activation", c_int),
     ]
 
@@ -64,21 +79,28 @@ class PointwiseDesc(Versioned):
 class ConvolutionDesc(Versioned):
     _fields_ = [
         ("struct_size", c_size_t),
+        ("type", c_int),
         *[(name, c_size_t) for name in ("height", "width", "in_channels", "out_channels", "kernel", "stride")],
         ("pad", Pad),
-        ("conv", Conv),
+        ("conv", POINTER(Conv)),
         ("activation", c_int),
         ("layout", c_int),
     ]
 
 
-class SqueezeExcite(Structure):
-    _fields_ = [("width", c_size_t), ("reduce", Conv), ("expand", Conv), ("inner", c_int), ("gate", c_int)]
+class SqueezeExcite(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("width", c_size_t),
+        *[(name, POINTER(Conv)) for name in ("reduce", "expand")],
+        *[(name, c_int) for name in ("inner", "gate")],
+    ]
 
 
 class BlockDesc(Versioned):
     _fields_ = [
         ("struct_size", c_size_t),
+        ("type", c_int),
         *[(name, c_size_t) for name in ("height", "width", "in_channels", "expanded_channels", "out_channels")],
         *[(name, POINTER(Conv)) for name in ("expand", "depthwise", "project")],
         ("squeeze_excite", POINTER(SqueezeExcite)),
@@ -161,7 +183,7 @@ _declare(library, {
 for _noun, _desc in {"block": BlockDesc, "convolution": ConvolutionDesc, "pointwise": PointwiseDesc}.items():
     _declare(library, {
         f"mbconv_{_noun}_create": (c_int, POINTER(_desc), POINTER(Options), POINTER(c_void_p), _error),
-        f"mbconv_{_noun}_info": (Info, _object),
+        f"mbconv_{_noun}_info": (c_int, _object, POINTER(Info), _error),
         f"mbconv_{_noun}_destroy": (None, _object),
     })  # fmt: skip
 for _noun in "block", "convolution":

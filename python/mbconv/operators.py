@@ -75,10 +75,10 @@ class _Structs:
     def __init__(self) -> None:
         self._kept: list[Any] = []
 
-    def conv(self, conv: Conv, name: str, shape: tuple[int, ...]) -> _native.Conv:
-        """`shape`: of the weights."""
+    def conv(self, conv: Conv, name: str, shape: tuple[int, ...]) -> Any:
+        """A pointer to the struct. `shape`: of the weights."""
         norm, channels = conv.batch_norm, shape[:1]
-        made = _native.Conv(self.address(conv.weight, f"{name}.weight", shape))
+        made = _native.Conv(weight=self.address(conv.weight, f"{name}.weight", shape))
         if conv.bias is not None:
             made.bias = self.address(conv.bias, f"{name}.bias", channels)
         if norm is not None:
@@ -89,18 +89,20 @@ class _Structs:
                 if vector is not None or key in ("mean", "variance")
             }
             made.batch_norm = self.pointer(_native.BatchNorm(epsilon=float(norm.epsilon), **addresses))
-        return made
+        return self.pointer(made)
 
-    def squeeze_excite(self, squeeze: Any, channels: int) -> _native.SqueezeExcite:
+    def squeeze_excite(self, squeeze: Any, channels: int) -> Any:
+        """A pointer to the struct."""
         _arguments.instance(squeeze, "squeeze_excite", SqueezeExcite)
         width = _shape(squeeze.reduce, "squeeze_excite.reduce", (2, 4))[0]
-        return _native.SqueezeExcite(
-            width,
-            self.conv(squeeze.reduce, "squeeze_excite.reduce", (width, channels, 1, 1)),
-            self.conv(squeeze.expand, "squeeze_excite.expand", (channels, width, 1, 1)),
-            _arguments.activation(squeeze.inner, "inner"),
-            _arguments.activation(squeeze.gate, "gate"),
+        made = _native.SqueezeExcite(
+            width=width,
+            reduce=self.conv(squeeze.reduce, "squeeze_excite.reduce", (width, channels, 1, 1)),
+            expand=self.conv(squeeze.expand, "squeeze_excite.expand", (channels, width, 1, 1)),
+            inner=_arguments.activation(squeeze.inner, "inner"),
+            gate=_arguments.activation(squeeze.gate, "gate"),
         )
+        return self.pointer(made)
 
     def pointer(self, struct: ctypes.Structure) -> Any:
         self._kept.append(struct)
@@ -148,7 +150,8 @@ class _Operator:
         _native.check(status, own.error)
         self._handle = handle.value
         weakref.finalize(self, getattr(library, f"mbconv_{self._noun}_destroy"), self._handle).atexit = False
-        info = getattr(library, f"mbconv_{self._noun}_info")(self._handle)
+        info = _native.Info()
+        _native.check(getattr(library, f"mbconv_{self._noun}_info")(self._handle, info, own.error), own.error)
         self.isa = library.mbconv_isa_name(info.isa).decode()
         self.exp = library.mbconv_exp_name(info.exp).decode()
         self.weight_bytes = info.weight_bytes
@@ -250,12 +253,12 @@ class Block(_ImageOperator):
             strip_rows=_size(strip_rows, "strip_rows"),
             group_channels=_size(group_channels, "group_channels"),
         )  # fmt: skip
-        desc.depthwise = structs.pointer(structs.conv(depthwise, "depthwise", (channels, 1, kernel, kernel)))
-        desc.project = structs.pointer(structs.conv(project, "project", (outputs, channels, 1, 1)))
+        desc.depthwise = structs.conv(depthwise, "depthwise", (channels, 1, kernel, kernel))
+        desc.project = structs.conv(project, "project", (outputs, channels, 1, 1))
         if expand is not None:
-            desc.expand = structs.pointer(structs.conv(expand, "expand", (channels, inputs, 1, 1)))
+            desc.expand = structs.conv(expand, "expand", (channels, inputs, 1, 1))
         if squeeze_excite is not None:
-            desc.squeeze_excite = structs.pointer(structs.squeeze_excite(squeeze_excite, channels))
+            desc.squeeze_excite = structs.squeeze_excite(squeeze_excite, channels)
         self._create(desc, isa, exp)
         self.layout = self._output_layout = layout
 

@@ -40,7 +40,7 @@ class Threads:
         self._end = weakref.finalize(self, threads_library.mbconv_pool_destroy, pool)
         self._end.atexit = False  # another thread may still be running in it
         run = ctypes.cast(threads_library.mbconv_pool_parallel_for, ctypes.c_void_p)
-        self._struct = _native.Threads(run, pool, self.count)
+        self._struct = _native.Threads(parallel_for=run, context=pool, count=self.count)
         self.address = ctypes.addressof(self._struct)
 
     def _start_in_child(self) -> None:

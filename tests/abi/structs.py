@@ -9,8 +9,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 MOST_RETURNED = 16
-FROZEN = """mbconv_allocator mbconv_batch_norm mbconv_conv mbconv_counts mbconv_error mbconv_info mbconv_pad
-mbconv_squeeze_excite mbconv_threads""".split()
+FROZEN = "mbconv_allocator mbconv_counts mbconv_error mbconv_pad".split()
 OWNED = ["mbconv_layer_info", "mbconv_network_info"]  # by the library, which alone makes them
 
 

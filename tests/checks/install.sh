@@ -136,7 +136,7 @@ version() {
   sed -i "s/mbconv [0-9.<]* REQUIRED/mbconv $1 REQUIRED/" "$work/consumers-all/find_package/CMakeLists.txt"
   cmake -S "$work/consumers-all/find_package" -B "$work/version-$1" -DCMAKE_PREFIX_PATH="$work/prefix-all"
 }
-for wanted in 0.1.0 0.1 0.0.9 0.1...0.1 0.1.0...0.9 '0...<1'; do
+for wanted in 0.2.0 0.2 0.1.9 0.2...0.2 0.2.0...0.9 '0...<1'; do
   try "a project that asks for version $wanted gets it" version "$wanted"
 done
 # without_cpu_features: a project that finds no package cpu_features still has the shared library, and the networks.
@@ -148,7 +148,7 @@ try "without cpu_features installed there are the shared libraries" without_cpu_
 refuse "without cpu_features installed the static one is refused" "lacks what it needs: CpuFeatures" \
   consumer static_and_shared all -DCMAKE_DISABLE_FIND_PACKAGE_CpuFeatures=ON
 # CMake wants both ends of a range to be of the version's major number.
-for wanted in 0.9 1 0.1.1...0.9 '0.0.1...<0.1.0' 0...1 1...2; do
+for wanted in 0.9 1 0.2.1...0.9 '0.0.1...<0.2.0' 0...1 1...2; do
   refuse "a project that asks for version $wanted does not" "compatible with requested version" version "$wanted"
 done
 
@@ -173,7 +173,7 @@ destdir() {
   DESTDIR=$work/root cmake --install "$work/all"
   local lib
   lib=$work/root/usr/lib/$(cc -print-multiarch)
-  [[ -f $lib/libmbconv.so.0.1.0 && -L $lib/libmbconv.so && -f $lib/libmbconv.a && -f $work/root/usr/include/mbconv.h ]]
+  [[ -f $lib/libmbconv.so.0.2.0 && -L $lib/libmbconv.so && -f $lib/libmbconv.a && -f $work/root/usr/include/mbconv.h ]]
   [[ -z $(find "$work/root" -not -path "$work/root/usr*" -type f) ]]
   [[ $(PKG_CONFIG_LIBDIR=$lib/pkgconfig pkg-config --variable=libdir mbconv) -ef $lib ]]
 }

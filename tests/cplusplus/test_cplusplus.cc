@@ -18,41 +18,41 @@ namespace {
 
 /* ---- Descriptions ------------------------------------------------------------------------------------------------ */
 
-/* All fields are zero but for struct_size, the first one, if there is one. The compiler may leave padding behind
- * `last`, the end of an odd int or float. */
+/* All fields are zero but for struct_size, the first one. The compiler may leave padding behind `ends`, the ends of odd
+ * ints and floats. */
 template <typename Wrapped, typename Struct>
-void check_zeroed(test *t, const char *name, std::size_t struct_size, std::size_t last = sizeof(Struct)) {
+void check_sized(test *t, const char *name, std::initializer_list<std::size_t> ends = {}) {
   static_assert(std::is_base_of_v<Struct, Wrapped> && sizeof(Wrapped) == sizeof(Struct), "passes for the C struct");
   test_at(t, "%s", name);
   alignas(Wrapped) std::array<unsigned char, sizeof(Wrapped)> got, want;
   got.fill(0xa5);
   want.fill(0);
   new (got.data()) Wrapped;
-  if (struct_size > 0) std::memcpy(want.data(), &struct_size, sizeof struct_size);
-  const std::size_t next = (last + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
-  const bool equal = std::equal(got.begin(), got.begin() + last, want.begin()) &&
-                     std::equal(got.begin() + next, got.end(), want.begin() + next);
-  test_check(t, equal, "not zero, or of another size");
-}
-
-template <typename Wrapped, typename Struct>
-void check_sized(test *t, const char *name, std::size_t last = sizeof(Struct)) {
-  check_zeroed<Wrapped, Struct>(t, name, sizeof(Struct), last);
+  const std::size_t struct_size = sizeof(Struct);
+  std::memcpy(want.data(), &struct_size, sizeof struct_size);
+  for (const std::size_t end : ends) {
+    const std::size_t next = (end + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
+    std::copy(want.begin() + end, want.begin() + next, got.begin() + end);
+  }
+  test_check(t, got == want, "not zero, or of another size");
 }
 
 void check_descriptions(test *t) {
   constexpr std::size_t word = sizeof(float);
-  check_zeroed<mbconv::batch_norm, mbconv_batch_norm>(t, "batch_norm", 0, offsetof(mbconv_batch_norm, epsilon) + word);
-  check_zeroed<mbconv::conv, mbconv_conv>(t, "conv", 0);
-  check_zeroed<mbconv::squeeze_excite, mbconv_squeeze_excite>(t, "squeeze_excite", 0);
+  constexpr std::size_t type = offsetof(mbconv_block_desc, type) + word; /* the same place in all of them */
+  check_sized<mbconv::batch_norm, mbconv_batch_norm>(t, "batch_norm", {offsetof(mbconv_batch_norm, epsilon) + word});
+  check_sized<mbconv::conv, mbconv_conv>(t, "conv");
+  check_sized<mbconv::squeeze_excite, mbconv_squeeze_excite>(t, "squeeze_excite");
   check_sized<mbconv::options, mbconv_options>(t, "options");
-  check_sized<mbconv::pointwise_desc, mbconv_pointwise_desc>(t, "pointwise_desc",
-                                                             offsetof(mbconv_pointwise_desc, activation) + word);
-  check_sized<mbconv::depthwise_desc, mbconv_depthwise_desc>(t, "depthwise_desc",
-                                                             offsetof(mbconv_depthwise_desc, activation) + word);
-  check_sized<mbconv::convolution_desc, mbconv_convolution_desc>(t, "convolution_desc");
-  check_sized<mbconv::global_pool_desc, mbconv_global_pool_desc>(t, "global_pool_desc");
-  check_sized<mbconv::block_desc, mbconv_block_desc>(t, "block_desc", offsetof(mbconv_block_desc, layout) + word);
+  check_sized<mbconv::pointwise_desc, mbconv_pointwise_desc>(
+      t, "pointwise_desc", {type, offsetof(mbconv_pointwise_desc, activation) + word});
+  check_sized<mbconv::depthwise_desc, mbconv_depthwise_desc>(
+      t, "depthwise_desc", {type, offsetof(mbconv_depthwise_desc, activation) + word});
+  check_sized<mbconv::convolution_desc, mbconv_convolution_desc>(t, "convolution_desc", {type});
+  check_sized<mbconv::global_pool_desc, mbconv_global_pool_desc>(t, "global_pool_desc", {type});
+  check_sized<mbconv::activation_desc, mbconv_activation_desc>(t, "activation_desc");
+  check_sized<mbconv::block_desc, mbconv_block_desc>(t, "block_desc",
+                                                     {type, offsetof(mbconv_block_desc, layout) + word});
   test_at(t, "pad");
   for (std::size_t p = 0; p < 7; p++) {
     const mbconv_pad pad = mbconv::pad(p);

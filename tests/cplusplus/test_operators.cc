@@ -13,7 +13,7 @@ void check_pointwise(test *t, const operands &o) {
   mbconv::pointwise_desc desc;
   desc.in_channels = channels;
   desc.out_channels = expanded;
-  desc.conv = o.conv;
+  desc.conv = &o.conv;
   desc.activation = MBCONV_ACTIVATION_RELU;
   const auto make = [&](const mbconv_options *how) { return mbconv::pointwise(desc, how); };
   check_ownership<mbconv::pointwise>(t, make);
@@ -54,7 +54,7 @@ void check_depthwise(test *t, const operands &o) {
   desc.kernel = 3;
   desc.stride = 2;
   desc.pad = {1, 0, 2, 1};
-  desc.conv = o.conv;
+  desc.conv = &o.conv;
   const auto make = [&](const mbconv_options *how) { return mbconv::depthwise(desc, how); };
   check_ownership<mbconv::depthwise>(t, make);
   check_options<mbconv::depthwise>(t, make, mbconv_depthwise_info);
@@ -98,7 +98,7 @@ void check_convolution(test *t, const operands &o) {
   desc.kernel = 3;
   desc.stride = 1;
   desc.pad = {1, 0, 1, 2};
-  desc.conv = o.conv;
+  desc.conv = &o.conv;
   desc.activation = MBCONV_ACTIVATION_SILU;
   desc.layout = MBCONV_NCHW;
   const auto make = [&](const mbconv_options *how) { return mbconv::convolution(desc, how); };
@@ -190,12 +190,17 @@ void check_activation(test *t, const operands &o) {
       t, MBCONV_INVALID_ARGUMENT,
       [&](mbconv_error *report) { return mbconv_activation_run(object.get(), 3, y.data(), y.data() + 1, report); },
       [&] { object.run(3, y.data(), y.data() + 1); });
-  const auto none_such = static_cast<mbconv_activation_kind>(7);
+  mbconv::activation_desc none_such;
+  none_such.kind = static_cast<mbconv_activation_kind>(7);
   mbconv_activation *none;
   check_throws(
       t, MBCONV_INVALID_ARGUMENT,
-      [&](mbconv_error *report) { return mbconv_activation_create(none_such, nullptr, &none, report); },
+      [&](mbconv_error *report) { return mbconv_activation_create(&none_such, nullptr, &none, report); },
       [&] { mbconv::activation made(none_such); });
+  check_throws(
+      t, MBCONV_INVALID_ARGUMENT,
+      [&](mbconv_error *report) { return mbconv_activation_create(&none_such, nullptr, &none, report); },
+      [&] { mbconv::activation made(none_such.kind); });
 }
 
 void check_block(test *t, const operands &o) {
@@ -210,7 +215,7 @@ void check_block(test *t, const operands &o) {
   desc.expand = desc.depthwise = &o.conv;
   desc.project = &project;
   squeeze_excite.width = 5;
-  squeeze_excite.reduce = squeeze_excite.expand = o.conv;
+  squeeze_excite.reduce = squeeze_excite.expand = &o.conv;
   squeeze_excite.gate = MBCONV_ACTIVATION_SIGMOID;
   desc.squeeze_excite = &squeeze_excite;
   desc.kernel = 3;

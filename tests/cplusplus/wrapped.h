@@ -85,12 +85,12 @@ void check_ownership(test *t, const Make &make) {
 }
 
 inline bool same_info(const mbconv_info &a, const mbconv_info &b) {
-  return a.isa == b.isa && a.exp == b.exp && a.weight_bytes == b.weight_bytes;
+  return a.isa == b.isa && a.exp == b.exp && a.type == b.type && a.weight_bytes == b.weight_bytes;
 }
 
-/* info() is the C function's, of the set and the SiLU that the options name. */
+/* info() is the C function's, of the set and the exponential that the options name. */
 template <typename Object, typename Make, typename Plain>
-void check_options(test *t, const Make &make, mbconv_info (*info_of)(const Plain *)) {
+void check_options(test *t, const Make &make, mbconv_status (*info_of)(const Plain *, mbconv_info *, mbconv_error *)) {
   for (const mbconv_exp variant : {MBCONV_EXP_SLEEF, MBCONV_EXP_INLINE}) {
     if (!mbconv_exp_usable(t->isa, variant)) continue;
     mbconv::options how;
@@ -99,7 +99,9 @@ void check_options(test *t, const Make &make, mbconv_info (*info_of)(const Plain
     const Object object = make(&how);
     const mbconv_info info = object.info();
     test_check(t, info.isa == t->isa && info.exp == variant, "the options are lost");
-    test_check(t, same_info(info, info_of(object.get())), "info() is not the C function's");
+    mbconv_info plain_info = {};
+    test_check(t, info_of(object.get(), &plain_info, nullptr) == MBCONV_OK && same_info(info, plain_info),
+               "info() is not the C function's");
   }
   const Object plain = make(nullptr);
   test_check(t, plain.info().isa == mbconv::usable_isas().front(), "without options not the best set");
@@ -131,7 +133,11 @@ inline void check_run(test *t, std::size_t y_size,
                       const std::function<mbconv_status(float *y, const mbconv_threads *threads)> &plain) {
   for (const std::size_t count : {0, 1, 2, 3, 7}) {
     record got_record, want_record;
-    const mbconv_threads got_threads = {recorded, &got_record, count}, want_threads = {recorded, &want_record, count};
+    mbconv_threads got_threads = {}, want_threads = {};
+    got_threads.parallel_for = want_threads.parallel_for = recorded;
+    got_threads.context = &got_record;
+    want_threads.context = &want_record;
+    got_threads.count = want_threads.count = count;
     floats got(y_size, test_poison()), want(got);
     wrapped(got.data(), count ? &got_threads : nullptr);
     test_check(t, plain(want.data(), count ? &want_threads : nullptr) == MBCONV_OK, "the C function fails");

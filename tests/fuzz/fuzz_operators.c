@@ -54,7 +54,8 @@ static const float *residual_of(const struct operator_case *c, const struct tens
 
 static bool run_pointwise(const struct operator_case *c, const mbconv_options *options, const struct tensors *t) {
   mbconv_pointwise_desc desc = c->pointwise;
-  desc.conv = conv_of(c, t);
+  const mbconv_conv conv = conv_of(c, t);
+  desc.conv = &conv;
   mbconv_pointwise *pointwise;
   if (mbconv_pointwise_create(&desc, options, &pointwise, NULL) != MBCONV_OK) return false;
   const mbconv_status status =
@@ -96,7 +97,8 @@ static size_t image_case(struct fuzz_input *in, size_t kernel, size_t stride, si
 
 static bool run_depthwise(const struct operator_case *c, const mbconv_options *options, const struct tensors *t) {
   mbconv_depthwise_desc desc = c->depthwise;
-  desc.conv = conv_of(c, t);
+  const mbconv_conv conv = conv_of(c, t);
+  desc.conv = &conv;
   mbconv_depthwise *depthwise;
   if (mbconv_depthwise_create(&desc, options, &depthwise, NULL) != MBCONV_OK) return false;
   const size_t size = mbconv_depthwise_scratch_size(depthwise, c->threads.count);
@@ -128,7 +130,8 @@ static run_fn *depthwise_case(struct fuzz_input *in, struct operator_case *c) {
 
 static bool run_convolution(const struct operator_case *c, const mbconv_options *options, const struct tensors *t) {
   mbconv_convolution_desc desc = c->convolution;
-  desc.conv = conv_of(c, t);
+  const mbconv_conv conv = conv_of(c, t);
+  desc.conv = &conv;
   mbconv_convolution *convolution;
   if (mbconv_convolution_create(&desc, options, &convolution, NULL) != MBCONV_OK) return false;
   const size_t size = mbconv_convolution_scratch_size(convolution, c->threads.count);
@@ -182,8 +185,9 @@ static run_fn *pool_case(struct fuzz_input *in, struct operator_case *c) {
 /* ---- Activation -------------------------------------------------------------------------------------------------- */
 
 static bool run_activation(const struct operator_case *c, const mbconv_options *options, const struct tensors *t) {
+  const mbconv_activation_desc desc = {.kind = c->activation};
   mbconv_activation *activation;
-  if (mbconv_activation_create(c->activation, options, &activation, NULL) != MBCONV_OK) return false;
+  if (mbconv_activation_create(&desc, options, &activation, NULL) != MBCONV_OK) return false;
   if (c->in_place) memcpy(t->y.data, t->x.data, c->row * sizeof(float));
   const mbconv_status status =
       mbconv_activation_run(activation, c->row, c->in_place ? t->y.data : t->x.data, t->y.data, NULL);
@@ -234,7 +238,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   struct operator_case c = {.bias = fuzz_flag(&in), .residual = fuzz_flag(&in), .in_place = fuzz_flag(&in)};
   c.batch = fuzz_between(&in, 0, 2);
   c.guard = fuzz_flag(&in) ? TEST_GUARD_BEFORE : TEST_GUARD_AFTER;
-  c.threads = (mbconv_threads){parallel_reversed, NULL, fuzz_between(&in, 0, 9)};
+  c.threads = (mbconv_threads){.parallel_for = parallel_reversed, .count = fuzz_between(&in, 0, 9)};
   c.activation = (mbconv_activation_kind)fuzz_between(&in, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH);
   const bool sleef = fuzz_flag(&in);
   uint64_t state = fuzz_bytes(&in, 2);

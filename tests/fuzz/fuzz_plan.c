@@ -82,8 +82,11 @@ static void check_text(const mbconv_block *block, size_t threads) {
 int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   struct fuzz_input in = {input, size};
   const mbconv_conv conv = {0};
-  const mbconv_squeeze_excite excite = {
-      .width = extent(&in), .inner = MBCONV_ACTIVATION_SILU, .gate = MBCONV_ACTIVATION_SIGMOID};
+  const mbconv_squeeze_excite excite = {.width = extent(&in),
+                                        .reduce = &conv,
+                                        .expand = &conv,
+                                        .inner = MBCONV_ACTIVATION_SILU,
+                                        .gate = MBCONV_ACTIVATION_SIGMOID};
   const mbconv_block_desc desc = description(&in, &conv, &excite);
   const size_t l2_bytes = fuzz_hostile(&in), strip_rows = fuzz_hostile(&in), group_channels = fuzz_hostile(&in);
   const size_t threads = fuzz_hostile(&in);

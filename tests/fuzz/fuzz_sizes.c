@@ -180,8 +180,10 @@ static void check_block(struct fuzz_input *in, struct weights *w) {
   if (parts & 126) desc.depthwise = &convs[1];
   if (parts & 124) desc.project = &convs[2];
   if (parts & 128) {
-    excite.reduce = conv_new(in, w, excite.width, expanded, &norms[3]);
-    excite.expand = conv_new(in, w, expanded, excite.width, &norms[4]);
+    convs[3] = conv_new(in, w, excite.width, expanded, &norms[3]);
+    convs[4] = conv_new(in, w, expanded, excite.width, &norms[4]);
+    excite.reduce = &convs[3];
+    excite.expand = &convs[4];
     excite.inner = (mbconv_activation_kind)choice(in);
     excite.gate = (mbconv_activation_kind)choice(in);
     desc.squeeze_excite = &excite;
@@ -223,7 +225,8 @@ static void check_depthwise(struct fuzz_input *in, struct weights *w) {
                                 .stride = small(in, 1, 2),
                                 .pad = pad_of(in),
                                 .activation = (mbconv_activation_kind)choice(in)};
-  desc.conv = conv_new(in, w, desc.channels, times(desc.kernel, desc.kernel), &norm);
+  const mbconv_conv conv = conv_new(in, w, desc.channels, times(desc.kernel, desc.kernel), &norm);
+  desc.conv = &conv;
   const mbconv_options options = options_of(in);
   const size_t threads = fuzz_hostile(in), batch = fuzz_hostile(in);
   mbconv_depthwise *depthwise = NULL;
@@ -258,7 +261,9 @@ static void check_convolution(struct fuzz_input *in, struct weights *w) {
                                   .pad = pad_of(in),
                                   .activation = (mbconv_activation_kind)choice(in),
                                   .layout = (mbconv_layout)choice(in)};
-  desc.conv = conv_new(in, w, desc.out_channels, volume(desc.kernel, desc.kernel, desc.in_channels), &norm);
+  const mbconv_conv conv =
+      conv_new(in, w, desc.out_channels, volume(desc.kernel, desc.kernel, desc.in_channels), &norm);
+  desc.conv = &conv;
   const mbconv_options options = options_of(in);
   const size_t threads = fuzz_hostile(in), batch = fuzz_hostile(in);
   mbconv_convolution *convolution = NULL;
@@ -291,7 +296,8 @@ static void check_pointwise(struct fuzz_input *in, struct weights *w) {
   mbconv_pointwise_desc desc = {.in_channels = fuzz_hostile(in),
                                 .out_channels = fuzz_hostile(in),
                                 .activation = (mbconv_activation_kind)choice(in)};
-  desc.conv = conv_new(in, w, desc.out_channels, desc.in_channels, &norm);
+  const mbconv_conv conv = conv_new(in, w, desc.out_channels, desc.in_channels, &norm);
+  desc.conv = &conv;
   const mbconv_options options = options_of(in);
   const size_t pixels = fuzz_hostile(in), x_stride = fuzz_hostile(in), y_stride = fuzz_hostile(in);
   mbconv_pointwise *pointwise = NULL;

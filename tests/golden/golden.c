@@ -113,10 +113,12 @@ static bool take_all(struct golden *g, const uint32_t *words, struct reader *r) 
   if (width > 0) {
     mbconv_squeeze_excite *squeeze = &g->squeeze_excite;
     squeeze->width = width;
-    squeeze->reduce.weight = take(r, width * expanded);
-    squeeze->reduce.bias = take(r, width);
-    squeeze->expand.weight = take(r, expanded * width);
-    squeeze->expand.bias = take(r, expanded);
+    squeeze->reduce = &g->reduce;
+    squeeze->expand = &g->excite;
+    g->reduce.weight = take(r, width * expanded);
+    g->reduce.bias = take(r, width);
+    g->excite.weight = take(r, expanded * width);
+    g->excite.bias = take(r, expanded);
     squeeze->inner = (mbconv_activation_kind)words[SQUEEZE_INNER];
     squeeze->gate = (mbconv_activation_kind)words[SQUEEZE_GATE];
     desc->squeeze_excite = squeeze;

@@ -25,6 +25,7 @@ struct golden {
   uint64_t parameters;                  /* of the block, as PyTorch counts them */
   uint64_t plain_parameters;            /* of the plain block of as many channels */
   struct golden_conv parts[3];          /* expand, depthwise, project */
+  mbconv_conv reduce, excite;           /* of squeeze-excite */
   mbconv_squeeze_excite squeeze_excite; /* if desc points at it */
   float *floats;                        /* owns all of the above */
 };

@@ -25,7 +25,7 @@ struct copy {
   const char *name;
   mbconv_status (*create)(const mbconv_block_desc *, const mbconv_options *, mbconv_block **, mbconv_error *);
   size_t (*scratch_size)(const mbconv_block *, size_t);
-  mbconv_status (*run)(const mbconv_block *, size_t, const float *, float *, void *, size_t, const mbconv_threads *,
+  mbconv_status (*run)(const mbconv_block *, size_t, const void *, void *, void *, size_t, const mbconv_threads *,
                        mbconv_error *);
   size_t (*describe)(const mbconv_block *, size_t, char *, size_t);
   void (*destroy)(mbconv_block *);

@@ -90,7 +90,8 @@ void convolutions() {
   mbconv::pointwise_desc point;
   point.in_channels = channels;
   point.out_channels = expanded;
-  point.conv = conv();
+  const mbconv::conv part = conv();
+  point.conv = &part;
   mbconv::pointwise pointwise(point);
   const std::vector<float> residual = numbers(side * expanded);
   same(
@@ -105,7 +106,7 @@ void convolutions() {
   depth.kernel = 5;
   depth.stride = 2;
   depth.pad = mbconv::pad(2);
-  depth.conv = conv();
+  depth.conv = &part;
   mbconv::depthwise depthwise(depth);
   const mbconv::scratch scratch(depthwise.scratch_size());
   same(
@@ -121,7 +122,7 @@ void convolutions() {
   dense.out_channels = 8;
   dense.kernel = 3;
   dense.stride = 2;
-  dense.conv = conv();
+  dense.conv = &part;
   mbconv::convolution convolution(dense);
   const mbconv::scratch room(convolution.scratch_size());
   same(

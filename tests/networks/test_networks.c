@@ -36,7 +36,7 @@ static void run(struct test *t, const mbconv_network *network, size_t batch, siz
   struct test_buffer y, arena;
   test_buffer_new(&y, batch * info.outputs, guard);
   test_buffer_new(&arena, (bytes + sizeof(float) - 1) / sizeof(float), guard);
-  const mbconv_threads many = {parallel_reversed, NULL, threads};
+  const mbconv_threads many = {.parallel_for = parallel_reversed, .count = threads};
   mbconv_error error = {.message = ""};
   const mbconv_status status = mbconv_network_run(network, batch, x, y.data, arena.data, bytes, &many, &error);
   test_check(t, status == MBCONV_OK, "run: %s", error.message);
@@ -157,7 +157,7 @@ static void check_bad_runs(struct test *t) {
   float *x = test_new_floats(&state, IMAGE), y[11] = {test_poison()};
   float *a = malloc(bytes + IMAGE * sizeof(float));
   if (!a) abort();
-  const mbconv_threads none = {.count = 2}, many = {parallel_forward, NULL, MOST_THREADS + 1};
+  const mbconv_threads none = {.count = 2}, many = {.parallel_for = parallel_forward, .count = MOST_THREADS + 1};
   const mbconv_status bad = MBCONV_INVALID_ARGUMENT, small = MBCONV_SCRATCH_TOO_SMALL, over = MBCONV_SIZE_OVERFLOW;
   mbconv_error e;
   expect_no_run(t, "NULL", mbconv_network_run(NULL, 1, x, y, a, bytes, NULL, &e), bad, y, &e);

@@ -22,7 +22,7 @@ struct worker {
 
 static void *run_repeatedly(void *argument) {
   struct worker *w = argument;
-  const mbconv_threads threads = {parallel_pthreads, NULL, w->threads};
+  const mbconv_threads threads = {.parallel_for = parallel_pthreads, .count = w->threads};
   const size_t bytes = mbconv_network_arena_size(w->network, 1);
   void *arena = malloc(bytes);
   if (!arena) abort();

@@ -70,7 +70,7 @@ static void begin_line(struct table *t, const char *name, const char *variant, m
 static mbconv_threads threads_of(struct parallel_log *log, size_t count) {
   *log = (struct parallel_log){0};
   counting_set_take();
-  return (mbconv_threads){parallel_forward, log, count};
+  return (mbconv_threads){.parallel_for = parallel_forward, .context = log, .count = count};
 }
 
 static void end_run(struct table *t, mbconv_status status, const struct parallel_log *log) {
@@ -104,9 +104,9 @@ static void run_block(struct table *t, const mbconv_block *block, size_t threads
 static void block_lines(struct table *t, const struct block_layer *layer, size_t squeeze_excite, mbconv_layout layout) {
   const mbconv_conv conv = {.weight = t->zeros};
   const mbconv_squeeze_excite excite = {.width = squeeze_excite,
-                                        .reduce = conv,
+                                        .reduce = &conv,
                                         .inner = MBCONV_ACTIVATION_SILU,
-                                        .expand = conv,
+                                        .expand = &conv,
                                         .gate = MBCONV_ACTIVATION_SIGMOID};
   mbconv_block_desc desc = block_layer_shape(layer);
   desc.layout = layout;
@@ -165,7 +165,7 @@ static void convolution_lines(struct table *t, const struct convolution *c) {
                                         .kernel = c->kernel,
                                         .stride = c->stride,
                                         .pad = {half, half, half, half},
-                                        .conv = {.weight = t->zeros},
+                                        .conv = &(mbconv_conv){.weight = t->zeros},
                                         .activation = c->activation,
                                         .layout = c->layout};
   mbconv_convolution *convolution;
@@ -197,8 +197,10 @@ static const struct pointwise pointwises[] = {
 };
 
 static void pointwise_lines(struct table *t, const struct pointwise *p) {
-  const mbconv_pointwise_desc desc = {
-      .in_channels = p->in, .out_channels = p->out, .conv = {.weight = t->zeros}, .activation = p->activation};
+  const mbconv_pointwise_desc desc = {.in_channels = p->in,
+                                      .out_channels = p->out,
+                                      .conv = &(mbconv_conv){.weight = t->zeros},
+                                      .activation = p->activation};
   mbconv_pointwise *pointwise;
   if (mbconv_pointwise_create(&desc, NULL, &pointwise, NULL) != MBCONV_OK) abort();
   for (size_t threads = 1; threads <= 2; threads++) {
@@ -218,7 +220,7 @@ static void depthwise_lines(struct table *t, size_t side, size_t channels, size_
                                       .kernel = kernel,
                                       .stride = stride,
                                       .pad = {half, half, half, half},
-                                      .conv = {.weight = t->zeros},
+                                      .conv = &(mbconv_conv){.weight = t->zeros},
                                       .activation = kernel == 3 ? MBCONV_ACTIVATION_RELU6 : MBCONV_ACTIVATION_SILU};
   mbconv_depthwise *depthwise;
   if (mbconv_depthwise_create(&desc, NULL, &depthwise, NULL) != MBCONV_OK) abort();

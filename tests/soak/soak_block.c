@@ -61,7 +61,7 @@ static mbconv_block *create(const mbconv_block_desc *desc, mbconv_isa isa) {
 
 /* Into new memory, or NULL. */
 static float *run(const struct soak_block *block, const mbconv_block *object, const float *x, size_t threads) {
-  const mbconv_threads given = {parallel_pthreads, NULL, threads};
+  const mbconv_threads given = {.parallel_for = parallel_pthreads, .count = threads};
   const size_t size = mbconv_block_scratch_size(object, threads);
   float *y = memory_new(block->y_size * sizeof *y);
   void *scratch = memory_new(size);

@@ -18,7 +18,7 @@ class Team:
         self.count = count
         self._team = _native.Team(ctypes.cast(parallel, ctypes.c_void_p), count)
         run = ctypes.cast(threads_library.mbconv_team_parallel_for, ctypes.c_void_p)
-        self._struct = _native.Threads(run, ctypes.addressof(self._team), count)
+        self._struct = _native.Threads(parallel_for=run, context=ctypes.addressof(self._team), count=count)
         self.address = ctypes.addressof(self._struct)
 
 

@@ -38,7 +38,8 @@ static void activations(const mbconv_options *options) {
   for (int kind = MBCONV_ACTIVATION_RELU; kind <= MBCONV_ACTIVATION_HARD_SWISH; kind++) {
     mbconv_error error;
     mbconv_activation *object;
-    require(mbconv_activation_create((mbconv_activation_kind)kind, options, &object, &error), &error);
+    const mbconv_activation_desc desc = {.kind = (mbconv_activation_kind)kind};
+    require(mbconv_activation_create(&desc, options, &object, &error), &error);
     require(mbconv_activation_run(object, COUNT, x, y, &error), &error);
     mbconv_activation_destroy(object);
     char name[16];
@@ -50,7 +51,8 @@ static void activations(const mbconv_options *options) {
 static void chain(const char *what, const mbconv_options *options, size_t count, const float *weight, const float *x) {
   mbconv_error error;
   mbconv_pointwise *object;
-  const mbconv_pointwise_desc desc = {.in_channels = count, .out_channels = 1, .conv = {.weight = weight}};
+  const mbconv_pointwise_desc desc = {
+      .in_channels = count, .out_channels = 1, .conv = &(mbconv_conv){.weight = weight}};
   float y;
   require(mbconv_pointwise_create(&desc, options, &object, &error), &error);
   require(mbconv_pointwise_run(object, 1, x, 0, &y, 0, NULL, 0, NULL, &error), &error);
