@@ -193,7 +193,7 @@ void print_head() {
 
 // "avx2, inline exp, <plan>, scratch ... bytes": what is the same in all plans of a block stays away.
 std::string strategy(const std::string &plan) {
-  const size_t first = plan.find("SiLU, "), begin = first == std::string::npos ? 0 : first + 6;
+  const size_t first = plan.find(" exp, "), begin = first == std::string::npos ? 0 : first + 6;
   const size_t end = plan.find(", weights");
   return plan.substr(begin, end == std::string::npos ? end : end - begin);
 }

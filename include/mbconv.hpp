@@ -11,9 +11,9 @@
  *     mbconv::scratch scratch(block.scratch_size());
  *     block.run(1, x, y, scratch);
  *
- * Descriptions point to the parameters that they are made of, which are copied when an object is made. Images are floats
- * (MBCONV_F32); the functions of mbconv.h take any type. An object may be run by any number of threads at once, each with its own scratch. One that was moved from may only be
- * destroyed or assigned to.
+ * Descriptions point to the parameters that they are made of, which are copied when an object is made. Images are
+ * floats (MBCONV_F32) here; those of mbconv.h are what their description says. An object may be run by any number of
+ * threads at once, each with its own scratch. One that was moved from may only be destroyed or assigned to.
  */
 #ifndef MBCONV_HPP
 #define MBCONV_HPP
@@ -112,7 +112,7 @@ struct size {
 namespace detail {
 
 /* What all operators have: ownership of a C object. */
-template <typename Object, void (*destroy)(Object *), 
+template <typename Object, void (*destroy)(Object *),
           mbconv_status (*info_of)(const Object *, mbconv_info *, mbconv_error *)>
 class handle {
  public:
