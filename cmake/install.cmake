@@ -86,7 +86,7 @@ install(FILES include/mbconv.h include/mbconv.hpp include/mbconv_openmp.h includ
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 
 configure_package_config_file(cmake/mbconvConfig.cmake.in mbconvConfig.cmake INSTALL_DESTINATION ${packagedir})
-write_basic_package_version_file(mbconvConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+write_basic_package_version_file(mbconvConfigVersion.cmake COMPATIBILITY ${MBCONV_COMPATIBILITY})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mbconvConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/mbconvConfigVersion.cmake
   DESTINATION ${packagedir} COMPONENT development)
 if("SLEEF" IN_LIST static_packages)

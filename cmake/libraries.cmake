@@ -33,7 +33,7 @@ function(mbconv_add_library name)
     string(TOUPPER ${kind} type)
     add_library(${target} ${type} ${arg_OBJECTS})
     set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} LINKER_LANGUAGE C
-      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+      VERSION ${PROJECT_VERSION} SOVERSION ${MBCONV_ABI})
     target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
     target_link_libraries(${target} PRIVATE ${arg_LIBRARIES})
     if(arg_ON)

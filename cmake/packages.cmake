@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Debian's packages, made by `cpack -G DEB` from the components of install.cmake: libmbconv0 and libmbconv-dev, and with
-# the networks and the command libmbconv-networks0, libmbconv-networks-dev and mbconv. To be configured by the preset
+# Debian's packages, made by `cpack -G DEB` from the components of install.cmake: libmbconv0.2 and libmbconv-dev, and with
+# the networks and the command libmbconv-networks0.2, libmbconv-networks-dev and mbconv. To be configured by the preset
 # `package`, which installs to where Debian has its libraries.
 
 set(CPACK_PACKAGE_NAME mbconv)
@@ -21,7 +21,7 @@ set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(ldconfig ${CMAKE_CURRENT_SOURCE_DIR}/cmake/debian/triggers) # which Debian asks for; CPack adds scripts that call it
-set(version ${PROJECT_VERSION_MAJOR}) # of the binary interface
+set(version ${MBCONV_ABI}) # of the binary interface
 set(same "(= ${PROJECT_VERSION})")
 
 # mbconv_package(COMPONENT NAME SECTION SYNOPSIS DESCRIPTION DEPENDS)

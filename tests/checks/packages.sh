@@ -27,7 +27,7 @@ names() { dpkg-deb -f "$1" Package; }
 all_there() {
   local deb
   for deb in "${debs[@]}"; do names "$deb"; done | sort |
-    diff - <(printf '%s\n' libmbconv-dev libmbconv-networks-dev libmbconv-networks0 libmbconv0 mbconv)
+    diff - <(printf '%s\n' libmbconv-dev libmbconv-networks-dev libmbconv-networks0.2 libmbconv0.2 mbconv)
 }
 try "they are the five" all_there
 
@@ -61,10 +61,10 @@ mkdir -p "$root"/var/lib/dpkg/{info,updates,triggers}
 cp /var/lib/dpkg/status "$root/var/lib/dpkg/"
 cp /var/lib/dpkg/info/*.list "$root/var/lib/dpkg/info/"
 
-install_two() { dpkg_there --install "$work"/debs/libmbconv0_*.deb "$work"/debs/libmbconv-dev_*.deb; }
-try "libmbconv0 and libmbconv-dev are installed" install_two
+install_two() { dpkg_there --install "$work"/debs/libmbconv0.2_*.deb "$work"/debs/libmbconv-dev_*.deb; }
+try "libmbconv0.2 and libmbconv-dev are installed" install_two
 try "ldconfig was called" grep -x called "$work/ldconfig-calls"
-refuse "without libmbconv-networks0 there is no mbconv" "depends on libmbconv-networks0" \
+refuse "without libmbconv-networks0.2 there is no mbconv" "depends on libmbconv-networks0.2" \
   dpkg_there --install "$work"/debs/mbconv_*.deb
 
 linked() {
@@ -109,9 +109,9 @@ try "find_package" found
 depends() {
   cd "$work"
   printf 'Source: block\n\nPackage: block\nArchitecture: any\n' > debian/control
-  dpkg-shlibdeps -O -L"$root/var/lib/dpkg/info/libmbconv0.shlibs" -l"$lib" block | tee /dev/stderr | grep -F 'libmbconv0 (>= '
+  dpkg-shlibdeps -O -L"$root/var/lib/dpkg/info/libmbconv0.2.shlibs" -l"$lib" block | tee /dev/stderr | grep -F 'libmbconv0.2 (>= '
 }
-try "a package of a program gets to depend on libmbconv0" depends
+try "a package of a program gets to depend on libmbconv0.2" depends
 
 install_rest() { dpkg_there --install "${debs[@]}"; }
 try "all are installed" install_rest
@@ -126,7 +126,7 @@ networks() {
 try "pkg-config --static --libs mbconv_networks links" networks
 
 remove() {
-  dpkg_there --purge mbconv libmbconv-networks-dev libmbconv-networks0 libmbconv-dev libmbconv0
+  dpkg_there --purge mbconv libmbconv-networks-dev libmbconv-networks0.2 libmbconv-dev libmbconv0.2
   find "$root" -name '*mbconv*' | nothing
 }
 try "they are removed, and nothing is left" remove
