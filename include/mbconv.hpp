@@ -104,7 +104,7 @@ class scratch {
 
 /* ---- Operators --------------------------------------------------------------------------------------------------- */
 
-/** Height and width of an output. */
+/** Height and width of an image. */
 struct size {
   std::size_t height, width;
 };
@@ -147,18 +147,44 @@ size output_size(void (*query)(const Object *, std::size_t *, std::size_t *), co
   return output;
 }
 
+/* Those whose names end in _at. */
+template <typename Object>
+size output_size_at(mbconv_status (*query)(const Object *, std::size_t, std::size_t, std::size_t *, std::size_t *,
+                                           mbconv_error *),
+                    const Object *object, size image) {
+  size output;
+  mbconv_error report;
+  check(query(object, image.height, image.width, &output.height, &output.width, &report), report);
+  return output;
+}
+
+template <typename Object>
+std::size_t scratch_size_at(mbconv_status (*query)(const Object *, std::size_t, std::size_t, std::size_t, std::size_t *,
+                                                   mbconv_error *),
+                            const Object *object, size image, std::size_t threads) {
+  std::size_t bytes;
+  mbconv_error report;
+  check(query(object, image.height, image.width, threads, &bytes, &report), report);
+  return bytes;
+}
+
 }  // namespace detail
 
-/** The whole MBConv. */
+/** The whole MBConv. What takes a `size` is for input images of that size, the rest for that of the description. */
 class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_block_info> {
  public:
   explicit block(const mbconv_block_desc &desc, const mbconv_options *how = nullptr)
       : handle(mbconv_block_create, &desc, how) {}
 
   size output_size() const noexcept { return detail::output_size(mbconv_block_output_size, get()); }
+  size output_size(size image) const { return detail::output_size_at(mbconv_block_output_size_at, get(), image); }
 
   /** mbconv_block_scratch_size(). */
   std::size_t scratch_size(std::size_t threads = 1) const noexcept { return mbconv_block_scratch_size(get(), threads); }
+
+  std::size_t scratch_size(size image, std::size_t threads = 1) const {
+    return detail::scratch_size_at(mbconv_block_scratch_size_at, get(), image, threads);
+  }
 
   /** mbconv_block_run(). */
   void run(std::size_t batch, const float *x, float *y, const scratch &scratch,
@@ -167,10 +193,31 @@ class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_b
     check(mbconv_block_run(get(), batch, x, y, scratch.data(), scratch.size(), threads, &report), report);
   }
 
-  /** How it runs with so many threads, as a line of text. */
+  /** mbconv_block_run_at(). */
+  void run(std::size_t batch, size image, const float *x, float *y, const scratch &scratch,
+           const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_block_run_at(get(), batch, image.height, image.width, x, y, scratch.data(), scratch.size(), threads,
+                              &report),
+          report);
+  }
+
+  /** How it runs with `threads` threads, as a line of text. */
   std::string describe(std::size_t threads = 1) const {
     std::string text(mbconv_block_describe(get(), threads, nullptr, 0), '\0');
     mbconv_block_describe(get(), threads, text.data(), text.size() + 1);
+    return text;
+  }
+
+  std::string describe(size image, std::size_t threads = 1) const {
+    std::size_t length;
+    mbconv_error report;
+    const auto write = [&](char *text, std::size_t room) {
+      check(mbconv_block_describe_at(get(), image.height, image.width, threads, text, room, &length, &report), report);
+    };
+    write(nullptr, 0);
+    std::string text(length, '\0');
+    write(text.data(), length + 1);
     return text;
   }
 };
@@ -196,10 +243,15 @@ class depthwise : public detail::handle<mbconv_depthwise, mbconv_depthwise_destr
       : handle(mbconv_depthwise_create, &desc, how) {}
 
   size output_size() const noexcept { return detail::output_size(mbconv_depthwise_output_size, get()); }
+  size output_size(size image) const { return detail::output_size_at(mbconv_depthwise_output_size_at, get(), image); }
 
   /** mbconv_depthwise_scratch_size(). */
   std::size_t scratch_size(std::size_t threads = 1) const noexcept {
     return mbconv_depthwise_scratch_size(get(), threads);
+  }
+
+  std::size_t scratch_size(size image, std::size_t threads = 1) const {
+    return detail::scratch_size_at(mbconv_depthwise_scratch_size_at, get(), image, threads);
   }
 
   /** mbconv_depthwise_run(). */
@@ -207,6 +259,15 @@ class depthwise : public detail::handle<mbconv_depthwise, mbconv_depthwise_destr
            const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
     check(mbconv_depthwise_run(get(), batch, x, y, scratch.data(), scratch.size(), threads, &report), report);
+  }
+
+  /** mbconv_depthwise_run_at(). */
+  void run(std::size_t batch, size image, const float *x, float *y, const scratch &scratch,
+           const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_depthwise_run_at(get(), batch, image.height, image.width, x, y, scratch.data(), scratch.size(),
+                                  threads, &report),
+          report);
   }
 };
 
@@ -217,10 +278,15 @@ class convolution : public detail::handle<mbconv_convolution, mbconv_convolution
       : handle(mbconv_convolution_create, &desc, how) {}
 
   size output_size() const noexcept { return detail::output_size(mbconv_convolution_output_size, get()); }
+  size output_size(size image) const { return detail::output_size_at(mbconv_convolution_output_size_at, get(), image); }
 
   /** mbconv_convolution_scratch_size(). */
   std::size_t scratch_size(std::size_t threads = 1) const noexcept {
     return mbconv_convolution_scratch_size(get(), threads);
+  }
+
+  std::size_t scratch_size(size image, std::size_t threads = 1) const {
+    return detail::scratch_size_at(mbconv_convolution_scratch_size_at, get(), image, threads);
   }
 
   /** mbconv_convolution_run(). */
@@ -228,6 +294,15 @@ class convolution : public detail::handle<mbconv_convolution, mbconv_convolution
            const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
     check(mbconv_convolution_run(get(), batch, x, y, residual, scratch.data(), scratch.size(), threads, &report),
+          report);
+  }
+
+  /** mbconv_convolution_run_at(). */
+  void run(std::size_t batch, size image, const float *x, float *y, const scratch &scratch,
+           const float *residual = nullptr, const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_convolution_run_at(get(), batch, image.height, image.width, x, y, residual, scratch.data(),
+                                    scratch.size(), threads, &report),
           report);
   }
 };
@@ -242,6 +317,12 @@ class global_pool : public detail::handle<mbconv_global_pool, mbconv_global_pool
   void run(std::size_t batch, const float *x, float *y, const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
     check(mbconv_global_pool_run(get(), batch, x, y, threads, &report), report);
+  }
+
+  /** mbconv_global_pool_run_at(). */
+  void run(std::size_t batch, size image, const float *x, float *y, const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_global_pool_run_at(get(), batch, image.height, image.width, x, y, threads, &report), report);
   }
 };
 
