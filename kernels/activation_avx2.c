@@ -13,7 +13,7 @@
 #include "set_avx2.h"
 #include "vec_avx2.h"
 
-/* after LANES */
+/* It uses LANES. */
 #include "silu_pipeline.h"
 
 ALWAYS_INLINE __m256 none(__m256 x) { return x; }
@@ -55,8 +55,8 @@ ALWAYS_INLINE __m256 exp_minus(__m256 s) {
 
 ALWAYS_INLINE __m256i exponent_of(__m256 shifted_q) { return _mm256_slli_epi32(_mm256_castps_si256(shifted_q), 23); }
 
-/* The clamp from above compares as integers, which is right for all but NaN and spares an FMA unit; a NaN comes back
- * with the dividend. */
+/* The clamp from above compares integers, which leaves the FMA units free. That is right for all numbers; a NaN comes
+ * back with the dividend. */
 ALWAYS_INLINE void start_silu(const float *x, float *s, int *exponent) {
   const __m256i top = _mm256_castps_si256(_mm256_set1_ps(87.0f));
   const __m256i c = _mm256_min_epi32(_mm256_castps_si256(floor88(_mm256_loadu_ps(x))), top);
@@ -74,7 +74,7 @@ ALWAYS_INLINE void finish_silu(const float *x, const float *power, const int *ex
   _mm256_storeu_ps(y, _mm256_div_ps(floor88(_mm256_loadu_ps(x)), _mm256_add_ps(_mm256_set1_ps(1.0f), e)));
 }
 
-/* 1 has no NaN to bring back: so floats are compared, and 2^-q is a factor. */
+/* The dividend is 1, which brings no NaN back. So the comparison is of floats, and 2^-q is a factor. */
 ALWAYS_INLINE __m256 sigmoid(__m256 x) {
   const __m256 one = _mm256_set1_ps(1.0f);
   __m256 shifted_q;

@@ -13,7 +13,7 @@
 #include "set_avx512.h"
 #include "vec_avx512.h"
 
-/* after LANES */
+/* It uses LANES. */
 #include "silu_pipeline.h"
 
 ALWAYS_INLINE __m512 none(__m512 x) { return x; }
@@ -55,8 +55,8 @@ ALWAYS_INLINE __m512 exp_minus(__m512 s) {
 
 ALWAYS_INLINE __m512i exponent_of(__m512 shifted_q) { return _mm512_slli_epi32(_mm512_castps_si512(shifted_q), 23); }
 
-/* The clamp from above compares as integers, which is right for all but NaN and spares an FMA unit; a NaN comes back
- * with the dividend. */
+/* The clamp from above compares integers, which leaves the FMA units free. That is right for all numbers; a NaN comes
+ * back with the dividend. */
 ALWAYS_INLINE void start_silu(const float *x, float *s, int *exponent) {
   const __m512i top = _mm512_castps_si512(_mm512_set1_ps(87.0f));
   const __m512i c = _mm512_min_epi32(_mm512_castps_si512(floor88(_mm512_loadu_ps(x))), top);
@@ -74,7 +74,7 @@ ALWAYS_INLINE void finish_silu(const float *x, const float *power, const int *ex
   _mm512_storeu_ps(y, _mm512_div_ps(floor88(_mm512_loadu_ps(x)), _mm512_add_ps(_mm512_set1_ps(1.0f), e)));
 }
 
-/* 1 has no NaN to bring back: so floats are compared, and 2^-q is a factor. */
+/* The dividend is 1, which brings no NaN back. So the comparison is of floats, and 2^-q is a factor. */
 ALWAYS_INLINE __m512 sigmoid(__m512 x) {
   const __m512 one = _mm512_set1_ps(1.0f);
   __m512 shifted_q;

@@ -4,10 +4,10 @@
  *
  * SiLU and sigmoid write the arithmetic of SLEEF's expf in place, for e^-c with -88 <= c: no overflow to guard against.
  * SiLU takes 25.5 uops per vector: 23 that compute, of which 6 are copies of c and of coefficients that FMLA would
- * overwrite, a load, a store, and 2 of the loop for 4 vectors; by calls of SLEEF it takes 83 (silu_sleef_neon.c). In
- * blocks silu_tiles_neon.c does it: this is written to be short. Two vectors are computed side by side, so that a CPU
- * that executes in order has something to do in the latencies; four want more than 32 registers (13 hold constants),
- * and gcc 12 spills.
+ * overwrite, a load, a store, and 2 of the loop for 4 vectors. Calls of SLEEF take 83 (silu_sleef_neon.c). In blocks
+ * the tiles apply SiLU themselves (silu_tiles_neon.c), so this code is kept short. Two vectors are computed side by
+ * side, so that a CPU that executes in order has something to do while it waits. Four need more than 32 registers, of
+ * which 13 hold constants, and gcc 12 spills.
  */
 #include "set_neon.h"
 #include "vec_neon.h"

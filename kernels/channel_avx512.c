@@ -2,8 +2,8 @@
  *
  * Squeeze-excite's two loops over channels on AVX-512, up to 4 vectors of channels at a time.
  *
- * The sum over pixels has a fixed order, one addition after the other: so many chains hide the latency of an addition.
- * The scales of so many stay in registers.
+ * The sum over pixels has a fixed order, one addition after the other: 4 chains side by side hide the latency of an
+ * addition. The scales of 4 vectors stay in registers.
  */
 #include "set_avx512.h"
 #include "vec_avx512.h"

@@ -2,10 +2,10 @@
  *
  * Depthwise on AVX2: tiles of 7 output pixels x 8 channels, for 3x3, 5x5 and 7x7 at stride 1 and 2.
  *
- * A tile walks the input pixels of one tap row from left to right: each is loaded once and goes into the up to k chains
- * that it belongs to. 3x3 at stride 1 takes 9 + 3 loads for 21 FMAs a row (one load per FMA and more if each tap loads
- * its own). 7 divides the widths 7, 14, 28, 56 and 112. A row of outputs is walked pixels first, then channels, so that
- * both halves of a cache line are used while it is in L1.
+ * A tile walks the input pixels of one tap row from left to right. Each is loaded once and goes into all chains whose
+ * window covers it, k at most. 3x3 at stride 1 takes 9 + 3 loads for 21 FMAs a row (one load per FMA and more if each
+ * tap loads its own). 7 divides the widths 7, 14, 28, 56 and 112. A row of outputs is walked pixels first, then
+ * channels, so that both halves of a cache line are used while it is in L1.
  *
  * Percent of the FMA peak on Zen 4, from L1, 48 channels (gcc 12, clang 14), 3x3 at stride 1: 88, 89; at stride 2: 82,
  * 87; 5x5: 90, 91. Tiles of 9 and 10 for the wider rows were 3 to 5% faster there and up to 4% slower in blocks, from
@@ -16,8 +16,8 @@
  *     weights       3     5     7     (of one tap row)
  *     input pixel   1     1     1
  *
- * Rest pixels are done by a tile that overlaps the one before (it computes the same floats again), or by tiles of 3 and
- * 1. Order: taps row by row, one FMA each, from the bias.
+ * The last pixels are done by a tile that overlaps the one before and computes the same floats again, or by tiles of 3
+ * and 1. Order: taps row by row, one FMA each, from the bias.
  */
 #include <string.h>
 
@@ -54,7 +54,7 @@ ALWAYS_INLINE struct walk walk_of(size_t stride) {
   return (struct walk){.one = opaque(one), .three = opaque(3 * one)};
 }
 
-/* Pixel q; to be called for 0, 1, 2 ... */
+/* Pixel q. It must be called for 0, 1, 2 and so on. */
 ALWAYS_INLINE float *next(const size_t q, struct walk *walk) {
   if (q > 0 && q % 4 == 0) walk->at = opaque_pointer(walk->at + 4 * walk->one);
   const size_t offset[4] = {0, walk->one, 2 * walk->one, walk->three};
@@ -137,7 +137,8 @@ ALWAYS_INLINE void tiles(const size_t n, const size_t k, const size_t stride,
   }
 }
 
-/* Last channels that are no whole vector: one output at a time, by way of the stack. Scratch has none. */
+/* The last channels, if they do not fill a vector: one output at a time, by way of the stack. In scratch channels fill
+ * whole vectors, so this is for users' tensors. */
 ALWAYS_INLINE void tail(const size_t k, const size_t stride, const struct mbconv_depthwise_group *group, size_t pixels,
                         const void *const *rows, float *y) {
   const struct walk x = walk_of(group->x_stride);

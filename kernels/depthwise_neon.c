@@ -2,10 +2,10 @@
  *
  * Depthwise on NEON: tiles of 14 output pixels x 4 channels for 3x3 and 5x5, of 7 x 4 for 7x7, at stride 1 and 2.
  *
- * A tile walks the input pixels of one tap row from left to right: each is loaded once and goes into the up to k chains
- * that it belongs to. 3x3 at stride 1 takes 16 + 3 loads for 42 FMAs a row (one load per FMA and more if each tap loads
- * its own). 14 divides the widths 14, 28, 56 and 112. A row of outputs is walked pixels first, then channels, so that
- * all quarters of a cache line are used while it is in L1.
+ * A tile walks the input pixels of one tap row from left to right. Each is loaded once and goes into all chains whose
+ * window covers it, k at most. 3x3 at stride 1 takes 16 + 3 loads for 42 FMAs a row (one load per FMA and more if each
+ * tap loads its own). 14 divides the widths 14, 28, 56 and 112. A row of outputs is walked pixels first, then channels,
+ * so that all quarters of a cache line are used while it is in L1.
  *
  *     registers     3x3   5x5   7x7
  *     sums          14    14    7     (7x7 is not tuned)
@@ -18,11 +18,12 @@
  *     stride 1      3x3   5x5          stride 2      3x3   5x5
  *     14 outputs    1.99  1.54                       2.35  1.74
  *     7 outputs     2.25  1.68                       2.52  1.88
- * Of the 251 for 3x3 and 14 outputs, 126 are FMAs, 58 loads, 28 the clamp, 14 sums set to the bias and 14 stores. All
- * addresses are a pointer and a distance in a register: left to the compiler, additions between the loads made it 4.3.
+ * A 3x3 tile of 14 outputs has 251 instructions: 126 are FMAs, 58 loads, 28 the clamp, 14 set sums to the bias, and 14
+ * are stores. Every address is a pointer and a distance in a register. Where the compiler chose addresses, additions
+ * between the loads made it 4.3 instructions per FMA.
  *
- * Rest pixels are done by a tile that overlaps the one before (it computes the same floats again), or by tiles of 7, 3
- * and 1. Order: taps row by row, one FMA each, from the bias.
+ * The last pixels are done by a tile that overlaps the one before and computes the same floats again, or by tiles of 7,
+ * 3 and 1. Order: taps row by row, one FMA each, from the bias.
  */
 #include <math.h>
 
@@ -97,9 +98,9 @@ ALWAYS_INLINE void load_row(const struct shape s, const size_t i, const float **
   for (size_t j = 0; j < s.k; j++) taps->w[j] = vld1q_f32(weights + (i * s.k + j) * LANES);
 }
 
-/* Tap row i of k: its first pixel and its weights are loaded, and those of the row after it are when it ends. x are the
- * pointers to the rows' first pixels. Each load stands before the FMAs of the pixel before: CPUs that execute in order
- * have these to wait for it. A weight is replaced after the last pixel that needs it. */
+/* Tap row i of k. When it begins its first pixel and its weights are loaded; when it ends those of the next row are. x
+ * are the pointers to the rows' first pixels. Each pixel is loaded before the FMAs of the pixel before it: CPUs that
+ * execute in order do these while they wait for the load. A weight is replaced after the last pixel that needs it. */
 ALWAYS_INLINE void add_row(const struct shape s, const size_t i, const bool last, const float **x, const float *weights,
                            const struct distances *d, struct taps *taps, struct sums *sum) {
   const size_t end = (s.n - 1) * s.stride; /* the first pixel of the last window */
@@ -244,8 +245,8 @@ ALWAYS_INLINE void run_vectors(const size_t most, const size_t k, const size_t s
   }
 }
 
-/* The last channels, fewer than a vector, by way of whole vectors on the stack. Not inlined and not unrolled: nobody is
- * in a hurry here, and it would be a third of the code. */
+/* The last channels, fewer than a vector, by way of whole vectors on the stack. It is not inlined and not unrolled:
+ * that would be a third of the code, and few outputs are computed here. */
 __attribute__((noinline)) static void run_rest(mbconv_depthwise_fn *run, size_t k, size_t stride,
                                                const struct mbconv_depthwise_group *group, size_t pixels,
                                                const void *const *rows, float *y) {

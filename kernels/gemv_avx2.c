@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * One pixel on AVX2: 4 panels of 24 channels at a time, 12 chains as in the 4x24 tile, whose single pixel would have 3.
+ * One pixel on AVX2: 4 panels of 24 channels at a time. These are 12 chains, as many as the 4x24 tile has for 4 pixels;
+ * for a single pixel that tile has 3.
  *
  * Each FMA takes its weights from memory: 13 loads for 12 FMAs, 6.5 cycles for 6.
  *
@@ -15,7 +16,7 @@
 
 enum { WIDTH = 3 * LANES, CHUNK = 4 };
 
-/* The sums of a panel each, named for gcc 12 as in pointwise_avx2.c. */
+/* a, b, c and d are the sums of one panel each. They are named for gcc 12, as in pointwise_avx2.c. */
 struct sums {
   __m256 a0, a1, a2, b0, b1, b2, c0, c1, c2, d0, d1, d2;
 };
@@ -44,7 +45,7 @@ ALWAYS_INLINE void finish3(const struct mbconv_pointwise_panel *first, float *y,
   finish(first, y, residual, c + 2 * LANES, sum2);
 }
 
-/* What lies this many bytes behind p: panels are that far apart. */
+/* The floats at this distance behind p. Panels are `next` bytes apart. */
 ALWAYS_INLINE const float *behind(const void *p, size_t bytes) {
   return (const float *)(const void *)((const char *)p + bytes);
 }

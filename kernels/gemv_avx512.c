@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * One pixel on AVX-512: 8 panels of 16 channels at a time, 8 chains, where the 28x16 tile would have 1.
+ * One pixel on AVX-512: 8 panels of 16 channels at a time. These are 8 chains; the 28x16 tile has 1 for a single pixel.
  *
  * Each FMA takes its weights from memory.
  *
@@ -15,7 +15,7 @@
 
 enum { CHUNK = 8 };
 
-/* Of a panel each, named for gcc 12 as in pointwise_avx512.c. */
+/* Each is the sum of one panel. They are named for gcc 12, as in pointwise_avx512.c. */
 struct sums {
   __m512 a, b, c, d, e, f, g, h;
 };
@@ -32,7 +32,7 @@ ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *first, float *y, 
   _mm512_storeu_ps(y + c, clamp(sum, _mm512_set1_ps(first->ending.lo), _mm512_set1_ps(first->ending.hi)));
 }
 
-/* What lies this many bytes behind p: panels are that far apart. */
+/* The floats at this distance behind p. Panels are `next` bytes apart. */
 ALWAYS_INLINE const float *behind(const void *p, size_t bytes) {
   return (const float *)(const void *)((const char *)p + bytes);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * One pixel on NEON: 6 panels of 8 channels at a time (then 3, then 1), 12 chains, where a tile's single pixel would
- * have 2.
+ * One pixel on NEON: 6 panels of 8 channels at a time, then 3, then 1. 6 panels are 12 chains; a tile has 2 for a
+ * single pixel.
  *
- * A step loads 12 vectors of weights for 12 FMAs: what each of them needs, and no more can be shared.
+ * A step loads 12 vectors of weights for 12 FMAs. One pixel uses each weight once, so no load can be shared.
  *
  *     registers
  *     sums          12
- *     weights       1 or more, as the compiler likes
+ *     weights       1 or more, which the compiler chooses
  *     pixel         1
  *
  * Order: k ascending, one FMA a step, from the bias.
@@ -17,7 +17,7 @@
 
 enum { WIDTH = 2 * LANES };
 
-/* The sums of a panel each, named for gcc 12 as in pointwise_neon.c. */
+/* a to f are the sums of one panel each. They are named for gcc 12, as in pointwise_neon.c. */
 struct sums {
   float32x4_t a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1;
 };

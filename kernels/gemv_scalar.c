@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * One pixel in plain C: panel by panel, as the pointwise tile does it.
+ * One pixel in plain C: the pointwise tile, panel after panel.
  */
 #include "set_scalar.h"
 #include "vec_scalar.h"

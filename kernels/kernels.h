@@ -2,18 +2,19 @@
  *
  * The contract between the micro-kernels and everything that calls them.
  *
- * A kernel set is one const table per instruction set. Beside each function stands the tile shape that packing and the
- * plain C loops around it are driven by. Kernels know nothing of blocks, threads, images or the environment.
+ * A set is a const table of kernels for one instruction set and one type. Beside each function stands the tile shape,
+ * which drives the plain C loops around it, and beside all of them the packing of weights and the blocking. Kernels
+ * know nothing of blocks, threads, images or the environment.
  *
  * What holds for every kernel
  *   Numbers    Results equal those of the scalar set (== or both NaN). Each chain is fused multiply-adds in the order
  *              stated; nothing is reassociated.
- *   Types      An element of x, y, the residual and the weights has the type of the set. The functions take void
- *              pointers, so that everything above them moves bytes and knows no type: here are only f32 sets.
+ *   Types      An element of x, y and the residual has the type of the set, `element` bytes. Functions take void
+ *              pointers to them, so that everything above moves bytes and knows no type. So far all sets are f32.
  *   Memory     Only the elements named are read or written: not one past the end of a row, masked or not. Pointers to
  *              tensors and scratch need the alignment of an element only. Packed weights are aligned to 64 bytes.
- *   Strides    In elements. `lanes` is the set's vector length; scratch rounds channels up to it, users' tensors do
- * not.
+ *   Strides    In elements, and so are offsets. `lanes` is the set's vector length: scratch rounds channels up to it,
+ *              users' tensors do not.
  */
 #ifndef MBCONV_KERNELS_H
 #define MBCONV_KERNELS_H
@@ -25,8 +26,8 @@
 #include "ending.h"
 #include "mbconv.h"
 
-/* The widest vector of any set, in elements; the most pixels of any set's pointwise tile, and the most bytes of its
- * outputs. The suite `pointwise` holds the sets to them. */
+/* No set has a wider vector, in elements, and no pointwise tile of any set has more pixels or more bytes of outputs.
+ * The suite `pointwise` checks it. */
 enum { MBCONV_MAX_LANES = 16, MBCONV_MAX_TILE_PIXELS = 32, MBCONV_MAX_TILE_BYTES = 4096 };
 
 /* ---- Pointwise --------------------------------------------------------------------------------------------------- */
@@ -90,13 +91,13 @@ struct mbconv_depthwise_group {
 typedef void mbconv_depthwise_fn(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
                                  void *y);
 
-/* ---- Activation and squeeze-excite: its sums and scales are floats, whatever the type -----------------------------
- */
+/* ---- Activation and squeeze-excite ------------------------------------------------------------------------------- */
 
 /* y[i] = act(x[i]), i < n; y may be x. */
 typedef void mbconv_activation_fn(size_t n, const void *x, void *y);
 
-/* sum[c] += the sum over pixels p ascending of x[p * x_stride + c], added up from +0 first; c < channels. */
+/* Squeeze-excite computes in f32, whatever the type: sums and scales are floats.
+ *   sum[c] += the sum over pixels p ascending of x[p * x_stride + c], added up from +0 first; c < channels */
 typedef void mbconv_channel_sum_fn(size_t pixels, size_t channels, const void *x, size_t x_stride, float *sum);
 
 /* y[p * y_stride + c] = x[p * x_stride + c] * scale[c], c < channels. */
@@ -119,40 +120,48 @@ struct mbconv_transpose_tile {
 
 /* ---- Packing ----------------------------------------------------------------------------------------------------- */
 
-/* How large packed weights are: pack.h computes sizes from it. The layout itself is known to the kernels and to the two
- * functions that pack for them. */
+/* The sizes of packed weights, from which pack.h computes the bytes of panels and groups. Only the kernels and the two
+ * functions below know the layout. */
 struct mbconv_packing {
   size_t bias;   /* bytes of an output channel's bias */
   size_t weight; /* bytes of a weight */
-  size_t k_step; /* what the number of weights per output channel is rounded up to */
+  size_t k_step; /* 1x1: k is rounded up to a multiple of it */
 };
 
-/* Packs one output channel, the `lane`th of the panel at `data`, which is `width` channels wide: weight [k /
- * taps][taps] becomes tap by tap. Each weight is multiplied by `scale` in double and rounded once. */
+/* Packs one output channel of the panel that begins at `data` and is `width` channels wide.
+ *   lane      the channel's place in the panel, < width
+ *   weight    [k / taps][taps]; the chain of the packed channel goes tap by tap
+ *   scale     each weight is multiplied by it in double and rounded once */
 typedef void mbconv_pack_panel_fn(void *data, size_t width, size_t lane, size_t k, size_t taps, const float *weight,
                                   double scale, float bias);
 
-/* Packs one channel of a depthwise whose first channel is at `data`; weight [taps] is scaled as above. */
+/* Packs one channel of a depthwise, whose channel 0 is at `data`; weight [taps] is scaled as above. */
 typedef void mbconv_pack_depthwise_fn(void *data, size_t lanes, size_t channel, size_t taps, const float *weight,
                                       double scale, float bias);
 
 /* ---- Blocking ---------------------------------------------------------------------------------------------------- */
 
-/* Into what pieces the work is cut so that it stays in the caches. The numbers were measured on CPUs that run the set.
- * Sizes of memory are in bytes. */
+/* How work is cut into pieces that stay in the caches. The best sizes depend on the set's tiles and on the CPUs that
+ * run it, so each set has its own, and says where they come from. Sizes of memory are in bytes. */
 struct mbconv_blocking {
-  /* A group has at most `group_channels` expanded channels, and fewer if the ring rows that one output row needs would
-   * take more than `l1_bytes`. */
+  /* A group has `group_channels` expanded channels, or fewer if the ring rows that one output row needs would take more
+   * than `l1_bytes`. */
   size_t group_channels, l1_bytes;
-  /* Rings and the depthwise output of a strip take 5/8 of the L2 cache, but not less than `l2_least_bytes` and not more
-   * than `l2_most_bytes`. An L2 cache of unknown size is taken to have `l2_assumed_bytes`. */
+  /* Rings and the depthwise output of a strip may take 5/8 of the L2 cache, but at least `l2_least_bytes` and at most
+   * `l2_most_bytes`. An L2 cache of unknown size is taken to have `l2_assumed_bytes`. */
   size_t l2_least_bytes, l2_most_bytes, l2_assumed_bytes;
-  size_t run_pixels;       /* with squeeze-excite: an expand run has this many pixels if it can, several tiles */
-  size_t depthwise_pixels; /* a multiple of the width of every depthwise tile */
-  size_t map_bytes;  /* outputs that are computed before an activation is mapped over them, while they are in L1 */
-  size_t map_pixels; /* 1x1: but not fewer pixels than this, or all weights come from L2 or L3 for them */
-  size_t projected_pixels; /* a stored depthwise output is projected this many pixels at a time: several tiles */
-  size_t window_bytes;     /* gathered windows of a dense convolution that are in L1 at a time */
+  /* With squeeze-excite an expand run should have this many pixels: several tiles. */
+  size_t run_pixels;
+  /* A multiple of the width of every depthwise tile. Rows that an activation is mapped over are cut into it. */
+  size_t depthwise_pixels;
+  /* An activation is mapped over this many bytes at a time, while they are in L1. */
+  size_t map_bytes;
+  /* But a 1x1 runs at least this many pixels before that, or its weights would come from L2 and L3 too often. */
+  size_t map_pixels;
+  /* A stored depthwise output is projected this many pixels at a time: two of the highest tiles. */
+  size_t projected_pixels;
+  /* The gathered windows of a dense convolution that are in L1 at a time. */
+  size_t window_bytes;
 };
 
 /* ---- The set ----------------------------------------------------------------------------------------------------- */
@@ -160,8 +169,8 @@ struct mbconv_blocking {
 struct mbconv_kernels {
   mbconv_isa isa;
   size_t lanes;
-  size_t element; /* bytes of an element of x and y */
-  /* [0] wide; then, narrower and narrower, those that the last panels may be of (run NULL: none). */
+  size_t element; /* bytes of an element of x, y and the residual */
+  /* [0] is the wide tile. The others, ever narrower, are for last panels; run is NULL where there is none. */
   struct mbconv_pointwise_tile pointwise[MBCONV_POINTWISE_TILES];
   mbconv_gemv_fn *gemv;
   /* [kernel 3, 5, 7][stride 1, 2] */

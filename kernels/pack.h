@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * How many bytes packed weights take, from the packing of a set. That is all that is known outside the kernels: they,
- * and the packing functions beside them, know the layout.
+ * The sizes of packed weights in bytes, and the places of panels and groups in them, from the `packing` of a set. The
+ * layout itself is known only to the kernels and to the packing functions beside them.
  *
- *     1x1         panel after panel, each [bias | weights], a tile wide
+ *     1x1         panel after panel, each [biases | weights], a tile wide
  *     depthwise   vector after vector of channels, each with its biases and taps
  *
- * Both are aligned to MBCONV_ALIGNMENT where the first begins, and zero beyond the last channel.
+ * Both begin aligned to MBCONV_ALIGNMENT and are zero beyond the last channel.
  */
 #ifndef MBCONV_PACK_H
 #define MBCONV_PACK_H
@@ -16,13 +16,13 @@
 
 /* ---- 1x1 --------------------------------------------------------------------------------------------------------- */
 
-/* Bytes of one output channel of a panel. Panels that are `channels` wide together take that many times as much, and so
- * far behind the first one lies the panel that begins with channel `channels`. */
+/* The bytes of one output channel of a panel. The panels of `channels` channels take `channels` times as many, and the
+ * panel that begins with channel c begins c times as many behind the first one. */
 static inline size_t mbconv_panel_channel_bytes(const struct mbconv_packing *packing, size_t k) {
   return packing->bias + mbconv_round_up(k, packing->k_step) * packing->weight;
 }
 
-/* Like mbconv_panel_channel_bytes(), but of `channels` channels, and of sizes that may overflow. */
+/* Like mbconv_panel_channel_bytes(), but for `channels` channels, and sizes may overflow. */
 static inline size_t mbconv_panel_bytes_checked(const struct mbconv_packing *packing, size_t k, size_t channels,
                                                 bool *overflow) {
   const size_t steps = k / packing->k_step + (k % packing->k_step > 0);
@@ -30,8 +30,7 @@ static inline size_t mbconv_panel_bytes_checked(const struct mbconv_packing *pac
   return mbconv_multiply(channels, mbconv_add(weights, packing->bias, overflow), overflow);
 }
 
-/* Sets bias, weights and next of `panel`, which is `width` channels wide, of `channel_bytes` each, and begins at
- * `data`. */
+/* Sets bias, weights and next of the panel that begins at `data` and has `width` channels of `channel_bytes` each. */
 static inline void mbconv_panel_place(struct mbconv_pointwise_panel *panel, const struct mbconv_packing *packing,
                                       const void *data, size_t width, size_t channel_bytes) {
   panel->bias = data;
@@ -41,12 +40,12 @@ static inline void mbconv_panel_place(struct mbconv_pointwise_panel *panel, cons
 
 /* ---- Depthwise --------------------------------------------------------------------------------------------------- */
 
-/* Bytes of `channels` channels, a multiple of the lanes: how long they are, and where channel `channels` begins. */
+/* The bytes of `channels` channels, a multiple of the lanes. Channel `channels` begins this far behind the first. */
 static inline size_t mbconv_depthwise_bytes(const struct mbconv_packing *packing, size_t taps, size_t channels) {
   return channels * (packing->bias + taps * packing->weight);
 }
 
-/* Like mbconv_depthwise_bytes(), but of channels that need not fill the last vector, and may overflow. */
+/* Like mbconv_depthwise_bytes(), but the channels need not fill the last vector, and sizes may overflow. */
 static inline size_t mbconv_depthwise_bytes_checked(const struct mbconv_packing *packing, size_t taps, size_t channels,
                                                     size_t lanes, bool *overflow) {
   return mbconv_multiply(mbconv_round_up(channels, lanes), packing->bias + taps * packing->weight, overflow);

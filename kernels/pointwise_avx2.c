@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pointwise on AVX2: tiles of 4 pixels x 24 channels. (For last panels: pointwise_narrow_avx2.c.)
+ * Pointwise on AVX2: tiles of 4 pixels x 24 channels. The tiles of last panels are in pointwise_narrow_avx2.c.
  *
  * 12 independent chains are more than the 8 or 10 that hide the latency of FMA (4 or 5 cycles, 2 a cycle), and 12 FMAs
  * take 7 loads. All expanded channels of MobileNetV2-1.0 and EfficientNet-B0 but the first are multiples of 24.
@@ -10,13 +10,14 @@
  *     weights       3
  *     pixel         1      (broadcast)
  *
- * 4x24 against 6x16 on Zen 4, 48 channels, k from 16 to 960: 1.5 to 2.4% faster with 56 pixels, 1 to 3% with 49 and 196
- * (gcc 12; clang 14 -2 to 2%); and against 6x16 and 12x8 together, as 24 channels would need them, 6 to 16%.
+ * 4x24 is faster than 6x16: on Zen 4, with 48 channels and k from 16 to 960, by 1.5 to 2.4% for 56 pixels and by 1 to
+ * 3% for 49 and 196 (gcc 12; with clang 14 the two are within 2%). 24 channels without this tile would take 6x16 and
+ * 12x8 together, which are 6 to 16% slower.
  *
  * The sums are named: gcc 12 keeps an array of them in memory, even when every loop over it is unrolled. `rows` is a
  * constant at every call of a tile, so the comparisons with it vanish.
  *
- * The loop over tiles is in here because a call costs 5 cycles more than an iteration: 5% at k = 16, 1% at k = 64.
+ * The loop over tiles is in this file because a call costs 5 cycles more than an iteration: 5% at k = 16, 1% at k = 64.
  *
  * Order: k ascending, one FMA a step, from the bias.
  */
@@ -44,20 +45,22 @@ ALWAYS_INLINE void finish3(const bool add, struct limits limits, float *y, const
   finish(add, limits, y + 2 * LANES, residual, r + 2 * LANES, sum2);
 }
 
-/* A tile's share of the next panel, to be prefetched into L2 at an even pace: where weights come from L3, as in a whole
- * network, a first tile that loads them on its own waits. Zen 4: 8% of the 7x7 blocks, 1% of those of 14x14. */
+/* Each tile prefetches its share of the next panel into L2, at an even pace, so that the first tile of that panel does
+ * not wait for L3. Weights come from L3 in a whole network. On Zen 4 the blocks of 7x7 pixels gain 8%, those of 14x14
+ * gain 1%. */
 struct ahead {
   const char *at;
-  size_t step; /* bytes of it for each k */
+  size_t step; /* bytes that each step of k prefetches */
 };
 
-enum { K_BYTES = 96, LEAST_AHEAD = 64 }; /* bytes of a panel for each k; k of a panel worth it */
+/* A panel has 24 weights for each k. Panels of fewer k than LEAST_K_TO_PREFETCH gain nothing. */
+enum { PANEL_BYTES_PER_K = 96, LEAST_K_TO_PREFETCH = 64 };
 
 ALWAYS_INLINE struct ahead ahead_of(const struct mbconv_pointwise_panel *panel, size_t tiles) {
-  return (struct ahead){(const char *)panel->weights + panel->next, (K_BYTES + tiles - 1) / tiles};
+  return (struct ahead){(const char *)panel->weights + panel->next, (PANEL_BYTES_PER_K + tiles - 1) / tiles};
 }
 
-/* `ahead` may be NULL. */
+/* `ahead` is NULL if the tile prefetches nothing. */
 ALWAYS_INLINE void tile_4x24(const size_t rows, const bool add, struct ahead *ahead,
                              const struct mbconv_pointwise_panel *panel, const float *x, void *const *y, size_t offset,
                              const float *residual) {
@@ -93,7 +96,7 @@ ALWAYS_INLINE void each_4x24(const size_t rows, const bool add, size_t tiles,
                              const float *residual) {
   struct ahead ahead = ahead_of(panel, tiles);
   for (; tiles > 0; tiles--) {
-    if (rows > 2 && panel->k >= LEAST_AHEAD)
+    if (rows > 2 && panel->k >= LEAST_K_TO_PREFETCH)
       tile_4x24(rows, add, &ahead, panel, x, y, offset, residual);
     else
       tile_4x24(rows, add, NULL, panel, x, y, offset, residual);

@@ -2,8 +2,8 @@
  *
  * Pointwise on AVX-512: a tile of 28 pixels x 16 channels.
  *
- * An FMA can broadcast a float of memory itself, so that a step is one load of weights and 28 FMAs, each with a pixel
- * as its operand. 28 chains are more than the 8 that hide the latency (4 cycles, 1 or 2 a cycle). Masks make partial
+ * An FMA can broadcast a float from memory itself. A step is one load of weights and 28 FMAs, each with a pixel as its
+ * operand. 28 chains are more than the 8 that hide the latency (4 cycles, 1 or 2 a cycle). Masks make partial
  * channels as fast as full ones. For a rest of 8 channels the set has AVX2's 12x8.
  *
  *     vector registers       general registers
@@ -11,15 +11,15 @@
  *     weights   1            distances  3   (1, 3 and 5 pixels; an address scales them by 1, 2 or 4)
  *     clamp     2 (after)    weights, k 2
  *
- * Pixels come in 4 groups of 7, which divides the widths 7, 14, 28, 56 and 112. Counts above 7 that 7 does not divide
- * are done by moving the last group back over the one before, which computes the same floats again: therefore
- * all of the residual is loaded before anything is stored.
+ * Pixels come in 4 groups of 7, because 7 divides the widths 7, 14, 28, 56 and 112. For a count above 7 that 7 does not
+ * divide, the last group moves back over the one before and computes the same floats again. Therefore all of the
+ * residual is loaded before anything is stored.
  *
  * Percent of the FMA peak on Zen 4 (gcc 12; 196 pixels, 192 output channels, clamped):
  *     k          16    24    64    96   384
  *     28x16      90    94    98    99   100
- * 14x32 lost: 93 against 96 in llvm-mca's model of Skylake, where two load ports bound both, and channels are rounded
- * up to 32. On Zen 4 it had been 3 ahead at k = 16, before sums were finished one by one.
+ * 14x32 lost: it has 93 against 96 in llvm-mca's model of Skylake, whose two load ports bound both tiles, and it rounds
+ * channels up to 32. On Zen 4 it was 3 ahead at k = 16 until sums were finished one by one.
  *
  * Order: k ascending, one FMA a step, from the bias.
  */
@@ -30,10 +30,10 @@
 
 enum { GROUP = 7 };
 
-/* How many steps of k ahead the first and the last tile of a call prefetch weights, which goes on into the next panel.
- * In a network weights come from L3 or from memory, and the CPU's own prefetchers start anew with each panel and each
- * page: without, MobileNetV2 takes 4% longer on Zen 4. AVX2's way, a share of the next panel in each tile, is no faster
- * here, and costs Skylake's load ports 3% in every tile. */
+/* The first and the last tile of a call prefetch the weights of this many steps of k ahead, and so go on into the next
+ * panel. In a network weights come from L3 or from memory, and the CPU's own prefetchers start again with each panel
+ * and each page. Without this, MobileNetV2 takes 4% longer on Zen 4. AVX2 prefetches a share of the next panel in each
+ * tile: here that is not faster, and it costs Skylake's load ports 3% in every tile. */
 enum { PREFETCHED_STEPS = 64 };
 
 /* The sums of a group. They are named: gcc 12 keeps an array of them in memory. `rows`, the number of pixels in use, is
@@ -61,8 +61,9 @@ ALWAYS_INLINE void add_residual(const size_t rows, const float *residual, size_t
 /* Where channel `offset` of output pixel p is stored. */
 ALWAYS_INLINE float *output(void *const *y, size_t p, size_t offset) { return (float *)y[p] + offset; }
 
-/* Sum by sum: gcc 12 would clamp all of them before it stores one, which takes Zen 4 15 cycles a tile more; and without
- * the mask where a panel is whole, which takes it 30 in clang's code. A tile's FMAs take 28 k. */
+/* Finishes one sum after the other: gcc 12 would clamp all of them before it stores one, and Zen 4 would take 15 cycles
+ * more for a tile. Where a panel is whole there is no mask: with it Zen 4 takes 30 cycles more in clang's code. The
+ * FMAs of a tile take 28 k cycles. */
 ALWAYS_INLINE void finish1(const bool whole, __mmask16 lanes, __m512 lo, __m512 hi, float *y, __m512 sum) {
   in_order(&sum);
   if (whole)

@@ -2,12 +2,12 @@
  *
  * Pointwise on AVX2 for last panels: tiles of 6 pixels x 16 channels and of 12 x 8.
  *
- * Both have 12 independent chains as the 4x24 of pointwise_avx2.c; 6x16 does 8 loads for 12 FMAs, 12x8 13.
+ * Both have 12 independent chains, like the 4x24 of pointwise_avx2.c. For 12 FMAs 6x16 does 8 loads, and 12x8 does 13.
  *
  *     registers     6x16      12x8
  *     sums          12        12
  *     weights       2         1
- *     pixel         1         1      (broadcast; a second one when the compiler likes)
+ *     pixel         1         1      (broadcast; compilers may use a second register)
  *
  * Order: k ascending, one FMA a step, from the bias.
  */

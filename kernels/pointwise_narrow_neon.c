@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pointwise on NEON: tiles of 6 pixels x 4 channels, for a last panel of up to 4 channels. As pointwise_neon.c, but a
- * pixel at a time, and small: few layers have such a panel.
+ * Pointwise on NEON: tiles of 6 pixels x 4 channels, for a last panel of up to 4 channels. It works like
+ * pointwise_neon.c, but takes one pixel at a time. The code is kept small: few layers have such a panel.
  *
  *     registers
  *     sums          6
  *     weights       4      (of 4 k)
  *     pixels        1
  *
- * Tiles of 2, 4 and 5 pixels are put together from 3 and 1. Order: k ascending, one FMA a step, from the bias.
+ * Tiles of 2, 4 and 5 pixels are made of tiles of 3 and 1. Order: k ascending, one FMA a step, from the bias.
  */
 #include <assert.h>
 
@@ -55,7 +55,7 @@ ALWAYS_INLINE void steps1(const size_t rows, const float *x, size_t stride, cons
   if (rows > 3) row1(x + 5 * stride, w, &s->f);
 }
 
-/* Row p, whose residual is at r or nowhere. */
+/* Row p. Its residual is at r, or there is none and r is NULL. */
 ALWAYS_INLINE void finish(const struct mbconv_pointwise_panel *panel, size_t p, const float *r, void *const *y,
                           size_t offset, float32x4_t sum) {
   if (r) sum = vaddq_f32(sum, vld1q_f32(r + p * panel->r_stride));

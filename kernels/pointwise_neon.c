@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pointwise on NEON: tiles of 11 pixels x 8 channels. (Of 6 x 4, for a last panel of few channels:
- * pointwise_narrow_neon.c.)
+ * Pointwise on NEON: tiles of 11 pixels x 8 channels. The 6 x 4 tile, for a last panel of up to 4 channels, is in
+ * pointwise_narrow_neon.c.
  *
  * k goes in steps of 4: a pixel's 4 floats are one load, and an FMA takes one of them as its scalar operand. The step's
  * weights stay in registers while the pixels pass, two at a time: 19 loads for 88 FMAs.
@@ -12,21 +12,22 @@
  *     pixels        2
  *
  * Four steps of 11x8 are 352 FMAs, 76 loads and 2 instructions of the loop: 1.22 for each FMA, loads counted once per
- * register. A tile adds about 115, of which 22 are sums set to the bias, 44 the clamp and 33 stores and their
- * addresses. Rows are reached from one pointer and distances in registers, and the clamp is left out where there is
- * none: that took a tenth off. The FMAs of a pair of rows are assembly: as intrinsics they are moved about, gcc 12 adds
- * copies to 10x8, and both compilers spill in 11x8, which takes all 32 registers. 6x16 and 7x12 load more.
+ * register. A tile adds about 115: 22 set sums to the bias, 44 are the clamp, 33 are stores and their addresses. Rows
+ * are reached from one pointer by distances in registers, and there is no clamp where it would change nothing: the two
+ * took a tenth off. The FMAs of a pair of rows are assembly. Compilers move intrinsics about: gcc 12 adds copies to
+ * 10x8, and both compilers spill in 11x8, which takes all 32 registers. Tiles of 6x16 and 7x12 would load more.
  *
- * Each sum has its register, named in that assembly: SiLU, too, happens there (silu_tiles_neon.c), and gcc 12 would
- * move them all about before it. Preferences alone (an empty asm statement between steps) made it spill.
+ * That assembly names the register of each sum, because SiLU is applied to the sums in these registers
+ * (silu_tiles_neon.c). Without names gcc 12 moves all of them before it calls SiLU. Preferences alone (an empty asm
+ * statement between steps) made it spill.
  *
  * llvm-mca's cycles for each FMA: 1.44 on Cortex-A55, 0.50 on Neoverse N1, 0.34 on Apple M1 (at best 1, 0.5 and 0.33).
- * On A55 two pixels are 4 chains side by side, which hide an FMA's latency of 4; the eleventh row is alone, and 10x8
- * is at 1.38 there (1.26 if it loads the next two pixels ahead, in the registers that it has left).
+ * On A55 two pixels are 4 chains side by side, which hide an FMA's latency of 4. The eleventh row is alone. A 10x8 tile
+ * takes 1.38 there, or 1.26 if it loads the next two pixels early, into the registers that it has left.
  *
  * The sums are named: gcc 12 keeps an array of them in memory, even when every loop over it is unrolled. `rows` is a
- * constant at every call, so the comparisons with it vanish. Rows of 2, 4 and 5 are put together from 3 and 1: only
- * images of so few pixels have them.
+ * constant at every call, so the comparisons with it vanish. Tiles of 2, 4 and 5 rows are made of tiles of 3 and 1,
+ * because only images of 5 pixels or fewer have them.
  *
  * Order: k ascending, one FMA a step, from the bias.
  */
@@ -39,8 +40,8 @@
 
 enum { MOST_ROWS = 11 };
 
-/* Where a tile reads: row i at distances[i] from x, which is i strides less the 4 floats by which the load of row 0 has
- * moved x. The distances are no part of it: Clang 14 would store all of it, step after step. */
+/* Where a tile reads. Row i is at distances[i] from x: distances[i] = i * stride - 4 floats, because loading row 0 has
+ * already advanced x. The distances are kept out of this struct: Clang 14 would store the whole struct at each step. */
 struct input {
   const float *x, *weights;
 };
@@ -157,7 +158,7 @@ ALWAYS_INLINE void steps1(const size_t rows, const size_t *d, struct input *in, 
 ALWAYS_INLINE void walk(const size_t rows, const struct mbconv_pointwise_panel *panel, size_t tiles, const float *x,
                         void *const *y, size_t offset, const float *residual) {
   const size_t stride = panel->x_stride, k = panel->k, first = distance(offset), second = distance(offset + LANES);
-  /* k each time around; small tiles are rare, let them be short. */
+  /* Steps of k for each pass of the loop. Small tiles are rare: their code is kept short. */
   const size_t once = rows >= 10 ? 16 : 4;
   const bool clamped = panel->ending.lo > -INFINITY || panel->ending.hi < INFINITY,
              silu = panel->ending.silu && rows >= 6;

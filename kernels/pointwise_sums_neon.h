@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The sums of an 11x8 tile (pointwise_neon.c), and what happens to all of them when the chain is at its end: residual,
- * clamp or SiLU, stores. `rows` is a constant at every call; rows that are not there cost nothing, for nobody stores
- * them.
+ * clamp or SiLU, stores. `rows` is a constant at every call. Rows beyond it cost nothing: they are never stored, so
+ * compilers leave them out.
  */
 #ifndef MBCONV_POINTWISE_SUMS_NEON_H
 #define MBCONV_POINTWISE_SUMS_NEON_H
@@ -41,7 +41,7 @@ ALWAYS_INLINE void clamp2(float32x4_t lo, float32x4_t hi, float32x4_t *sum0, flo
   *sum1 = clamp(*sum1, lo, hi);
 }
 
-/* Rows that are not there cost nothing: nobody stores them. */
+/* Rows that the tile does not have are left out by compilers: they are never stored. */
 ALWAYS_INLINE void clamp_all(float32x4_t lo, float32x4_t hi, struct sums *s) {
   clamp2(lo, hi, &s->a0, &s->a1), clamp2(lo, hi, &s->b0, &s->b1), clamp2(lo, hi, &s->c0, &s->c1);
   clamp2(lo, hi, &s->d0, &s->d1), clamp2(lo, hi, &s->e0, &s->e1), clamp2(lo, hi, &s->f0, &s->f1);

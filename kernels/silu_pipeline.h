@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * SiLU as a pipeline, for the x86 sets. One vector's chain takes about 80 cycles, its instructions 6.5 for each 8
- * floats on Zen 4 when none depends on another: more vectors would have to be under way than the FPU's schedulers hold.
- * So it is cut into three stages, each at another vector in the same loop, and no chain is longer than 35 cycles. What
- * the stages hand on lies in a ring on the stack.
+ * SiLU as a pipeline, for the x86 sets. On Zen 4 the chain of one vector takes about 80 cycles, while its instructions
+ * take 6.5 for each 8 floats if none waits for another: more vectors would have to be under way than the FPU's
+ * schedulers hold. So the chain is cut into three stages. Each works on another vector in the same loop, and none is
+ * longer than 35 cycles. The stages pass their results on in a ring on the stack.
  *
  * To be included after vec_<isa>.h.
  */
 #ifndef MBCONV_SILU_PIPELINE_H
 #define MBCONV_SILU_PIPELINE_H
 
-/* Floats between two stages, and in the ring, more than twice as many. */
+/* APART floats lie between two stages. The ring holds more than twice as many. */
 enum { APART = 96, RING = 256 };
 
 struct silu_stages {

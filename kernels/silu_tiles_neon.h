@@ -21,7 +21,8 @@
 /* -log2(e), the two parts of ln(2) and the polynomial's first coefficient: v0. The next four: v1; the last is -0.5. */
 enum { SILU_FLOOR = 2 * LANES, SILU_ONE };
 
-/* Hidden, or compilers load them before a tile's loop, into registers that it needs. */
+/* The pointer is hidden from compilers: they would load the constants before a tile's loop, into registers that the
+ * loop needs. */
 ALWAYS_INLINE const float *silu_constants(void) {
   static const float constants[2 * LANES + 2] = {
       -1.442695040888963407359924681001892137426645954152985934135449406931f,
@@ -40,7 +41,7 @@ ALWAYS_INLINE const float *silu_constants(void) {
   return p;
 }
 
-/* SiLU of what tiles have stored: for those that are rarely run. */
+/* SiLU of the stored outputs, for tiles that are rarely run. */
 ALWAYS_INLINE void silu_stored(const struct mbconv_pointwise_panel *panel, size_t pixels, void *const *y,
                                size_t offset) {
   NO_UNROLL

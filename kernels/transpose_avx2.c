@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Transposition on AVX2, 8 rows x 4 columns at a time: two shuffles for each vector. Rows r and r + 4 share a register
- * from the load on, since inserting 128 bits from memory is no shuffle on Intel. The AVX-512 set uses it too: 16 x 4 in
- * 512-bit registers was no faster, and slower by half where planes are a multiple of 4 KB apart.
+ * from the load on, since inserting 128 bits from memory is not a shuffle on Intel. The AVX-512 set uses it too: 16 x 4
+ * in 512-bit registers was not faster, and it was slower by half where planes are a multiple of 4 KB apart.
  */
 #include "set_avx2.h"
 #include "vec_avx2.h"

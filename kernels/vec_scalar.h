@@ -56,7 +56,7 @@ struct exponentials {
   float u[SIDE], power[SIDE];
 };
 
-/* Of n numbers: the same operations as in SLEEF 3.5.1's expf of 1.0 ULP, so the same bits. */
+/* e^d of n numbers d: the same operations as in SLEEF 3.5.1's expf of 1.0 ULP, so the same bits. */
 static inline struct exponentials exponentials(const size_t n, const float *d) {
   /* d = q ln 2 + s with |s| <= ln(2) / 2. Adding 1.5 * 2^23 rounds to an integer, half to even, and leaves q in the low
    * bits of the sum; ln 2 is subtracted in two parts. */
