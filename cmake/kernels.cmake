@@ -5,15 +5,15 @@
 set(MBCONV_KERNEL_SOURCES)
 set(MBCONV_SET_DEFINITIONS)
 
-# mbconv_add_set(name "parts" flags...): kernels/{pointwise,gemv,depthwise,activation,channel,set}_<name>.c,
+# mbconv_add_set(name "parts" flags...): kernels/f32/{pointwise,gemv,depthwise,activation,channel,set}_<name>.c,
 # silu_sleef_<name>.c, and the parts that only some sets have
 function(mbconv_add_set name parts)
   set(files)
   foreach(part pointwise gemv depthwise activation channel set ${parts})
-    list(APPEND files kernels/${part}_${name}.c)
+    list(APPEND files kernels/f32/${part}_${name}.c)
   endforeach()
   if(MBCONV_SLEEF_OFFERED)
-    list(APPEND files kernels/silu_sleef_${name}.c)
+    list(APPEND files kernels/f32/silu_sleef_${name}.c)
   endif()
   set_source_files_properties(${files} PROPERTIES COMPILE_OPTIONS "${ARGN}")
   string(TOUPPER ${name} upper)

@@ -73,7 +73,7 @@ judge cppcheck "$build/cppcheck.log" <<'END'
 ^cli/.*\[(nullPointerRedundantCheck|nullPointerArithmeticRedundantCheck|ctunullpointer)\]$
 ^block/run\.c:.*text \[ctunullpointer\]$
 ^dispatch/select\.c:.*\[arrayIndexOutOfBoundsCond\]$
-^kernels/depthwise_avx2\.c:.*staged \[uninitvar\]$
+^kernels/f32/depthwise_avx2\.c:.*staged \[uninitvar\]$
 ^kernels/vec_scalar\.h:.* e \[uninitvar\]$
 END
 

@@ -19,7 +19,7 @@ kernels() {
   core "$1" "$2" mbconv_objects
   for set in "${@:3}"; do
     judge "loops that wait: $2, $set" python3 -B tests/check_pipelines.py --mca llvm-mca-19 --directory "$build/$2/loops" \
-      "$build/$2/CMakeFiles/mbconv_objects.dir/kernels/pointwise_$set.c.o"
+      "$build/$2/CMakeFiles/mbconv_objects.dir/kernels/f32/pointwise_$set.c.o"
   done
 }
 

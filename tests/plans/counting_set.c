@@ -6,7 +6,7 @@
 #include "dispatch.h"
 #include "status.h"
 
-/* The sets of ../../kernels; the suite compares those that are in the build. */
+/* The sets of ../../kernels/f32; the suite compares those that are in the build. */
 const struct set_shape set_shapes[SET_SHAPES] = {
     {MBCONV_ISA_SCALAR, 1, {{4, 1, 4, true}}, 1, 1, false, 34 * 1024},
     {MBCONV_ISA_AVX2, 8, {{4, 1, 24, false}, {6, 1, 16, false}, {12, 1, 8, false}}, 8, 4, false, 30 * 1024},

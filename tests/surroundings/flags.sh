@@ -101,7 +101,7 @@ refuse "(one that is linked with -ffast-math does, which is seen)" "denormals ar
 
 # ---- What is refused -----------------------------------------------------------------------------------------------
 
-compiled() { "$@" -std=c11 -Iinclude -Ikernels -c kernels/activation_scalar.c -o "$work/refused.o"; }
+compiled() { "$@" -std=c11 -Iinclude -Ikernels -c kernels/f32/activation_scalar.c -o "$work/refused.o"; }
 for flags in -ffast-math -Ofast -ffinite-math-only -funsafe-math-optimizations; do
   refuse "our sources alone with gcc $flags" "compile without -ffast-math" compiled gcc -O2 "$flags"
 done
