@@ -119,6 +119,7 @@ void test_cplusplus(test *t) try {
   check_global_pool(t, o);
   check_activation(t, o);
   check_block(t, o);
+  check_any_size(t, o);
 } catch (const std::exception &error) {
   test_check(t, false, "%s", error.what());
 }
