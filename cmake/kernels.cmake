@@ -30,7 +30,7 @@ if(WIN32 AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
   mbconv_accepted(wide -Wa,-muse-unaligned-vector-move)
 endif()
 
-mbconv_add_set(scalar "transpose")
+mbconv_add_set(scalar "transpose;interleave")
 if(MBCONV_ARCHITECTURE STREQUAL "x86_64")
   mbconv_add_set(avx2 "pointwise_narrow;transpose" -mavx2 -mfma ${wide})
   mbconv_add_set(avx512 "" -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512 ${wide})

@@ -139,6 +139,9 @@ typedef void mbconv_pack_panel_fn(void *data, size_t width, size_t lane, size_t 
 typedef void mbconv_pack_depthwise_fn(void *data, size_t lanes, size_t channel, size_t taps, const float *weight,
                                       double scale, float bias);
 
+/* Three planes, `x_stride` apart, to pixels: y[p * 3 + c] = x[c * x_stride + p], p < pixels, c < 3. */
+typedef void mbconv_interleave_fn(size_t pixels, const void *x, size_t x_stride, void *y);
+
 /* ---- Blocking ---------------------------------------------------------------------------------------------------- */
 
 /* How work is cut into pieces that stay in the caches. The best sizes depend on the set's tiles and on the CPUs that
@@ -182,6 +185,7 @@ struct mbconv_kernels {
   mbconv_channel_scale_fn *channel_scale;
   struct mbconv_transpose_tile transpose;
   mbconv_transpose_fn *transpose_one; /* a tile of one row and one column */
+  mbconv_interleave_fn *interleave3;
   struct mbconv_packing packing;
   mbconv_pack_panel_fn *pack_panel;
   mbconv_pack_depthwise_fn *pack_depthwise;

@@ -78,8 +78,31 @@ static void check_image(struct test *t, uint64_t *state, size_t pixels, size_t c
   check_shape(t, state, &out);
 }
 
+/* Three planes to pixels. */
+static void check_interleave(struct test *t, uint64_t *state, size_t pixels, size_t stride, enum test_guard guard) {
+  test_at(t, "3 planes of %zu pixels, %zu apart, guard %d", pixels, stride, guard);
+  struct test_buffer x, y;
+  test_buffer_new_rows(state, &x, 3, pixels, stride, guard);
+  sprinkle(state, x.data, 3, pixels, stride);
+  test_buffer_protect(&x);
+  test_buffer_new(&y, 3 * pixels, guard);
+  t->kernels->interleave3(pixels, x.data, stride, y.data);
+  size_t wrong = 0;
+  for (size_t i = 0; i < 3 * pixels; i++) {
+    const float want = x.data[i % 3 * stride + i / 3], got = y.data[i];
+    wrong += !(got == want || (isnan(got) && isnan(want) && !test_is_poison(got)));
+  }
+  test_check(t, wrong == 0 && test_buffer_intact(&y), "%zu floats are wrong, or written outside", wrong);
+  test_buffer_free(&x);
+  test_buffer_free(&y);
+}
+
 void test_transpose(struct test *t) {
   uint64_t state = t->seed;
+  for (size_t pixels = 1; pixels <= MOST; pixels++) {
+    check_interleave(t, &state, pixels, pixels, TEST_GUARD_AFTER);
+    check_interleave(t, &state, pixels, pixels + GAP, TEST_GUARD_BEFORE);
+  }
   for (size_t rows = 1; rows <= MOST; rows++) {
     for (size_t columns = 1 + (t->small ? rows % 4 : 0); columns <= MOST; columns += t->small ? 4 : 1) {
       check_both(t, &state, rows, columns, TEST_GUARD_AFTER);

@@ -17,5 +17,6 @@ mbconv_activation_fn mbconv_none_scalar, mbconv_relu_scalar, mbconv_relu6_scalar
 mbconv_channel_sum_fn mbconv_channel_sum_scalar;
 mbconv_channel_scale_fn mbconv_channel_scale_scalar;
 mbconv_transpose_fn mbconv_transpose_scalar_1x1;
+mbconv_interleave_fn mbconv_interleave3_scalar;
 
 #endif

@@ -130,6 +130,8 @@ static struct mbconv_kernels set_of(const struct set_shape *shape) {
       .channel_sum = channel_sum,
       .channel_scale = channel_scale,
       .transpose = {shape->transpose_rows, shape->transpose_columns, transpose},
+      .transpose_one = mbconv_kernels_scalar.transpose_one,
+      .interleave3 = mbconv_kernels_scalar.interleave3,
       .packing = mbconv_kernels_scalar.packing,
       .pack_panel = mbconv_kernels_scalar.pack_panel,
       .pack_depthwise = mbconv_kernels_scalar.pack_depthwise,
