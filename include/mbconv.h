@@ -117,6 +117,9 @@ typedef enum mbconv_isa {
   MBCONV_ISA_NEON
 } mbconv_isa;
 
+/* The number of values of mbconv_isa in this version, AUTO included: what an array needs that is indexed by them. */
+#define MBCONV_ISA_COUNT (MBCONV_ISA_NEON + 1)
+
 /* Where the exponential of SiLU and sigmoid comes from. Both give the same floats. */
 typedef enum mbconv_exp {
   MBCONV_EXP_AUTO = 0, /* what the environment variable MBCONV_EXP names, else the faster one, by a constant table */
@@ -137,6 +140,9 @@ MBCONV_API size_t mbconv_usable_isas(mbconv_isa *isas, size_t capacity);
 
 /* 1 if `isa` can run with the `variant` of the exponential here (AUTO: with any), else 0; also for `isa` AUTO. */
 MBCONV_API int mbconv_exp_usable(mbconv_isa isa, mbconv_exp variant);
+
+/* The type of the elements of images, vectors and residuals. */
+typedef enum mbconv_type { MBCONV_F32 = 0 /* float */ } mbconv_type;
 
 /* ---- Memory, threads, options ------------------------------------------------------------------------------------ */
 

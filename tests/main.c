@@ -145,7 +145,8 @@ int main(int count, char **words) {
   struct test tests[ISAS] = {0};
   for (size_t i = 0; i < usable; i++) {
     if (o.any_isa && !o.run_isa[isas[i]]) continue;
-    tests[i] = (struct test){.isa = isas[i], .kernels = mbconv_kernels_of(isas[i]), .small = o.small, .stop = o.stop};
+    tests[i] = (struct test){
+        .isa = isas[i], .kernels = mbconv_kernels_of(MBCONV_F32, isas[i]), .small = o.small, .stop = o.stop};
     tests[i].seed = o.seed;
     run_set(&o, &tests[i]);
   }

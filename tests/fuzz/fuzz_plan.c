@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   mbconv_isa sets[MOST_SETS];
   const size_t count = mbconv_usable_isas(sets, MOST_SETS);
   for (size_t i = 0; i < count; i++) {
-    const struct mbconv_kernels *kernels = mbconv_kernels_of(sets[i]);
+    const struct mbconv_kernels *kernels = mbconv_kernels_of(MBCONV_F32, sets[i]);
     const size_t tile = kernels->pointwise[0].channels;
     mbconv_block block = {.base.info = {.isa = sets[i], .exp = MBCONV_EXP_INLINE}};
     struct mbconv_stages *stages = &block.stages;

@@ -15,6 +15,7 @@ X86Info GetX86Info(void) {
   info.features.avx512vl = __builtin_cpu_supports("avx512vl") != 0;
   info.features.avx512bw = __builtin_cpu_supports("avx512bw") != 0;
   info.features.avx512dq = __builtin_cpu_supports("avx512dq") != 0;
+  info.features.avx512vnni = __builtin_cpu_supports("avx512vnni") != 0;
   return info;
 }
 #elif defined(CPU_FEATURES_ARCH_AARCH64)
