@@ -10,7 +10,7 @@
 #include "fold.h"
 #include "input.h"
 
-enum { MOST_SETS = 4, TEXT = 512 };
+enum { MOST_SETS = MBCONV_ISA_COUNT, TEXT = 512 };
 
 static size_t extent(struct fuzz_input *in) {
   const size_t size = fuzz_hostile(in) % (((size_t)1 << 31) + 1);

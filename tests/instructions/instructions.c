@@ -249,7 +249,7 @@ int main(int words, char **word) {
   test_fill(&state, weights, FLOATS);
   for (size_t i = 0; i < sizeof pixels_of_y / sizeof *pixels_of_y; i++) pixels_of_y[i] = y + i * 64;
   bool ok = true;
-  mbconv_isa isas[MBCONV_ISA_NEON + 1];
+  mbconv_isa isas[MBCONV_ISA_COUNT];
   const size_t sets = mbconv_usable_isas(isas, sizeof isas / sizeof *isas);
   for (size_t i = 0; i < sets; i++) {
     if (isas[i] == MBCONV_ISA_SCALAR) continue; /* the reference: nobody runs it to be fast */
