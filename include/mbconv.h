@@ -141,9 +141,6 @@ MBCONV_API size_t mbconv_usable_isas(mbconv_isa *isas, size_t capacity);
 /* 1 if `isa` can run with the `variant` of the exponential here (AUTO: with any), else 0; also for `isa` AUTO. */
 MBCONV_API int mbconv_exp_usable(mbconv_isa isa, mbconv_exp variant);
 
-/* The type of the elements of images, vectors and residuals. */
-typedef enum mbconv_type { MBCONV_F32 = 0 /* float */ } mbconv_type;
-
 /* ---- Memory, threads, options ------------------------------------------------------------------------------------ */
 
 /* `allocate` returns `size` bytes aligned to `alignment` (a power of two, 64 at most) or NULL; `release` takes back
