@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * From a CPU to a set of kernels. Detection (cpu.c) is apart from choice (select.c), whose functions are pure: tests
- * give them CPUs that do not exist.
+ * From a CPU to a set of kernels. Detecting a CPU (cpu.c) is separate from choosing a set (select.c). The functions that
+ * choose are pure, so that tests can give them CPUs that do not exist.
  */
 #ifndef MBCONV_DISPATCH_H
 #define MBCONV_DISPATCH_H
@@ -82,7 +82,7 @@ void mbconv_list_isas(char *text, size_t size);
  *                        Not looked at if the parameter is not AUTO.
  *   kernels, chosen_exp      receive the choice; untouched on failure
  * MBCONV_INVALID_ARGUMENT for unknown values and names, MBCONV_UNSUPPORTED_ISA for what this build or `cpu` lacks; the
- * message says what was asked for, by whom, and what there is. */
+ * message says what was asked for, who asked, and which sets are usable. */
 mbconv_status mbconv_select(mbconv_type type, mbconv_isa isa, mbconv_exp variant, const char *env_isa,
                             const char *env_exp, const struct mbconv_cpu *cpu, const struct mbconv_kernels **kernels,
                             mbconv_exp *chosen_exp, mbconv_error *error);

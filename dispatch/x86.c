@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What an x86 CPU says of itself by CPUID, and its operating system by XCR0.
+ * Reads what an x86 CPU says of itself (CPUID), and what its operating system saves (XCR0).
  */
 #include "x86.h"
 
