@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * From a CPU to a set of kernels. Detecting a CPU (cpu.c) is separate from choosing a set (select.c). The functions that
- * choose are pure, so that tests can give them CPUs that do not exist.
+ * From a CPU to a set of kernels. Detecting a CPU (cpu.c) is separate from choosing a set (select.c). The functions
+ * that choose are pure, so that tests can give them CPUs that do not exist.
  */
 #ifndef MBCONV_DISPATCH_H
 #define MBCONV_DISPATCH_H

@@ -184,7 +184,8 @@ static mbconv_exp choose_exp(mbconv_exp variant, const char *source, const struc
   return MBCONV_EXP_AUTO;
 }
 
-/* What was asked for, by the caller or, where the caller asked for AUTO, by the environment; and words for who asked. */
+/* What was asked for, by the caller or, where the caller asked for AUTO, by the environment; and words for who asked.
+ */
 struct request {
   mbconv_isa isa;
   mbconv_exp variant;
