@@ -29,14 +29,17 @@ static uint32_t features_of(const X86Features *f) {
          flag(f->avx512dq, MBCONV_CPU_AVX512DQ) | flag(f->avx512vnni, MBCONV_CPU_AVX512_VNNI);
 }
 
-/* cpu_features says neither what the system saves nor, in version 0.7, whether there is AVX-VNNI. */
+/* cpu_features says neither what the system saves nor, in version 0.7, whether there is AVX-VNNI. In a virtual machine
+ * each CPUID takes 10 us and more; so none is asked that its answers make needless: it reports AVX only where XGETBV
+ * can be executed, and AVX2 only where there is leaf 7. */
 void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
-  const uint32_t saved = mbconv_x86_saved(&mbconv_x86_here);
   const X86Info info = GetX86Info();
+  const uint32_t saved = info.features.avx ? mbconv_x86_here.xgetbv() : 0;
+  const bool avx_vnni = info.features.avx2 && mbconv_x86_avx_vnni(&mbconv_x86_here);
   *cpu = (struct mbconv_cpu){
-      .features =
-          features_of(&info.features) | flag(mbconv_x86_avx_vnni(&mbconv_x86_here, saved), MBCONV_CPU_AVX_VNNI) |
-          flag(mbconv_x86_saves_ymm(saved), MBCONV_CPU_OS_YMM) | flag(mbconv_x86_saves_zmm(saved), MBCONV_CPU_OS_ZMM),
+      .features = features_of(&info.features) | flag(avx_vnni, MBCONV_CPU_AVX_VNNI) |
+                  flag(mbconv_x86_saves_ymm(saved), MBCONV_CPU_OS_YMM) |
+                  flag(mbconv_x86_saves_zmm(saved), MBCONV_CPU_OS_ZMM),
       .avx512_slow = avx512_slow(&info),
   };
   const char *name = info.brand_string[0] ? info.brand_string : "x86 CPU without a name";

@@ -56,9 +56,7 @@ bool mbconv_x86_saves_zmm(uint32_t saved) {
   return mbconv_x86_saves_ymm(saved) && (saved & zmm) == zmm;
 }
 
-bool mbconv_x86_avx_vnni(const struct mbconv_x86 *x86, uint32_t saved) {
-  return mbconv_x86_saves_ymm(saved) && has_avx_vnni(x86, ask(x86, 7));
-}
+bool mbconv_x86_avx_vnni(const struct mbconv_x86 *x86) { return has_avx_vnni(x86, x86->cpuid(7, 0)); }
 
 /* Such as "Intel(R) Xeon(R) Silver 4114 CPU @ 2.20GHz"; empty if the CPU does not tell. */
 static void read_name(const struct mbconv_x86 *x86, char name[49]) {
