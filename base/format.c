@@ -7,7 +7,7 @@
 
 struct text {
   char *bytes;
-  size_t size, length; /* length: of the whole text, what is cut off among it */
+  size_t size, length; /* length: of the whole text, including what is cut off */
 };
 
 static void put(struct text *text, char byte) {

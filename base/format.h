@@ -15,9 +15,9 @@
 #define MBCONV_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #endif
 
-/* As snprintf: writes at most `size` bytes, the terminating zero among them, and returns the length that the whole text
- * would have. Of printf's format it knows what the library's messages use: %s, %.Ns, %d, %zu, %x and %%, each with the
- * same bytes as printf's. */
+/* Like snprintf: writes at most `size` bytes, including the terminating zero, and returns the length that the whole
+ * text would have. It knows the conversions that the library's messages use: %s, %.Ns, %d, %zu, %x and %%. Each gives
+ * the same bytes as printf's. */
 MBCONV_PRINTF(3, 4) size_t mbconv_format(char *text, size_t size, const char *format, ...);
 
 /* Like mbconv_format(), but with the arguments in a list. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sizes that may not fit: a running flag instead of a check after each product.
+ * Arithmetic on sizes that may overflow. A flag collects the overflows of several operations, so that one check
+ * follows them all.
  */
 #ifndef MBCONV_SIZE_H
 #define MBCONV_SIZE_H
@@ -9,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes: a cache line, and the widest vector of any set. Objects, their arrays and scratch are aligned to it. */
+/* Objects, their arrays and scratch are aligned to this many bytes: a cache line, and the widest vector of any set. */
 enum { MBCONV_ALIGNMENT = 64 };
 
 static inline size_t mbconv_multiply(size_t a, size_t b, bool *overflow) {

@@ -14,8 +14,8 @@
 /* More than any struct will ever have: a size beyond it is a field that was never set. */
 enum { MBCONV_STRUCT_MOST = 4096 };
 
-/* Whether a struct whose first field is *struct_size can be read as one of `known` bytes: it has that size, or its
- * caller is of a later version, but uses no field of it that is not known here. */
+/* Whether a struct whose first field is *struct_size can be read as one of `known` bytes. It can if it has that size,
+ * or if its caller is of a later version and has left all fields zero that this version does not know. */
 static inline bool mbconv_struct_fits(const size_t *struct_size, size_t known) {
   if (*struct_size == 0 || *struct_size == known) return true;
   if (*struct_size < known || *struct_size > MBCONV_STRUCT_MOST) return false;

@@ -55,11 +55,11 @@ class Depthwise {
   Depthwise(const Block &block, const Floats &weight, const Floats &bias, mbconv_isa isa)
       : block_(block),
         cut_(block),
-        kernel_(mbconv_kernels_of(isa)->depthwise[(block.kernel - 3) / 2][block.stride - 1]) {
+        kernel_(mbconv_kernels_of(MBCONV_F32, isa)->depthwise[(block.kernel - 3) / 2][block.stride - 1]) {
     const size_t taps = block.kernel * block.kernel;
     const float infinity = std::numeric_limits<float>::infinity();
     const bool clamped = block.activation == MBCONV_ACTIVATION_RELU6;
-    const mbconv_kernels &kernels = *mbconv_kernels_of(isa);
+    const mbconv_kernels &kernels = *mbconv_kernels_of(MBCONV_F32, isa);
     weights_ = pack(weight, bias, block.expanded, taps, kernels);
     for (size_t channel = 0; channel < block.expanded; channel += cut_.group) {
       mbconv_depthwise_group group;

@@ -25,21 +25,21 @@ double fma_rate() {
   return flops / (thread_seconds() - start);
 }
 
+const struct {
+  mbconv_isa isa;
+  Probe probe;
+} probes[] = {
+    {MBCONV_ISA_SCALAR, fma_rate<fma_loop_scalar>},
 #ifdef MBCONV_SET_AVX2
-constexpr Probe avx2 = fma_rate<fma_loop_avx2>;
-#else
-constexpr Probe avx2 = nullptr;
+    {MBCONV_ISA_AVX2, fma_rate<fma_loop_avx2>},
 #endif
 #ifdef MBCONV_SET_AVX512
-constexpr Probe avx512 = fma_rate<fma_loop_avx512>;
-#else
-constexpr Probe avx512 = nullptr;
+    {MBCONV_ISA_AVX512, fma_rate<fma_loop_avx512>},
 #endif
 #ifdef MBCONV_SET_NEON
-constexpr Probe neon = fma_rate<fma_loop_neon>;
-#else
-constexpr Probe neon = nullptr;
+    {MBCONV_ISA_NEON, fma_rate<fma_loop_neon>},
 #endif
+};
 
 // Adds a register, not a constant: some cores add small constants for free. The empty statement keeps the compiler from
 // making one multiplication of several.
@@ -49,9 +49,7 @@ inline size_t add(size_t sum, size_t term) {
   return sum;
 }
 
-inline size_t add_4_times(size_t sum, size_t term) {
-  return add(add(add(add(sum, term), term), term), term);
-}
+inline size_t add_4_times(size_t sum, size_t term) { return add(add(add(add(sum, term), term), term), term); }
 
 }  // namespace
 
@@ -62,17 +60,8 @@ double thread_seconds() {
 }
 
 Probe fma_probe(mbconv_isa isa) {
-  switch (isa) {
-    case MBCONV_ISA_SCALAR:
-      return fma_rate<fma_loop_scalar>;
-    case MBCONV_ISA_AVX2:
-      return avx2;
-    case MBCONV_ISA_AVX512:
-      return avx512;
-    case MBCONV_ISA_NEON:
-      return neon;
-    case MBCONV_ISA_AUTO:
-      break;
+  for (const auto &known : probes) {
+    if (known.isa == isa) return known.probe;
   }
   return nullptr;
 }

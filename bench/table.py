@@ -49,7 +49,7 @@ def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     best, context = best_runs(sys.argv[1:])
-    sets = [isa for isa in ("avx512", "avx2", "neon", "scalar") if any(name.endswith("/" + isa) for name in best)]
+    sets = list(dict.fromkeys(name.rsplit("/", 1)[-1] for name in best))  # best first, as the benchmark lists them
     known = {key: context[key] for key in ("cpu", "compiler", "mbconv", "date") if key in context}
     print(", ".join(f"{key}: {value}" for key, value in known.items()))
     timed = [("µs", "cpu_min_us", ".1f"), ("% of peak", "peak_percent", ".1f")]

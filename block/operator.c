@@ -11,7 +11,7 @@ mbconv_status mbconv_type_check(mbconv_type type, mbconv_error *error) {
 
 mbconv_status mbconv_operator_choose(struct mbconv_operator *object, mbconv_type type, const mbconv_options *options,
                                      mbconv_error *error) {
-  const mbconv_status status = mbconv_choose(options, &object->kernels, &object->info.exp, error);
+  const mbconv_status status = mbconv_choose(type, options, &object->kernels, &object->info.exp, error);
   if (status != MBCONV_OK) return status;
   object->info.isa = object->kernels->isa;
   object->info.type = type;

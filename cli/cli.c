@@ -92,10 +92,20 @@ static void take_size(const char *text, mbconv_network_options *options) {
   options->width = cross ? cli_number(cross + 1, "--size", 1, MOST) : options->height;
 }
 
+const char *cli_list_isas(char *text, size_t size) {
+  size_t length = 0;
+  for (int isa = 0; isa < MBCONV_ISA_COUNT && length < size; isa++) {
+    const char *before = isa == 0 ? "" : isa + 1 < MBCONV_ISA_COUNT ? ", " : " or ";
+    length += (size_t)snprintf(text + length, size - length, "%s%s", before, mbconv_isa_name((mbconv_isa)isa));
+  }
+  return text;
+}
+
 static mbconv_isa isa_of(const char *name) {
-  for (mbconv_isa isa = MBCONV_ISA_AUTO; isa <= MBCONV_ISA_NEON; isa++)
-    if (strcmp(name, mbconv_isa_name(isa)) == 0) return isa;
-  cli_misused("--isa is \"%s\", not auto, scalar, avx2, avx512 or neon", name);
+  for (int isa = 0; isa < MBCONV_ISA_COUNT; isa++)
+    if (strcmp(name, mbconv_isa_name((mbconv_isa)isa)) == 0) return (mbconv_isa)isa;
+  char isas[128];
+  cli_misused("--isa is \"%s\", not %s", name, cli_list_isas(isas, sizeof isas));
 }
 
 static mbconv_exp exp_of(const char *name) {

@@ -65,6 +65,9 @@ const char **cli_names(size_t *count);
  * network; else with random weights. */
 mbconv_network *cli_network(const struct cli_model *model);
 
+/* Writes the names that --isa takes, as in "auto, scalar, avx2, avx512 or neon"; returns `text`. */
+const char *cli_list_isas(char *text, size_t size);
+
 /* ---- Threads ----------------------------------------------------------------------------------------------------- */
 
 /* `count` threads, the calling one included; cli_fail() if there is no library for more than one. */

@@ -5,36 +5,13 @@
 #ifndef MBCONV_CLI_IMAGE_H
 #define MBCONV_CLI_IMAGE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../kernels/arithmetic.h"
-#include "mbconv.h"
-
-struct image {
-  size_t height, width;
-  uint8_t *rgb; /* [height][width][3], from malloc */
-};
-
-/* No larger image is decoded. */
-enum { IMAGE_MOST_SIDE = 1 << 16, IMAGE_MOST_PIXELS = 1 << 26 };
+#include "image_memory.h"
 
 /* Decodes the file of `size` bytes at `data`. Grey and palettes become RGB; alpha and, of 16 bits, the lower 8 are
  * dropped, as by Pillow's convert("RGB"), which does otherwise with grey of 16 bits only. MBCONV_BAD_FILE for anything
  * damaged, cut off, too large, or of another kind (JPEG in CMYK, too); then *image is empty. */
 mbconv_status image_decode(const void *data, size_t size, struct image *image, mbconv_error *error);
-
-mbconv_status image_decode_png(const void *data, size_t size, struct image *image, mbconv_error *error);
-mbconv_status image_decode_jpeg(const void *data, size_t size, struct image *image, mbconv_error *error);
-
-/* Memory for an image; false if there is none. */
-bool image_new(struct image *image, size_t height, size_t width);
-void image_free(struct image *image);
-
-/* Fills *error and returns `status`. */
-__attribute__((format(printf, 3, 4))) mbconv_status image_fail(mbconv_error *error, mbconv_status status,
-                                                               const char *format, ...);
 
 /* Pillow's resize() to height x width, with antialiasing: horizontally, then vertically, each rounded to 8 bits. */
 mbconv_status image_resize(const struct image *from, size_t height, size_t width, bool bicubic, struct image *to,

@@ -7,7 +7,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 
-#include "image.h"
+#include "image_decoders.h"
 
 /* A file of some kilobytes may have so many scans of so large an image that decoding takes minutes. */
 enum { MOST_SCANS = 200, MOST_MEMORY = 512 << 20 };

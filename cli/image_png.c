@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image.h"
+#include "image_decoders.h"
 
 /* libpng's errors jump back; everything that must survive that is in here. */
 struct reader {

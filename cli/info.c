@@ -65,8 +65,8 @@ int cli_info(int count, char **words) {
       mbconv_activation_info(probe, &chosen, &error) != MBCONV_OK)
     cli_fail("%s", error.message);
   mbconv_activation_destroy(probe);
-  mbconv_isa isas[8];
-  const size_t usable = mbconv_usable_isas(isas, 8);
+  mbconv_isa isas[MBCONV_ISA_COUNT];
+  const size_t usable = mbconv_usable_isas(isas, MBCONV_ISA_COUNT);
   printf("usable sets, best first:\n");
   for (size_t i = 0; i < usable; i++) print_isa(isas[i], chosen.isa);
   printf("chosen: %s, exp %s\n", mbconv_isa_name(chosen.isa), mbconv_exp_name(chosen.exp));

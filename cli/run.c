@@ -26,7 +26,7 @@ static const char usage[] =
     "  --raw-output FILE   receives the floats [batch][outputs]; - for standard output\n"
     "  --batch N           images in the raw file (%d)\n"
     "  --size HxW          of the network's input (its own)\n"
-    "  --isa NAME          auto, scalar, avx2, avx512, neon\n"
+    "  --isa NAME          %s\n"
     "  --exp NAME          auto, sleef, inline\n"
     "  --threads N         (1)\n"
     "  --layout NAME       nchw or nhwc, of the raw tensors (nchw)\n"
@@ -48,7 +48,8 @@ struct arguments {
 };
 
 _Noreturn static void stop(int status) {
-  fprintf(status == CLI_OK ? stdout : stderr, usage, DEFAULT_TOP, DEFAULT_BATCH);
+  char isas[128];
+  fprintf(status == CLI_OK ? stdout : stderr, usage, DEFAULT_TOP, DEFAULT_BATCH, cli_list_isas(isas, sizeof isas));
   exit(status);
 }
 

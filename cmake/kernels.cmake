@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-# The kernel sets of the target architecture: MBCONV_KERNEL_SOURCES, each file with the flags of its set.
+# The kernel sets of the target architecture: MBCONV_SETS, their names, and MBCONV_KERNEL_SOURCES, each file with the
+# flags of its set, which are also in MBCONV_FLAGS_<name>.
 # The flags of a set and the CPU test that admits it (dispatch/select.c) are the same list.
 
+set(MBCONV_SETS)
 set(MBCONV_KERNEL_SOURCES)
 set(MBCONV_SET_DEFINITIONS)
 
@@ -17,8 +19,11 @@ function(mbconv_add_set name parts)
   endif()
   set_source_files_properties(${files} PROPERTIES COMPILE_OPTIONS "${ARGN}")
   string(TOUPPER ${name} upper)
+  list(APPEND MBCONV_SETS ${name})
   list(APPEND MBCONV_KERNEL_SOURCES ${files})
   list(APPEND MBCONV_SET_DEFINITIONS MBCONV_SET_${upper})
+  set(MBCONV_SETS ${MBCONV_SETS} PARENT_SCOPE)
+  set(MBCONV_FLAGS_${name} ${ARGN} PARENT_SCOPE)
   set(MBCONV_KERNEL_SOURCES ${MBCONV_KERNEL_SOURCES} PARENT_SCOPE)
   set(MBCONV_SET_DEFINITIONS ${MBCONV_SET_DEFINITIONS} PARENT_SCOPE)
 endfunction()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Cache sizes. Asked of the C library, which has them from the start of the program: cpu_features asks the CPU each
- * time, which takes a virtual machine tens of microseconds.
+ * The size of L2. The C library knows it from the start of the program. cpu_features would ask the CPU each time, which
+ * takes tens of microseconds in a virtual machine.
  */
 #define _GNU_SOURCE
 #include <unistd.h>

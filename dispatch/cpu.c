@@ -7,6 +7,9 @@
 #include "dispatch.h"
 #include "format.h"
 
+/* cpu_features' flags are signed fields of one bit, so that a flag that is set is -1. */
+static uint32_t flag(int there, uint32_t feature) { return there ? feature : 0; }
+
 #if defined(CPU_FEATURES_ARCH_X86)
 
 #include <cpuinfo_x86.h>
@@ -20,19 +23,23 @@ static bool avx512_slow(const X86Info *info) {
   return skylake_server && info->features.avx512f && !info->features.avx512_second_fma;
 }
 
-/* `!= 0`: cpu_features' flags are signed fields of one bit, and gcc 12 with -O2 stores -1 into a bool without it. */
+static uint32_t features_of(const X86Features *f) {
+  return flag(f->fma3, MBCONV_CPU_FMA) | flag(f->avx2, MBCONV_CPU_AVX2) | flag(f->avx512f, MBCONV_CPU_AVX512F) |
+         flag(f->avx512vl, MBCONV_CPU_AVX512VL) | flag(f->avx512bw, MBCONV_CPU_AVX512BW) |
+         flag(f->avx512dq, MBCONV_CPU_AVX512DQ) | flag(f->avx512vnni, MBCONV_CPU_AVX512_VNNI);
+}
+
+/* cpu_features says neither what the system saves nor, in version 0.7, whether there is AVX-VNNI. In a virtual machine
+ * each CPUID takes 10 us and more; so none is asked that its answers make needless: it reports AVX only where XGETBV
+ * can be executed, and AVX2 only where there is leaf 7. */
 void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
-  const uint32_t saved = mbconv_x86_saved(&mbconv_x86_here);
   const X86Info info = GetX86Info();
+  const uint32_t saved = info.features.avx ? mbconv_x86_here.xgetbv() : 0;
+  const bool avx_vnni = info.features.avx2 && mbconv_x86_avx_vnni(&mbconv_x86_here);
   *cpu = (struct mbconv_cpu){
-      .fma = info.features.fma3 != 0,
-      .avx2 = info.features.avx2 != 0,
-      .avx512f = info.features.avx512f != 0,
-      .avx512vl = info.features.avx512vl != 0,
-      .avx512bw = info.features.avx512bw != 0,
-      .avx512dq = info.features.avx512dq != 0,
-      .os_ymm = mbconv_x86_saves_ymm(saved),
-      .os_zmm = mbconv_x86_saves_zmm(saved),
+      .features = features_of(&info.features) | flag(avx_vnni, MBCONV_CPU_AVX_VNNI) |
+                  flag(mbconv_x86_saves_ymm(saved), MBCONV_CPU_OS_YMM) |
+                  flag(mbconv_x86_saves_zmm(saved), MBCONV_CPU_OS_ZMM),
       .avx512_slow = avx512_slow(&info),
   };
   const char *name = info.brand_string[0] ? info.brand_string : "x86 CPU without a name";
@@ -44,16 +51,17 @@ void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
 #include <cpuinfo_aarch64.h>
 
 #ifdef __linux__
-#include <asm/hwcap.h>
 #include <sys/auxv.h>
+
+#include "arm64.h"
 
 /* Debian builds cpu_features 0.7 with its debugging output: GetAarch64Info prints a line to stdout where the kernel has
  * nothing to report in AT_HWCAP2, as on Cortex-A53 and A72 (D() in google/cpu_features, src/hwcaps.c, without NDEBUG).
- * There the flag is read from where cpu_features would have it. */
+ * There the features are read from where cpu_features would have them. */
 static bool kernel_answers(struct mbconv_cpu *cpu) {
-  const bool asimd = getauxval(AT_HWCAP) & HWCAP_ASIMD;
-  if (!asimd || getauxval(AT_HWCAP2)) return false;
-  *cpu = (struct mbconv_cpu){.fma = true, .neon = true, .name = "ARM64"};
+  const uint32_t features = mbconv_arm64_features(getauxval(AT_HWCAP), 0);
+  if (!(features & MBCONV_CPU_NEON) || getauxval(AT_HWCAP2)) return false;
+  *cpu = (struct mbconv_cpu){.features = features, .name = "ARM64"};
   return true;
 }
 #else
@@ -63,10 +71,16 @@ static bool kernel_answers(struct mbconv_cpu *cpu) {
 }
 #endif
 
+static uint32_t features_of(const Aarch64Features *f) {
+  if (!f->asimd) return 0;
+  return MBCONV_CPU_NEON | MBCONV_CPU_FMA | flag(f->fphp && f->asimdhp, MBCONV_CPU_FP16) |
+         flag(f->asimddp, MBCONV_CPU_DOTPROD) | flag(f->i8mm, MBCONV_CPU_I8MM);
+}
+
 void mbconv_cpu_detect(struct mbconv_cpu *cpu) {
   if (kernel_answers(cpu)) return;
   const Aarch64Info info = GetAarch64Info();
-  *cpu = (struct mbconv_cpu){.fma = info.features.asimd != 0, .neon = info.features.asimd != 0};
+  *cpu = (struct mbconv_cpu){.features = features_of(&info.features)};
   /* ARM64 has no name to read, only these numbers. */
   mbconv_format(cpu->name, sizeof cpu->name, "ARM64, implementer 0x%x, part 0x%x", (unsigned)info.implementer,
                 (unsigned)info.part);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A CPU for which there is no set but scalar, which needs nothing of it.
+ * A CPU of an architecture that has only the scalar set, which needs no features.
  */
 #include "dispatch.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What an x86 CPU says of itself by CPUID, and its operating system by XCR0.
+ * Reads what an x86 CPU says of itself (CPUID), and what its operating system saves (XCR0).
  */
 #include "x86.h"
 
@@ -35,6 +35,12 @@ static struct mbconv_x86_answer ask(const struct mbconv_x86 *x86, uint32_t leaf)
   return leaf <= highest ? x86->cpuid(leaf, 0) : (struct mbconv_x86_answer){0};
 }
 
+/* AVX-VNNI stands in subleaf 1 of leaf 7, if the CPU has it: `leaf_7` is the answer to subleaf 0, which names the
+ * highest subleaf. */
+static bool has_avx_vnni(const struct mbconv_x86 *x86, struct mbconv_x86_answer leaf_7) {
+  return leaf_7.eax >= 1 && bit(x86->cpuid(7, 1).eax, 4);
+}
+
 uint32_t mbconv_x86_saved(const struct mbconv_x86 *x86) {
   const bool osxsave = bit(ask(x86, 1).ecx, 27);
   return osxsave ? x86->xgetbv() : 0;
@@ -49,6 +55,8 @@ bool mbconv_x86_saves_zmm(uint32_t saved) {
   const uint32_t zmm = 1u << 5 | 1u << 6 | 1u << 7; /* masks, the upper halves of zmm, zmm16 to zmm31 */
   return mbconv_x86_saves_ymm(saved) && (saved & zmm) == zmm;
 }
+
+bool mbconv_x86_avx_vnni(const struct mbconv_x86 *x86) { return has_avx_vnni(x86, x86->cpuid(7, 0)); }
 
 /* Such as "Intel(R) Xeon(R) Silver 4114 CPU @ 2.20GHz"; empty if the CPU does not tell. */
 static void read_name(const struct mbconv_x86 *x86, char name[49]) {
@@ -74,8 +82,10 @@ static bool avx512_slow(uint32_t signature, const char *name) {
   return begins(xeon, "Bronze ") || begins(xeon, "Silver ") || begins(xeon, "W-210") || begins(xeon, "D-21");
 }
 
+static uint32_t flag(bool there, uint32_t feature) { return there ? feature : 0; }
+
 /* A flag counts only where the system saves the registers that its instructions use: nothing can be done with it
- * otherwise, and that is what cpu_features says, too. */
+ * otherwise, and cpu_features reports it so, too. */
 void mbconv_x86_detect(const struct mbconv_x86 *x86, struct mbconv_cpu *cpu) {
   const struct mbconv_x86_answer basic = ask(x86, 1), extended = ask(x86, 7);
   const uint32_t saved = mbconv_x86_saved(x86);
@@ -83,15 +93,15 @@ void mbconv_x86_detect(const struct mbconv_x86 *x86, struct mbconv_cpu *cpu) {
   char name[49];
   read_name(x86, name);
   *cpu = (struct mbconv_cpu){
-      .fma = ymm && bit(basic.ecx, 12),
-      .avx2 = ymm && bit(extended.ebx, 5),
-      .avx512f = zmm && bit(extended.ebx, 16),
-      .avx512dq = zmm && bit(extended.ebx, 17),
-      .avx512bw = zmm && bit(extended.ebx, 30),
-      .avx512vl = zmm && bit(extended.ebx, 31),
-      .os_ymm = ymm,
-      .os_zmm = zmm,
+      .features = flag(ymm && bit(basic.ecx, 12), MBCONV_CPU_FMA) | flag(ymm && bit(extended.ebx, 5), MBCONV_CPU_AVX2) |
+                  flag(ymm && has_avx_vnni(x86, extended), MBCONV_CPU_AVX_VNNI) |
+                  flag(zmm && bit(extended.ebx, 16), MBCONV_CPU_AVX512F) |
+                  flag(zmm && bit(extended.ebx, 17), MBCONV_CPU_AVX512DQ) |
+                  flag(zmm && bit(extended.ebx, 30), MBCONV_CPU_AVX512BW) |
+                  flag(zmm && bit(extended.ebx, 31), MBCONV_CPU_AVX512VL) |
+                  flag(zmm && bit(extended.ecx, 11), MBCONV_CPU_AVX512_VNNI) | flag(ymm, MBCONV_CPU_OS_YMM) |
+                  flag(zmm, MBCONV_CPU_OS_ZMM),
   };
-  cpu->avx512_slow = cpu->avx512f && avx512_slow(basic.eax, name);
+  cpu->avx512_slow = cpu->features & MBCONV_CPU_AVX512F && avx512_slow(basic.eax, name);
   mbconv_format(cpu->name, sizeof cpu->name, "%s", name[0] ? name : "x86 CPU without a name");
 }

@@ -31,6 +31,9 @@ uint32_t mbconv_x86_saved(const struct mbconv_x86 *x86);
 bool mbconv_x86_saves_ymm(uint32_t saved);
 bool mbconv_x86_saves_zmm(uint32_t saved);
 
+/* Whether a CPU that has leaf 7 says that it has AVX-VNNI. For cpu.c: cpu_features 0.7 does not know AVX-VNNI. */
+bool mbconv_x86_avx_vnni(const struct mbconv_x86 *x86);
+
 /* Like mbconv_cpu_detect(), but asks `x86`. */
 void mbconv_x86_detect(const struct mbconv_x86 *x86, struct mbconv_cpu *cpu);
 

@@ -21,7 +21,7 @@
 static const double tolerance = 1e-5;       /* relative to PyTorch's largest |y| */
 static const double seconds_per_time = 0.3; /* spent on measuring one time */
 
-enum { MOST_ISAS = 4, LAYOUTS = 2 };
+enum { MOST_ISAS = MBCONV_ISA_COUNT, LAYOUTS = 2 };
 
 _Noreturn static void stop(const char *what, const char *why) {
   fprintf(stderr, "mbconv_demo: %s: %s\n", what, why);

@@ -120,6 +120,9 @@ typedef enum mbconv_isa {
   MBCONV_ISA_NEON
 } mbconv_isa;
 
+/* The number of values of mbconv_isa in this version, AUTO included: what an array needs that is indexed by them. */
+#define MBCONV_ISA_COUNT (MBCONV_ISA_NEON + 1)
+
 /* Where the exponential of SiLU and sigmoid comes from. Both give the same floats. */
 typedef enum mbconv_exp {
   MBCONV_EXP_AUTO = 0, /* what the environment variable MBCONV_EXP names, else the faster one, by a constant table */

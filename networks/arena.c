@@ -4,11 +4,10 @@
  * input, which is the caller's. So values lie at the start and at the end of the arena by turns, a layer's scratch
  * between its input and its output, and the arena is as large as the largest of these sums: less is not possible.
  */
+#include "../base/size.h"
 #include "network.h"
 
-static size_t round_up(size_t bytes) {
-  return (bytes + MBCONV_ARENA_ALIGNMENT - 1) / MBCONV_ARENA_ALIGNMENT * MBCONV_ARENA_ALIGNMENT;
-}
+static size_t round_up(size_t bytes) { return mbconv_round_up(bytes, MBCONV_ALIGNMENT); }
 
 /* Bytes of the arena that layer i's output takes. */
 static size_t output_bytes(const mbconv_network *network, size_t i) {
@@ -22,7 +21,8 @@ static bool moderate(const mbconv_network *network) {
   for (size_t i = 0; i < network->info.layers; i++) {
     const struct mbconv_step *step = &network->step[i];
     size_t bytes = sizeof(float);
-    if (__builtin_mul_overflow(bytes, step->info.height, &bytes) || __builtin_mul_overflow(bytes, step->info.width, &bytes) ||
+    if (__builtin_mul_overflow(bytes, step->info.height, &bytes) ||
+        __builtin_mul_overflow(bytes, step->info.width, &bytes) ||
         __builtin_mul_overflow(bytes, step->info.channels, &bytes) || bytes > PTRDIFF_MAX / MBCONV_MOST_LAYERS ||
         step->info.scratch_bytes > PTRDIFF_MAX / MBCONV_MOST_LAYERS)
       return false;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/size.h"
 #include "status.h"
 #include "weights.h"
 
@@ -221,7 +222,7 @@ mbconv_status mbconv_network_make(struct mbconv_description *d, const struct mbc
     pages = allocator.context;
     kernels.allocator = &allocator;
   }
-  mbconv_network *network = allocator.allocate(allocator.context, sizeof *network, MBCONV_ARENA_ALIGNMENT);
+  mbconv_network *network = allocator.allocate(allocator.context, sizeof *network, MBCONV_ALIGNMENT);
   if (!network) {
     mbconv_pages_free(pages);
     return mbconv_network_fail(error, MBCONV_OUT_OF_MEMORY, "no memory for the network");

@@ -11,8 +11,6 @@
 #include "pages.h"
 #include "tensors.h"
 
-enum { MBCONV_ARENA_ALIGNMENT = 64 };
-
 /* One layer. Inputs and outputs are values: value i is what layer i is given, value i + 1 what it gives. */
 struct mbconv_step {
   union {

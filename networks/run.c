@@ -3,16 +3,15 @@
  * A run: image by image up to the pooling, whose features are collected in the arena; then the fully connected layers
  * for all images at once, so that their weights are read once.
  */
-#include <stdint.h>
-
+#include "../base/memory.h"
 #include "network.h"
 #include "status.h"
 
-/* The arena: MBCONV_ARENA_ALIGNMENT bytes to align it, image_bytes, then batch_floats per image, layer by layer. */
+/* The arena: MBCONV_ALIGNMENT bytes to align it, image_bytes, then batch_floats per image, layer by layer. */
 size_t mbconv_network_arena_size(const mbconv_network *network, size_t batch) {
   size_t bytes;
   if (__builtin_mul_overflow(batch > 0 ? batch : 1, network->batch_floats * sizeof(float), &bytes) ||
-      __builtin_add_overflow(bytes, network->image_bytes + MBCONV_ARENA_ALIGNMENT, &bytes))
+      __builtin_add_overflow(bytes, network->image_bytes + MBCONV_ALIGNMENT, &bytes))
     return SIZE_MAX;
   return bytes;
 }
@@ -47,19 +46,15 @@ static mbconv_status run_layer(const struct run *run, size_t image, size_t image
   const float *residual = layer->residual_back > 0 ? value_of(run, image, index - layer->residual_back) : NULL;
   switch (layer->kind) {
     case MBCONV_LAYER_CONVOLUTION:
-      return mbconv_convolution_run(step->operator.convolution, images, x, y, residual, scratch, step->info.scratch_bytes,
-                                    run->threads, error);
+      return mbconv_convolution_run(step->operator.convolution, images, x, y, residual, scratch,
+                                    step->info.scratch_bytes, run->threads, error);
     case MBCONV_LAYER_BLOCK:
-      return mbconv_block_run(step->operator.block, images, x, y, scratch, step->info.scratch_bytes, run->threads, error);
+      return mbconv_block_run(step->operator.block, images, x, y, scratch, step->info.scratch_bytes, run->threads,
+                              error);
     case MBCONV_LAYER_POOL: return mbconv_global_pool_run(step->operator.pool, images, x, y, run->threads, error);
     case MBCONV_LAYER_CONNECTED: break;
   }
   return mbconv_pointwise_run(step->operator.connected, images, x, 0, y, 0, NULL, 0, run->threads, error);
-}
-
-static bool overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
-  const uintptr_t first = (uintptr_t)a, second = (uintptr_t)b;
-  return first < second ? second - first < a_bytes : first - second < b_bytes;
 }
 
 static mbconv_status check(const mbconv_network *network, size_t batch, const float *x, const float *y,
@@ -83,8 +78,9 @@ static mbconv_status check(const mbconv_network *network, size_t batch, const fl
   if (arena_size < needed)
     return mbconv_network_fail(error, MBCONV_SCRATCH_TOO_SMALL, "the arena has %zu bytes, %zu are needed", arena_size,
                                needed);
-  if (overlap(x, x_bytes, y, y_bytes)) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
-  if (overlap(x, x_bytes, arena, needed) || overlap(y, y_bytes, arena, needed))
+  if (mbconv_overlap(x, x_bytes, y, y_bytes))
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
+  if (mbconv_overlap(x, x_bytes, arena, needed) || mbconv_overlap(y, y_bytes, arena, needed))
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "the arena overlaps x or y");
   return MBCONV_OK;
 }
@@ -101,14 +97,12 @@ static mbconv_status run_range(const struct run *run, size_t first, size_t last,
   return status;
 }
 
-static char *align(void *arena) { return (char *)arena + (-(uintptr_t)arena & (MBCONV_ARENA_ALIGNMENT - 1)); }
-
 mbconv_status mbconv_network_run(const mbconv_network *network, size_t batch, const float *x, float *y, void *arena,
                                  size_t arena_size, const mbconv_threads *threads, mbconv_error *error) {
   if (!network) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "network is NULL");
   mbconv_status status = check(network, batch, x, y, arena, arena_size, threads, error);
   if (status != MBCONV_OK || batch == 0) return status == MBCONV_OK ? mbconv_network_succeed(error) : status;
-  const struct run run = {network, batch, x, y, align(arena), threads};
+  const struct run run = {network, batch, x, y, mbconv_align(arena), threads};
   status = run_range(&run, 0, network->info.layers, error);
   return status == MBCONV_OK ? mbconv_network_succeed(error) : status;
 }
@@ -122,7 +116,7 @@ mbconv_status mbconv_network_run_layers(const mbconv_network *network, size_t fi
                                network->info.layers);
   mbconv_status status = check(network, 1, x, y, arena, arena_size, threads, error);
   if (status != MBCONV_OK) return status;
-  const struct run run = {network, 1, x, y, align(arena), threads};
+  const struct run run = {network, 1, x, y, mbconv_align(arena), threads};
   status = run_range(&run, first, last, error);
   return status == MBCONV_OK ? mbconv_network_succeed(error) : status;
 }

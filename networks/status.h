@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * How this library reports success and failure, like the core.
+ * How this library reports success and failure. The core's own functions, base/status.h, cannot be called from here:
+ * the core's shared library does not show them, and a self-contained static one does not, either.
  */
 #ifndef MBCONV_NETWORK_STATUS_H
 #define MBCONV_NETWORK_STATUS_H

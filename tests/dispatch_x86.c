@@ -6,13 +6,12 @@
 #include "test.h"
 #include "x86.h"
 
-/* ---- A CPU that does not exist ------------------------------------------------------------------------------------
- */
+/* ---- A CPU that does not exist ----------------------------------------------------------------------------------- */
 
-/* What it answers. Above its highest leaf it answers nonsense, as CPUs do. */
+/* What it answers. Above its highest leaf and subleaf it answers nonsense, as CPUs do. */
 static struct {
   uint32_t highest, highest_extended;
-  uint32_t signature, ecx1, ebx7, xcr0;
+  uint32_t signature, ecx1, highest_of_7, ebx7, ecx7, eax7_1, xcr0;
   char name[48];
   unsigned xgetbv_faults;
 } fake;
@@ -22,11 +21,12 @@ static struct mbconv_x86_answer fake_cpuid(uint32_t leaf, uint32_t subleaf) {
   if (leaf == 0) return (struct mbconv_x86_answer){.eax = fake.highest};
   if (leaf == 0x80000000u) return (struct mbconv_x86_answer){.eax = fake.highest_extended};
   const bool extended = leaf >= 0x80000000u;
-  if (leaf > (extended ? fake.highest_extended : fake.highest) || (leaf == 7 && subleaf != 0)) {
+  if (leaf > (extended ? fake.highest_extended : fake.highest) || (leaf == 7 && subleaf > fake.highest_of_7)) {
     return (struct mbconv_x86_answer){0xffffffffu, 0xffffffffu, 0xffffffffu, 0xffffffffu};
   }
   if (leaf == 1) return (struct mbconv_x86_answer){.eax = fake.signature, .ecx = fake.ecx1};
-  if (leaf == 7) return (struct mbconv_x86_answer){.ebx = fake.ebx7};
+  if (leaf == 7 && subleaf == 1) return (struct mbconv_x86_answer){.eax = fake.eax7_1};
+  if (leaf == 7) return (struct mbconv_x86_answer){.eax = fake.highest_of_7, .ebx = fake.ebx7, .ecx = fake.ecx7};
   if (extended && leaf >= 0x80000002u && leaf <= 0x80000004u) {
     memcpy(&a, fake.name + 16 * (leaf - 0x80000002u), sizeof a);
   }
@@ -46,7 +46,8 @@ static void set_fake(uint32_t signature, const char *name) {
   fake.highest = 7;
   fake.highest_extended = 0x80000004u;
   fake.signature = signature;
-  fake.ecx1 = fake.ebx7 = fake.xcr0 = 0xffffffffu;
+  fake.highest_of_7 = 1;
+  fake.ecx1 = fake.ebx7 = fake.ecx7 = fake.eax7_1 = fake.xcr0 = 0xffffffffu;
   memcpy(fake.name, name, strlen(name));
 }
 
@@ -58,34 +59,31 @@ static struct mbconv_cpu detected(struct test *t) {
   return cpu;
 }
 
-/* Every flag as a bit, in this order. */
 enum {
-  FMA = 1,
-  AVX2 = 2,
-  F = 4,
-  VL = 8,
-  BW = 16,
-  DQ = 32,
-  YMM = 64,
-  ZMM = 128,
-  ALL_512 = F | VL | BW | DQ | ZMM,
-  ALL = FMA | AVX2 | YMM | ALL_512
+  ALL_512 = MBCONV_CPU_AVX512F | MBCONV_CPU_AVX512VL | MBCONV_CPU_AVX512BW | MBCONV_CPU_AVX512DQ |
+            MBCONV_CPU_AVX512_VNNI | MBCONV_CPU_OS_ZMM,
+  ALL = MBCONV_CPU_FMA | MBCONV_CPU_AVX2 | MBCONV_CPU_AVX_VNNI | MBCONV_CPU_OS_YMM | ALL_512
 };
 
-static unsigned flags_of(const struct mbconv_cpu *cpu) {
-  return (cpu->fma ? FMA : 0) | (cpu->avx2 ? AVX2 : 0) | (cpu->avx512f ? F : 0) | (cpu->avx512vl ? VL : 0) |
-         (cpu->avx512bw ? BW : 0) | (cpu->avx512dq ? DQ : 0) | (cpu->os_ymm ? YMM : 0) | (cpu->os_zmm ? ZMM : 0);
-}
-
-/* ---- Flags --------------------------------------------------------------------------------------------------------
- */
+/* ---- Flags ------------------------------------------------------------------------------------------------------- */
 
 /* What is lost if one bit of a register is 0 and all others are 1. */
-static unsigned lost_in_ecx1(unsigned bit) { return bit == 12 ? FMA : bit == 27 ? ALL : 0; }
+static unsigned lost_in_ecx1(unsigned bit) { return bit == 12 ? MBCONV_CPU_FMA : bit == 27 ? ALL : 0; }
 
 static unsigned lost_in_ebx7(unsigned bit) {
-  return bit == 5 ? AVX2 : bit == 16 ? F : bit == 17 ? DQ : bit == 30 ? BW : bit == 31 ? VL : 0;
+  switch (bit) {
+    case 5: return MBCONV_CPU_AVX2;
+    case 16: return MBCONV_CPU_AVX512F;
+    case 17: return MBCONV_CPU_AVX512DQ;
+    case 30: return MBCONV_CPU_AVX512BW;
+    case 31: return MBCONV_CPU_AVX512VL;
+    default: return 0;
+  }
 }
+
+static unsigned lost_in_ecx7(unsigned bit) { return bit == 11 ? MBCONV_CPU_AVX512_VNNI : 0; }
+
+static unsigned lost_in_eax7_1(unsigned bit) { return bit == 4 ? MBCONV_CPU_AVX_VNNI : 0; }
 
 static unsigned lost_in_xcr0(unsigned bit) { return bit == 1 || bit == 2 ? ALL : bit >= 5 && bit <= 7 ? ALL_512 : 0; }
 
@@ -95,8 +93,8 @@ static void check_bits(struct test *t) {
     uint32_t *word;
     unsigned (*lost)(unsigned bit);
   } registers[] = {
-      {"ECX of leaf 1", &fake.ecx1, lost_in_ecx1},
-      {"EBX of leaf 7", &fake.ebx7, lost_in_ebx7},
+      {"ECX of leaf 1", &fake.ecx1, lost_in_ecx1}, {"EBX of leaf 7", &fake.ebx7, lost_in_ebx7},
+      {"ECX of leaf 7", &fake.ecx7, lost_in_ecx7}, {"EAX of leaf 7, subleaf 1", &fake.eax7_1, lost_in_eax7_1},
       {"XCR0", &fake.xcr0, lost_in_xcr0},
   };
   for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++) {
@@ -106,8 +104,9 @@ static void check_bits(struct test *t) {
       *registers[i].word &= ~((uint32_t)1 << bit);
       const struct mbconv_cpu cpu = detected(t);
       const unsigned expected = ALL & ~registers[i].lost(bit);
-      test_check(t, flags_of(&cpu) == expected, "flags %x instead of %x", flags_of(&cpu), expected);
-      test_check(t, !cpu.neon, "NEON on x86");
+      test_check(t, cpu.features == expected, "features %x instead of %x", cpu.features, expected);
+      const bool lost = registers[i].lost == lost_in_eax7_1 && bit == 4;
+      test_check(t, mbconv_x86_avx_vnni(&fake_x86) == !lost, "AVX-VNNI, asked for alone");
     }
   }
 }
@@ -118,10 +117,15 @@ static void check_highest_leaf(struct test *t) {
   set_fake(0, "all");
   fake.highest = 6;
   struct mbconv_cpu cpu = detected(t);
-  test_check(t, flags_of(&cpu) == (FMA | YMM | ZMM), "without leaf 7: flags %x", flags_of(&cpu));
+  test_check(t, cpu.features == (MBCONV_CPU_FMA | MBCONV_CPU_OS_YMM | MBCONV_CPU_OS_ZMM), "without leaf 7: features %x",
+             cpu.features);
   fake.highest = 0;
   cpu = detected(t);
-  test_check(t, flags_of(&cpu) == 0, "without leaf 1: flags %x", flags_of(&cpu));
+  test_check(t, cpu.features == 0, "without leaf 1: features %x", cpu.features);
+  set_fake(0, "all");
+  fake.highest_of_7 = 0;
+  cpu = detected(t);
+  test_check(t, cpu.features == (ALL & ~MBCONV_CPU_AVX_VNNI), "without subleaf 1 of leaf 7: features %x", cpu.features);
   set_fake(0, "all");
   fake.highest_extended = 0x80000001u;
   cpu = detected(t);
@@ -131,8 +135,7 @@ static void check_highest_leaf(struct test *t) {
   test_check(t, !strcmp(cpu.name, "x86 CPU without a name"), "the name of an old CPU: %s", cpu.name);
 }
 
-/* ---- Names, and what follows from them ----------------------------------------------------------------------------
- */
+/* ---- Names, and what follows from them --------------------------------------------------------------------------- */
 
 static const struct {
   uint32_t signature;
@@ -179,8 +182,7 @@ static void check_models(struct test *t) {
   test_check(t, !strcmp(cpu.name, full), "a name of 48 characters: '%s'", cpu.name);
 }
 
-/* ---- This CPU -----------------------------------------------------------------------------------------------------
- */
+/* ---- This CPU ---------------------------------------------------------------------------------------------------- */
 
 /* cpu_features, where the build has it, comes to the same. */
 static void check_here(struct test *t) {
@@ -188,8 +190,7 @@ static void check_here(struct test *t) {
   struct mbconv_cpu own, library;
   mbconv_x86_detect(&mbconv_x86_here, &own);
   mbconv_cpu_detect(&library);
-  test_check(t, flags_of(&own) == flags_of(&library), "flags %x, by the library %x", flags_of(&own),
-             flags_of(&library));
+  test_check(t, own.features == library.features, "features %x, by the library %x", own.features, library.features);
   test_check(t, own.avx512_slow == library.avx512_slow, "AVX-512 is slow or not");
   test_check(t, !strcmp(own.name, library.name), "names '%s' and '%s'", own.name, library.name);
 }

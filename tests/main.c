@@ -10,7 +10,7 @@
 #include "system.h"
 #include "test.h"
 
-enum { MOST_SUITES = 32, ISAS = MBCONV_ISA_NEON + 1 };
+enum { MOST_SUITES = 32, ISAS = MBCONV_ISA_COUNT };
 
 static const uint64_t default_seed = 20180113; /* fixed, so that a failure without --seed can be repeated */
 
@@ -25,7 +25,7 @@ struct options {
 static const char usage[] =
     "usage: mbconv_tests [--isa NAME]... [--require NAME]... [--budget full|small] [--seed N] [--stop] [--list]\n"
     "                    [SUITE...]\n"
-    "  --isa      run this set only (scalar, avx2, avx512, neon); a set that is not usable here is a failure\n"
+    "  --isa      run this set only; a set that is not usable here is a failure\n"
     "  --require  run what is usable, and fail if this set is not among it\n"
     "  --budget   small: fewer and smaller cases, for emulators\n"
     "  --seed     of the random shapes and values\n"
@@ -33,7 +33,9 @@ static const char usage[] =
     "  --list     print the suites and the usable sets\n";
 
 _Noreturn static void stop(const char *problem, const char *word) {
-  fprintf(stderr, "%s: %s\n%s", problem, word, usage);
+  fprintf(stderr, "%s: %s\n%s  sets:     ", problem, word, usage);
+  for (int isa = MBCONV_ISA_SCALAR; isa < ISAS; isa++) fprintf(stderr, " %s", mbconv_isa_name((mbconv_isa)isa));
+  fprintf(stderr, "\n");
   exit(EXIT_FAILURE);
 }
 
@@ -145,7 +147,8 @@ int main(int count, char **words) {
   struct test tests[ISAS] = {0};
   for (size_t i = 0; i < usable; i++) {
     if (o.any_isa && !o.run_isa[isas[i]]) continue;
-    tests[i] = (struct test){.isa = isas[i], .kernels = mbconv_kernels_of(isas[i]), .small = o.small, .stop = o.stop};
+    tests[i] = (struct test){
+        .isa = isas[i], .kernels = mbconv_kernels_of(MBCONV_F32, isas[i]), .small = o.small, .stop = o.stop};
     tests[i].seed = o.seed;
     run_set(&o, &tests[i]);
   }

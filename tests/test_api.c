@@ -47,18 +47,18 @@ static void null_arguments(struct test *t, const struct api_fixture *f) {
 }
 
 static void options(struct test *t, struct api_fixture *f) {
-  mbconv_isa usable[8];
-  const size_t count = mbconv_usable_isas(usable, 8);
+  mbconv_isa usable[MBCONV_ISA_COUNT];
+  const size_t count = mbconv_usable_isas(usable, MBCONV_ISA_COUNT);
   for (enum api_kind kind = 0; kind < KINDS; kind++) {
     test_at(t, "options of %s", api_kind_names[kind]);
-    for (int isa = MBCONV_ISA_SCALAR; isa <= MBCONV_ISA_NEON; isa++) {
+    for (int isa = MBCONV_ISA_SCALAR; isa < MBCONV_ISA_COUNT; isa++) {
       bool found = false;
       for (size_t i = 0; i < count; i++) found = found || usable[i] == (mbconv_isa)isa;
       const mbconv_options other = {.isa = (mbconv_isa)isa, .allocator = &f->allocator};
       if (!found) api_expect_no_object(t, f, kind, &other, MBCONV_UNSUPPORTED_ISA, mbconv_isa_name((mbconv_isa)isa));
     }
     mbconv_options bad = f->options;
-    bad.isa = (mbconv_isa)(MBCONV_ISA_NEON + 1);
+    bad.isa = (mbconv_isa)MBCONV_ISA_COUNT;
     api_expect_no_object(t, f, kind, &bad, MBCONV_INVALID_ARGUMENT, "unknown ISA");
     bad = f->options;
     bad.exp = (mbconv_exp)(MBCONV_EXP_INLINE + 1);
@@ -128,7 +128,8 @@ static void names(struct test *t) {
   test_check(t, strcmp(version, MBCONV_VERSION_STRING) == 0 && strcmp(mbconv_version(), version) == 0, "version %s",
              mbconv_version());
   static const char *const isas[] = {"auto", "scalar", "avx2", "avx512", "neon", "unknown"};
-  for (int i = 0; i < 6; i++)
+  test_check(t, sizeof isas / sizeof isas[0] == MBCONV_ISA_COUNT + 1, "%d instruction sets", MBCONV_ISA_COUNT);
+  for (int i = 0; i <= MBCONV_ISA_COUNT; i++)
     test_check(t, strcmp(mbconv_isa_name((mbconv_isa)i), isas[i]) == 0, "%s", mbconv_isa_name((mbconv_isa)i));
   static const char *const variants[] = {"auto", "sleef", "inline", "unknown"};
   for (int i = 0; i < 4; i++)
@@ -145,7 +146,7 @@ static void names(struct test *t) {
 
 static void usable_isas(struct test *t) {
   test_at(t, "usable ISAs");
-  enum { MOST = 8 };
+  enum { MOST = MBCONV_ISA_COUNT };
   mbconv_isa all[MOST];
   const size_t count = mbconv_usable_isas(all, MOST);
   test_check(t, count >= 1 && count <= MOST && mbconv_usable_isas(NULL, 0) == count, "%zu sets", count);

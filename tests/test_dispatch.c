@@ -10,8 +10,7 @@
 #include "system.h"
 #include "test.h"
 
-/* ---- What this build must contain, known without asking the library -----------------------------------------------
- */
+/* ---- What this build must contain, known without asking the library ---------------------------------------------- */
 
 #if defined(__x86_64__)
 enum { X86 = true, ARM64 = false };
@@ -30,7 +29,9 @@ enum { X86 = false, ARM64 = false };
 static bool machine_has(mbconv_isa isa) { return isa == MBCONV_ISA_SCALAR; }
 #endif
 
-/* dispatch_x86.c */
+/* dispatch_rows.c, dispatch_arm64.c, dispatch_x86.c */
+void dispatch_rows(struct test *t);
+void dispatch_arm64(struct test *t);
 #if defined(__x86_64__) || defined(__i386__)
 void dispatch_x86(struct test *t);
 #else
@@ -44,25 +45,18 @@ enum { SLEEF = false };
 #endif
 
 static bool in_build(mbconv_isa isa) {
-  switch (isa) {
-    case MBCONV_ISA_SCALAR: return true;
-    case MBCONV_ISA_AVX2:
-    case MBCONV_ISA_AVX512: return X86;
-    case MBCONV_ISA_NEON: return ARM64;
-    case MBCONV_ISA_AUTO: break;
-  }
-  return false;
+  const bool of_x86 = isa == MBCONV_ISA_AVX2 || isa == MBCONV_ISA_AVX512, of_arm64 = isa == MBCONV_ISA_NEON;
+  return isa == MBCONV_ISA_SCALAR || (X86 && of_x86) || (ARM64 && of_arm64);
 }
 
 static const mbconv_isa unknown_isa = (mbconv_isa)99;
 static const mbconv_exp unknown_exp = (mbconv_exp)99;
 
-/* ---- CPUs ---------------------------------------------------------------------------------------------------------
- */
+/* ---- CPUs -------------------------------------------------------------------------------------------------------- */
 
 struct fake {
   const char *name;
-  const char *features; /* members of struct mbconv_cpu */
+  const char *features; /* words of feature_words */
   const char *sets;     /* that it must be able to run, besides scalar, if they are in the build */
   bool sleef;           /* FMA instructions can be executed, as scalar's sleef needs */
 };
@@ -103,17 +97,20 @@ static bool has(const char *list, const char *word) {
   return false;
 }
 
+static const struct {
+  const char *word;
+  uint32_t feature;
+} feature_words[] = {
+    {"fma", MBCONV_CPU_FMA},           {"avx2", MBCONV_CPU_AVX2},         {"avx512f", MBCONV_CPU_AVX512F},
+    {"avx512vl", MBCONV_CPU_AVX512VL}, {"avx512bw", MBCONV_CPU_AVX512BW}, {"avx512dq", MBCONV_CPU_AVX512DQ},
+    {"neon", MBCONV_CPU_NEON},         {"os_ymm", MBCONV_CPU_OS_YMM},     {"os_zmm", MBCONV_CPU_OS_ZMM},
+};
+
 static struct mbconv_cpu make_cpu(const struct fake *fake) {
-  const char *list = fake->features;
-  struct mbconv_cpu cpu = {.fma = has(list, "fma"),
-                           .avx2 = has(list, "avx2"),
-                           .avx512f = has(list, "avx512f"),
-                           .avx512vl = has(list, "avx512vl"),
-                           .avx512bw = has(list, "avx512bw"),
-                           .avx512dq = has(list, "avx512dq"),
-                           .neon = has(list, "neon"),
-                           .os_ymm = has(list, "os_ymm"),
-                           .os_zmm = has(list, "os_zmm")};
+  struct mbconv_cpu cpu = {0};
+  for (size_t i = 0; i < sizeof feature_words / sizeof feature_words[0]; i++) {
+    if (has(fake->features, feature_words[i].word)) cpu.features |= feature_words[i].feature;
+  }
   snprintf(cpu.name, sizeof cpu.name, "%s", fake->name);
   return cpu;
 }
@@ -125,8 +122,7 @@ static bool expected_usable(const struct fake *fake, mbconv_isa isa) {
   return in_build(isa) && (isa == MBCONV_ISA_SCALAR || has(fake->sets, mbconv_isa_name(isa)));
 }
 
-/* ---- Selecting ----------------------------------------------------------------------------------------------------
- */
+/* ---- Selecting --------------------------------------------------------------------------------------------------- */
 
 /* A selection and everything it wrote. */
 struct outcome {
@@ -139,12 +135,12 @@ struct outcome {
 static struct outcome selecting(mbconv_isa isa, mbconv_exp variant, const char *env_isa, const char *env_exp,
                                 const struct mbconv_cpu *cpu) {
   struct outcome o = {.exp = unknown_exp, .error = {.status = MBCONV_OUT_OF_MEMORY, .message = "old"}};
-  o.status = mbconv_select(isa, variant, env_isa, env_exp, cpu, &o.kernels, &o.exp, &o.error);
+  o.status = mbconv_select(MBCONV_F32, isa, variant, env_isa, env_exp, cpu, &o.kernels, &o.exp, &o.error);
   return o;
 }
 
 static bool chose(const struct outcome *o, mbconv_isa isa) {
-  return o->status == MBCONV_OK && o->kernels == mbconv_kernels_of(isa) && o->kernels->isa == isa &&
+  return o->status == MBCONV_OK && o->kernels == mbconv_kernels_of(MBCONV_F32, isa) && o->kernels->isa == isa &&
          (o->exp == MBCONV_EXP_SLEEF || o->exp == MBCONV_EXP_INLINE) && o->error.status == MBCONV_OK &&
          !o->error.message[0];
 }
@@ -155,8 +151,7 @@ static bool failed(const struct outcome *o, mbconv_status status, const char *te
          strstr(o->error.message, text) && strstr(o->error.message, other);
 }
 
-/* ---- Faked CPUs ---------------------------------------------------------------------------------------------------
- */
+/* ---- Faked CPUs -------------------------------------------------------------------------------------------------- */
 
 static const mbconv_isa best_first[] = {MBCONV_ISA_AVX512, MBCONV_ISA_AVX2, MBCONV_ISA_NEON, MBCONV_ISA_SCALAR};
 
@@ -165,7 +160,7 @@ enum { SETS = sizeof best_first / sizeof best_first[0] };
 static void check_isa(struct test *t, const struct fake *fake, const struct mbconv_cpu *cpu, mbconv_isa isa) {
   const bool usable = expected_usable(fake, isa);
   const char *name = mbconv_isa_name(isa);
-  test_check(t, mbconv_isa_usable(isa, cpu) == usable, "%s must %sbe usable", name, usable ? "" : "not ");
+  test_check(t, mbconv_isa_usable(MBCONV_F32, isa, cpu) == usable, "%s must %sbe usable", name, usable ? "" : "not ");
 
   const struct outcome by_parameter = selecting(isa, MBCONV_EXP_AUTO, NULL, NULL, cpu);
   const struct outcome by_environment = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, name, "", cpu);
@@ -190,20 +185,20 @@ static void check_isa(struct test *t, const struct fake *fake, const struct mbco
 
 static void check_silu(struct test *t, const struct fake *fake, const struct mbconv_cpu *cpu, mbconv_isa isa) {
   if (!expected_usable(fake, isa)) {
-    test_check(t, !mbconv_exp_variant_usable(isa, MBCONV_EXP_INLINE, cpu), "inline without its set");
+    test_check(t, !mbconv_exp_variant_usable(MBCONV_F32, isa, MBCONV_EXP_INLINE, cpu), "inline without its set");
     return;
   }
   const bool sleef = SLEEF && (isa != MBCONV_ISA_SCALAR || fake->sleef);
   const char *name = mbconv_isa_name(isa);
-  test_check(t, mbconv_exp_variant_usable(isa, MBCONV_EXP_INLINE, cpu), "%s inline must be usable", name);
-  test_check(t, mbconv_exp_variant_usable(isa, MBCONV_EXP_AUTO, cpu), "%s auto must be usable", name);
-  test_check(t, mbconv_exp_variant_usable(isa, MBCONV_EXP_SLEEF, cpu) == sleef, "%s sleef must %sbe usable", name,
-             sleef ? "" : "not ");
-  test_check(t, !mbconv_exp_variant_usable(isa, unknown_exp, cpu), "an unknown variant is usable");
+  test_check(t, mbconv_exp_variant_usable(MBCONV_F32, isa, MBCONV_EXP_INLINE, cpu), "%s inline must be usable", name);
+  test_check(t, mbconv_exp_variant_usable(MBCONV_F32, isa, MBCONV_EXP_AUTO, cpu), "%s auto must be usable", name);
+  test_check(t, mbconv_exp_variant_usable(MBCONV_F32, isa, MBCONV_EXP_SLEEF, cpu) == sleef, "%s sleef must %sbe usable",
+             name, sleef ? "" : "not ");
+  test_check(t, !mbconv_exp_variant_usable(MBCONV_F32, isa, unknown_exp, cpu), "an unknown variant is usable");
 
   struct outcome o = selecting(isa, MBCONV_EXP_INLINE, NULL, "sleef", cpu);
   test_check(t, chose(&o, isa) && o.exp == MBCONV_EXP_INLINE, "%s inline: %s", name, o.error.message);
-  const mbconv_exp fastest = mbconv_kernels_of(isa)->fastest_exp;
+  const mbconv_exp fastest = mbconv_kernels_of(MBCONV_F32, isa)->fastest_exp;
   o = selecting(isa, MBCONV_EXP_AUTO, NULL, NULL, cpu);
   test_check(t, chose(&o, isa) && o.exp == (sleef ? fastest : MBCONV_EXP_INLINE), "%s auto chose %s", name,
              mbconv_exp_name(o.exp));
@@ -225,7 +220,7 @@ static void check_silu(struct test *t, const struct fake *fake, const struct mbc
 /* The list of usable sets has exactly the expected ones, best first, and AUTO is the first. */
 static void check_order(struct test *t, const struct fake *fake, const struct mbconv_cpu *cpu) {
   mbconv_isa isas[SETS] = {MBCONV_ISA_AUTO}, first[SETS] = {MBCONV_ISA_AUTO};
-  const size_t count = mbconv_usable_isas_of(cpu, isas, SETS);
+  const size_t count = mbconv_usable_isas_of(MBCONV_F32, cpu, isas, SETS);
   size_t expected = 0;
   for (size_t i = 0; i < SETS; i++) {
     if (!expected_usable(fake, best_first[i])) continue;
@@ -233,9 +228,9 @@ static void check_order(struct test *t, const struct fake *fake, const struct mb
     expected++;
   }
   test_check(t, count == expected, "%zu sets listed instead of %zu", count, expected);
-  test_check(t, mbconv_usable_isas_of(cpu, first, 1) == count && first[0] == isas[0] && !first[1],
+  test_check(t, mbconv_usable_isas_of(MBCONV_F32, cpu, first, 1) == count && first[0] == isas[0] && !first[1],
              "a list of capacity 1");
-  test_check(t, mbconv_usable_isas_of(cpu, NULL, 0) == count, "a list of capacity 0");
+  test_check(t, mbconv_usable_isas_of(MBCONV_F32, cpu, NULL, 0) == count, "a list of capacity 0");
   const char *automatic[] = {NULL, "", "auto"};
   for (size_t i = 0; i < 3; i++) {
     const struct outcome o = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, automatic[i], automatic[i], cpu);
@@ -243,8 +238,7 @@ static void check_order(struct test *t, const struct fake *fake, const struct mb
   }
 }
 
-/* ---- Rules that do not depend on the CPU --------------------------------------------------------------------------
- */
+/* ---- Rules that do not depend on the CPU ------------------------------------------------------------------------- */
 
 static void check_precedence(struct test *t) {
   const struct mbconv_cpu cpu = cpu_with_everything();
@@ -254,8 +248,8 @@ static void check_precedence(struct test *t) {
   o = selecting(MBCONV_ISA_SCALAR, MBCONV_EXP_INLINE, "sse9", "slow", &cpu);
   test_check(t, chose(&o, MBCONV_ISA_SCALAR), "an environment that is not needed was read: %s", o.error.message);
   test_check(t,
-             mbconv_select(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, "sse9", NULL, &cpu, &o.kernels, &o.exp, NULL) ==
-                 MBCONV_INVALID_ARGUMENT,
+             mbconv_select(MBCONV_F32, MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, "sse9", NULL, &cpu, &o.kernels, &o.exp,
+                           NULL) == MBCONV_INVALID_ARGUMENT,
              "without an error struct");
 }
 
@@ -270,7 +264,7 @@ static void check_unknown(struct test *t) {
     test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "MBCONV_EXP", names[i]), "%s: %s", names[i], o.error.message);
     test_check(t, strstr(o.error.message, "auto, sleef or inline"), "no names in: %s", o.error.message);
   }
-  const int values[] = {99, -1, MBCONV_ISA_NEON + 1};
+  const int values[] = {99, -1, MBCONV_ISA_COUNT};
   for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
     struct outcome o = selecting((mbconv_isa)values[i], MBCONV_EXP_AUTO, NULL, NULL, &cpu);
     test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "isa", "unknown"), "isa %d: %s", values[i], o.error.message);
@@ -279,17 +273,20 @@ static void check_unknown(struct test *t) {
     test_check(t, !strcmp(mbconv_isa_name((mbconv_isa)values[i]), "unknown"), "name of isa %d", values[i]);
     test_check(t, !strcmp(mbconv_exp_name((mbconv_exp)values[i]), "unknown"), "name of exp %d", values[i]);
   }
-  test_check(t, !mbconv_kernels_of(MBCONV_ISA_AUTO) && !mbconv_kernels_of(unknown_isa), "kernels of no set");
-  test_check(t, !mbconv_isa_usable(MBCONV_ISA_AUTO, &cpu) && !mbconv_isa_usable(unknown_isa, &cpu), "no set is usable");
+  test_check(t, !mbconv_kernels_of(MBCONV_F32, MBCONV_ISA_AUTO) && !mbconv_kernels_of(MBCONV_F32, unknown_isa),
+             "kernels of no set");
+  test_check(t,
+             !mbconv_isa_usable(MBCONV_F32, MBCONV_ISA_AUTO, &cpu) && !mbconv_isa_usable(MBCONV_F32, unknown_isa, &cpu),
+             "no set is usable");
 }
 
 /* A server with one 512-bit FMA unit can run AVX-512, but AUTO prefers AVX2. */
 static void check_policy(struct test *t) {
   struct mbconv_cpu cpu = cpu_with_everything();
-  cpu.neon = false;
+  cpu.features &= ~(uint32_t)MBCONV_CPU_NEON;
   cpu.avx512_slow = true;
   mbconv_isa isas[SETS];
-  const size_t count = mbconv_usable_isas_of(&cpu, isas, SETS);
+  const size_t count = mbconv_usable_isas_of(MBCONV_F32, &cpu, isas, SETS);
   struct outcome o = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, NULL, NULL, &cpu);
   test_check(t, chose(&o, X86 ? MBCONV_ISA_AVX2 : MBCONV_ISA_SCALAR), "auto: %s", o.error.message);
   test_check(t, isas[count - 1] == MBCONV_ISA_SCALAR, "scalar must be the last");
@@ -305,7 +302,7 @@ static void check_policy(struct test *t) {
 /* The tables hold what the build promises. */
 static void check_tables(struct test *t) {
   for (size_t i = 0; i < SETS; i++) {
-    const struct mbconv_kernels *kernels = mbconv_kernels_of(best_first[i]);
+    const struct mbconv_kernels *kernels = mbconv_kernels_of(MBCONV_F32, best_first[i]);
     const char *name = mbconv_isa_name(best_first[i]);
     if (!test_check(t, (kernels != NULL) == in_build(best_first[i]), "%s in the build", name) || !kernels) continue;
     test_check(t, kernels->isa == best_first[i], "%s: isa", name);
@@ -320,14 +317,13 @@ static void check_tables(struct test *t) {
   }
 }
 
-/* ---- This machine -------------------------------------------------------------------------------------------------
- */
+/* ---- This machine ------------------------------------------------------------------------------------------------ */
 
 static struct outcome choosing(const mbconv_options *options, const char *env_isa, const char *env_exp) {
   system_set_variable("MBCONV_ISA", env_isa);
   system_set_variable("MBCONV_EXP", env_exp);
   struct outcome o = {.exp = unknown_exp};
-  o.status = mbconv_choose(options, &o.kernels, &o.exp, &o.error);
+  o.status = mbconv_choose(MBCONV_F32, options, &o.kernels, &o.exp, &o.error);
   return o;
 }
 
@@ -360,20 +356,20 @@ static void check_machine(struct test *t) {
   mbconv_cpu_detect(&cpu);
   test_check(t, cpu.name[0] && memchr(cpu.name, '\0', sizeof cpu.name), "the CPU has no name");
   for (size_t i = 0; i < SETS; i++) {
-    test_check(t, mbconv_isa_usable(best_first[i], &cpu) == machine_has(best_first[i]), "%s on %s",
+    test_check(t, mbconv_isa_usable(MBCONV_F32, best_first[i], &cpu) == machine_has(best_first[i]), "%s on %s",
                mbconv_isa_name(best_first[i]), cpu.name);
     for (mbconv_exp variant = MBCONV_EXP_AUTO; variant <= MBCONV_EXP_INLINE; variant++) {
-      const bool usable = mbconv_exp_variant_usable(best_first[i], variant, &cpu);
+      const bool usable = mbconv_exp_variant_usable(MBCONV_F32, best_first[i], variant, &cpu);
       test_check(t, mbconv_exp_usable(best_first[i], variant) == usable, "the public mbconv_exp_usable");
     }
   }
   mbconv_isa isas[SETS] = {MBCONV_ISA_AUTO}, listed[SETS] = {MBCONV_ISA_AUTO};
   const size_t count = mbconv_usable_isas(isas, SETS);
   test_check(t,
-             count == mbconv_usable_isas_of(&cpu, listed, SETS) && !memcmp(isas, listed, sizeof isas) &&
+             count == mbconv_usable_isas_of(MBCONV_F32, &cpu, listed, SETS) && !memcmp(isas, listed, sizeof isas) &&
                  mbconv_usable_isas(NULL, 0) == count,
              "the public mbconv_usable_isas");
-  test_check(t, mbconv_kernels_of(t->isa) == t->kernels && machine_has(t->isa), "the set under test");
+  test_check(t, mbconv_kernels_of(MBCONV_F32, t->isa) == t->kernels && machine_has(t->isa), "the set under test");
 }
 
 void test_dispatch(struct test *t) {
@@ -394,6 +390,8 @@ void test_dispatch(struct test *t) {
   check_policy(t);
   test_at(t, "tables");
   check_tables(t);
+  dispatch_rows(t);
+  dispatch_arm64(t);
   dispatch_x86(t);
   test_at(t, "this machine");
   check_machine(t);

@@ -27,7 +27,7 @@ def main():
     driver = Driver(arguments.driver)
     isa = driver.isa(arguments.isa)
     if not isa:
-        sys.exit(f"compare: this CPU cannot run {arguments.isa}")
+        sys.exit(f"compare: --isa is {arguments.isa}, which is not a set that this CPU can run")
     run = Run(driver, isa, arguments)
     run.print_head()
     for threads in arguments.threads:
@@ -184,7 +184,7 @@ def parse_arguments():
     parser.add_argument("--cache", type=choice_list(caches), default=caches, help="cold: one thread, those in C++")
     parser.add_argument("--seconds", type=float, default=4, help="of measuring, for each line of the warm tables")
     parser.add_argument("--passes", type=positive, default=1, help="over all blocks; the fastest of each contender counts")
-    parser.add_argument("--isa", choices=("auto", "scalar", "avx2", "avx512", "neon"), default="auto", help="of mbconv")
+    parser.add_argument("--isa", default="auto", help="of mbconv: auto, or a set that `mbconv info` prints")
     parser.add_argument("--csv", metavar="FILE", help="one row for each contender of each line")
     parser.add_argument("--svg", metavar="FILE", help="the chart, of one thread with warm caches")
     parser.add_argument("--seed", type=int, default=1)

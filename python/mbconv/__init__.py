@@ -30,5 +30,5 @@ __version__: str = library.mbconv_version().decode()
 
 def usable_isas() -> list[str]:
     """The instruction sets that are in this build and usable on this CPU, best first."""
-    isas = (ctypes.c_int * 8)()
+    isas = (ctypes.c_int * library.mbconv_usable_isas(None, 0))()
     return [library.mbconv_isa_name(isa).decode() for isa in isas[: library.mbconv_usable_isas(isas, len(isas))]]

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import itertools
 import pathlib
 from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_size_t, c_void_p
 from typing import Any
 
-ISAS = "auto", "scalar", "avx2", "avx512", "neon"
-EXPS = "auto", "sleef", "inline"
 LAYOUTS = "nhwc", "nchw"
 ACTIVATIONS = "none", "relu", "relu6", "silu", "sigmoid", "hard_sigmoid", "hard_swish"
 RESIDUALS = {None: 0, False: 1, True: 2}
@@ -180,6 +179,16 @@ _declare(library, {
     "mbconv_exp_name": (_text, c_int),
     "mbconv_usable_isas": (c_size_t, POINTER(c_int), c_size_t),
 })  # fmt: skip
+
+
+def _names(function: Any) -> tuple[str, ...]:
+    """The names of an enum's values from 0 on, as the library tells them; it calls what follows them unknown."""
+    names = (function(value).decode() for value in itertools.count())
+    return tuple(itertools.takewhile(lambda name: name != "unknown", names))
+
+
+ISAS, EXPS = _names(library.mbconv_isa_name), _names(library.mbconv_exp_name)
+
 for _noun, _desc in {"block": BlockDesc, "convolution": ConvolutionDesc, "pointwise": PointwiseDesc}.items():
     _declare(library, {
         f"mbconv_{_noun}_create": (c_int, POINTER(_desc), POINTER(Options), POINTER(c_void_p), _error),

@@ -223,7 +223,7 @@ TEXT
 #include <cpu_features_macros.h>
 #ifdef CPU_FEATURES_ARCH_X86
 #include <cpuinfo_x86.h>
-X86Info GetX86Info(void) { return (X86Info){.features = {.avx2 = 1, .fma3 = 1}}; } /* and no AVX-512 */
+X86Info GetX86Info(void) { return (X86Info){.features = {.avx = 1, .avx2 = 1, .fma3 = 1}}; } /* and no AVX-512 */
 #else
 #include <cpuinfo_aarch64.h>
 Aarch64Info GetAarch64Info(void) { return (Aarch64Info){.features = {.asimd = 1}}; }

@@ -166,7 +166,7 @@ int main(int count, char **words) {
   if (print) return print_all(subjects, subject_count), EXIT_SUCCESS;
   char lines[SUBJECTS][LINE];
   read_all(file, subject_count, lines);
-  mbconv_isa isas[MBCONV_ISA_NEON + 1];
+  mbconv_isa isas[MBCONV_ISA_COUNT];
   const size_t usable = mbconv_usable_isas(isas, sizeof isas / sizeof *isas);
   bool ok = true, any = false;
   for (size_t i = 0; i < usable; i++) {

@@ -9,7 +9,7 @@
 #include "block_subject.h"
 #include "input.h"
 
-enum { ALL = 1 << 20, MOST_MULTIPLY_ADDS = 50000, MOST_SETS = 4 };
+enum { ALL = 1 << 20, MOST_MULTIPLY_ADDS = 50000, MOST_SETS = MBCONV_ISA_COUNT };
 
 static mbconv_block_desc shape_of(struct fuzz_input *in) {
   mbconv_block_desc shape = {

@@ -8,7 +8,7 @@
 #include "input.h"
 #include "mbconv.h"
 
-enum { MOST_SETS = 4, ROOM = 2 /* floats */ };
+enum { MOST_SETS = MBCONV_ISA_COUNT, ROOM = 2 /* floats */ };
 
 /* One case: its description, its arrays, and how it is run. Sizes are in floats, and of what is really given. */
 struct operator_case {

@@ -10,7 +10,7 @@
 #include "fold.h"
 #include "input.h"
 
-enum { MOST_SETS = 4, TEXT = 512 };
+enum { MOST_SETS = MBCONV_ISA_COUNT, TEXT = 512 };
 
 static size_t extent(struct fuzz_input *in) {
   const size_t size = fuzz_hostile(in) % (((size_t)1 << 31) + 1);
@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   mbconv_isa sets[MOST_SETS];
   const size_t count = mbconv_usable_isas(sets, MOST_SETS);
   for (size_t i = 0; i < count; i++) {
-    const struct mbconv_kernels *kernels = mbconv_kernels_of(sets[i]);
+    const struct mbconv_kernels *kernels = mbconv_kernels_of(MBCONV_F32, sets[i]);
     const size_t tile = kernels->pointwise[0].channels;
     struct mbconv_stages stages = described.stages;
     struct mbconv_cursor cursor = {0};

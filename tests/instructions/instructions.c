@@ -249,12 +249,12 @@ int main(int words, char **word) {
   test_fill(&state, weights, FLOATS);
   for (size_t i = 0; i < sizeof pixels_of_y / sizeof *pixels_of_y; i++) pixels_of_y[i] = y + i * 64;
   bool ok = true;
-  mbconv_isa isas[MBCONV_ISA_NEON + 1];
+  mbconv_isa isas[MBCONV_ISA_COUNT];
   const size_t sets = mbconv_usable_isas(isas, sizeof isas / sizeof *isas);
   for (size_t i = 0; i < sets; i++) {
     if (isas[i] == MBCONV_ISA_SCALAR) continue; /* the reference: nobody runs it to be fast */
     r.cases = r.failed = 0;
-    count_kernels(&r, mbconv_kernels_of(isas[i]));
+    count_kernels(&r, mbconv_kernels_of(MBCONV_F32, isas[i]));
     count_blocks(&r, isas[i]);
     if (!r.print) printf("set %s: %zu cases, %zu failed, 0 skipped\n", mbconv_isa_name(isas[i]), r.cases, r.failed);
     ok = ok && r.failed == 0;

@@ -133,8 +133,8 @@ static void check_places(struct test *t, const char *name) {
   }
   test_check(t, apart, "two of them overlap");
   test_check(t, inside, "one lies beyond the arena's end");
-  test_check(t, network->image_bytes < least + 3 * MBCONV_ARENA_ALIGNMENT,
-             "%zu bytes, though no layer needs more than %zu", network->image_bytes, least);
+  test_check(t, network->image_bytes < least + 3 * MBCONV_ALIGNMENT, "%zu bytes, though no layer needs more than %zu",
+             network->image_bytes, least);
   mbconv_network_destroy(network);
 }
 

@@ -163,16 +163,16 @@ struct kernel_counts counting_set_take(void) {
 
 /* The linker (--wrap) gives every create of the library these in place of its own. */
 
-mbconv_status __real_mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels,
-                                   mbconv_exp *variant, mbconv_error *error);
-mbconv_status __wrap_mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels,
-                                   mbconv_exp *variant, mbconv_error *error);
+mbconv_status __real_mbconv_choose(mbconv_type type, const mbconv_options *options,
+                                   const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error);
+mbconv_status __wrap_mbconv_choose(mbconv_type type, const mbconv_options *options,
+                                   const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error);
 size_t __real_mbconv_l2_bytes(void);
 size_t __wrap_mbconv_l2_bytes(void);
 
-mbconv_status __wrap_mbconv_choose(const mbconv_options *options, const struct mbconv_kernels **kernels,
-                                   mbconv_exp *variant, mbconv_error *error) {
-  if (!chosen) return __real_mbconv_choose(options, kernels, variant, error);
+mbconv_status __wrap_mbconv_choose(mbconv_type type, const mbconv_options *options,
+                                   const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error) {
+  if (!chosen) return __real_mbconv_choose(type, options, kernels, variant, error);
   *kernels = &set;
   *variant = MBCONV_EXP_INLINE;
   return mbconv_succeed(error);

@@ -58,8 +58,8 @@ static void count_run(struct worker *w, bool ok) {
 /* Makes a block, runs it on every set and in several ways, and destroys it. */
 static void run_private(struct worker *w) {
   struct soak_block *block = soak_block_new(&w->state, MBCONV_ISA_SCALAR);
-  mbconv_isa isas[4];
-  const size_t sets = mbconv_usable_isas(isas, 4);
+  mbconv_isa isas[MBCONV_ISA_COUNT];
+  const size_t sets = mbconv_usable_isas(isas, MBCONV_ISA_COUNT);
   for (size_t i = 0; i < sets; i++) {
     for (size_t threads = 1; threads <= 3; threads += 2) {
       w->counts.created++;

@@ -61,8 +61,8 @@ static void chain(const char *what, const mbconv_options *options, size_t count,
 }
 
 int main(void) {
-  mbconv_isa isas[8];
-  const size_t count = mbconv_usable_isas(isas, 8);
+  mbconv_isa isas[MBCONV_ISA_COUNT];
+  const size_t count = mbconv_usable_isas(isas, MBCONV_ISA_COUNT);
   for (size_t i = 0; i < count; i++) {
     const mbconv_options options = {.isa = isas[i], .exp = MBCONV_EXP_INLINE};
     activations(&options);
