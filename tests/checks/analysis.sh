@@ -65,7 +65,7 @@ END
 # ---- cppcheck --------------------------------------------------------------------------------------------------------
 
 cppcheck "${files[@]}" --enable=warning,performance,portability --std=c11 --quiet \
-  -Iinclude -Ibase -Ikernels -Idispatch -Iblock -Inetworks -Icli \
+  -Iinclude -Ibase -Ikernels -Idispatch -Iblock -Ioperators -Inetworks -Icli \
   --template='{file}:{line}: {severity}: {message} [{id}]' 2> "$build/cppcheck.log"
 # It does not see that cli_fail() never returns, that snprintf() may be given NULL for a size of 0, that a vector is
 # stored through a pointer of another type, and that chains are never none.

@@ -18,7 +18,7 @@ export HOME=$work/home TMPDIR=$work/tmp
 unset CMAKE_ARGS CFLAGS LDFLAGS CC
 
 tree=$work/tree
-sources=(CMakeLists.txt LICENSE block cmake dispatch include kernels python)
+sources=(CMakeLists.txt LICENSE base block cmake dispatch include kernels operators python)
 mkdir "$tree"
 cp -r "${sources[@]}" "$tree"
 find "$tree" -name __pycache__ -prune -exec rm -r {} +

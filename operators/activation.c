@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The activation over a buffer, and how the other operators apply theirs.
+ * The activation over a buffer.
  */
 #include "epilogue.h"
 #include "operator.h"
@@ -9,30 +9,6 @@ struct mbconv_activation {
   struct mbconv_operator base;
   mbconv_activation_fn *run;
 };
-
-mbconv_status mbconv_activation_check(mbconv_activation_kind kind, const char *name, mbconv_error *error) {
-  if ((unsigned)kind <= MBCONV_ACTIVATION_HARD_SWISH) return MBCONV_OK;
-  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is %d, which is no activation", name, (int)kind);
-}
-
-mbconv_activation_fn *mbconv_activation_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,
-                                           mbconv_exp variant) {
-  return kernels->activation[variant - MBCONV_EXP_SLEEF][kind];
-}
-
-struct mbconv_epilogue mbconv_epilogue_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,
-                                          mbconv_exp variant) {
-  struct mbconv_epilogue epilogue = {.ending = mbconv_ending_none()};
-  if (kind == MBCONV_ACTIVATION_RELU || kind == MBCONV_ACTIVATION_RELU6) {
-    epilogue.ending.lo = 0.0f;
-    if (kind == MBCONV_ACTIVATION_RELU6) epilogue.ending.hi = 6.0f;
-  } else if (kind == MBCONV_ACTIVATION_SILU && variant == MBCONV_EXP_INLINE && kernels->tiles_silu) {
-    epilogue.ending.silu = true;
-  } else if (kind != MBCONV_ACTIVATION_NONE) {
-    epilogue.map = mbconv_activation_of(kind, kernels, variant);
-  }
-  return epilogue;
-}
 
 static mbconv_status check(const mbconv_activation_desc *desc, mbconv_error *error) {
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
