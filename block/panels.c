@@ -73,11 +73,7 @@ static const struct mbconv_pointwise_tile *tile_at(const struct mbconv_panels *p
   return channel < panels->wide_channels ? panels->wide : panels->end;
 }
 
-void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv) {
-  mbconv_panels_pack_taps(panels, conv, 1);
-}
-
-void mbconv_panels_pack_taps(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps) {
+void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps) {
   const size_t k = panels->k;
   for (size_t channel = 0; channel < panels->channels; channel++) {
     const size_t width = tile_at(panels, channel)->channels;

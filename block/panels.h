@@ -26,11 +26,8 @@ struct mbconv_panels {
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
                         bool grouped, struct mbconv_cursor *cursor);
 
-/* Folds and packs `conv`, weight [channels][k]. */
-void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv);
-
-/* Like mbconv_panels_pack(), but for weight [channels][k / taps][taps]: the chain goes tap by tap. */
-void mbconv_panels_pack_taps(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps);
+/* Folds and packs `conv`, weight [channels][k / taps][taps]: the chain goes tap by tap. A 1x1 has one tap. */
+void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps);
 
 /* The pixels of the tile that most panels are of. */
 size_t mbconv_panels_height(const struct mbconv_panels *panels);

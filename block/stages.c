@@ -246,15 +246,15 @@ static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_paramet
   switch (stage->kind) {
     case MBCONV_STAGE_POINTWISE:
     case MBCONV_STAGE_DENSE:
-      mbconv_panels_pack_taps(&stage->panels, given->conv, k * k);
+      mbconv_panels_pack(&stage->panels, given->conv, k * k);
       return mbconv_panels_bytes(&stage->panels);
     case MBCONV_STAGE_DEPTHWISE:
       mbconv_depthwise_pack(kernels, stage->out_channels, k, given->conv, stage->taps);
       return mbconv_depthwise_bytes(&kernels->packing, k * k, mbconv_round_up(stage->out_channels, kernels->lanes));
     case MBCONV_STAGE_EXCITE: break;
   }
-  mbconv_panels_pack(&stage->excite.reduce, given->excite->reduce);
-  mbconv_panels_pack(&stage->excite.expand, given->excite->expand);
+  mbconv_panels_pack(&stage->excite.reduce, given->excite->reduce, 1);
+  mbconv_panels_pack(&stage->excite.expand, given->excite->expand, 1);
   return mbconv_panels_bytes(&stage->excite.reduce) + mbconv_panels_bytes(&stage->excite.expand);
 }
 

@@ -53,7 +53,7 @@ mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const m
   if (status != MBCONV_OK) return status;
 
   mbconv_pointwise *pointwise = lay_out(&panels, desc, base.kernels, &cursor);
-  mbconv_panels_pack(&panels, desc->conv);
+  mbconv_panels_pack(&panels, desc->conv, 1);
   base.info.weight_bytes = mbconv_panels_bytes(&panels);
   pointwise->base = base;
   pointwise->panels = panels;
