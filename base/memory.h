@@ -29,10 +29,6 @@ static inline void *mbconv_take(struct mbconv_cursor *cursor, size_t count, size
   return cursor->base ? cursor->base + begin : NULL;
 }
 
-static inline float *mbconv_take_floats(struct mbconv_cursor *cursor, size_t count) {
-  return mbconv_take(cursor, count, sizeof(float));
-}
-
 /* The first address in `memory` that is aligned; scratch queries leave room for it. */
 static inline char *mbconv_align(void *memory) {
   return (char *)memory + (-(uintptr_t)memory & (MBCONV_ALIGNMENT - 1));

@@ -20,8 +20,8 @@ struct scratch {
   char *threads;
   size_t thread_bytes;
   char *stored;
-  float *narrow;
-  float *sums; /* channel sums, then means, then scales */
+  char *narrow; /* what is between squeeze-excite's two layers */
+  char *sums;   /* channel sums; then, where the first row of them was, the means, then the scales */
   size_t sum_stride;
 };
 
@@ -31,8 +31,8 @@ static void lay_out_excite(const struct mbconv_excite *excite, const struct mbco
   /* Threads must not add up one channel's rows in an order of their own. */
   scratch->sum_stride = threads > 1 ? channels : 0;
   const size_t sums = threads > 1 ? mbconv_max(padded, shape->rows.out * channels) : padded;
-  scratch->sums = mbconv_take_floats(cursor, sums);
-  scratch->narrow = mbconv_take_floats(cursor, excite->reduce.padded);
+  scratch->sums = mbconv_take(cursor, sums, MBCONV_SUM_BYTES);
+  scratch->narrow = mbconv_take(cursor, excite->reduce.padded, excite->reduce.kernels->element);
 }
 
 static size_t lay_out_scratch(const struct mbconv_stages *stages, const struct mbconv_cut *cut, size_t threads,
@@ -219,7 +219,7 @@ static void run_sums(void *argument, size_t index) {
     char *row = run->scratch.stored + r * width * stored.stride * kernels->element;
     if (map) map(width * stored.stride, row, row);
     kernels->channel_sum(width, stored.stage->out_channels, row, stored.stride,
-                         run->scratch.sums + r * run->scratch.sum_stride);
+                         run->scratch.sums + r * run->scratch.sum_stride * MBCONV_SUM_BYTES);
   }
 }
 
@@ -279,10 +279,8 @@ static void run_project(void *argument, size_t index) {
 static void compute_scales(const struct run *run) {
   const struct scratch *scratch = &run->scratch;
   const struct mbconv_shape *shape = stored_of(run).shape;
-  for (size_t r = 1; scratch->sum_stride && r < shape->rows.out; r++)
-    for (size_t c = 0; c < shape->expanded_channels; c++)
-      scratch->sums[c] += scratch->sums[r * scratch->sum_stride + c];
-  mbconv_excite_run(&run->stages->excite->excite, shape->rows.out * shape->columns.out, scratch->sums, scratch->narrow);
+  mbconv_excite_run(&run->stages->excite->excite, shape->rows.out * shape->columns.out,
+                    scratch->sum_stride ? shape->rows.out : 1, scratch->sums, scratch->sum_stride, scratch->narrow);
 }
 
 /* Image by image, for the scratch holds the stored pixels of one. */
@@ -294,7 +292,7 @@ static void run_two_phases(struct run *run, const mbconv_threads *threads) {
   const size_t images = run->operands.batch;
   run->operands.batch = 1;
   for (size_t image = 0; image < images; image++) {
-    if (run->stages->excite) memset(scratch->sums, 0, rows * shape->expanded_channels * sizeof(float));
+    if (run->stages->excite) memset(scratch->sums, 0, rows * shape->expanded_channels * MBCONV_SUM_BYTES);
     mbconv_parallel(threads, run->tasks, by_groups ? run_groups : run_rows, run);
     if (run->stages->excite) {
       mbconv_parallel(threads, run->tasks, run_sums, run);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "squeeze_excite.h"
 
-static void fully_connected(const struct mbconv_panels *panels, const struct mbconv_epilogue *epilogue, const float *x,
-                            float *y) {
+static void fully_connected(const struct mbconv_panels *panels, const struct mbconv_epilogue *epilogue, const void *x,
+                            void *y) {
   const struct mbconv_pointwise_run run = {
       .pixels = 1,
       .channels = panels->channels,
@@ -17,9 +17,9 @@ static void fully_connected(const struct mbconv_panels *panels, const struct mbc
   if (epilogue->map) epilogue->map(panels->channels, y, y);
 }
 
-void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, float *sums, float *narrow) {
-  const float reciprocal = (float)(1.0 / (double)pixels);
-  for (size_t c = 0; c < excite->reduce.k; c++) sums[c] *= reciprocal;
+void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, size_t rows, void *sums, size_t sum_stride,
+                       void *narrow) {
+  excite->reduce.kernels->channel_mean(excite->reduce.k, rows, sums, sum_stride, pixels, sums);
   fully_connected(&excite->reduce, &excite->inner, sums, narrow);
   fully_connected(&excite->expand, &excite->gate, narrow, sums);
 }

@@ -13,8 +13,10 @@ struct mbconv_excite {
   struct mbconv_epilogue inner, gate;
 };
 
-/* `sums` holds the channel sums over `pixels` pixels and becomes the scales; it must have room for the panels of
- * `expand`. `narrow` is scratch with room for those of `reduce`. */
-void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, float *sums, float *narrow);
+/* The channel sums over `pixels` pixels become the scales, elements that begin where the sums do.
+ *   sums     [rows][sum_stride], whose rows are to be added up; there must be room for the panels of `expand`
+ *   narrow   scratch with room for the panels of `reduce` */
+void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, size_t rows, void *sums, size_t sum_stride,
+                       void *narrow);
 
 #endif

@@ -51,7 +51,8 @@ static mbconv_status check_window(const struct mbconv_window *window, mbconv_err
 static mbconv_status check_weights(size_t k, size_t taps, size_t out, mbconv_error *error) {
   const size_t most = PTRDIFF_MAX / (ROOM * ROOM);
   bool overflow = k > most || out > most;
-  if (!overflow) mbconv_multiply(mbconv_multiply(taps * k + ROOM, out + ROOM, &overflow), 8 * sizeof(float), &overflow);
+  if (!overflow)
+    mbconv_multiply(mbconv_multiply(taps * k + ROOM, out + ROOM, &overflow), 8 * MBCONV_MAX_ELEMENT, &overflow);
   if (!overflow) return MBCONV_OK;
   return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "weights of %zu x %zu do not fit into memory", out, k);
 }
@@ -115,7 +116,7 @@ static bool fits(const struct mbconv_axis *rows, const struct mbconv_axis *colum
   bool overflow = channels > PTRDIFF_MAX / ROOM;
   const size_t height = mbconv_max(rows->in, rows->out) + ROOM, width = mbconv_max(columns->in, columns->out) + ROOM;
   const size_t pixels = mbconv_multiply(height, width, &overflow);
-  mbconv_multiply(mbconv_multiply(pixels, channels + ROOM, &overflow), 8 * sizeof(float), &overflow);
+  mbconv_multiply(mbconv_multiply(pixels, channels + ROOM, &overflow), 8 * MBCONV_MAX_ELEMENT, &overflow);
   return !overflow;
 }
 

@@ -26,9 +26,9 @@
 #include "ending.h"
 #include "mbconv.h"
 
-/* No set has a wider vector, in elements, and no pointwise tile of any set has more pixels or more bytes of outputs.
- * The suite `pointwise` checks it. */
-enum { MBCONV_MAX_LANES = 16, MBCONV_MAX_TILE_PIXELS = 32, MBCONV_MAX_TILE_BYTES = 4096 };
+/* No set has an element of more bytes or a wider vector, in elements, and no pointwise tile of any set has more pixels
+ * or more bytes of outputs. The suite `pointwise` checks it. */
+enum { MBCONV_MAX_ELEMENT = 4, MBCONV_MAX_LANES = 16, MBCONV_MAX_TILE_PIXELS = 32, MBCONV_MAX_TILE_BYTES = 4096 };
 
 /* ---- Pointwise --------------------------------------------------------------------------------------------------- */
 
@@ -91,17 +91,27 @@ struct mbconv_depthwise_group {
 typedef void mbconv_depthwise_fn(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
                                  void *y);
 
-/* ---- Activation and squeeze-excite ------------------------------------------------------------------------------- */
+/* ---- Activation, and the sums, means and scales of channels ------------------------------------------------------ */
 
 /* y[i] = act(x[i]), i < n; y may be x. */
 typedef void mbconv_activation_fn(size_t n, const void *x, void *y);
 
-/* Squeeze-excite computes in f32, whatever the type: sums and scales are floats.
- *   sum[c] += the sum over pixels p ascending of x[p * x_stride + c], added up from +0 first; c < channels */
-typedef void mbconv_channel_sum_fn(size_t pixels, size_t channels, const void *x, size_t x_stride, float *sum);
+/* The sum over a channel takes this many bytes, and an element never more. Only the set knows the type of its sums,
+ * which is float in f32. A sum of nothing is bytes of zeros. */
+enum { MBCONV_SUM_BYTES = 4 };
 
-/* y[p * y_stride + c] = x[p * x_stride + c] * scale[c], c < channels. */
-typedef void mbconv_channel_scale_fn(size_t pixels, size_t channels, const void *x, size_t x_stride, const float *scale,
+/* sum[c] += the sum over pixels p ascending of x[p * x_stride + c], added up from +0 first; c < channels. */
+typedef void mbconv_channel_sum_fn(size_t pixels, size_t channels, const void *x, size_t x_stride, void *sum);
+
+/* Sums become means, which are elements:
+ *   y[c] = (sum[c] + the sums of the other rows r ascending, sum[r * sum_stride + c]) * the rounded 1 / pixels
+ *   rows   >= 1; c < channels
+ *   sum    is overwritten
+ *   y      begins where the sums do, or does not overlap them */
+typedef void mbconv_channel_mean_fn(size_t channels, size_t rows, void *sum, size_t sum_stride, size_t pixels, void *y);
+
+/* y[p * y_stride + c] = x[p * x_stride + c] * scale[c], c < channels; the scales are elements. */
+typedef void mbconv_channel_scale_fn(size_t pixels, size_t channels, const void *x, size_t x_stride, const void *scale,
                                      void *y, size_t y_stride);
 
 /* ---- Transposition ----------------------------------------------------------------------------------------------- */
@@ -182,6 +192,7 @@ struct mbconv_kernels {
    * variant - MBCONV_EXP_SLEEF; the SILU and SIGMOID of [0] are NULL in builds without SLEEF. */
   mbconv_activation_fn *activation[2][MBCONV_ACTIVATION_HARD_SWISH + 1];
   mbconv_channel_sum_fn *channel_sum;
+  mbconv_channel_mean_fn *channel_mean;
   mbconv_channel_scale_fn *channel_scale;
   struct mbconv_transpose_tile transpose;
   mbconv_transpose_fn *transpose_one; /* a tile of one row and one column */

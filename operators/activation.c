@@ -38,8 +38,9 @@ mbconv_status mbconv_activation_run(const mbconv_activation *activation, size_t 
   if (!activation) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "activation is NULL");
   if (n == 0) return mbconv_succeed(error);
   if (!x || !y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", x ? "y" : "x");
-  if (n > PTRDIFF_MAX / sizeof(float)) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "n is %zu", n);
-  if (x != y && mbconv_overlap(x, n * sizeof(float), y, n * sizeof(float)))
+  const size_t element = activation->base.kernels->element;
+  if (n > PTRDIFF_MAX / element) return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "n is %zu", n);
+  if (x != y && mbconv_overlap(x, n * element, y, n * element))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap without being the same");
   activation->run(n, x, y);
   return mbconv_succeed(error);

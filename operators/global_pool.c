@@ -19,8 +19,8 @@ static mbconv_status check_image(size_t height, size_t width, size_t channels, m
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu x %zu", height, width, channels);
   bool overflow = false;
   const size_t pixels = mbconv_multiply(height, width, &overflow);
-  const size_t floats = mbconv_multiply(pixels, channels, &overflow);
-  if (overflow || floats > PTRDIFF_MAX / sizeof(float))
+  const size_t elements = mbconv_multiply(pixels, channels, &overflow);
+  if (overflow || elements > PTRDIFF_MAX / MBCONV_MAX_ELEMENT)
     return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "an image of %zu x %zu x %zu does not fit into memory", height,
                        width, channels);
   return MBCONV_OK;
@@ -63,13 +63,13 @@ static void run_slice(const struct run *run, size_t image, size_t channel) {
   const struct mbconv_kernels *kernels = run->pool->base.kernels;
   const size_t channels = run->pool->channels, row = run->width * channels;
   const size_t count = mbconv_min(SLICE, channels - channel);
-  const float reciprocal = (float)(1.0 / (double)(run->height * run->width));
   const char *x = run->x + (image * run->height * row + channel) * kernels->element;
-  float *y = (float *)(void *)run->y + image * channels + channel;
-  memset(y, 0, count * sizeof(float));
+  char *y = run->y + (image * channels + channel) * kernels->element;
+  _Alignas(MBCONV_ALIGNMENT) char sums[SLICE * MBCONV_SUM_BYTES];
+  memset(sums, 0, count * MBCONV_SUM_BYTES);
   for (size_t r = 0; r < run->height; r++)
-    kernels->channel_sum(run->width, count, x + r * row * kernels->element, channels, y);
-  for (size_t c = 0; c < count; c++) y[c] *= reciprocal;
+    kernels->channel_sum(run->width, count, x + r * row * kernels->element, channels, sums);
+  kernels->channel_mean(count, 1, sums, 0, run->height * run->width, y);
 }
 
 /* A task's share of the slices of all images. */
@@ -82,18 +82,18 @@ static void run_slices(void *argument, size_t index) {
 }
 
 static mbconv_status run_batch(struct run *run, const mbconv_threads *threads, mbconv_error *error) {
-  const size_t channels = run->pool->channels;
+  const size_t channels = run->pool->channels, element = run->pool->base.kernels->element;
   mbconv_status status = check_image(run->height, run->width, channels, error);
   if (status == MBCONV_OK) status = mbconv_thread_count(threads, &run->tasks, error);
   if (status != MBCONV_OK) return status;
   if (run->batch == 0) return mbconv_succeed(error);
   if (!run->x || !run->y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", run->x ? "y" : "x");
   bool overflow = false;
-  const size_t image = run->height * run->width * channels * sizeof(float);
+  const size_t image = run->height * run->width * channels * element;
   const size_t x_bytes = mbconv_multiply(run->batch, image, &overflow);
   if (overflow || x_bytes > PTRDIFF_MAX)
     return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu images do not fit into memory", run->batch);
-  if (mbconv_overlap(run->x, x_bytes, run->y, run->batch * channels * sizeof(float)))
+  if (mbconv_overlap(run->x, x_bytes, run->y, run->batch * channels * element))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
   mbconv_parallel(threads, run->tasks, run_slices, run);
   return mbconv_succeed(error);

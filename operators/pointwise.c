@@ -80,31 +80,37 @@ static void run_share(void *argument, size_t index) {
   mbconv_panels_run_mapped(panels, &run, job->pointwise->epilogue.map);
 }
 
-/* The bytes that `pixels` pixels of `channels` floats span. *stride 0 becomes dense. */
-static mbconv_status span(size_t pixels, size_t channels, size_t *stride, const char *name, size_t *bytes,
-                          mbconv_error *error) {
+/* A tensor of pixels that are `row` bytes apart, of which each has `pixel` bytes; `bytes` in all. */
+struct tensor {
+  const char *data;
+  size_t pixel, row, bytes;
+};
+
+/* The tensor at `data`. *stride 0 becomes dense. */
+static mbconv_status span(const void *data, size_t pixels, size_t channels, size_t element, size_t *stride,
+                          const char *name, struct tensor *tensor, mbconv_error *error) {
   if (*stride == 0) *stride = channels;
   if (*stride < channels)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is %zu, less than the %zu channels", name, *stride,
                        channels);
   bool overflow = false;
-  *bytes = mbconv_multiply(pixels - 1, *stride, &overflow);
-  *bytes = mbconv_multiply(mbconv_add(*bytes, channels, &overflow), sizeof(float), &overflow);
-  if (overflow || *bytes > PTRDIFF_MAX)
+  size_t bytes = mbconv_multiply(pixels - 1, *stride, &overflow);
+  bytes = mbconv_multiply(mbconv_add(bytes, channels, &overflow), element, &overflow);
+  if (overflow || bytes > PTRDIFF_MAX)
     return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu pixels with %s %zu do not fit into memory", pixels, name,
                        *stride);
+  *tensor = (struct tensor){data, channels * element, *stride * element, bytes};
   return MBCONV_OK;
 }
 
-/* Whether two strided tensors share a float. Slices of the same rows (a concatenation) may interleave. */
-static bool tensors_overlap(const float *a, size_t a_channels, size_t a_bytes, const float *b, size_t b_channels,
-                            size_t b_bytes, size_t stride) {
-  if (!mbconv_overlap(a, a_bytes, b, b_bytes)) return false;
-  const size_t row = stride * sizeof(float);
-  if (row == 0) return true;
-  const size_t gap =
-      a < b ? (size_t)((uintptr_t)b - (uintptr_t)a) % row : (row - (size_t)((uintptr_t)a - (uintptr_t)b) % row) % row;
-  return gap < a_channels * sizeof(float) || gap + b_channels * sizeof(float) > row;
+/* Whether two tensors share a byte. Slices of the same rows (a concatenation) may interleave. */
+static bool tensors_overlap(const struct tensor *a, const struct tensor *b) {
+  if (!mbconv_overlap(a->data, a->bytes, b->data, b->bytes)) return false;
+  const size_t row = a->row;
+  if (b->row != row) return true;
+  const uintptr_t first = (uintptr_t)a->data, second = (uintptr_t)b->data;
+  const size_t gap = first < second ? (second - first) % row : (row - (first - second) % row) % row;
+  return gap < a->pixel || gap + b->pixel > row;
 }
 
 mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pixels, const void *x, size_t x_stride,
@@ -117,16 +123,15 @@ mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pix
   if (pixels == 0) return mbconv_succeed(error);
   if (!x || !y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", x ? "y" : "x");
   const struct mbconv_panels *panels = &pointwise->panels;
-  size_t x_bytes = 0, y_bytes = 0, r_bytes = 0;
-  status = span(pixels, panels->k, &x_stride, "x_stride", &x_bytes, error);
-  if (status == MBCONV_OK) status = span(pixels, panels->channels, &y_stride, "y_stride", &y_bytes, error);
-  if (status == MBCONV_OK && residual) status = span(pixels, panels->channels, &r_stride, "r_stride", &r_bytes, error);
+  const size_t in = panels->k, out = panels->channels, element = panels->kernels->element;
+  struct tensor from, to, added;
+  status = span(x, pixels, in, element, &x_stride, "x_stride", &from, error);
+  if (status == MBCONV_OK) status = span(y, pixels, out, element, &y_stride, "y_stride", &to, error);
+  if (status == MBCONV_OK && residual)
+    status = span(residual, pixels, out, element, &r_stride, "r_stride", &added, error);
   if (status != MBCONV_OK) return status;
-  if (tensors_overlap(x, panels->k, x_bytes, y, panels->channels, y_bytes, x_stride == y_stride ? x_stride : 0))
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
-  if (residual && !(residual == y && r_stride == y_stride) &&
-      tensors_overlap(residual, panels->channels, r_bytes, y, panels->channels, y_bytes,
-                      r_stride == y_stride ? y_stride : 0))
+  if (tensors_overlap(&from, &to)) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
+  if (residual && !(residual == y && r_stride == y_stride) && tensors_overlap(&added, &to))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "residual and y overlap without being the same");
   const size_t height = mbconv_panels_height(panels);
   struct job job = {

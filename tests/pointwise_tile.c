@@ -233,6 +233,7 @@ static void check_tile(struct test *t, size_t which) {
   const size_t bytes = tile->pixels * tile->channels * t->kernels->element;
   if (!test_check(t, tile->pixels <= MBCONV_MAX_TILE_PIXELS, "%zu pixels", tile->pixels)) return;
   if (!test_check(t, bytes <= MBCONV_MAX_TILE_BYTES, "%zu x %zu elements", tile->pixels, tile->channels)) return;
+  if (!test_check(t, t->kernels->element <= MBCONV_MAX_ELEMENT, "%zu bytes", t->kernels->element)) return;
   if (which == 0 && !test_check(t, tile->channels % t->kernels->lanes == 0, "%zu channels", tile->channels)) return;
   if (!test_check(t, tile->channels % scalar_width == 0, "%zu channels", tile->channels)) return;
   for (size_t i = 0; i < (t->small ? 5 : sizeof ks / sizeof *ks); i++) {

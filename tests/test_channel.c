@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Squeeze-excite's sum and scale over channels, against the plain loops of their contracts and the scalar set.
+ * Squeeze-excite's sums, means and scales of channels, against the plain loops of their contracts and the scalar set.
  */
 #include <math.h>
 
@@ -42,6 +42,34 @@ static void check_sum(struct test *t, const struct shape *s, const struct test_b
   test_buffer_free(&sum);
 }
 
+/* Rows of sums, their gaps poisoned, added up top to bottom; to a y of its own, and to where they are. */
+static void check_mean(struct test *t, uint64_t *state, const struct shape *s) {
+  const size_t rows = test_random_size(state, 1, 4),
+               stride = rows > 1 ? s->channels + test_random_size(state, 0, GAP) : 0;
+  const size_t n = (rows - 1) * stride + s->channels;
+  const float reciprocal = (float)(1.0 / (double)s->pixels);
+  struct test_buffer sums, again, y;
+  test_buffer_new_rows(state, &sums, rows, s->channels, mbconv_max(stride, s->channels), s->guard);
+  test_buffer_new(&again, n, s->guard);
+  test_buffer_new(&y, s->channels, s->guard);
+  memcpy(again.data, sums.data, n * sizeof *sums.data);
+  float want[LARGE_CHANNELS];
+  for (size_t c = 0; c < s->channels; c++) {
+    want[c] = sums.data[c];
+    for (size_t r = 1; r < rows; r++) want[c] += sums.data[r * stride + c];
+    want[c] *= reciprocal;
+  }
+  t->kernels->channel_mean(s->channels, rows, sums.data, stride, s->pixels, y.data);
+  t->kernels->channel_mean(s->channels, rows, again.data, stride, s->pixels, again.data);
+  test_check_equal(t, y.data, want, s->channels, "means");
+  test_check_equal(t, again.data, want, s->channels, "means in place");
+  test_check(t, test_buffer_intact(&sums) && test_buffer_intact(&again) && test_buffer_intact(&y),
+             "the means wrote outside their output");
+  test_buffer_free(&sums);
+  test_buffer_free(&again);
+  test_buffer_free(&y);
+}
+
 static void check_scale(struct test *t, const struct shape *s, const struct test_buffer *x,
                         const struct test_buffer *scale) {
   struct test_buffer y, scalar;
@@ -81,6 +109,7 @@ static void check_shape(struct test *t, uint64_t *state, size_t pixels, size_t c
   test_buffer_protect(&scale);
   check_sum(t, &s, &x, start.data);
   check_scale(t, &s, &x, &scale);
+  check_mean(t, state, &s);
   test_buffer_free(&x);
   test_buffer_free(&scale);
   test_buffer_free(&start);

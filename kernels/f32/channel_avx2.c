@@ -28,8 +28,9 @@ static void sum_partial(size_t pixels, size_t channels, const float *x, size_t x
   store_partial(sum, _mm256_add_ps(load_partial(sum, channels), row), channels);
 }
 
-void mbconv_channel_sum_avx2(size_t pixels, size_t channels, const void *x_, size_t x_stride, float *sum) {
+void mbconv_channel_sum_avx2(size_t pixels, size_t channels, const void *x_, size_t x_stride, void *sum_) {
   const float *x = x_;
+  float *sum = sum_;
   size_t c = 0;
   for (; channels - c >= 8 * LANES; c += 8 * LANES) sum_vectors(8, pixels, x + c, x_stride, sum + c);
   for (; channels - c >= 4 * LANES; c += 4 * LANES) sum_vectors(4, pixels, x + c, x_stride, sum + c);
@@ -55,9 +56,9 @@ static void scale_partial(size_t pixels, size_t channels, const float *x, size_t
     store_partial(y, _mm256_mul_ps(load_partial(x, channels), factor), channels);
 }
 
-void mbconv_channel_scale_avx2(size_t pixels, size_t channels, const void *x_, size_t x_stride, const float *scale,
+void mbconv_channel_scale_avx2(size_t pixels, size_t channels, const void *x_, size_t x_stride, const void *scale_,
                                void *y_, size_t y_stride) {
-  const float *x = x_;
+  const float *x = x_, *scale = scale_;
   float *y = y_;
   size_t c = 0;
   for (; channels - c >= 8 * LANES; c += 8 * LANES)

@@ -28,8 +28,9 @@ static void sum_partial(size_t pixels, size_t channels, const float *x, size_t x
   _mm512_mask_storeu_ps(sum, lanes, _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, sum), row));
 }
 
-void mbconv_channel_sum_avx512(size_t pixels, size_t channels, const void *x_, size_t x_stride, float *sum) {
+void mbconv_channel_sum_avx512(size_t pixels, size_t channels, const void *x_, size_t x_stride, void *sum_) {
   const float *x = x_;
+  float *sum = sum_;
   size_t c = 0;
   for (; channels - c >= 4 * LANES; c += 4 * LANES) sum_vectors(4, pixels, x + c, x_stride, sum + c);
   for (; channels - c >= 2 * LANES; c += 2 * LANES) sum_vectors(2, pixels, x + c, x_stride, sum + c);
@@ -55,9 +56,9 @@ static void scale_partial(size_t pixels, size_t channels, const float *x, size_t
     _mm512_mask_storeu_ps(y, lanes, _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, x), factor));
 }
 
-void mbconv_channel_scale_avx512(size_t pixels, size_t channels, const void *x_, size_t x_stride, const float *scale,
+void mbconv_channel_scale_avx512(size_t pixels, size_t channels, const void *x_, size_t x_stride, const void *scale_,
                                  void *y_, size_t y_stride) {
-  const float *x = x_;
+  const float *x = x_, *scale = scale_;
   float *y = y_;
   size_t c = 0;
   for (; channels - c >= 4 * LANES; c += 4 * LANES)

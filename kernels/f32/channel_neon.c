@@ -19,8 +19,9 @@ static void sum_vector(size_t pixels, size_t channels, const float *x, size_t x_
   }
 }
 
-void mbconv_channel_sum_neon(size_t pixels, size_t channels, const void *x_, size_t x_stride, float *sum) {
+void mbconv_channel_sum_neon(size_t pixels, size_t channels, const void *x_, size_t x_stride, void *sum_) {
   const float *x = x_;
+  float *sum = sum_;
   size_t c = 0;
   for (; c + 4 * LANES <= channels; c += 4 * LANES) {
     float32x4_t a = vdupq_n_f32(0.0f), b = a, d = a, e = a;
@@ -39,9 +40,9 @@ void mbconv_channel_sum_neon(size_t pixels, size_t channels, const void *x_, siz
   for (; c < channels; c += LANES) sum_vector(pixels, channels - c, x + c, x_stride, sum + c);
 }
 
-void mbconv_channel_scale_neon(size_t pixels, size_t channels, const void *x_, size_t x_stride, const float *scale,
+void mbconv_channel_scale_neon(size_t pixels, size_t channels, const void *x_, size_t x_stride, const void *scale_,
                                void *y_, size_t y_stride) {
-  const float *x = x_;
+  const float *x = x_, *scale = scale_;
   float *y = y_;
   for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
     size_t c = 0;

@@ -31,6 +31,7 @@ const struct mbconv_kernels mbconv_kernels_avx2 = {
                    {mbconv_none_avx2, mbconv_relu_avx2, mbconv_relu6_avx2, mbconv_silu_avx2, mbconv_sigmoid_avx2,
                     mbconv_hard_sigmoid_avx2, mbconv_hard_swish_avx2}},
     .channel_sum = mbconv_channel_sum_avx2,
+    .channel_mean = mbconv_channel_mean_scalar,
     .channel_scale = mbconv_channel_scale_avx2,
     .transpose = {.rows = 8, .columns = 4, .run = mbconv_transpose_avx2_8x4},
     .transpose_one = mbconv_transpose_scalar_1x1,

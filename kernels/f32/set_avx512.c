@@ -32,6 +32,7 @@ const struct mbconv_kernels mbconv_kernels_avx512 = {
                    {mbconv_none_avx512, mbconv_relu_avx512, mbconv_relu6_avx512, mbconv_silu_avx512,
                     mbconv_sigmoid_avx512, mbconv_hard_sigmoid_avx512, mbconv_hard_swish_avx512}},
     .channel_sum = mbconv_channel_sum_avx512,
+    .channel_mean = mbconv_channel_mean_scalar,
     .channel_scale = mbconv_channel_scale_avx512,
     .transpose = {.rows = 8, .columns = 4, .run = mbconv_transpose_avx2_8x4},
     .transpose_one = mbconv_transpose_scalar_1x1,

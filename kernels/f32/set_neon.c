@@ -30,6 +30,7 @@ const struct mbconv_kernels mbconv_kernels_neon = {
                    {mbconv_none_neon, mbconv_relu_neon, mbconv_relu6_neon, mbconv_silu_neon, mbconv_sigmoid_neon,
                     mbconv_hard_sigmoid_neon, mbconv_hard_swish_neon}},
     .channel_sum = mbconv_channel_sum_neon,
+    .channel_mean = mbconv_channel_mean_scalar,
     .channel_scale = mbconv_channel_scale_neon,
     .transpose = {.rows = 4, .columns = 4, .run = mbconv_transpose_neon_4x4},
     .transpose_one = mbconv_transpose_scalar_1x1,

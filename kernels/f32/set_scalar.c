@@ -36,6 +36,7 @@ const struct mbconv_kernels mbconv_kernels_scalar = {
                    {mbconv_none_scalar, mbconv_relu_scalar, mbconv_relu6_scalar, mbconv_silu_scalar,
                     mbconv_sigmoid_scalar, mbconv_hard_sigmoid_scalar, mbconv_hard_swish_scalar}},
     .channel_sum = mbconv_channel_sum_scalar,
+    .channel_mean = mbconv_channel_mean_scalar,
     .channel_scale = mbconv_channel_scale_scalar,
     .transpose = {.rows = 1, .columns = 1, .run = mbconv_transpose_scalar_1x1},
     .transpose_one = mbconv_transpose_scalar_1x1,

@@ -15,6 +15,7 @@ mbconv_activation_fn mbconv_none_scalar, mbconv_relu_scalar, mbconv_relu6_scalar
     mbconv_hard_swish_scalar, mbconv_silu_scalar, mbconv_sigmoid_scalar, mbconv_silu_sleef_scalar,
     mbconv_sigmoid_sleef_scalar;
 mbconv_channel_sum_fn mbconv_channel_sum_scalar;
+mbconv_channel_mean_fn mbconv_channel_mean_scalar; /* of all f32 sets */
 mbconv_channel_scale_fn mbconv_channel_scale_scalar;
 mbconv_transpose_fn mbconv_transpose_scalar_1x1;
 mbconv_interleave_fn mbconv_interleave3_scalar;

@@ -97,13 +97,17 @@ static void map(size_t n, const void *x, void *y) {
   counts.map.floats += n;
 }
 
-static void channel_sum(size_t pixels, size_t channels, const void *x, size_t x_stride, float *sum) {
+static void channel_sum(size_t pixels, size_t channels, const void *x, size_t x_stride, void *sum) {
   (void)x, (void)x_stride, (void)sum;
   counts.sum.calls++;
   counts.sum.floats += pixels * channels;
 }
 
-static void channel_scale(size_t pixels, size_t channels, const void *x, size_t x_stride, const float *scale, void *y,
+static void channel_mean(size_t channels, size_t rows, void *sum, size_t sum_stride, size_t pixels, void *y) {
+  (void)channels, (void)rows, (void)sum, (void)sum_stride, (void)pixels, (void)y;
+}
+
+static void channel_scale(size_t pixels, size_t channels, const void *x, size_t x_stride, const void *scale, void *y,
                           size_t y_stride) {
   (void)x, (void)x_stride, (void)scale, (void)y, (void)y_stride;
   counts.scale.calls++;
@@ -128,6 +132,7 @@ static struct mbconv_kernels set_of(const struct set_shape *shape) {
       .gemv = gemv,
       .depthwise = {{depthwise, depthwise}, {depthwise, depthwise}, {depthwise, depthwise}},
       .channel_sum = channel_sum,
+      .channel_mean = channel_mean,
       .channel_scale = channel_scale,
       .transpose = {shape->transpose_rows, shape->transpose_columns, transpose},
       .transpose_one = mbconv_kernels_scalar.transpose_one,
