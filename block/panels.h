@@ -66,6 +66,14 @@ static inline struct mbconv_pointwise_run mbconv_run_from(const struct mbconv_po
   return part;
 }
 
+/* Makes what lies in y the residual: the caller has put it there. The channels that pad its pixels hold nothing, so
+ * they are neither read nor written. */
+static inline void mbconv_run_add_stored(struct mbconv_pointwise_run *run) {
+  run->residual = run->y;
+  run->r_stride = run->y_stride;
+  run->y_padded = false;
+}
+
 /* Maps an activation over what a run has stored. Where y is evenly spaced. */
 void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run,
                        mbconv_activation_fn *map);

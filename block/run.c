@@ -224,8 +224,9 @@ static void run_sums(void *argument, size_t index) {
 }
 
 /* Runs the last stage on some stored pixels: with squeeze-excite they are scaled in place first, without it they are
- * mapped. */
-static void project_pixels(const struct run *run, size_t begin, size_t count, char *y, size_t y_stride, bool planes) {
+ * mapped. `added`: y holds the residual. */
+static void project_pixels(const struct run *run, size_t begin, size_t count, char *y, size_t y_stride, bool planes,
+                           bool added) {
   const struct mbconv_stages *stages = run->stages;
   const struct mbconv_kernels *kernels = stages->base.kernels;
   const struct mbconv_stage *last = stages->segment[stages->segments - 1].stage;
@@ -236,7 +237,7 @@ static void project_pixels(const struct run *run, size_t begin, size_t count, ch
     kernels->channel_scale(count, channels, pixels, stored.stride, run->scratch.sums, pixels, stored.stride);
   else if (stored.stage->epilogue.map)
     stored.stage->epilogue.map(count * stored.stride, pixels, pixels);
-  const struct mbconv_pointwise_run part = {
+  struct mbconv_pointwise_run part = {
       .pixels = count,
       .channels = out,
       .x = pixels,
@@ -248,6 +249,7 @@ static void project_pixels(const struct run *run, size_t begin, size_t count, ch
       .r_stride = out,
       .ending = last->epilogue.ending,
   };
+  if (added) mbconv_run_add_stored(&part);
   mbconv_panels_run_mapped(&last->panels, &part, last->epilogue.map);
 }
 
@@ -267,11 +269,13 @@ static void run_project(void *argument, size_t index) {
   for (; begin < end; begin += chunk) {
     const size_t count = mbconv_min(chunk, end - begin), at = begin * element;
     if (planes) {
-      project_pixels(run, begin, count, strip, padded, true);
-      mbconv_transpose(kernels, count, out, strip, padded, run->operands.y + at, pixels,
-                       run->residual ? run->residual + at : NULL);
+      const char *residual = run->residual ? run->residual + at : NULL;
+      const bool added = residual && kernels->tiles_add_residual;
+      if (added) mbconv_transpose(kernels, out, count, residual, pixels, strip, padded, NULL);
+      project_pixels(run, begin, count, strip, padded, true, added);
+      mbconv_transpose(kernels, count, out, strip, padded, run->operands.y + at, pixels, added ? NULL : residual);
     } else {
-      project_pixels(run, begin, count, run->operands.y + at * out, out, false);
+      project_pixels(run, begin, count, run->operands.y + at * out, out, false, false);
     }
   }
 }

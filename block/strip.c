@@ -56,7 +56,8 @@ static void expand(const struct mbconv_strip *strip, const struct mbconv_group *
 /* In a network, weights come from L3 or from memory: those of a group's depthwise are fetched while it is expanded, by
  * the first strip of a run. The 1x1 fetches its own. Inlined, because gcc 12 drops calls of a function that only
  * prefetches: it takes it for one without effect. */
-__attribute__((always_inline)) static inline void prefetch_taps(const struct mbconv_strip *strip, const struct mbconv_group *group) {
+__attribute__((always_inline)) static inline void prefetch_taps(const struct mbconv_strip *strip,
+                                                                const struct mbconv_group *group) {
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->stage;
   const size_t taps = stage->window.kernel * stage->window.kernel;
@@ -111,6 +112,7 @@ static struct mbconv_pointwise_run outputs_of(const struct mbconv_walk *walk, si
     if (strip->plan->stored) run.y = walk->stored + first * run.y_stride * element;
   } else if (stages->layout == MBCONV_NCHW && stage->kind == MBCONV_STAGE_POINTWISE) {
     run.y = walk->scratch->y;
+    if (walk->residual && stages->base.kernels->tiles_add_residual) mbconv_run_add_stored(&run);
   } else {
     run.y = walk->y + first * channels * element;
     run.y_stride = channels;
@@ -137,11 +139,17 @@ static void run_segment(const struct mbconv_walk *walk, size_t segment, const st
   }
   run.x = strip->x;
   run.x_stride = strip->x_stride;
-  mbconv_panels_run_mapped(&stage->panels, &run, stage->epilogue.map);
-  if (run.y != walk->scratch->y || segment + 1 < stages->segments) return;
+  const bool planes = run.y == walk->scratch->y && segment + 1 == stages->segments;
+  const size_t plane = strip->shape->rows.out * strip->shape->columns.out;
   const size_t first = strip->first * strip->shape->columns.out * kernels->element;
-  mbconv_transpose(kernels, run.pixels, stage->out_channels, run.y, run.y_stride, walk->y + first,
-                   strip->shape->rows.out * strip->shape->columns.out, walk->residual ? walk->residual + first : NULL);
+  const char *added = walk->residual ? walk->residual + first : NULL;
+  if (planes && run.residual) {
+    mbconv_transpose(kernels, stage->out_channels, run.pixels, added, plane, run.y, run.y_stride, NULL);
+    added = NULL;
+  }
+  mbconv_panels_run_mapped(&stage->panels, &run, stage->epilogue.map);
+  if (planes)
+    mbconv_transpose(kernels, run.pixels, stage->out_channels, run.y, run.y_stride, walk->y + first, plane, added);
 }
 
 /* The input of a segment: an image, or what the segment before has just written. */

@@ -200,7 +200,10 @@ struct mbconv_kernels {
   struct mbconv_packing packing;
   mbconv_pack_panel_fn *pack_panel;
   mbconv_pack_depthwise_fn *pack_depthwise;
-  bool tiles_silu;        /* pointwise tiles, gemv and depthwise apply SiLU, the inline variant, if told to */
+  bool tiles_silu; /* pointwise tiles, gemv and depthwise apply SiLU, the inline variant, if told to */
+  /* Elements are narrower than sums: the tiles must add the residual before they round, in NCHW too. If not, the
+   * transposition back to planes adds it, which is faster. */
+  bool tiles_add_residual;
   mbconv_exp fastest_exp; /* what AUTO means, backed by bench/RESULTS.md */
   struct mbconv_blocking blocking;
 };

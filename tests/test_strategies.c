@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "block_subject.h"
+#include "plans/counting_set.h"
 #include "test.h"
 
 enum { ALL = 1 << 20 }; /* more rows or channels than any image here: cut to what there is */
@@ -103,6 +104,9 @@ static void check_strategy(struct test *t, const struct strategy *s, mbconv_acti
       run.layout = (mbconv_layout)layout;
       block_subject_check(t, &subject, &run);
     }
+    library_sets_add_residual(true);
+    block_subject_check(t, &subject, &run); /* of planes: as a type would that is narrower than its sums */
+    library_sets_add_residual(false);
   }
   block_subject_free(&subject);
 }

@@ -49,6 +49,7 @@ bool set_shape_is(const struct set_shape *shape, const struct mbconv_kernels *ke
 
 static struct mbconv_kernels set;
 static bool chosen;
+static bool tiles_add; /* in copies of the library's sets */
 static struct kernel_counts counts;
 
 static void count_tile(size_t index, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles) {
@@ -160,6 +161,19 @@ void counting_set_choose(const struct set_shape *shape) {
   counts = (struct kernel_counts){0};
 }
 
+void library_sets_add_residual(bool wanted) { tiles_add = wanted; }
+
+/* A copy of one of the library's sets, for good. */
+static const struct mbconv_kernels *adding(const struct mbconv_kernels *kernels) {
+  static struct mbconv_kernels copies[MBCONV_ISA_COUNT];
+  struct mbconv_kernels *copy = &copies[kernels->isa];
+  if (!copy->tiles_add_residual) {
+    *copy = *kernels;
+    copy->tiles_add_residual = true;
+  }
+  return copy;
+}
+
 struct kernel_counts counting_set_take(void) {
   const struct kernel_counts taken = counts;
   counts = (struct kernel_counts){0};
@@ -177,7 +191,11 @@ size_t __wrap_mbconv_l2_bytes(void);
 
 mbconv_status __wrap_mbconv_choose(mbconv_type type, const mbconv_options *options,
                                    const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error) {
-  if (!chosen) return __real_mbconv_choose(type, options, kernels, variant, error);
+  if (!chosen) {
+    const mbconv_status status = __real_mbconv_choose(type, options, kernels, variant, error);
+    if (status == MBCONV_OK && tiles_add) *kernels = adding(*kernels);
+    return status;
+  }
   *kernels = &set;
   *variant = MBCONV_EXP_INLINE;
   return mbconv_succeed(error);

@@ -33,6 +33,11 @@ bool set_shape_is(const struct set_shape *shape, const struct mbconv_kernels *ke
 /* From now on what is created is of the counting set of this shape; NULL: of the library's sets again. */
 void counting_set_choose(const struct set_shape *shape);
 
+/* From now on the library's sets have tiles_add_residual as `wanted`, which changes no float in f32; false: as they
+ * are.
+ */
+void library_sets_add_residual(bool wanted);
+
 struct kernel_counts {
   struct {
     size_t calls, tiles, terms; /* multiply-adds that the tiles execute, for empty pixels and channels too */
