@@ -38,26 +38,12 @@ static mbconv_network *make(struct test *t, const char *name, struct size size, 
 
 /* The smallest images, the default one and its neighbours, long and large ones; then random ones. */
 static struct size size_of(size_t index, uint64_t *state) {
-  static const struct size corners[CORNERS] = {{1, 1},
-                                               {1, 2},
-                                               {2, 1},
-                                               {2, 2},
-                                               {3, 3},
-                                               {1, 9},
-                                               {9, 1},
-                                               {5, 4},
-                                               {4, 17},
-                                               {31, 6},
-                                               {16, 16},
-                                               {17, 15},
-                                               {DEFAULT_HEIGHT, DEFAULT_WIDTH},
-                                               {DEFAULT_WIDTH, DEFAULT_HEIGHT},
-                                               {32, 39},
-                                               {33, 40},
-                                               {65, 33},
-                                               {48, 96},
-                                               {1, 130},
-                                               {97, 64}};
+  /* clang-format off */
+  static const struct size corners[CORNERS] = {
+      {1, 1}, {1, 2}, {2, 1}, {2, 2}, {3, 3}, {1, 9}, {9, 1}, {5, 4},
+      {DEFAULT_HEIGHT, DEFAULT_WIDTH - 1}, {DEFAULT_HEIGHT + 1, DEFAULT_WIDTH}, {DEFAULT_WIDTH, DEFAULT_HEIGHT},
+      {DEFAULT_HEIGHT, DEFAULT_WIDTH}, {4, 17}, {31, 6}, {16, 16}, {17, 15}, {65, 33}, {48, 96}, {1, 130}, {97, 64}};
+  /* clang-format on */
   const size_t height = test_random_size(state, 1, 80), width = test_random_size(state, 1, 80);
   return index < CORNERS ? corners[index] : (struct size){height, width};
 }
