@@ -23,6 +23,12 @@
  * What mbconv.h says of objects, numbers, tensors and errors holds here too. A network is immutable: any number of
  * threads may run it at once, each call with its own arena. Reading a file takes memory from malloc as well as from the
  * allocator, and gives it back before the call returns.
+ *
+ * A network has a default size of images: the options name it, or the network has its own. One network runs images of
+ * any size: functions whose names end in _at are told the height and width of the images. Those without _at mean the
+ * default size. Packed weights do not depend on the size, so nothing is packed again. A call at another size than the
+ * default plans anew: that takes no memory and tens of microseconds. No size is too small, as each layer is padded. A
+ * height or width of 0 is refused, and so is an image that does not fit into memory; the message names the layer.
  */
 #ifndef MBCONV_NETWORKS_H
 #define MBCONV_NETWORKS_H
@@ -64,7 +70,7 @@ typedef enum mbconv_padding {
 typedef struct mbconv_network_options {
   size_t struct_size;            /* sizeof this struct, or 0: see mbconv.h */
   const mbconv_options *kernels; /* instruction set, variant of the exponential, allocator; NULL for the defaults */
-  size_t height, width;          /* of the images; both 0 for the size that the network was made for */
+  size_t height, width;          /* of the images, by default; both 0 for the size that the network was trained for */
   mbconv_layout layout;          /* of the images. Single blocks are NHWC only; their output is NHWC, too */
   size_t threads;                /* the most that a run will be given; 0 counts as 1 */
   float epsilon;                 /* of all batch norms; 0 for what the file says, or else the network's own */
@@ -108,16 +114,16 @@ typedef struct mbconv_network_info {
   mbconv_isa isa;                 /* never AUTO */
   mbconv_exp exp;                 /* never AUTO */
   mbconv_layout layout;           /* of the images */
-  size_t height, width, channels; /* of the images */
-  size_t outputs; /* floats per image in y: the classes, the features if there is no classifier, or the height * width *
-                     channels of a block */
+  size_t height, width, channels; /* of the images; height and width are the default size */
+  size_t outputs; /* floats per image in y at the default size: the classes, the features if there is no classifier, or
+                     the height * width * channels of a block */
   size_t layers;
   size_t weight_bytes; /* packed */
   size_t threads;      /* the most that a run may be given */
   size_t resize;       /* preprocessing of images: the shorter side is resized to this, then the centre is cut out */
   size_t crop;
-  int bicubic; /* resized with bicubic instead of bilinear interpolation */
-  mbconv_counts counts;
+  int bicubic;                 /* resized with bicubic instead of bilinear interpolation */
+  mbconv_counts counts;        /* for an image of the default size */
   float mean[3], deviation[3]; /* of the colours, from 0 to 1: x = (colour - mean) / deviation */
   size_t classes;              /* 0 if the outputs are none: without a classifier, and of a block */
   mbconv_padding padding;      /* never OWN */
@@ -145,6 +151,21 @@ MBCONV_API mbconv_status mbconv_network_run(const mbconv_network *network, size_
                                             void *arena, size_t arena_size, const mbconv_threads *threads,
                                             mbconv_error *error);
 
+/* Floats per image in y, for images of height x width. They depend on the size only where the network is a single
+ * block. */
+MBCONV_API mbconv_status mbconv_network_outputs_at(const mbconv_network *network, size_t height, size_t width,
+                                                   size_t *outputs, mbconv_error *error);
+
+/* Like mbconv_network_arena_size(), for images of height x width: *bytes may be SIZE_MAX as well. On failure *bytes is
+ * not written. */
+MBCONV_API mbconv_status mbconv_network_arena_size_at(const mbconv_network *network, size_t batch, size_t height,
+                                                      size_t width, size_t *bytes, mbconv_error *error);
+
+/* Like mbconv_network_run(), for images of height x width. */
+MBCONV_API mbconv_status mbconv_network_run_at(const mbconv_network *network, size_t batch, size_t height, size_t width,
+                                               const float *x, float *y, void *arena, size_t arena_size,
+                                               const mbconv_threads *threads, mbconv_error *error);
+
 /* Like mbconv_network_run(), but only layers [first, last) of one image: what the layers before `first` left in the
  * arena is read from there. For timing. */
 MBCONV_API mbconv_status mbconv_network_run_layers(const mbconv_network *network, size_t first, size_t last,
@@ -153,14 +174,22 @@ MBCONV_API mbconv_status mbconv_network_run_layers(const mbconv_network *network
 
 /* What a layer is. */
 typedef struct mbconv_layer_info {
+  size_t struct_size;             /* sizeof this struct, or 0: see mbconv.h */
   char name[64];                  /* such as "block 3x3/2 16-96-24" */
   size_t height, width, channels; /* of its output */
-  size_t scratch_bytes;
+  size_t scratch_bytes;           /* on as many threads as the network was made for */
   mbconv_counts counts;
 } mbconv_layer_info;
 
-/* Of layer `index` < layers; lives as long as the network. Later versions may append fields. */
+/* Layer `index` < layers, for images of the default size; lives as long as the network. Later versions may append
+ * fields; struct_size is what this library's struct has. */
 MBCONV_API const mbconv_layer_info *mbconv_network_layer(const mbconv_network *network, size_t index);
+
+/* Fills *layer, struct_size apart, which the caller sets, with layer `index` for images of height x width. An index
+ * that is not below `layers`, or a struct_size that the library does not know, is refused. On failure *layer is not
+ * written. */
+MBCONV_API mbconv_status mbconv_network_layer_at(const mbconv_network *network, size_t index, size_t height,
+                                                 size_t width, mbconv_layer_info *layer, mbconv_error *error);
 
 /* ---- Logits ------------------------------------------------------------------------------------------------------ */
 

@@ -1,55 +1,99 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where values and scratch lie. A layer reads the value of the layer before and no older one, apart from the network's
- * input, which is the caller's. So values lie at the start and at the end of the arena by turns, a layer's scratch
- * between its input and its output, and the arena is as large as the largest of these sums: less is not possible.
+ * Where values and scratch lie, for images of any size. A layer reads the value of the layer before and no older one,
+ * apart from the network's input, which is the caller's. So values lie at the start and at the end of the arena by
+ * turns, a layer's scratch between its input and its output, and the arena is as large as the largest of these sums:
+ * less is not possible.
  */
 #include "../base/size.h"
 #include "network.h"
+#include "status.h"
 
 static size_t round_up(size_t bytes) { return mbconv_round_up(bytes, MBCONV_ALIGNMENT); }
 
-/* Bytes of the arena that layer i's output takes. */
-static size_t output_bytes(const mbconv_network *network, size_t i) {
-  const struct mbconv_step *step = &network->step[i];
-  if (i + 1 >= network->first_for_all || i + 1 == network->info.layers) return 0;
-  return round_up(step->info.height * step->info.width * step->info.channels * sizeof(float));
+/* ---- Sizes ------------------------------------------------------------------------------------------------------- */
+
+/* Whether the output and the scratch are so small that a few of them can be added. */
+static bool moderate(const struct mbconv_place *place, size_t channels) {
+  const size_t most = PTRDIFF_MAX / MBCONV_MOST_LAYERS;
+  size_t bytes = sizeof(float);
+  return !__builtin_mul_overflow(bytes, place->image.height, &bytes) &&
+         !__builtin_mul_overflow(bytes, place->image.width, &bytes) &&
+         !__builtin_mul_overflow(bytes, channels, &bytes) && bytes <= most && place->scratch_bytes <= most;
 }
 
-/* Sizes of which a few can be added. */
-static bool moderate(const mbconv_network *network) {
+/* The output and the scratch of layer `index`, which is given an image of that size. */
+static mbconv_status measure(const mbconv_network *network, size_t index, struct mbconv_image image,
+                             struct mbconv_place *place, mbconv_error *error) {
+  const struct mbconv_layer *layer = &network->description.layer[index];
+  const union mbconv_layer_object object = network->step[index].object;
+  mbconv_error cause;
+  mbconv_status status = mbconv_layer_output(layer, object, image, &place->image, &cause);
+  if (status == MBCONV_OK)
+    status = mbconv_layer_scratch(layer, object, image, network->info.threads, &place->scratch_bytes, &cause);
+  if (status == MBCONV_OK) return MBCONV_OK;
+  return mbconv_network_fail(error, status, "layer %zu of %s: %.180s", index, network->description.name, cause.message);
+}
+
+static mbconv_status measure_all(const mbconv_network *network, struct mbconv_arena *arena, mbconv_error *error) {
+  struct mbconv_image image = arena->image;
   for (size_t i = 0; i < network->info.layers; i++) {
-    const struct mbconv_step *step = &network->step[i];
-    size_t bytes = sizeof(float);
-    if (__builtin_mul_overflow(bytes, step->info.height, &bytes) ||
-        __builtin_mul_overflow(bytes, step->info.width, &bytes) ||
-        __builtin_mul_overflow(bytes, step->info.channels, &bytes) || bytes > PTRDIFF_MAX / MBCONV_MOST_LAYERS ||
-        step->info.scratch_bytes > PTRDIFF_MAX / MBCONV_MOST_LAYERS)
-      return false;
+    struct mbconv_place *place = &arena->place[i];
+    const size_t channels = network->step[i].info.channels;
+    const mbconv_status status = measure(network, i, image, place, error);
+    if (status != MBCONV_OK) return status;
+    if (!moderate(place, channels))
+      return mbconv_network_fail(error, MBCONV_SIZE_OVERFLOW,
+                                 "the arena of %s for images of %zu x %zu does not fit into memory",
+                                 network->description.name, arena->image.height, arena->image.width);
+    image = place->image;
+    arena->outputs = image.height * image.width * channels;
   }
-  return true;
+  return MBCONV_OK;
 }
 
-bool mbconv_arena_plan(mbconv_network *network) {
+/* ---- Places ------------------------------------------------------------------------------------------------------ */
+
+/* Floats of layer i's output. */
+static size_t output_floats(const mbconv_network *network, const struct mbconv_arena *arena, size_t i) {
+  const struct mbconv_image *image = &arena->place[i].image;
+  return image->height * image->width * network->step[i].info.channels;
+}
+
+/* Bytes of the arena that layer i's output takes. */
+static size_t output_bytes(const mbconv_network *network, const struct mbconv_arena *arena, size_t i) {
+  if (i + 1 >= network->first_for_all || i + 1 == network->info.layers) return 0;
+  return round_up(output_floats(network, arena, i) * sizeof(float));
+}
+
+mbconv_status mbconv_arena_plan(const mbconv_network *network, struct mbconv_image image, struct mbconv_arena *arena,
+                                mbconv_error *error) {
   const size_t layers = network->info.layers;
-  if (!moderate(network)) return false;
-  network->image_bytes = 0;
+  *arena = (struct mbconv_arena){.image = image};
+  const mbconv_status status = measure_all(network, arena, error);
+  if (status != MBCONV_OK) return status;
   for (size_t i = 0; i < layers; i++) {
-    const size_t input = i > 0 ? output_bytes(network, i - 1) : 0;
-    const size_t sum = input + round_up(network->step[i].info.scratch_bytes) + output_bytes(network, i);
-    if (sum > network->image_bytes) network->image_bytes = sum;
+    const size_t input = i > 0 ? output_bytes(network, arena, i - 1) : 0;
+    const size_t sum = input + round_up(arena->place[i].scratch_bytes) + output_bytes(network, arena, i);
+    if (sum > arena->image_bytes) arena->image_bytes = sum;
   }
-  size_t floats = 0;
   for (size_t i = 0; i < layers; i++) {
-    struct mbconv_step *step = &network->step[i];
+    struct mbconv_place *place = &arena->place[i];
     const bool at_start = i % 2 == 0;
-    const size_t input = i > 0 ? output_bytes(network, i - 1) : 0, output = output_bytes(network, i);
-    step->scratch = at_start ? output : input;
-    step->output = at_start ? 0 : network->image_bytes - output;
+    const size_t input = i > 0 ? output_bytes(network, arena, i - 1) : 0, output = output_bytes(network, arena, i);
+    place->scratch = at_start ? output : input;
+    place->output = at_start ? 0 : arena->image_bytes - output;
     if (i + 1 < network->first_for_all || i + 1 == layers) continue;
-    step->output = floats; /* per image, behind the values of the layers before */
-    floats += step->info.height * step->info.width * step->info.channels;
+    place->output = arena->batch_floats; /* per image, behind the values of the layers before */
+    arena->batch_floats += output_floats(network, arena, i);
   }
-  network->batch_floats = floats;
-  return true;
+  return MBCONV_OK;
+}
+
+mbconv_status mbconv_arena_for(const mbconv_network *network, struct mbconv_image image, struct mbconv_arena *made,
+                               const struct mbconv_arena **arena, mbconv_error *error) {
+  const struct mbconv_image *own = &network->arena.image;
+  const bool is_own = image.height == own->height && image.width == own->width;
+  *arena = is_own ? &network->arena : made;
+  return is_own ? MBCONV_OK : mbconv_arena_plan(network, image, made, error);
 }

@@ -8,20 +8,32 @@
 #include <stdint.h>
 
 #include "description.h"
+#include "layer.h"
 #include "pages.h"
 #include "tensors.h"
 
 /* One layer. Inputs and outputs are values: value i is what layer i is given, value i + 1 what it gives. */
 struct mbconv_step {
-  union {
-    mbconv_convolution *convolution;
-    mbconv_block *block;
-    mbconv_global_pool *pool;
-    mbconv_pointwise *connected;
-  } operator;
-  mbconv_layer_info info;
+  union mbconv_layer_object object;
+  mbconv_layer_info info; /* for images of the default size */
+};
+
+/* Where one layer's things lie in the arena. */
+struct mbconv_place {
+  struct mbconv_image image; /* the size of the layer's output */
+  size_t scratch_bytes;
   size_t scratch; /* offset into the arena */
-  size_t output;  /* offset into the arena of value i + 1; not of the last, which is y */
+  size_t output;  /* offset into the arena of value i + 1; not of the last, which is y. Of the layers that run for all
+                     images at once: in floats, see batch_floats */
+};
+
+/* The plan of the arena for images of one size. */
+struct mbconv_arena {
+  struct mbconv_image image; /* the size of the images */
+  size_t outputs;            /* floats per image in y */
+  size_t image_bytes;        /* of the arena, for the layers before first_for_all */
+  size_t batch_floats;       /* floats per image that follow: what the pooling and the layers after it write */
+  struct mbconv_place place[MBCONV_MOST_LAYERS];
 };
 
 struct mbconv_network {
@@ -30,9 +42,8 @@ struct mbconv_network {
   mbconv_network_info info;
   struct mbconv_description description;
   size_t first_for_all; /* the layer from which on all images are run at once: the one after the pooling */
-  size_t image_bytes;   /* of the arena, for the layers before; the pooled features follow, */
-  size_t batch_floats;  /* so many floats per image, with what the layers after them need */
   struct mbconv_step step[MBCONV_MOST_LAYERS];
+  struct mbconv_arena arena; /* for images of the default size */
 };
 
 /* Copies what the caller has of the options, of this version's size or an older one's, and fills in what they leave to
@@ -44,10 +55,17 @@ mbconv_status mbconv_options_take(const mbconv_network_options *options, struct 
 mbconv_status mbconv_network_make(struct mbconv_description *description, const struct mbconv_tensors *tensors,
                                   const mbconv_network_options *options, mbconv_network **out, mbconv_error *error);
 
-/* The padding of a layer for images of height x width; `padding` is not OWN. */
-mbconv_pad mbconv_pad_of(const struct mbconv_layer *layer, mbconv_padding padding, size_t height, size_t width);
+/* Plans the arena for images of a size, from operators that are all made. Takes no memory. */
+mbconv_status mbconv_arena_plan(const mbconv_network *network, struct mbconv_image image, struct mbconv_arena *arena,
+                                mbconv_error *error);
 
-/* Plans the arena: sets `output` and `scratch` of all steps, image_bytes and batch_floats. False if it is too large. */
-bool mbconv_arena_plan(mbconv_network *network);
+/* Sets *arena to the plan for images of a size: the network's own for the default size, else a new one in *made. */
+mbconv_status mbconv_arena_for(const mbconv_network *network, struct mbconv_image image, struct mbconv_arena *made,
+                               const struct mbconv_arena **arena, mbconv_error *error);
+
+/* The size of the image that layer `index` is given. */
+static inline struct mbconv_image mbconv_arena_input(const struct mbconv_arena *arena, size_t index) {
+  return index > 0 ? arena->place[index - 1].image : arena->image;
+}
 
 #endif

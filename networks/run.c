@@ -7,80 +7,108 @@
 #include "network.h"
 #include "status.h"
 
-/* The arena: MBCONV_ALIGNMENT bytes to align it, image_bytes, then batch_floats per image, layer by layer. */
-size_t mbconv_network_arena_size(const mbconv_network *network, size_t batch) {
+/* The arena: MBCONV_ALIGNMENT bytes to align it, image_bytes, then batch_floats per image, layer by layer.
+ * SIZE_MAX if that does not fit into memory. */
+static size_t bytes_of(const struct mbconv_arena *arena, size_t batch) {
   size_t bytes;
-  if (__builtin_mul_overflow(batch > 0 ? batch : 1, network->batch_floats * sizeof(float), &bytes) ||
-      __builtin_add_overflow(bytes, network->image_bytes + MBCONV_ALIGNMENT, &bytes))
+  if (__builtin_mul_overflow(batch > 0 ? batch : 1, arena->batch_floats * sizeof(float), &bytes) ||
+      __builtin_add_overflow(bytes, arena->image_bytes + MBCONV_ALIGNMENT, &bytes))
     return SIZE_MAX;
   return bytes;
 }
 
+size_t mbconv_network_arena_size(const mbconv_network *network, size_t batch) {
+  return bytes_of(&network->arena, batch);
+}
+
+mbconv_status mbconv_network_arena_size_at(const mbconv_network *network, size_t batch, size_t height, size_t width,
+                                           size_t *bytes, mbconv_error *error) {
+  if (!network || !bytes)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", network ? "bytes" : "network");
+  struct mbconv_arena made;
+  const struct mbconv_arena *arena;
+  const mbconv_status status = mbconv_arena_for(network, (struct mbconv_image){height, width}, &made, &arena, error);
+  if (status != MBCONV_OK) return status;
+  *bytes = bytes_of(arena, batch);
+  return mbconv_network_succeed(error);
+}
+
 struct run {
   const mbconv_network *network;
+  const struct mbconv_arena *arena;
   size_t batch;
   const float *x;
   float *y;
-  char *arena;
+  char *memory; /* of the arena, aligned */
   const mbconv_threads *threads;
 };
 
 /* Value `index` of one image, or of all images where layers run for all at once. */
 static float *value_of(const struct run *run, size_t image, size_t index) {
   const mbconv_network *network = run->network;
-  const mbconv_network_info *info = &network->info;
-  if (index == 0) return (float *)run->x + image * info->height * info->width * info->channels; /* only read */
-  if (index == info->layers) return run->y + image * info->outputs;
-  const struct mbconv_step *step = &network->step[index - 1];
-  if (index < network->first_for_all) return (float *)(void *)(run->arena + step->output);
-  return (float *)(void *)(run->arena + network->image_bytes) + step->output * run->batch + image * step->info.channels;
+  const struct mbconv_arena *arena = run->arena;
+  const struct mbconv_image *size = &arena->image;
+  if (index == 0) return (float *)run->x + image * size->height * size->width * network->info.channels; /* only read */
+  if (index == network->info.layers) return run->y + image * arena->outputs;
+  const size_t output = arena->place[index - 1].output;
+  if (index < network->first_for_all) return (float *)(void *)(run->memory + output);
+  return (float *)(void *)(run->memory + arena->image_bytes) + output * run->batch +
+         image * network->step[index - 1].info.channels;
 }
 
-/* Layer `index` on `images` images from `image` on. */
+/* Layer `index` on `images` images from `image` on. For images of the default size the operators plan nothing. */
 static mbconv_status run_layer(const struct run *run, size_t image, size_t images, size_t index, mbconv_error *error) {
   const struct mbconv_layer *layer = &run->network->description.layer[index];
   const struct mbconv_step *step = &run->network->step[index];
+  const struct mbconv_place *place = &run->arena->place[index];
+  const struct mbconv_image size = mbconv_arena_input(run->arena, index);
   const float *x = value_of(run, image, index);
   float *y = value_of(run, image, index + 1);
-  void *scratch = run->arena + step->scratch;
+  void *scratch = run->memory + place->scratch;
   const float *residual = layer->residual_back > 0 ? value_of(run, image, index - layer->residual_back) : NULL;
   switch (layer->kind) {
     case MBCONV_LAYER_CONVOLUTION:
-      return mbconv_convolution_run(step->operator.convolution, images, x, y, residual, scratch,
-                                    step->info.scratch_bytes, run->threads, error);
+      return mbconv_convolution_run_at(step->object.convolution, images, size.height, size.width, x, y, residual,
+                                       scratch, place->scratch_bytes, run->threads, error);
     case MBCONV_LAYER_BLOCK:
-      return mbconv_block_run(step->operator.block, images, x, y, scratch, step->info.scratch_bytes, run->threads,
-                              error);
-    case MBCONV_LAYER_POOL: return mbconv_global_pool_run(step->operator.pool, images, x, y, run->threads, error);
+      return mbconv_block_run_at(step->object.block, images, size.height, size.width, x, y, scratch,
+                                 place->scratch_bytes, run->threads, error);
+    case MBCONV_LAYER_POOL:
+      return mbconv_global_pool_run_at(step->object.pool, images, size.height, size.width, x, y, run->threads, error);
     case MBCONV_LAYER_CONNECTED: break;
   }
-  return mbconv_pointwise_run(step->operator.connected, images, x, 0, y, 0, NULL, 0, run->threads, error);
+  return mbconv_pointwise_run(step->object.connected, images, x, 0, y, 0, NULL, 0, run->threads, error);
 }
 
-static mbconv_status check(const mbconv_network *network, size_t batch, const float *x, const float *y,
-                           const void *arena, size_t arena_size, const mbconv_threads *threads, mbconv_error *error) {
-  const mbconv_network_info *info = &network->info;
+static mbconv_status check_threads(const mbconv_network *network, const mbconv_threads *threads, mbconv_error *error) {
   const size_t count = threads && threads->count > 1 ? threads->count : 1;
   if (count > 1 && !threads->parallel_for)
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%zu threads, but parallel_for is NULL", count);
-  if (count > info->threads)
+  if (count > network->info.threads)
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%zu threads, but the network was made for %zu", count,
-                               info->threads);
-  if (batch == 0) return MBCONV_OK;
-  if (!x || !y || !arena)
+                               network->info.threads);
+  return MBCONV_OK;
+}
+
+/* Of the run all but `memory` is set. */
+static mbconv_status check_memory(const struct run *run, const void *memory, size_t memory_size, mbconv_error *error) {
+  const struct mbconv_arena *arena = run->arena;
+  const size_t pixels = arena->image.height * arena->image.width;
+  const void *x = run->x, *y = run->y;
+  if (!x || !y || !memory)
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", !x ? "x" : !y ? "y" : "arena");
   size_t x_bytes, y_bytes;
-  if (__builtin_mul_overflow(batch, info->height * info->width * info->channels * sizeof(float), &x_bytes) ||
-      __builtin_mul_overflow(batch, info->outputs * sizeof(float), &y_bytes) || x_bytes > PTRDIFF_MAX ||
+  if (__builtin_mul_overflow(run->batch, pixels * run->network->info.channels * sizeof(float), &x_bytes) ||
+      __builtin_mul_overflow(run->batch, arena->outputs * sizeof(float), &y_bytes) || x_bytes > PTRDIFF_MAX ||
       y_bytes > PTRDIFF_MAX)
-    return mbconv_network_fail(error, MBCONV_SIZE_OVERFLOW, "%zu images do not fit into memory", batch);
-  const size_t needed = mbconv_network_arena_size(network, batch);
-  if (arena_size < needed)
-    return mbconv_network_fail(error, MBCONV_SCRATCH_TOO_SMALL, "the arena has %zu bytes, %zu are needed", arena_size,
+    return mbconv_network_fail(error, MBCONV_SIZE_OVERFLOW, "%zu images do not fit into memory", run->batch);
+  const size_t needed = bytes_of(arena, run->batch);
+  if (memory_size < needed)
+    return mbconv_network_fail(error, MBCONV_SCRATCH_TOO_SMALL, "the arena has %zu bytes, %zu are needed", memory_size,
                                needed);
   if (mbconv_overlap(x, x_bytes, y, y_bytes))
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "x and y overlap");
-  if (mbconv_overlap(x, x_bytes, arena, needed) || mbconv_overlap(y, y_bytes, arena, needed))
+  if (mbconv_overlap(x, x_bytes, memory, needed) || mbconv_overlap(y, y_bytes, memory, needed))
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "the arena overlaps x or y");
   return MBCONV_OK;
 }
@@ -97,14 +125,35 @@ static mbconv_status run_range(const struct run *run, size_t first, size_t last,
   return status;
 }
 
+/* Checks the call, whose run is set but for `memory`, and runs layers [first, last). */
+static mbconv_status run_checked(struct run *run, size_t first, size_t last, void *memory, size_t memory_size,
+                                 mbconv_error *error) {
+  mbconv_status status = check_threads(run->network, run->threads, error);
+  if (status != MBCONV_OK) return status;
+  if (run->batch == 0) return mbconv_network_succeed(error);
+  status = check_memory(run, memory, memory_size, error);
+  if (status != MBCONV_OK) return status;
+  run->memory = mbconv_align(memory);
+  status = run_range(run, first, last, error);
+  return status == MBCONV_OK ? mbconv_network_succeed(error) : status;
+}
+
 mbconv_status mbconv_network_run(const mbconv_network *network, size_t batch, const float *x, float *y, void *arena,
                                  size_t arena_size, const mbconv_threads *threads, mbconv_error *error) {
   if (!network) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "network is NULL");
-  mbconv_status status = check(network, batch, x, y, arena, arena_size, threads, error);
-  if (status != MBCONV_OK || batch == 0) return status == MBCONV_OK ? mbconv_network_succeed(error) : status;
-  const struct run run = {network, batch, x, y, mbconv_align(arena), threads};
-  status = run_range(&run, 0, network->info.layers, error);
-  return status == MBCONV_OK ? mbconv_network_succeed(error) : status;
+  struct run run = {network, &network->arena, batch, x, y, NULL, threads};
+  return run_checked(&run, 0, network->info.layers, arena, arena_size, error);
+}
+
+mbconv_status mbconv_network_run_at(const mbconv_network *network, size_t batch, size_t height, size_t width,
+                                    const float *x, float *y, void *arena, size_t arena_size,
+                                    const mbconv_threads *threads, mbconv_error *error) {
+  if (!network) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "network is NULL");
+  struct mbconv_arena made;
+  struct run run = {network, NULL, batch, x, y, NULL, threads};
+  const mbconv_status status =
+      mbconv_arena_for(network, (struct mbconv_image){height, width}, &made, &run.arena, error);
+  return status == MBCONV_OK ? run_checked(&run, 0, network->info.layers, arena, arena_size, error) : status;
 }
 
 mbconv_status mbconv_network_run_layers(const mbconv_network *network, size_t first, size_t last, const float *x,
@@ -114,9 +163,6 @@ mbconv_status mbconv_network_run_layers(const mbconv_network *network, size_t fi
   if (first > last || last > network->info.layers)
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "layers %zu to %zu of %zu", first, last,
                                network->info.layers);
-  mbconv_status status = check(network, 1, x, y, arena, arena_size, threads, error);
-  if (status != MBCONV_OK) return status;
-  const struct run run = {network, 1, x, y, mbconv_align(arena), threads};
-  status = run_range(&run, first, last, error);
-  return status == MBCONV_OK ? mbconv_network_succeed(error) : status;
+  struct run run = {network, &network->arena, 1, x, y, NULL, threads};
+  return run_checked(&run, first, last, arena, arena_size, error);
 }

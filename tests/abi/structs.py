@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 
 MOST_RETURNED = 16
 FROZEN = "mbconv_allocator mbconv_counts mbconv_error mbconv_pad".split()
-OWNED = ["mbconv_layer_info", "mbconv_network_info"]  # by the library, which alone makes them
+OWNED = ["mbconv_network_info"]  # by the library, which alone makes them
 
 
 class Interface:

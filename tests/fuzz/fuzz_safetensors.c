@@ -40,6 +40,22 @@ static uint8_t *make_file(const uint8_t *input, size_t size, size_t *file_size) 
   return file;
 }
 
+/* At another size than the default, in exactly the memory that is asked for. */
+static void run_at(const mbconv_network *network, size_t channels) {
+  enum { HEIGHT = 9, WIDTH = 45 };
+  size_t arena_bytes = 0, outputs = 0;
+  mbconv_error error;
+  fuzz_require(mbconv_network_outputs_at(network, HEIGHT, WIDTH, &outputs, &error) == MBCONV_OK, error.message);
+  fuzz_require(mbconv_network_arena_size_at(network, 1, HEIGHT, WIDTH, &arena_bytes, &error) == MBCONV_OK,
+               error.message);
+  float *x = fuzz_allocate(HEIGHT * WIDTH * channels * sizeof *x), *y = fuzz_allocate(outputs * sizeof *y);
+  void *arena = fuzz_allocate(arena_bytes);
+  for (size_t i = 0; i < HEIGHT * WIDTH * channels; i++) x[i] = (float)(i % 5) - 2;
+  fuzz_require(mbconv_network_run_at(network, 1, HEIGHT, WIDTH, x, y, arena, arena_bytes, NULL, &error) == MBCONV_OK,
+               error.message);
+  free(arena), free(y), free(x);
+}
+
 static void run(const mbconv_network *network) {
   const mbconv_network_info info = *mbconv_network_info_of(network);
   const size_t x_floats = info.height * info.width * info.channels;
@@ -50,6 +66,7 @@ static void run(const mbconv_network *network) {
   mbconv_error error;
   fuzz_require(mbconv_network_run(network, 1, x, y, arena, arena_bytes, NULL, &error) == MBCONV_OK, error.message);
   free(arena), free(y), free(x);
+  run_at(network, info.channels);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size) {

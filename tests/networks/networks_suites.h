@@ -18,6 +18,7 @@ void test_widths(struct test *t);
 void test_decimal(struct test *t);
 void test_stacks(struct test *t);
 void test_networks(struct test *t);
+void test_sizes(struct test *t);
 void test_huge_pages(struct test *t);
 void test_logits(struct test *t);
 void test_sharing(struct test *t);

@@ -46,7 +46,7 @@ static size_t layers_elsewhere(const mbconv_network *network) {
   const uintptr_t begin = wishes[0].begin, end = begin + wishes[0].bytes;
   size_t elsewhere = 0;
   for (size_t i = 0; i < mbconv_network_info_of(network)->layers; i++) {
-    const uintptr_t layer = (uintptr_t)network->step[i].operator.block; /* or another member of the union of pointers */
+    const uintptr_t layer = (uintptr_t)network->step[i].object.block; /* or another member of the union of pointers */
     elsewhere += layer < begin || layer >= end;
   }
   return elsewhere;

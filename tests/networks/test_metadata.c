@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "file_case.h"
-#include "network.h"
 #include "networks_suites.h"
 
 enum { CLASSES = 5 };
@@ -39,25 +38,88 @@ static void same_by_definition(size_t size, size_t kernel, size_t stride, size_t
   *last = both - *first;
 }
 
+/* A convolution of one kernel and stride, for images of any size, or of one size with these pads. */
+static mbconv_convolution *convolution(struct test *t, size_t kernel, size_t stride, const mbconv_conv *conv,
+                                       size_t height, size_t width, const mbconv_pad *pad) {
+  const mbconv_options options = {.isa = t->isa};
+  const mbconv_convolution_desc desc = {.height = height,
+                                        .width = width,
+                                        .in_channels = 1,
+                                        .out_channels = 1,
+                                        .kernel = kernel,
+                                        .stride = stride,
+                                        .pad = pad ? *pad : (mbconv_pad){0},
+                                        .pad_kind = pad ? MBCONV_PAD_GIVEN : MBCONV_PAD_SAME,
+                                        .conv = conv};
+  mbconv_convolution *made = NULL;
+  mbconv_error error = {.message = ""};
+  test_check(t, mbconv_convolution_create(&desc, &options, &made, &error) == MBCONV_OK, "%s", error.message);
+  return made;
+}
+
+/* SAME as the operators know it, which the networks leave it to: as with the pads of the definition. */
+static void check_same(struct test *t, const mbconv_convolution *same, size_t kernel, size_t stride,
+                       const mbconv_conv *conv, size_t height, size_t width) {
+  enum { MOST = 40 * 9, SCRATCH = 1 << 16 };
+  static float x[MOST], y[MOST], want[MOST];
+  static char scratch[SCRATCH];
+  uint64_t state = t->seed;
+  mbconv_pad pad;
+  size_t rows = 0, columns = 0;
+  test_at(t, "SAME, kernel %zu, stride %zu, %zux%zu", kernel, stride, height, width);
+  test_fill(&state, x, height * width);
+  same_by_definition(height, kernel, stride, &pad.top, &pad.bottom);
+  same_by_definition(width, kernel, stride, &pad.left, &pad.right);
+  mbconv_convolution *given = convolution(t, kernel, stride, conv, height, width, &pad);
+  mbconv_status status = mbconv_convolution_output_size_at(same, height, width, &rows, &columns, NULL);
+  test_check(t,
+             status == MBCONV_OK && rows == (height + stride - 1) / stride && columns == (width + stride - 1) / stride,
+             "an output of %zux%zu", rows, columns);
+  status = mbconv_convolution_run_at(same, 1, height, width, x, y, NULL, scratch, SCRATCH, NULL, NULL);
+  if (given && status == MBCONV_OK)
+    status = mbconv_convolution_run(given, 1, x, want, NULL, scratch, SCRATCH, NULL, NULL);
+  test_check(t, status == MBCONV_OK, "%s", mbconv_status_string(status));
+  test_check_equal(t, y, want, rows * columns, "outputs");
+  mbconv_convolution_destroy(given);
+}
+
 static void check_pads(struct test *t) {
-  for (size_t stride = 1; stride <= 4; stride++) {
+  float weights[7 * 7];
+  const mbconv_conv conv = {.weight = weights};
+  uint64_t state = t->seed;
+  test_fill(&state, weights, 7 * 7);
+  for (size_t stride = 1; stride <= 2; stride++) {
     for (size_t kernel = 1; kernel <= 7; kernel += 2) {
-      const struct mbconv_layer layer = {.kernel = kernel, .stride = stride};
-      for (size_t size = 1; size <= 40; size++) {
-        test_at(t, "SAME, kernel %zu, stride %zu, size %zu", kernel, stride, size);
-        size_t first, last;
-        same_by_definition(size, kernel, stride, &first, &last);
-        mbconv_pad pad = mbconv_pad_of(&layer, MBCONV_PADDING_SAME, size, 1000);
-        /* At stride 1 an image smaller than the kernel has symmetric padding, too, which sees the same zeros. */
-        test_check(t, pad.top == first && pad.bottom == last, "%zu above, %zu below", pad.top, pad.bottom);
-        pad = mbconv_pad_of(&layer, MBCONV_PADDING_SAME, 1000, size);
-        test_check(t, pad.left == first && pad.right == last, "%zu left, %zu right", pad.left, pad.right);
-        pad = mbconv_pad_of(&layer, MBCONV_PADDING_SYMMETRIC, size, size);
-        const size_t half = kernel / 2;
-        test_check(t, pad.top == half && pad.bottom == half && pad.left == half && pad.right == half, "symmetric");
+      test_at(t, "SAME, kernel %zu, stride %zu", kernel, stride);
+      mbconv_convolution *same = convolution(t, kernel, stride, &conv, 0, 0, NULL);
+      for (size_t size = 1; size <= 40 && same; size++) {
+        check_same(t, same, kernel, stride, &conv, size, 1 + size % 9);
+        check_same(t, same, kernel, stride, &conv, 1 + size % 9, size);
       }
+      mbconv_convolution_destroy(same);
     }
   }
+}
+
+/* Symmetric: kernel / 2 on all sides, so that images of 224x224 have the sizes of the papers, and odd ones are rounded
+ * up at each stride. */
+static void check_symmetric(struct test *t) {
+  const mbconv_options kernels = {.isa = t->isa};
+  const mbconv_network_options options = {.kernels = &kernels, .classes = 2, .padding = MBCONV_PADDING_SYMMETRIC};
+  static const struct {
+    size_t height, width, last_height, last_width; /* of the images, and before the pooling */
+  } sizes[] = {{224, 224, 7, 7}, {225, 193, 8, 7}, {1, 33, 1, 2}, {2, 31, 1, 1}};
+  mbconv_network *network = NULL;
+  test_at(t, "symmetric padding");
+  test_check(t, mbconv_network_random("mobilenet_v3_small", &options, &network, NULL) == MBCONV_OK, "random");
+  for (size_t i = 0; network && i < sizeof sizes / sizeof *sizes; i++) {
+    mbconv_layer_info layer = {0}; /* the last convolution: the pooling and two fully connected layers follow */
+    const size_t index = mbconv_network_info_of(network)->layers - 4;
+    mbconv_network_layer_at(network, index, sizes[i].height, sizes[i].width, &layer, NULL);
+    test_check(t, layer.height == sizes[i].last_height && layer.width == sizes[i].last_width, "%s: %zux%zu", layer.name,
+               layer.height, layer.width);
+  }
+  mbconv_network_destroy(network);
 }
 
 /* The file says SAME, or the option does, which beats the file. Where every side is odd both paddings are the same. */
@@ -254,6 +316,7 @@ static void check_refused(struct test *t) {
 
 void test_metadata(struct test *t) {
   check_pads(t);
+  check_symmetric(t);
   check_padding(t, "mobilenet_v2_0.1");
   if (!t->small) check_padding(t, "mobilenet_v3_small");
   check_assumed(t);

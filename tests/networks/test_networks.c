@@ -99,23 +99,20 @@ struct place {
   size_t begin, end, first, last; /* bytes; layers in which it is needed */
 };
 
-/* Everything in the arena, from the steps themselves: what a layer reads, writes and scribbles on. */
-static void check_places(struct test *t, const char *name) {
-  test_at(t, "places in the arena of %s", name);
-  mbconv_network *network = make(t, name, t->isa, 64, 48, MBCONV_NHWC);
-  if (!network) return;
+/* Everything in the arena, from the plan itself: what a layer reads, writes and scribbles on. */
+static void check_plan(struct test *t, const mbconv_network *network, const struct mbconv_arena *arena) {
   const struct mbconv_description *d = &network->description;
   struct place places[2 * MBCONV_MOST_LAYERS];
   size_t count = 0, least = 0;
   for (size_t i = 0; i < d->layers; i++) {
-    const struct mbconv_step *step = &network->step[i];
-    places[count++] = (struct place){step->scratch, step->scratch + step->info.scratch_bytes, i, i};
+    const struct mbconv_place *place = &arena->place[i];
+    places[count++] = (struct place){place->scratch, place->scratch + place->scratch_bytes, i, i};
     if (i + 1 >= network->first_for_all || i + 1 == d->layers) continue;
     size_t last = i + 1;
     for (size_t r = i + 1; r < d->layers; r++)
       if (d->layer[r].residual_back > 0 && r - d->layer[r].residual_back == i + 1) last = r;
-    const size_t bytes = step->info.height * step->info.width * step->info.channels * sizeof(float);
-    places[count++] = (struct place){step->output, step->output + bytes, i, last};
+    const size_t bytes = place->image.height * place->image.width * d->layer[i].out * sizeof(float);
+    places[count++] = (struct place){place->output, place->output + bytes, i, last};
   }
   for (size_t layer = 0; layer < d->layers; layer++) {
     size_t needed = 0;
@@ -125,7 +122,7 @@ static void check_places(struct test *t, const char *name) {
   }
   bool apart = true, inside = true;
   for (size_t i = 0; i < count; i++) {
-    inside = inside && places[i].end <= network->image_bytes;
+    inside = inside && places[i].end <= arena->image_bytes;
     for (size_t j = 0; j < i; j++) {
       const bool together = places[i].first <= places[j].last && places[j].first <= places[i].last;
       apart = apart && !(together && places[i].begin < places[j].end && places[j].begin < places[i].end);
@@ -133,8 +130,27 @@ static void check_places(struct test *t, const char *name) {
   }
   test_check(t, apart, "two of them overlap");
   test_check(t, inside, "one lies beyond the arena's end");
-  test_check(t, network->image_bytes < least + 3 * MBCONV_ALIGNMENT, "%zu bytes, though no layer needs more than %zu",
-             network->image_bytes, least);
+  test_check(t, arena->image_bytes < least + 3 * MBCONV_ALIGNMENT, "%zu bytes, though no layer needs more than %zu",
+             arena->image_bytes, least);
+}
+
+/* The plan that create made, and those of other sizes. */
+static void check_places(struct test *t, const char *name) {
+  static const struct mbconv_image images[] = {{64, 48}, {64, 47}, {63, 48}, {1, 1}, {33, 7}, {97, 130}};
+  test_at(t, "places in the arena of %s", name);
+  mbconv_network *network = make(t, name, t->isa, 64, 48, MBCONV_NHWC);
+  if (!network) return;
+  check_plan(t, network, &network->arena);
+  for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
+    test_at(t, "places in the arena of %s for %zux%zu", name, images[i].height, images[i].width);
+    struct mbconv_arena made;
+    const struct mbconv_arena *arena;
+    mbconv_error error;
+    if (!test_check(t, mbconv_arena_for(network, images[i], &made, &arena, &error) == MBCONV_OK, "%s", error.message))
+      continue;
+    test_check(t, (arena == &network->arena) == (i == 0), "the default size is planned anew, or another one is not");
+    check_plan(t, network, arena);
+  }
   mbconv_network_destroy(network);
 }
 

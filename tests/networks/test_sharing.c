@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * One network run by several threads at once, each with its own arena and some with threads of their own, gives what
- * one thread alone gets. Meant for ThreadSanitizer too.
+ * One network run by several threads at once, each with its own arena and its own size of images and some with threads
+ * of their own, gives what one thread alone gets. Meant for ThreadSanitizer too.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,23 +16,31 @@ enum { WORKERS = 4, REPEATS = 3, CLASSES = 9, SIDE = 40 };
 struct worker {
   const mbconv_network *network;
   size_t threads;
-  const float *x, *want;
+  size_t height, width;
+  const float *x;
+  float want[CLASSES];
   size_t failures;
 };
+
+static mbconv_status run_once(const struct worker *w, const mbconv_threads *threads, float *y) {
+  size_t bytes = 0;
+  mbconv_status status = mbconv_network_arena_size_at(w->network, 1, w->height, w->width, &bytes, NULL);
+  if (status != MBCONV_OK) return status;
+  void *arena = malloc(bytes);
+  if (!arena) abort();
+  memset(arena, 0xff, bytes); /* NaN */
+  status = mbconv_network_run_at(w->network, 1, w->height, w->width, w->x, y, arena, bytes, threads, NULL);
+  free(arena);
+  return status;
+}
 
 static void *run_repeatedly(void *argument) {
   struct worker *w = argument;
   const mbconv_threads threads = {.parallel_for = parallel_pthreads, .count = w->threads};
-  const size_t bytes = mbconv_network_arena_size(w->network, 1);
-  void *arena = malloc(bytes);
-  if (!arena) abort();
   for (size_t i = 0; i < REPEATS; i++) {
     float y[CLASSES];
-    memset(arena, 0xff, bytes); /* NaN */
-    const mbconv_status status = mbconv_network_run(w->network, 1, w->x, y, arena, bytes, &threads, NULL);
-    if (status != MBCONV_OK || !test_equal(y, w->want, CLASSES, NULL)) w->failures++;
+    if (run_once(w, &threads, y) != MBCONV_OK || !test_equal(y, w->want, CLASSES, NULL)) w->failures++;
   }
-  free(arena);
   return NULL;
 }
 
@@ -44,12 +52,16 @@ static void check_sharing(struct test *t, const char *name) {
   mbconv_network *network = NULL;
   if (!test_check(t, mbconv_network_random(name, &options, &network, NULL) == MBCONV_OK, "random")) return;
   uint64_t state = 1;
+  static const size_t heights[WORKERS] = {SIDE, SIDE, 23, 64}, widths[WORKERS] = {SIDE, SIDE, 57, 25};
   float *x = test_new_floats(&state, SIDE * SIDE * 3), want[CLASSES];
   file_case_run(t, network, 1, want); /* the same x */
   struct worker workers[WORKERS];
   pthread_t threads[WORKERS];
   for (size_t i = 0; i < WORKERS; i++) {
-    workers[i] = (struct worker){.network = network, .threads = 1 + i % 2, .x = x, .want = want};
+    workers[i] =
+        (struct worker){.network = network, .threads = 1 + i % 2, .height = heights[i], .width = widths[i], .x = x};
+    test_check(t, run_once(&workers[i], NULL, workers[i].want) == MBCONV_OK, "alone");
+    if (heights[i] == SIDE) test_check_equal(t, workers[i].want, want, CLASSES, "at the default size");
     if (pthread_create(&threads[i], NULL, run_repeatedly, &workers[i]) != 0) abort();
   }
   for (size_t i = 0; i < WORKERS; i++) {

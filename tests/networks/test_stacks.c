@@ -66,6 +66,9 @@ static void *make_and_run(void *argument) {
   job->status = mbconv_network_random(job->name, &options, &network, &error);
   if (job->status == MBCONV_OK && mbconv_network_arena_size(network, 1) <= job->arena_size)
     job->status = mbconv_network_run(network, 1, job->x, job->y, job->arena, job->arena_size, NULL, &error);
+  if (job->status == MBCONV_OK) /* at another size, for which all is planned on the stack */
+    job->status = mbconv_network_run_at(network, 1, SIDE / 2, SIDE - 1, job->x, job->y, job->arena, job->arena_size,
+                                        NULL, &error);
   size_t best[CLASSES];
   mbconv_softmax(CLASSES, job->y, job->y);
   if (mbconv_top_k(CLASSES, job->y, CLASSES, best) != CLASSES) job->status = MBCONV_INVALID_ARGUMENT;

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "layer.h"
+
+#include <stdio.h>
+
+#include "weights.h"
+
+/* ---- Descriptions ------------------------------------------------------------------------------------------------ */
+
+/* A padding of kernel / 2 on all sides, or SAME, for which the description must have none. */
+static mbconv_pad pad_of(const struct mbconv_layer *layer, mbconv_padding padding) {
+  const size_t half = padding == MBCONV_PADDING_SAME ? 0 : layer->kernel / 2;
+  return (mbconv_pad){half, half, half, half};
+}
+
+static mbconv_pad_kind pad_kind_of(mbconv_padding padding) {
+  return padding == MBCONV_PADDING_SAME ? MBCONV_PAD_SAME : MBCONV_PAD_GIVEN;
+}
+
+static mbconv_convolution_desc describe_convolution(const struct mbconv_layer *layer, mbconv_padding padding,
+                                                    mbconv_layout layout, struct mbconv_image image,
+                                                    const mbconv_conv *conv) {
+  return (mbconv_convolution_desc){
+      .height = image.height,
+      .width = image.width,
+      .in_channels = layer->in,
+      .out_channels = layer->out,
+      .kernel = layer->kernel,
+      .stride = layer->stride,
+      .pad = pad_of(layer, padding),
+      .pad_kind = pad_kind_of(padding),
+      .conv = conv,
+      .activation = layer->activation,
+      .layout = layer->number == 0 ? layout : MBCONV_NHWC,
+  };
+}
+
+/* `convs` has MBCONV_ROLES convolutions; *excite is filled in. */
+static mbconv_block_desc describe_block(const struct mbconv_layer *layer, mbconv_padding padding,
+                                        struct mbconv_image image, const mbconv_conv *convs,
+                                        mbconv_squeeze_excite *excite) {
+  *excite = (mbconv_squeeze_excite){.width = layer->squeeze,
+                                    .reduce = &convs[MBCONV_REDUCE],
+                                    .expand = &convs[MBCONV_EXCITE],
+                                    .inner = layer->inner,
+                                    .gate = layer->gate};
+  return (mbconv_block_desc){
+      .height = image.height,
+      .width = image.width,
+      .in_channels = layer->in,
+      .expanded_channels = layer->expanded,
+      .out_channels = layer->out,
+      .expand = layer->expand ? &convs[MBCONV_EXPAND] : NULL,
+      .depthwise = &convs[MBCONV_DEPTHWISE],
+      .project = &convs[MBCONV_PROJECT],
+      .squeeze_excite = layer->squeeze > 0 ? excite : NULL,
+      .kernel = layer->kernel,
+      .stride = layer->stride,
+      .pad = pad_of(layer, padding),
+      .pad_kind = pad_kind_of(padding),
+      .activation = layer->activation,
+  };
+}
+
+/* ---- Create ------------------------------------------------------------------------------------------------------ */
+
+static mbconv_conv conv_of(const struct mbconv_source *source, const struct mbconv_part *part,
+                           mbconv_batch_norm *norm) {
+  return mbconv_conv_of(source->tensors, part, source->epsilon, norm);
+}
+
+static mbconv_status make_convolution(const struct mbconv_source *source, const struct mbconv_layer *layer,
+                                      const struct mbconv_part *part, struct mbconv_image image,
+                                      mbconv_convolution **made, mbconv_counts *counts, mbconv_error *error) {
+  mbconv_batch_norm norm;
+  const mbconv_conv conv = conv_of(source, part, &norm);
+  const mbconv_convolution_desc desc = describe_convolution(layer, source->padding, source->layout, image, &conv);
+  const mbconv_status status = mbconv_convolution_count(&desc, counts, error);
+  return status == MBCONV_OK ? mbconv_convolution_create(&desc, source->options, made, error) : status;
+}
+
+static mbconv_status make_block(const struct mbconv_source *source, const struct mbconv_layer *layer,
+                                const struct mbconv_part *parts, struct mbconv_image image, mbconv_block **made,
+                                mbconv_counts *counts, mbconv_error *error) {
+  mbconv_batch_norm norms[MBCONV_ROLES];
+  mbconv_conv convs[MBCONV_ROLES] = {{0}};
+  mbconv_squeeze_excite excite;
+  for (int role = 0; role < MBCONV_ROLES; role++)
+    if (parts[role].out > 0) convs[role] = conv_of(source, &parts[role], &norms[role]);
+  const mbconv_block_desc desc = describe_block(layer, source->padding, image, convs, &excite);
+  const mbconv_status status = mbconv_block_count(&desc, counts, error);
+  return status == MBCONV_OK ? mbconv_block_create(&desc, source->options, made, error) : status;
+}
+
+static mbconv_status make_connected(const struct mbconv_source *source, const struct mbconv_layer *layer,
+                                    const struct mbconv_part *part, mbconv_pointwise **made, mbconv_counts *counts,
+                                    mbconv_error *error) {
+  mbconv_batch_norm unused;
+  const mbconv_conv conv = conv_of(source, part, &unused);
+  const mbconv_pointwise_desc desc = {
+      .in_channels = layer->in, .out_channels = layer->out, .conv = &conv, .activation = layer->activation};
+  *counts = (mbconv_counts){layer->out * (layer->in + 1), layer->out * layer->in};
+  return mbconv_pointwise_create(&desc, source->options, made, error);
+}
+
+mbconv_status mbconv_layer_create(const struct mbconv_source *source, const struct mbconv_description *d, size_t index,
+                                  struct mbconv_image image, union mbconv_layer_object *object, mbconv_counts *counts,
+                                  mbconv_error *error) {
+  const struct mbconv_layer *layer = &d->layer[index];
+  const mbconv_global_pool_desc pool = {.height = image.height, .width = image.width, .channels = layer->in};
+  struct mbconv_part parts[MBCONV_ROLES];
+  mbconv_parts_of(d, index, parts);
+  *counts = (mbconv_counts){0};
+  switch (layer->kind) {
+    case MBCONV_LAYER_CONVOLUTION:
+      return make_convolution(source, layer, parts, image, &object->convolution, counts, error);
+    case MBCONV_LAYER_BLOCK: return make_block(source, layer, parts, image, &object->block, counts, error);
+    case MBCONV_LAYER_POOL: return mbconv_global_pool_create(&pool, source->options, &object->pool, error);
+    case MBCONV_LAYER_CONNECTED: break;
+  }
+  return make_connected(source, layer, parts, &object->connected, counts, error);
+}
+
+void mbconv_layer_destroy(const struct mbconv_layer *layer, union mbconv_layer_object object) {
+  switch (layer->kind) {
+    case MBCONV_LAYER_CONVOLUTION: mbconv_convolution_destroy(object.convolution); break;
+    case MBCONV_LAYER_BLOCK: mbconv_block_destroy(object.block); break;
+    case MBCONV_LAYER_POOL: mbconv_global_pool_destroy(object.pool); break;
+    case MBCONV_LAYER_CONNECTED: mbconv_pointwise_destroy(object.connected); break;
+  }
+}
+
+/* ---- What a layer is --------------------------------------------------------------------------------------------- */
+
+void mbconv_layer_name(const struct mbconv_layer *layer, char *name, size_t size) {
+  switch (layer->kind) {
+    case MBCONV_LAYER_CONVOLUTION:
+      snprintf(name, size, "convolution %zux%zu/%zu %zu-%zu", layer->kernel, layer->kernel, layer->stride, layer->in,
+               layer->out);
+      break;
+    case MBCONV_LAYER_BLOCK:
+      snprintf(name, size, "block %zux%zu/%zu %zu-%zu-%zu%s", layer->kernel, layer->kernel, layer->stride, layer->in,
+               layer->expanded, layer->out, layer->squeeze > 0 ? " se" : "");
+      break;
+    case MBCONV_LAYER_POOL: snprintf(name, size, "pool %zu", layer->in); break;
+    case MBCONV_LAYER_CONNECTED: snprintf(name, size, "connected %zu-%zu", layer->in, layer->out); break;
+  }
+}
+
+mbconv_status mbconv_layer_object_info(const struct mbconv_layer *layer, union mbconv_layer_object object,
+                                       mbconv_info *info, mbconv_error *error) {
+  switch (layer->kind) {
+    case MBCONV_LAYER_CONVOLUTION: return mbconv_convolution_info(object.convolution, info, error);
+    case MBCONV_LAYER_BLOCK: return mbconv_block_info(object.block, info, error);
+    case MBCONV_LAYER_POOL: return mbconv_global_pool_info(object.pool, info, error);
+    case MBCONV_LAYER_CONNECTED: break;
+  }
+  return mbconv_pointwise_info(object.connected, info, error);
+}
+
+/* ---- For images of any size -------------------------------------------------------------------------------------- */
+
+mbconv_status mbconv_layer_output(const struct mbconv_layer *layer, union mbconv_layer_object object,
+                                  struct mbconv_image image, struct mbconv_image *output, mbconv_error *error) {
+  const size_t height = image.height, width = image.width;
+  *output = (struct mbconv_image){1, 1};
+  if (layer->kind == MBCONV_LAYER_CONVOLUTION)
+    return mbconv_convolution_output_size_at(object.convolution, height, width, &output->height, &output->width, error);
+  if (layer->kind == MBCONV_LAYER_BLOCK)
+    return mbconv_block_output_size_at(object.block, height, width, &output->height, &output->width, error);
+  return MBCONV_OK;
+}
+
+mbconv_status mbconv_layer_scratch(const struct mbconv_layer *layer, union mbconv_layer_object object,
+                                   struct mbconv_image image, size_t threads, size_t *bytes, mbconv_error *error) {
+  *bytes = 0;
+  if (layer->kind == MBCONV_LAYER_CONVOLUTION)
+    return mbconv_convolution_scratch_size_at(object.convolution, image.height, image.width, threads, bytes, error);
+  if (layer->kind == MBCONV_LAYER_BLOCK)
+    return mbconv_block_scratch_size_at(object.block, image.height, image.width, threads, bytes, error);
+  return MBCONV_OK;
+}
+
+mbconv_status mbconv_layer_multiply_adds(const struct mbconv_layer *layer, mbconv_padding padding,
+                                         struct mbconv_image image, uint64_t *multiply_adds, mbconv_error *error) {
+  const mbconv_conv convs[MBCONV_ROLES] = {{0}}; /* weights are not read */
+  mbconv_counts counts = {0};
+  mbconv_status status = MBCONV_OK;
+  if (layer->kind == MBCONV_LAYER_CONVOLUTION) {
+    const mbconv_convolution_desc desc = describe_convolution(layer, padding, MBCONV_NHWC, image, convs);
+    status = mbconv_convolution_count(&desc, &counts, error);
+  } else if (layer->kind == MBCONV_LAYER_BLOCK) {
+    mbconv_squeeze_excite excite;
+    const mbconv_block_desc desc = describe_block(layer, padding, image, convs, &excite);
+    status = mbconv_block_count(&desc, &counts, error);
+  } else if (layer->kind == MBCONV_LAYER_CONNECTED) {
+    counts.multiply_adds = layer->out * layer->in;
+  }
+  *multiply_adds = counts.multiply_adds;
+  return status;
+}
