@@ -20,6 +20,8 @@ const struct test_suite test_suites[] = {
     {"plan", test_plan},
     {"plan-table", test_plan_table},
     {"strategies", test_strategies},
+    {"sizes", test_sizes},
+    {"stages", test_stages},
     {"threads", test_threads},
     {"combinations", test_combinations},
     {"faults", test_faults},

@@ -175,6 +175,8 @@ void test_golden(struct test *t);
 void test_plan(struct test *t);
 void test_plan_table(struct test *t);
 void test_strategies(struct test *t);
+void test_sizes(struct test *t);
+void test_stages(struct test *t);
 void test_threads(struct test *t);
 void test_combinations(struct test *t);
 void test_faults(struct test *t);
