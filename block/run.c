@@ -197,13 +197,15 @@ static void run_groups(void *argument, size_t index) {
 struct stored {
   const struct mbconv_stage *stage;
   const struct mbconv_shape *shape;
-  size_t stride; /* elements between its pixels */
+  size_t stride;             /* elements between its pixels */
+  mbconv_activation_fn *map; /* an activation that D has left to its reader, or NULL */
 };
 
 static struct stored stored_of(const struct run *run) {
   const size_t before = run->stages->segments - 2;
-  return (struct stored){run->stages->segment[before].stage, &run->cut->shape[before],
-                         mbconv_segment_stride(run->stages, before)};
+  const struct mbconv_stage *stage = run->stages->segment[before].stage;
+  mbconv_activation_fn *map = stage->kind == MBCONV_STAGE_DEPTHWISE ? stage->epilogue.map : NULL;
+  return (struct stored){stage, &run->cut->shape[before], mbconv_segment_stride(run->stages, before), map};
 }
 
 /* A task's share of the rows of one image: maps the stored pixels and sums their channels. */
@@ -212,12 +214,11 @@ static void run_sums(void *argument, size_t index) {
   const struct mbconv_kernels *kernels = run->stages->base.kernels;
   const struct stored stored = stored_of(run);
   const size_t width = stored.shape->columns.out;
-  mbconv_activation_fn *map = stored.stage->epilogue.map;
   size_t begin, end;
   mbconv_share(stored.shape->rows.out, 1, index, run->tasks, &begin, &end);
   for (size_t r = begin; r < end; r++) {
     char *row = run->scratch.stored + r * width * stored.stride * kernels->element;
-    if (map) map(width * stored.stride, row, row);
+    if (stored.map) stored.map(width * stored.stride, row, row);
     kernels->channel_sum(width, stored.stage->out_channels, row, stored.stride,
                          run->scratch.sums + r * run->scratch.sum_stride * MBCONV_SUM_BYTES);
   }
@@ -235,8 +236,8 @@ static void project_pixels(const struct run *run, size_t begin, size_t count, ch
   char *pixels = run->scratch.stored + begin * stored.stride * element;
   if (stages->excite)
     kernels->channel_scale(count, channels, pixels, stored.stride, run->scratch.sums, pixels, stored.stride);
-  else if (stored.stage->epilogue.map)
-    stored.stage->epilogue.map(count * stored.stride, pixels, pixels);
+  else if (stored.map)
+    stored.map(count * stored.stride, pixels, pixels);
   struct mbconv_pointwise_run part = {
       .pixels = count,
       .channels = out,
@@ -270,7 +271,7 @@ static void run_project(void *argument, size_t index) {
     const size_t count = mbconv_min(chunk, end - begin), at = begin * element;
     if (planes) {
       const char *residual = run->residual ? run->residual + at : NULL;
-      const bool added = residual && kernels->tiles_add_residual;
+      const bool added = residual && stages->residual_first;
       if (added) mbconv_transpose(kernels, out, count, residual, pixels, strip, padded, NULL);
       project_pixels(run, begin, count, strip, padded, true, added);
       mbconv_transpose(kernels, count, out, strip, padded, run->operands.y + at, pixels, added ? NULL : residual);

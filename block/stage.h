@@ -62,6 +62,7 @@ struct mbconv_stages {
   struct mbconv_operator base;
   mbconv_layout layout;
   bool residual;                     /* the input is added to the sums of the last stage */
+  bool residual_first;               /* in NCHW the tiles add the residual, not the transposition back to planes */
   size_t strip_rows, group_channels; /* the plan that the caller wants; 0 for the library's choice */
   size_t count;
   struct mbconv_stage stage[MBCONV_MOST_STAGES];

@@ -160,31 +160,32 @@ size_t mbconv_planned(const struct mbconv_stages *stages) {
   return planned;
 }
 
+/* The plan of a segment without rings. */
+static struct mbconv_plan plan_rows(const struct mbconv_shape *shape, size_t rows) {
+  return (struct mbconv_plan){.strip_rows = rows, .groups = 1, .ring_rows = rows, .stored = shape->squeeze_excite};
+}
+
 /* The segments around the planned one: those after it have its strips, those before it write the rows that one needs
  * for a strip. */
 static void plan_others(const struct mbconv_stages *stages, struct mbconv_cut *cut, size_t planned) {
-  const size_t rows = cut->plan[planned].strip_rows;
   for (size_t s = planned + 1; s < stages->segments; s++)
-    cut->plan[s] = (struct mbconv_plan){.strip_rows = rows, .ring_rows = rows};
+    cut->plan[s] = plan_rows(&cut->shape[s], cut->plan[planned].strip_rows);
   for (size_t s = planned; s-- > 0;) {
     const size_t needed = cut->plan[s + 1].ring_rows;
     if (stages->segment[s].stage->kind == MBCONV_STAGE_DEPTHWISE)
       cut->plan[s] = mbconv_plan_of(&cut->shape[s], &stages->target, needed, 0);
     else
-      cut->plan[s] = (struct mbconv_plan){.strip_rows = needed, .ring_rows = needed};
+      cut->plan[s] = plan_rows(&cut->shape[s], needed);
   }
 }
 
 void mbconv_cut_plan(const struct mbconv_stages *stages, struct mbconv_cut *cut) {
   const size_t planned = mbconv_planned(stages);
   const struct mbconv_shape *shape = &cut->shape[planned];
-  struct mbconv_plan *plan = &cut->plan[planned];
-  if (stages->segment[planned].stage->kind == MBCONV_STAGE_DEPTHWISE) {
-    *plan = mbconv_plan_of(shape, &stages->target, stages->strip_rows, stages->group_channels);
-  } else {
-    const size_t rows = mbconv_plan_rows(shape, &stages->target, stages->strip_rows);
-    *plan = (struct mbconv_plan){.strip_rows = rows, .ring_rows = rows, .stored = shape->squeeze_excite};
-  }
+  if (stages->segment[planned].stage->kind == MBCONV_STAGE_DEPTHWISE)
+    cut->plan[planned] = mbconv_plan_of(shape, &stages->target, stages->strip_rows, stages->group_channels);
+  else
+    cut->plan[planned] = plan_rows(shape, mbconv_plan_rows(shape, &stages->target, stages->strip_rows));
   plan_others(stages, cut, planned);
 }
 
@@ -232,6 +233,9 @@ void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_par
     stage->excite.inner = mbconv_epilogue_of(parameters[i].excite->inner, kernels, variant);
     stage->excite.gate = mbconv_epilogue_of(parameters[i].excite->gate, kernels, variant);
   }
+  /* What rounds or maps the sums must find the residual in them. */
+  stages->residual_first =
+      kernels->tiles_add_residual || parameters[stages->count - 1].activation != MBCONV_ACTIVATION_NONE;
   stages->target = (struct mbconv_target){
       .tile_channels = kernels->pointwise[0].channels,
       .element = kernels->element,

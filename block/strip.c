@@ -112,7 +112,7 @@ static struct mbconv_pointwise_run outputs_of(const struct mbconv_walk *walk, si
     if (strip->plan->stored) run.y = walk->stored + first * run.y_stride * element;
   } else if (stages->layout == MBCONV_NCHW && stage->kind == MBCONV_STAGE_POINTWISE) {
     run.y = walk->scratch->y;
-    if (walk->residual && stages->base.kernels->tiles_add_residual) mbconv_run_add_stored(&run);
+    if (walk->residual && stages->residual_first) mbconv_run_add_stored(&run);
   } else {
     run.y = walk->y + first * channels * element;
     run.y_stride = channels;

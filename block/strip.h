@@ -17,8 +17,8 @@ struct mbconv_walk {
   bool x_ready; /* NCHW: the walk before was over the same rows, a single strip: scratch->x holds their pixels */
   char *y;      /* the output: NHWC, or in the list's layout if the last stage is P */
   char *stored; /* if the cut stores it, the image before the last segment instead of y, as
-                   [out_height * out_width][mbconv_segment_stride()]; an activation that is mapped is left to its reader
-                 */
+                   [out_height * out_width][mbconv_segment_stride()]; D leaves an activation that is mapped to its
+                   reader */
 };
 
 /* Walks over output rows [begin, end). */

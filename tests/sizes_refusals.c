@@ -77,6 +77,7 @@ static void bad_sizes(struct test *t, const struct sizes_operator *o, const void
   for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
     const char *format = i < 5 ? "an image of %zu x %zu does not fit into memory"
                                : "an image of %zu x %zu with %zu channels does not fit into memory";
+    if (pool && i >= 3 && i < 6) continue; /* a mean needs no padding, and takes them */
     if (pool) format = "an image of %zu x %zu x %zu does not fit into memory";
     snprintf(message, sizeof message, format, large[i].height, large[i].width, o->in);
     expect_refused(t, o, object, large[i], MBCONV_SIZE_OVERFLOW, message);
