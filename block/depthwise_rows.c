@@ -88,7 +88,7 @@ static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbc
     else if (direct)
       rows[i] = strip->image + (r * across->in + column - across->before) * bytes;
     else
-      rows[i] = group->ring + mbconv_ring_offset(strip, r) * element + (column - across->before) * bytes;
+      rows[i] = group->ring + (mbconv_ring_offset(strip, r) * element + column * bytes - across->before * bytes);
   }
   run->kernel(&run->group, last - first, rows, y + first * run->group.y_stride * element);
 }

@@ -35,14 +35,19 @@ mbconv_block *block_create(struct test *t, const struct block_case *c, const str
   desc.layout = run->layout;
   desc.strip_rows = run->strip_rows;
   desc.group_channels = run->group_channels;
+  if (run->same) desc.pad = (mbconv_pad){0}, desc.pad_kind = MBCONV_PAD_SAME;
+  if (run->at) desc.height = run->made_height, desc.width = run->made_width;
   mbconv_block *block = NULL;
   mbconv_error error;
   const mbconv_status status = mbconv_block_create(&desc, &run->options, &block, &error);
   if (!test_check(t, status == MBCONV_OK && block != NULL, "create: %s", error.message)) return NULL;
   size_t height = 0, width = 0;
-  mbconv_block_output_size(block, &height, &width);
-  test_check(t, height == block_case_out_height(&desc) && width == block_case_out_width(&desc), "output size %zu x %zu",
-             height, width);
+  if (run->at)
+    mbconv_block_output_size_at(block, c->desc.height, c->desc.width, &height, &width, NULL);
+  else
+    mbconv_block_output_size(block, &height, &width);
+  test_check(t, height == block_case_out_height(&c->desc) && width == block_case_out_width(&c->desc),
+             "output size %zu x %zu", height, width);
   mbconv_info info = {0};
   test_check(t, mbconv_block_info(block, &info, NULL) == MBCONV_OK, "info");
   const bool exp_ok = run->options.exp == MBCONV_EXP_AUTO ? info.exp != MBCONV_EXP_AUTO : info.exp == run->options.exp;
@@ -60,9 +65,11 @@ static bool is_poison_byte(const char *p, const char *first) {
   return *p == ((const char *)&poison)[(size_t)(p - first) % sizeof poison];
 }
 
-bool block_run_images(struct test *t, const mbconv_block *block, const struct block_run *run, size_t batch,
-                      const float *x, float *y) {
-  const size_t size = mbconv_block_scratch_size(block, run->threads);
+bool block_run_images(struct test *t, const struct block_case *c, const mbconv_block *block,
+                      const struct block_run *run, size_t batch, const float *x, float *y) {
+  const size_t image_height = c->desc.height, image_width = c->desc.width;
+  size_t size = run->at ? 0 : mbconv_block_scratch_size(block, run->threads);
+  if (run->at) mbconv_block_scratch_size_at(block, image_height, image_width, run->threads, &size, NULL);
   struct test_buffer scratch;
   test_buffer_new(&scratch, (size + MBCONV_ALIGNMENT) / sizeof(float) + 2, run->guard);
   /* Flush against the guard page to the byte, or off by `misalign` bytes. */
@@ -73,8 +80,10 @@ bool block_run_images(struct test *t, const mbconv_block *block, const struct bl
   struct parallel_log log = {0};
   const mbconv_threads threads = {.parallel_for = run->parallel_for, .context = &log, .count = run->threads};
   mbconv_error error;
+  const mbconv_threads *given = run->parallel_for ? &threads : NULL;
   const mbconv_status status =
-      mbconv_block_run(block, batch, x, y, memory, size, run->parallel_for ? &threads : NULL, &error);
+      run->at ? mbconv_block_run_at(block, batch, image_height, image_width, x, y, memory, size, given, &error)
+              : mbconv_block_run(block, batch, x, y, memory, size, given, &error);
   const bool ok = test_check(t, status == MBCONV_OK && error.message[0] == '\0', "run: %s", error.message);
   test_check(t, log.largest <= run->threads, "%zu tasks for %zu threads", log.largest, run->threads);
   const char *first = (const char *)scratch.data, *last = (const char *)(scratch.data + scratch.n);
@@ -104,7 +113,7 @@ static void run_case(struct test *t, const struct block_case *c, const struct bl
   }
   test_buffer_protect(&in);
   test_forget(out.data, out.n * sizeof(float));
-  block_run_images(t, block, run, batch, in.data, out.data);
+  block_run_images(t, c, block, run, batch, in.data, out.data);
   test_check(t, test_buffer_intact(&out), "canaries around y were written");
   if (run->layout == MBCONV_NCHW) {
     transpose(batch, y_size / desc->out_channels, desc->out_channels, out.data, y, true);

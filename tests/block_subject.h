@@ -20,6 +20,9 @@ struct block_run {
   size_t threads;
   enum test_guard guard;
   size_t misalign; /* bytes, 0 .. 63, by which the scratch is moved away from its guard page */
+  bool same;       /* SAME instead of the case's pads, which must be those that it stands for */
+  bool at;         /* calls name the case's size: the block is made for another, or for any (0) */
+  size_t made_height, made_width;
 };
 
 /* All defaults, on the set `isa`. */
@@ -29,9 +32,9 @@ struct block_run block_run_on(mbconv_isa isa);
  * was made. */
 mbconv_block *block_create(struct test *t, const struct block_case *c, const struct block_run *run);
 
-/* Runs a block that block_create() made from x to y, both of the block's layout. */
-bool block_run_images(struct test *t, const mbconv_block *block, const struct block_run *run, size_t batch,
-                      const float *x, float *y);
+/* Runs a block that block_create() made of c from x to y, both of the block's layout. */
+bool block_run_images(struct test *t, const struct block_case *c, const mbconv_block *block,
+                      const struct block_run *run, size_t batch, const float *x, float *y);
 
 struct block_subject {
   struct block_case block;

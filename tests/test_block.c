@@ -356,16 +356,16 @@ static void object_lives_alone(struct test *t) {
   if (block) {
     for (size_t repeat = 0; repeat < 2; repeat++) {
       for (size_t i = 0; i < s.y_size; i++) s.y[i] = test_poison();
-      block_run_images(t, block, &run, 3, s.x, s.y);
+      block_run_images(t, &s.block, block, &run, 3, s.x, s.y);
       test_check(t, test_equal(s.expected, s.y, s.y_size, NULL), "run %zu of the object differs", repeat);
     }
     const size_t x_size = block_case_x_size(&shape), y_size = block_case_y_size(&shape);
     for (size_t b = 0; b < 3; b++) {
-      block_run_images(t, block, &run, 1, s.x + b * x_size, s.y);
+      block_run_images(t, &s.block, block, &run, 1, s.x + b * x_size, s.y);
       test_check(t, test_equal(s.expected + b * y_size, s.y, y_size, NULL), "image %zu alone differs", b);
     }
     s.y[0] = test_poison();
-    block_run_images(t, block, &run, 0, s.x, s.y);
+    block_run_images(t, &s.block, block, &run, 0, s.x, s.y);
     test_check(t, test_is_poison(s.y[0]), "batch 0 wrote to y");
     mbconv_block_destroy(block);
   }

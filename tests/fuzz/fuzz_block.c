@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Blocks of any shape and any data: on every set, by every strategy of the plan, on any number of threads and in both
- * layouts the scalar set's floats, which are those of the promised chains, with tensors and scratch flush against guard
- * pages.
+ * Blocks of any shape and any data: on every set, by every strategy of the plan, on any number of threads, in both
+ * layouts, made for the image's size or told it by the call, with SAME for the pads that it stands for, the scalar
+ * set's floats, which are those of the promised chains, with tensors and scratch flush against guard pages.
  */
 #include <sys/mman.h>
 
@@ -38,6 +38,26 @@ static void make_sound(mbconv_block_desc *shape, bool expand) {
   if (shape->width + shape->pad.left + shape->pad.right < shape->kernel) shape->width = shape->kernel;
 }
 
+/* What TensorFlow's SAME makes of an axis. */
+static void same_axis(size_t in, size_t kernel, size_t stride, size_t *before, size_t *after) {
+  const size_t rest = in % stride ? in % stride : stride, padding = kernel > rest ? kernel - rest : 0;
+  *before = padding / 2;
+  *after = padding - padding / 2;
+}
+
+/* How the size and the padding are said: `ways` has a bit for each way of check_set() whose calls name the size. */
+static void choose_sizes(struct fuzz_input *in, mbconv_block_desc *shape, struct block_run *run, unsigned *ways) {
+  *ways = (unsigned)fuzz_bytes(in, 1);
+  run->same = fuzz_flag(in);
+  if (fuzz_flag(in)) {
+    run->made_height = shape->kernel + fuzz_between(in, 0, 40);
+    run->made_width = shape->kernel + fuzz_between(in, 0, 40);
+  }
+  if (!run->same) return;
+  same_axis(shape->height, shape->kernel, shape->stride, &shape->pad.top, &shape->pad.bottom);
+  same_axis(shape->width, shape->kernel, shape->stride, &shape->pad.left, &shape->pad.right);
+}
+
 /* The weights of a convolution are a buffer of the case, which is read-only. */
 static void poke_weight(struct block_case *c, const mbconv_conv *conv, size_t index, float value) {
   for (size_t i = 0; i < c->buffer_count; i++) {
@@ -63,7 +83,7 @@ static void poke(struct fuzz_input *in, struct test *t, struct block_subject *s)
   block_subject_expect(t, s);
 }
 
-static void check_set(struct test *t, struct block_subject *s, struct block_run own) {
+static void check_set(struct test *t, struct block_subject *s, struct block_run own, unsigned at_size) {
   const struct {
     size_t strip_rows, group_channels;
     bool threads;
@@ -83,6 +103,7 @@ static void check_set(struct test *t, struct block_subject *s, struct block_run 
     run.layout = (mbconv_layout)((own.layout + i) % 2);
     run.strip_rows = ways[i].strip_rows;
     run.group_channels = ways[i].group_channels;
+    run.at = at_size >> i & 1;
     if (!ways[i].threads) {
       run.threads = 1;
       run.parallel_for = NULL;
@@ -111,6 +132,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   run.parallel_for = fuzz_flag(&in) ? parallel_reversed : parallel_forward;
   const size_t batch = fuzz_between(&in, 0, 2);
   uint64_t state = fuzz_bytes(&in, 2);
+  unsigned at_size;
+  choose_sizes(&in, &shape, &run, &at_size);
 
   struct block_subject subject;
   block_subject_new(&t, &subject, &shape, &parts, batch, &state);
@@ -119,7 +142,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   const size_t count = mbconv_usable_isas(sets, MOST_SETS);
   for (size_t i = 0; i < count; i++) {
     t.isa = run.options.isa = sets[i];
-    check_set(&t, &subject, run);
+    check_set(&t, &subject, run, at_size);
   }
   block_subject_check_oracle(&t, &subject, false); /* of the last run, which is the scalar set's */
   block_subject_free(&subject);

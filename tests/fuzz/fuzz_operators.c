@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * The operators beside the block (pointwise, depthwise, convolution, global pooling, activation), of any shape, strides
- * and data: on every set, on any number of threads, the scalar set's floats, with tensors and scratch flush against
- * guard pages.
+ * and data: on every set, on any number of threads, made for the image's size or told it by the call, with SAME for the
+ * pads that it stands for, the scalar set's floats, with tensors and scratch flush against guard pages.
  */
 #include "block_case.h"
 #include "input.h"
 #include "mbconv.h"
 
 enum { MOST_SETS = MBCONV_ISA_COUNT, ROOM = 2 /* floats */ };
+
+struct size {
+  size_t height, width;
+};
 
 /* One case: its description, its arrays, and how it is run. Sizes are in floats, and of what is really given. */
 struct operator_case {
@@ -24,6 +28,9 @@ struct operator_case {
   mbconv_convolution_desc convolution;
   mbconv_global_pool_desc pool;
   mbconv_activation_kind activation;
+  bool same;        /* SAME instead of the pads, which are those that it stands for */
+  bool at;          /* calls name the image's size: the object is made for another, or for any (0) */
+  struct size made; /* that other size */
 };
 
 struct tensors {
@@ -82,15 +89,36 @@ static run_fn *pointwise_case(struct fuzz_input *in, struct operator_case *c) {
 
 /* ---- Images ------------------------------------------------------------------------------------------------------ */
 
+/* What TensorFlow's SAME makes of an axis. */
+static void same_axis(size_t in, size_t kernel, size_t stride, size_t *before, size_t *after) {
+  const size_t rest = in % stride ? in % stride : stride, padding = kernel > rest ? kernel - rest : 0;
+  *before = padding / 2;
+  *after = padding - padding / 2;
+}
+
+/* How the size is said. */
+static void choose_size(struct fuzz_input *in, struct operator_case *c, size_t least) {
+  c->at = fuzz_flag(in);
+  if (!fuzz_flag(in)) return;
+  c->made.height = least + fuzz_between(in, 0, 30);
+  c->made.width = least + fuzz_between(in, 0, 30);
+}
+
 /* An image that holds the kernel; returns the size of the output in pixels. */
-static size_t image_case(struct fuzz_input *in, size_t kernel, size_t stride, size_t *height, size_t *width,
-                         mbconv_pad *pad) {
+static size_t image_case(struct fuzz_input *in, struct operator_case *c, size_t kernel, size_t stride, size_t *height,
+                         size_t *width, mbconv_pad *pad) {
   size_t *pads[] = {&pad->top, &pad->left, &pad->bottom, &pad->right};
   for (size_t i = 0; i < 4; i++) *pads[i] = fuzz_between(in, 0, kernel - 1);
   *height = fuzz_between(in, 1, 20);
   *width = fuzz_between(in, 1, 40);
   if (*height + pad->top + pad->bottom < kernel) *height = kernel;
   if (*width + pad->left + pad->right < kernel) *width = kernel;
+  choose_size(in, c, kernel);
+  c->same = fuzz_flag(in);
+  if (c->same) {
+    same_axis(*height, kernel, stride, &pad->top, &pad->bottom);
+    same_axis(*width, kernel, stride, &pad->left, &pad->right);
+  }
   return ((*height + pad->top + pad->bottom - kernel) / stride + 1) *
          ((*width + pad->left + pad->right - kernel) / stride + 1);
 }
@@ -99,13 +127,19 @@ static bool run_depthwise(const struct operator_case *c, const mbconv_options *o
   mbconv_depthwise_desc desc = c->depthwise;
   const mbconv_conv conv = conv_of(c, t);
   desc.conv = &conv;
+  if (c->same) desc.pad = (mbconv_pad){0}, desc.pad_kind = MBCONV_PAD_SAME;
+  if (c->at) desc.height = c->made.height, desc.width = c->made.width;
+  const size_t height = c->depthwise.height, width = c->depthwise.width;
   mbconv_depthwise *depthwise;
   if (mbconv_depthwise_create(&desc, options, &depthwise, NULL) != MBCONV_OK) return false;
-  const size_t size = mbconv_depthwise_scratch_size(depthwise, c->threads.count);
+  size_t size = c->at ? 0 : mbconv_depthwise_scratch_size(depthwise, c->threads.count);
+  if (c->at) mbconv_depthwise_scratch_size_at(depthwise, height, width, c->threads.count, &size, NULL);
   struct test_buffer scratch;
   char *memory = scratch_new(c, &scratch, size);
   const mbconv_status status =
-      mbconv_depthwise_run(depthwise, c->batch, t->x.data, t->y.data, memory, size, &c->threads, NULL);
+      c->at ? mbconv_depthwise_run_at(depthwise, c->batch, height, width, t->x.data, t->y.data, memory, size,
+                                      &c->threads, NULL)
+            : mbconv_depthwise_run(depthwise, c->batch, t->x.data, t->y.data, memory, size, &c->threads, NULL);
   test_buffer_free(&scratch);
   mbconv_depthwise_destroy(depthwise);
   return status == MBCONV_OK;
@@ -117,7 +151,7 @@ static run_fn *depthwise_case(struct fuzz_input *in, struct operator_case *c) {
                                   .kernel = 3 + 2 * fuzz_between(in, 0, 2),
                                   .stride = fuzz_between(in, 1, 2),
                                   .activation = c->activation};
-  const size_t pixels = image_case(in, desc->kernel, desc->stride, &desc->height, &desc->width, &desc->pad);
+  const size_t pixels = image_case(in, c, desc->kernel, desc->stride, &desc->height, &desc->width, &desc->pad);
   c->row = c->y_stride = desc->channels;
   c->rows = c->batch * pixels;
   c->weights = desc->channels * desc->kernel * desc->kernel;
@@ -132,13 +166,20 @@ static bool run_convolution(const struct operator_case *c, const mbconv_options 
   mbconv_convolution_desc desc = c->convolution;
   const mbconv_conv conv = conv_of(c, t);
   desc.conv = &conv;
+  if (c->same) desc.pad = (mbconv_pad){0}, desc.pad_kind = MBCONV_PAD_SAME;
+  if (c->at) desc.height = c->made.height, desc.width = c->made.width;
+  const size_t height = c->convolution.height, width = c->convolution.width;
   mbconv_convolution *convolution;
   if (mbconv_convolution_create(&desc, options, &convolution, NULL) != MBCONV_OK) return false;
-  const size_t size = mbconv_convolution_scratch_size(convolution, c->threads.count);
+  size_t size = c->at ? 0 : mbconv_convolution_scratch_size(convolution, c->threads.count);
+  if (c->at) mbconv_convolution_scratch_size_at(convolution, height, width, c->threads.count, &size, NULL);
   struct test_buffer scratch;
   char *memory = scratch_new(c, &scratch, size);
-  const mbconv_status status = mbconv_convolution_run(convolution, c->batch, t->x.data, t->y.data, residual_of(c, t),
-                                                      memory, size, &c->threads, NULL);
+  const mbconv_status status =
+      c->at ? mbconv_convolution_run_at(convolution, c->batch, height, width, t->x.data, t->y.data, residual_of(c, t),
+                                        memory, size, &c->threads, NULL)
+            : mbconv_convolution_run(convolution, c->batch, t->x.data, t->y.data, residual_of(c, t), memory, size,
+                                     &c->threads, NULL);
   test_buffer_free(&scratch);
   mbconv_convolution_destroy(convolution);
   return status == MBCONV_OK;
@@ -152,7 +193,7 @@ static run_fn *convolution_case(struct fuzz_input *in, struct operator_case *c) 
                                     .stride = fuzz_between(in, 1, 2),
                                     .layout = (mbconv_layout)fuzz_between(in, MBCONV_NHWC, MBCONV_NCHW),
                                     .activation = c->activation};
-  const size_t pixels = image_case(in, desc->kernel, desc->stride, &desc->height, &desc->width, &desc->pad);
+  const size_t pixels = image_case(in, c, desc->kernel, desc->stride, &desc->height, &desc->width, &desc->pad);
   c->row = c->y_stride = desc->out_channels;
   c->rows = c->batch * pixels;
   c->weights = desc->in_channels * desc->out_channels * desc->kernel * desc->kernel;
@@ -163,9 +204,13 @@ static run_fn *convolution_case(struct fuzz_input *in, struct operator_case *c) 
 }
 
 static bool run_pool(const struct operator_case *c, const mbconv_options *options, const struct tensors *t) {
+  mbconv_global_pool_desc desc = c->pool;
+  if (c->at) desc.height = c->made.height, desc.width = c->made.width;
   mbconv_global_pool *pool;
-  if (mbconv_global_pool_create(&c->pool, options, &pool, NULL) != MBCONV_OK) return false;
-  const mbconv_status status = mbconv_global_pool_run(pool, c->batch, t->x.data, t->y.data, &c->threads, NULL);
+  if (mbconv_global_pool_create(&desc, options, &pool, NULL) != MBCONV_OK) return false;
+  const mbconv_status status = c->at ? mbconv_global_pool_run_at(pool, c->batch, c->pool.height, c->pool.width,
+                                                                 t->x.data, t->y.data, &c->threads, NULL)
+                                     : mbconv_global_pool_run(pool, c->batch, t->x.data, t->y.data, &c->threads, NULL);
   mbconv_global_pool_destroy(pool);
   return status == MBCONV_OK;
 }
@@ -174,6 +219,7 @@ static run_fn *pool_case(struct fuzz_input *in, struct operator_case *c) {
   c->pool.height = fuzz_between(in, 1, 12);
   c->pool.width = fuzz_between(in, 1, 12);
   c->pool.channels = fuzz_between(in, 0, 2) * 250 + fuzz_between(in, 1, 100);
+  choose_size(in, c, 1);
   c->row = c->y_stride = c->pool.channels;
   c->rows = c->batch;
   c->x_size = c->batch * c->pool.height * c->pool.width * c->pool.channels;
@@ -252,7 +298,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   test_buffer_new(&t.y, c.rows ? (c.rows - 1) * c.y_stride + c.row : 0, c.guard);
   fill(&in, &t, &state);
   float *expected = fuzz_allocate(c.rows * c.row * sizeof(float)), *y = fuzz_allocate(c.rows * c.row * sizeof(float));
-  check(&c, run, &(mbconv_options){.isa = MBCONV_ISA_SCALAR, .exp = MBCONV_EXP_INLINE}, &t, expected);
+  struct operator_case plain = c; /* made for the size, with pads: what is expected */
+  plain.at = plain.same = false;
+  check(&plain, run, &(mbconv_options){.isa = MBCONV_ISA_SCALAR, .exp = MBCONV_EXP_INLINE}, &t, expected);
   mbconv_isa sets[MOST_SETS];
   const size_t count = mbconv_usable_isas(sets, MOST_SETS);
   for (size_t i = 0; i < count; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Descriptions that nobody means well: any size, any enum value, with an allocator that has little. A create refuses
- * and says why, or makes an object that keeps its promises: what it asks for in scratch it can run in.
+ * and says why, or makes an object that keeps its promises: what it asks for in scratch it can run in. So does each
+ * call that names a size, whatever the object was made for.
  *
  * Weights are flush against guard pages where an object could be made of them; where they would be larger than what
  * the allocator has, reading the first of them ends the run.
@@ -81,19 +82,25 @@ static void refused(const mbconv_error *error, mbconv_status status, const void 
   fuzz_require(object == NULL && live == 0, "a refused create left something behind");
 }
 
+/* The size of an image that a call names; 0 for functions that name none. */
+struct size {
+  size_t height, width;
+};
+
 /* A run over `batch` images of x_size to y_size floats, as each kind of object takes it. */
-typedef mbconv_status run_fn(const void *object, size_t batch, const float *x, float *y, void *scratch, size_t size,
-                             mbconv_error *error);
+typedef mbconv_status run_fn(const void *object, const struct size *at, size_t batch, const float *x, float *y,
+                             void *scratch, size_t size, mbconv_error *error);
 
 /* Runs on buffers that are exact, if they are not too large; and with scratch that is short of a byte and batches that
  * no memory has, which must be refused. */
-static void check_runs(const void *object, run_fn *run, wide x_size, wide y_size, size_t scratch_size, size_t batch) {
+static void check_runs(const void *object, run_fn *run, const struct size *at, wide x_size, wide y_size,
+                       size_t scratch_size, size_t batch) {
   mbconv_error error;
   float unused[2];
   const wide larger = x_size > y_size ? x_size : y_size;
   fuzz_require(larger <= PTRDIFF_MAX / sizeof(float), "an image was accepted that no memory holds");
   if (times(batch, larger) > PTRDIFF_MAX / sizeof(float))
-    fuzz_require(run(object, batch, unused, unused + 1, unused, SIZE_MAX, &error) == MBCONV_SIZE_OVERFLOW,
+    fuzz_require(run(object, at, batch, unused, unused + 1, unused, SIZE_MAX, &error) == MBCONV_SIZE_OVERFLOW,
                  "a batch was accepted that no memory holds");
   if (x_size > MOST_RUN || y_size > MOST_RUN || scratch_size > 16 * MOST_RUN) return;
   struct test_buffer x, y, scratch;
@@ -105,16 +112,74 @@ static void check_runs(const void *object, run_fn *run, wide x_size, wide y_size
   char *last = (char *)(scratch.data + scratch.n);
   if (scratch_size > 0) {
     fuzz_require(
-        run(object, 1, x.data, y.data, last - scratch_size, scratch_size - 1, &error) == MBCONV_SCRATCH_TOO_SMALL,
+        run(object, at, 1, x.data, y.data, last - scratch_size, scratch_size - 1, &error) == MBCONV_SCRATCH_TOO_SMALL,
         "short scratch was taken");
   }
-  fuzz_require(run(object, 1, x.data, y.data, last - scratch_size, scratch_size, &error) == MBCONV_OK, "a run failed");
+  fuzz_require(run(object, at, 1, x.data, y.data, last - scratch_size, scratch_size, &error) == MBCONV_OK,
+               "a run failed");
   fuzz_require(error.status == MBCONV_OK && error.message[0] == '\0', "a success with a message");
   fuzz_require(test_buffer_intact(&y) && !test_is_poison(y.data[0]) && !test_is_poison(y.data[y.n - 1]),
                "outputs missing, or too many");
   test_buffer_free(&x);
   test_buffer_free(&y);
   test_buffer_free(&scratch);
+}
+
+/* What the sizes of an object's image are asked by. */
+typedef mbconv_status output_size_fn(const void *object, size_t height, size_t width, size_t *out_height,
+                                     size_t *out_width, mbconv_error *error);
+typedef mbconv_status scratch_size_fn(const void *object, size_t height, size_t width, size_t threads, size_t *bytes,
+                                      mbconv_error *error);
+
+/* An operator with an output size and a scratch, and what its description says. */
+struct image_operator {
+  const void *object;
+  run_fn *run;
+  output_size_fn *output_size;
+  scratch_size_fn *scratch_size;
+  struct size made, made_out; /* the description's size, and its output */
+  size_t made_scratch, in, out;
+};
+
+/* At the description's own size both forms of a query agree; at any other, a call refuses it and says why, or the
+ * object runs in what it asks for. */
+static void check_sizes(struct fuzz_input *in, const struct image_operator *o, size_t threads, size_t batch) {
+  const bool any = o->made.height == 0;
+  struct size at = o->made, out;
+  size_t one, more;
+  mbconv_error error;
+  if (any || fuzz_flag(in)) at.height = fuzz_hostile(in), at.width = fuzz_hostile(in);
+  const mbconv_status status = o->output_size(o->object, at.height, at.width, &out.height, &out.width, &error);
+  fuzz_require(status == o->scratch_size(o->object, at.height, at.width, 1, &one, NULL), "two verdicts on a size");
+  if (status != MBCONV_OK) {
+    fuzz_require(error.status == status && error.message[0] != '\0', "a size refused without a word");
+    fuzz_require(out.height == 0 && out.width == 0 && one == SIZE_MAX, "sizes of what was refused");
+    float unused[2];
+    fuzz_require(o->run(o->object, &at, 1, unused, unused + 1, unused, SIZE_MAX, NULL) == status,
+                 "it runs nevertheless");
+    return;
+  }
+  o->scratch_size(o->object, at.height, at.width, threads, &more, NULL);
+  fuzz_require(more >= one, "less for more threads");
+  if (!any && at.height == o->made.height && at.width == o->made.width)
+    fuzz_require(out.height == o->made_out.height && out.width == o->made_out.width && one == o->made_scratch,
+                 "other sizes than without a name");
+  const wide x_size = times(times(at.height, at.width), o->in), y_size = times(times(out.height, out.width), o->out);
+  check_runs(o->object, o->run, &at, x_size, y_size, one, batch);
+}
+
+/* By the functions that name no size, and by those that do. */
+static void check_operator(struct fuzz_input *in, const struct image_operator *o, size_t threads, size_t batch) {
+  const wide x_size = times(times(o->made.height, o->made.width), o->in);
+  const wide y_size = times(times(o->made_out.height, o->made_out.width), o->out);
+  float unused[2];
+  if (o->made.height > 0)
+    check_runs(o->object, o->run, NULL, x_size, y_size, o->made_scratch, batch);
+  else
+    fuzz_require(o->made_out.height == 0 && o->made_out.width == 0 && o->made_scratch == SIZE_MAX &&
+                     o->run(o->object, NULL, 1, unused, unused + 1, unused, SIZE_MAX, NULL) == MBCONV_INVALID_ARGUMENT,
+                 "sizes of an object that has none");
+  check_sizes(in, o, threads, batch);
 }
 
 static mbconv_options options_of(struct fuzz_input *in) {
@@ -145,13 +210,33 @@ static mbconv_pad pad_of(struct fuzz_input *in) {
   return pad;
 }
 
+/* Mostly pads that are given; SAME mostly without any. */
+static mbconv_pad_kind pad_kind_of(struct fuzz_input *in, mbconv_pad *pad) {
+  const uint64_t byte = fuzz_bytes(in, 1);
+  if (byte > 250) return (mbconv_pad_kind)choice(in);
+  if (byte % 4 != 3) return MBCONV_PAD_GIVEN;
+  if (byte % 8 == 3) *pad = (mbconv_pad){0};
+  return MBCONV_PAD_SAME;
+}
+
 static wide volume(size_t height, size_t width, size_t channels) { return times(times(height, width), channels); }
 
 /* ---- The objects ------------------------------------------------------------------------------------------------- */
 
-static mbconv_status run_block(const void *object, size_t batch, const float *x, float *y, void *scratch, size_t size,
-                               mbconv_error *error) {
+static mbconv_status run_block(const void *object, const struct size *at, size_t batch, const float *x, float *y,
+                               void *scratch, size_t size, mbconv_error *error) {
+  if (at) return mbconv_block_run_at(object, batch, at->height, at->width, x, y, scratch, size, NULL, error);
   return mbconv_block_run(object, batch, x, y, scratch, size, NULL, error);
+}
+
+static mbconv_status block_output_size(const void *object, size_t height, size_t width, size_t *out_height,
+                                       size_t *out_width, mbconv_error *error) {
+  return mbconv_block_output_size_at(object, height, width, out_height, out_width, error);
+}
+
+static mbconv_status block_scratch_size(const void *object, size_t height, size_t width, size_t threads, size_t *bytes,
+                                        mbconv_error *error) {
+  return mbconv_block_scratch_size_at(object, height, width, threads, bytes, error);
 }
 
 static void check_block(struct fuzz_input *in, struct weights *w) {
@@ -170,6 +255,7 @@ static void check_block(struct fuzz_input *in, struct weights *w) {
                             .layout = (mbconv_layout)choice(in),
                             .strip_rows = small(in, 0, 4),
                             .group_channels = small(in, 0, 40)};
+  desc.pad_kind = pad_kind_of(in, &desc.pad);
   mbconv_squeeze_excite excite = {.width = small(in, 1, 20)};
   const uint64_t parts = fuzz_bytes(in, 1);
   const wide expanded = desc.expanded_channels;
@@ -199,21 +285,40 @@ static void check_block(struct fuzz_input *in, struct weights *w) {
     refused(&error, status, block);
     return;
   }
-  fuzz_require(counted == MBCONV_OK || counted == MBCONV_SIZE_OVERFLOW, "a block that cannot be counted");
+  const bool any = desc.height == 0;
+  fuzz_require(any ? counted == MBCONV_INVALID_ARGUMENT : counted == MBCONV_OK || counted == MBCONV_SIZE_OVERFLOW,
+               "a block that cannot be counted");
   char text[512];
   fuzz_require(mbconv_block_describe(block, threads, text, sizeof text) == strlen(text), "a description cut off");
   fuzz_require(mbconv_block_scratch_size(block, threads) >= mbconv_block_scratch_size(block, 1),
                "less for more threads");
-  size_t height, width;
-  mbconv_block_output_size(block, &height, &width);
-  check_runs(block, run_block, volume(desc.height, desc.width, desc.in_channels),
-             volume(height, width, desc.out_channels), mbconv_block_scratch_size(block, 1), batch);
+  struct image_operator o = {.object = block,
+                             .run = run_block,
+                             .output_size = block_output_size,
+                             .scratch_size = block_scratch_size,
+                             .made = {desc.height, desc.width},
+                             .made_scratch = mbconv_block_scratch_size(block, 1),
+                             .in = desc.in_channels,
+                             .out = desc.out_channels};
+  mbconv_block_output_size(block, &o.made_out.height, &o.made_out.width);
+  check_operator(in, &o, threads, batch);
   mbconv_block_destroy(block);
 }
 
-static mbconv_status run_depthwise(const void *object, size_t batch, const float *x, float *y, void *scratch,
-                                   size_t size, mbconv_error *error) {
+static mbconv_status run_depthwise(const void *object, const struct size *at, size_t batch, const float *x, float *y,
+                                   void *scratch, size_t size, mbconv_error *error) {
+  if (at) return mbconv_depthwise_run_at(object, batch, at->height, at->width, x, y, scratch, size, NULL, error);
   return mbconv_depthwise_run(object, batch, x, y, scratch, size, NULL, error);
+}
+
+static mbconv_status depthwise_output_size(const void *object, size_t height, size_t width, size_t *out_height,
+                                           size_t *out_width, mbconv_error *error) {
+  return mbconv_depthwise_output_size_at(object, height, width, out_height, out_width, error);
+}
+
+static mbconv_status depthwise_scratch_size(const void *object, size_t height, size_t width, size_t threads,
+                                            size_t *bytes, mbconv_error *error) {
+  return mbconv_depthwise_scratch_size_at(object, height, width, threads, bytes, error);
 }
 
 static void check_depthwise(struct fuzz_input *in, struct weights *w) {
@@ -225,6 +330,7 @@ static void check_depthwise(struct fuzz_input *in, struct weights *w) {
                                 .stride = small(in, 1, 2),
                                 .pad = pad_of(in),
                                 .activation = (mbconv_activation_kind)choice(in)};
+  desc.pad_kind = pad_kind_of(in, &desc.pad);
   const mbconv_conv conv = conv_new(in, w, desc.channels, times(desc.kernel, desc.kernel), &norm);
   desc.conv = &conv;
   const mbconv_options options = options_of(in);
@@ -236,18 +342,35 @@ static void check_depthwise(struct fuzz_input *in, struct weights *w) {
     refused(&error, status, depthwise);
     return;
   }
-  const size_t one = mbconv_depthwise_scratch_size(depthwise, 1);
-  fuzz_require(mbconv_depthwise_scratch_size(depthwise, threads) >= one, "less for more threads");
-  size_t height, width;
-  mbconv_depthwise_output_size(depthwise, &height, &width);
-  check_runs(depthwise, run_depthwise, volume(desc.height, desc.width, desc.channels),
-             volume(height, width, desc.channels), one, batch);
+  struct image_operator o = {.object = depthwise,
+                             .run = run_depthwise,
+                             .output_size = depthwise_output_size,
+                             .scratch_size = depthwise_scratch_size,
+                             .made = {desc.height, desc.width},
+                             .made_scratch = mbconv_depthwise_scratch_size(depthwise, 1),
+                             .in = desc.channels,
+                             .out = desc.channels};
+  fuzz_require(mbconv_depthwise_scratch_size(depthwise, threads) >= o.made_scratch, "less for more threads");
+  mbconv_depthwise_output_size(depthwise, &o.made_out.height, &o.made_out.width);
+  check_operator(in, &o, threads, batch);
   mbconv_depthwise_destroy(depthwise);
 }
 
-static mbconv_status run_convolution(const void *object, size_t batch, const float *x, float *y, void *scratch,
-                                     size_t size, mbconv_error *error) {
+static mbconv_status run_convolution(const void *object, const struct size *at, size_t batch, const float *x, float *y,
+                                     void *scratch, size_t size, mbconv_error *error) {
+  if (at)
+    return mbconv_convolution_run_at(object, batch, at->height, at->width, x, y, NULL, scratch, size, NULL, error);
   return mbconv_convolution_run(object, batch, x, y, NULL, scratch, size, NULL, error);
+}
+
+static mbconv_status convolution_output_size(const void *object, size_t height, size_t width, size_t *out_height,
+                                             size_t *out_width, mbconv_error *error) {
+  return mbconv_convolution_output_size_at(object, height, width, out_height, out_width, error);
+}
+
+static mbconv_status convolution_scratch_size(const void *object, size_t height, size_t width, size_t threads,
+                                              size_t *bytes, mbconv_error *error) {
+  return mbconv_convolution_scratch_size_at(object, height, width, threads, bytes, error);
 }
 
 static void check_convolution(struct fuzz_input *in, struct weights *w) {
@@ -261,6 +384,7 @@ static void check_convolution(struct fuzz_input *in, struct weights *w) {
                                   .pad = pad_of(in),
                                   .activation = (mbconv_activation_kind)choice(in),
                                   .layout = (mbconv_layout)choice(in)};
+  desc.pad_kind = pad_kind_of(in, &desc.pad);
   const mbconv_conv conv =
       conv_new(in, w, desc.out_channels, volume(desc.kernel, desc.kernel, desc.in_channels), &norm);
   desc.conv = &conv;
@@ -275,19 +399,26 @@ static void check_convolution(struct fuzz_input *in, struct weights *w) {
     refused(&error, status, convolution);
     return;
   }
-  fuzz_require(counted == MBCONV_OK || counted == MBCONV_SIZE_OVERFLOW, "a convolution that cannot be counted");
-  const size_t one = mbconv_convolution_scratch_size(convolution, 1);
-  fuzz_require(mbconv_convolution_scratch_size(convolution, threads) >= one, "less for more threads");
-  size_t height, width;
-  mbconv_convolution_output_size(convolution, &height, &width);
-  check_runs(convolution, run_convolution, volume(desc.height, desc.width, desc.in_channels),
-             volume(height, width, desc.out_channels), one, batch);
+  const bool any = desc.height == 0;
+  fuzz_require(any ? counted == MBCONV_INVALID_ARGUMENT : counted == MBCONV_OK || counted == MBCONV_SIZE_OVERFLOW,
+               "a convolution that cannot be counted");
+  struct image_operator o = {.object = convolution,
+                             .run = run_convolution,
+                             .output_size = convolution_output_size,
+                             .scratch_size = convolution_scratch_size,
+                             .made = {desc.height, desc.width},
+                             .made_scratch = mbconv_convolution_scratch_size(convolution, 1),
+                             .in = desc.in_channels,
+                             .out = desc.out_channels};
+  fuzz_require(mbconv_convolution_scratch_size(convolution, threads) >= o.made_scratch, "less for more threads");
+  mbconv_convolution_output_size(convolution, &o.made_out.height, &o.made_out.width);
+  check_operator(in, &o, threads, batch);
   mbconv_convolution_destroy(convolution);
 }
 
-static mbconv_status run_pointwise(const void *object, size_t batch, const float *x, float *y, void *scratch,
-                                   size_t size, mbconv_error *error) {
-  (void)scratch, (void)size;
+static mbconv_status run_pointwise(const void *object, const struct size *at, size_t batch, const float *x, float *y,
+                                   void *scratch, size_t size, mbconv_error *error) {
+  (void)at, (void)scratch, (void)size;
   return mbconv_pointwise_run(object, batch, x, 0, y, 0, NULL, 0, NULL, error);
 }
 
@@ -307,7 +438,7 @@ static void check_pointwise(struct fuzz_input *in, struct weights *w) {
     refused(&error, status, pointwise);
     return;
   }
-  check_runs(pointwise, run_pointwise, desc.in_channels, desc.out_channels, 0, pixels);
+  check_runs(pointwise, run_pointwise, NULL, desc.in_channels, desc.out_channels, 0, pixels);
   /* Strides below a pixel's channels, or that span more than there is memory. */
   float unused[2];
   const wide x_bytes = times(pixels, x_stride) * sizeof(float), y_bytes = times(pixels, y_stride) * sizeof(float);
@@ -319,9 +450,10 @@ static void check_pointwise(struct fuzz_input *in, struct weights *w) {
   mbconv_pointwise_destroy(pointwise);
 }
 
-static mbconv_status run_global_pool(const void *object, size_t batch, const float *x, float *y, void *scratch,
-                                     size_t size, mbconv_error *error) {
+static mbconv_status run_global_pool(const void *object, const struct size *at, size_t batch, const float *x, float *y,
+                                     void *scratch, size_t size, mbconv_error *error) {
   (void)scratch, (void)size;
+  if (at) return mbconv_global_pool_run_at(object, batch, at->height, at->width, x, y, NULL, error);
   return mbconv_global_pool_run(object, batch, x, y, NULL, error);
 }
 
@@ -337,7 +469,16 @@ static void check_global_pool(struct fuzz_input *in) {
     refused(&error, status, pool);
     return;
   }
-  check_runs(pool, run_global_pool, volume(desc.height, desc.width, desc.channels), desc.channels, 0, batch);
+  if (desc.height > 0)
+    check_runs(pool, run_global_pool, NULL, volume(desc.height, desc.width, desc.channels), desc.channels, 0, batch);
+  const struct size at = {fuzz_hostile(in), fuzz_hostile(in)};
+  const wide x_size = volume(at.height, at.width, desc.channels);
+  float unused[2];
+  if (x_size > 0 && x_size <= PTRDIFF_MAX / sizeof(float))
+    check_runs(pool, run_global_pool, &at, x_size, desc.channels, 0, batch);
+  else
+    fuzz_require(mbconv_global_pool_run_at(pool, 1, at.height, at.width, unused, unused + 1, NULL, NULL) != MBCONV_OK,
+                 "a size that no image has was taken");
   mbconv_global_pool_destroy(pool);
 }
 
