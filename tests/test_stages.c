@@ -189,7 +189,7 @@ static void check_list(struct test *t, uint64_t *state, const char *kinds, bool 
   const bool wide = !t->small || strcmp(kinds, "PDPP") == 0;
   random_case(state, kinds, residual, wide ? 110 : 16, &c);
   struct images images = {0};
-  const size_t most = !t->small ? 20 : wide ? 3 : 7;
+  const size_t most = !t->small ? 20 : wide ? 3 : 5;
   const size_t height = test_random_size(state, 1, most), width = test_random_size(state, 1, most);
   const bool adds = !residual && kinds[strlen(kinds) - 1] == 'P' && test_random_size(state, 0, 3) == 0;
   mbconv_error error = {.message = ""};
