@@ -69,6 +69,8 @@ struct depthwise_run {
   struct mbconv_depthwise_group group;
   mbconv_depthwise_fn *kernel;
   mbconv_activation_fn *map; /* over each row, or NULL */
+  size_t chunk;              /* outputs at a time */
+  size_t pixel, y_pixel;     /* bytes between pixels of the ring, which are those of an image read in place, and of y */
   struct borders borders;
 };
 
@@ -78,19 +80,20 @@ static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbc
                               char *y) {
   if (first >= last) return;
   const struct mbconv_axis *down = &strip->shape->rows, *across = &strip->shape->columns;
-  const size_t element = strip->stages->base.kernels->element, bytes = strip->plan->group_channels * element;
-  const size_t column = mbconv_axis_padded(across, first);
+  const struct mbconv_plan *plan = strip->plan;
+  const size_t column = mbconv_axis_padded(across, first), pixel = run->pixel;
+  const size_t above = mbconv_axis_padded(down, o) - down->before; /* if it is above the image it wraps to huge */
   const void *rows[MAX_KERNEL];
   for (size_t i = 0; i < down->kernel; i++) {
-    const size_t padded = mbconv_axis_padded(down, o) + i, r = padded - down->before; /* above the image it wraps */
+    const size_t r = above + i;
     if (r >= down->in)
-      rows[i] = strip->scratch->zero_row + column * bytes;
+      rows[i] = strip->scratch->zero_row + column * pixel;
     else if (direct)
-      rows[i] = strip->image + (r * across->in + column - across->before) * bytes;
+      rows[i] = strip->image + (r * across->in + column - across->before) * pixel;
     else
-      rows[i] = group->ring + (mbconv_ring_offset(strip, r) * element + column * bytes - across->before * bytes);
+      rows[i] = group->ring + (r % plan->ring_rows * plan->ring_width + column) * pixel;
   }
-  run->kernel(&run->group, last - first, rows, y + first * run->group.y_stride * element);
+  run->kernel(&run->group, last - first, rows, y + first * run->y_pixel);
 }
 
 /* Whether all windows of output row o lie in the image's memory, those over its left and right edge too: what they find
@@ -107,14 +110,12 @@ static bool in_memory(const struct mbconv_shape *shape, size_t o) {
  * can be, and then once more, with zeros: that keeps the rest in whole tiles. */
 static void depthwise_row(const struct mbconv_strip *strip, const struct mbconv_group *group,
                           const struct depthwise_run *run, size_t o, char *y) {
-  const struct mbconv_kernels *kernels = strip->stages->base.kernels;
-  const size_t width = strip->shape->columns.out, stride = run->group.y_stride;
-  const size_t chunk = run->map ? mbconv_map_chunk(kernels, stride, kernels->blocking.depthwise_pixels) : width;
+  const size_t width = strip->shape->columns.out;
   const struct borders *borders = &run->borders;
   const bool over = borders->direct && in_memory(strip->shape, o);
   const size_t left = over ? 0 : borders->left, right = over ? width : borders->right;
-  for (size_t first = 0; first < width; first += chunk) {
-    const size_t last = mbconv_min(first + chunk, width);
+  for (size_t first = 0; first < width; first += run->chunk) {
+    const size_t last = mbconv_min(first + run->chunk, width);
     if (borders->direct) {
       depthwise_outputs(strip, group, run, o, mbconv_max(first, left), mbconv_min(last, right), true, y);
       depthwise_outputs(strip, group, run, o, first, mbconv_min(last, borders->left), false, y);
@@ -122,8 +123,8 @@ static void depthwise_row(const struct mbconv_strip *strip, const struct mbconv_
     } else {
       depthwise_outputs(strip, group, run, o, first, last, false, y);
     }
-    char *outputs = y + first * stride * kernels->element;
-    if (run->map) run->map((last - first) * stride, outputs, outputs);
+    char *outputs = y + first * run->y_pixel;
+    if (run->map) run->map((last - first) * run->group.y_stride, outputs, outputs);
   }
 }
 
@@ -131,7 +132,8 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
                            size_t y_stride) {
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->stage;
-  const size_t k = stage->window.kernel;
+  const size_t k = stage->window.kernel, width = strip->shape->columns.out;
+  mbconv_activation_fn *map = mbconv_maps_rows(strip->plan) ? stage->epilogue.map : NULL;
   const struct depthwise_run run = {
       .group =
           {
@@ -142,11 +144,14 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
               .ending = stage->epilogue.ending,
           },
       .kernel = kernels->depthwise[(k - 3) / 2][stage->window.stride - 1],
-      .map = mbconv_maps_rows(strip->plan) ? stage->epilogue.map : NULL,
+      .map = map,
+      .chunk = map ? mbconv_map_chunk(kernels, y_stride, kernels->blocking.depthwise_pixels) : width,
+      .pixel = strip->plan->group_channels * kernels->element,
+      .y_pixel = y_stride * kernels->element,
       .borders = borders_of(strip),
   };
   for (size_t o = strip->first; o < strip->first + strip->rows; o++) {
     depthwise_row(strip, group, &run, o, y);
-    y += strip->shape->columns.out * y_stride * kernels->element;
+    y += width * run.y_pixel;
   }
 }
