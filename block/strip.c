@@ -122,9 +122,23 @@ static struct mbconv_pointwise_run outputs_of(const struct mbconv_walk *walk, si
   return run;
 }
 
+/* The last P of NCHW: a strip of pixels in scratch becomes one of planes, and the residual is added on the way, unless
+ * the tiles add it: then its planes become pixels first. */
+static void run_to_planes(const struct mbconv_walk *walk, const struct mbconv_strip *strip,
+                          const struct mbconv_pointwise_run *run) {
+  const struct mbconv_kernels *kernels = walk->stages->base.kernels;
+  const struct mbconv_stage *stage = strip->segment->stage;
+  const size_t plane = strip->shape->rows.out * strip->shape->columns.out, channels = stage->out_channels;
+  const size_t first = strip->first * strip->shape->columns.out * kernels->element;
+  const char *residual = walk->residual ? walk->residual + first : NULL;
+  if (run->residual) mbconv_transpose(kernels, channels, run->pixels, residual, plane, run->y, run->y_stride, NULL);
+  mbconv_panels_run_mapped(&stage->panels, run, stage->epilogue.map);
+  mbconv_transpose(kernels, run->pixels, channels, run->y, run->y_stride, walk->y + first, plane,
+                   run->residual ? NULL : residual);
+}
+
 static void run_segment(const struct mbconv_walk *walk, size_t segment, const struct mbconv_strip *strip) {
   const struct mbconv_stages *stages = walk->stages;
-  const struct mbconv_kernels *kernels = stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->stage;
   struct mbconv_pointwise_run run = outputs_of(walk, segment, strip);
   if (stage->kind == MBCONV_STAGE_DEPTHWISE) {
@@ -139,17 +153,10 @@ static void run_segment(const struct mbconv_walk *walk, size_t segment, const st
   }
   run.x = strip->x;
   run.x_stride = strip->x_stride;
-  const bool planes = run.y == walk->scratch->y && segment + 1 == stages->segments;
-  const size_t plane = strip->shape->rows.out * strip->shape->columns.out;
-  const size_t first = strip->first * strip->shape->columns.out * kernels->element;
-  const char *added = walk->residual ? walk->residual + first : NULL;
-  if (planes && run.residual) {
-    mbconv_transpose(kernels, stage->out_channels, run.pixels, added, plane, run.y, run.y_stride, NULL);
-    added = NULL;
-  }
-  mbconv_panels_run_mapped(&stage->panels, &run, stage->epilogue.map);
-  if (planes)
-    mbconv_transpose(kernels, run.pixels, stage->out_channels, run.y, run.y_stride, walk->y + first, plane, added);
+  if (run.y == walk->scratch->y && segment + 1 == stages->segments)
+    run_to_planes(walk, strip, &run);
+  else
+    mbconv_panels_run_mapped(&stage->panels, &run, stage->epilogue.map);
 }
 
 /* The input of a segment: an image, or what the segment before has just written. */
