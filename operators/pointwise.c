@@ -80,7 +80,8 @@ static void run_share(void *argument, size_t index) {
   mbconv_panels_run_mapped(panels, &run, job->pointwise->epilogue.map);
 }
 
-/* A tensor of pixels that are `row` bytes apart, of which each has `pixel` bytes; `bytes` in all. */
+/* A tensor of pixels that are `row` bytes apart, of which each has `pixel` bytes; `bytes` in all. Of a single pixel
+ * `row` is 0: its stride is not used, and in bytes it may be more than a size holds. */
 struct tensor {
   const char *data;
   size_t pixel, row, bytes;
@@ -99,7 +100,7 @@ static mbconv_status span(const void *data, size_t pixels, size_t channels, size
   if (overflow || bytes > PTRDIFF_MAX)
     return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu pixels with %s %zu do not fit into memory", pixels, name,
                        *stride);
-  *tensor = (struct tensor){data, channels * element, *stride * element, bytes};
+  *tensor = (struct tensor){data, channels * element, pixels > 1 ? *stride * element : 0, bytes};
   return MBCONV_OK;
 }
 
@@ -107,7 +108,7 @@ static mbconv_status span(const void *data, size_t pixels, size_t channels, size
 static bool tensors_overlap(const struct tensor *a, const struct tensor *b) {
   if (!mbconv_overlap(a->data, a->bytes, b->data, b->bytes)) return false;
   const size_t row = a->row;
-  if (b->row != row) return true;
+  if (b->row != row || row == 0) return true;
   const uintptr_t first = (uintptr_t)a->data, second = (uintptr_t)b->data;
   const size_t gap = first < second ? (second - first) % row : (row - (first - second) % row) % row;
   return gap < a->pixel || gap + b->pixel > row;

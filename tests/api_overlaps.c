@@ -76,6 +76,24 @@ static void pointwise_at(struct test *t, const mbconv_pointwise *pointwise, stru
   judge(t, arena, sizeof arena->floats, status, &error, shared, meet);
 }
 
+/* One pixel, whose stride is never walked: in bytes it may be more than a size holds. */
+static void one_pixel_at(struct test *t, const mbconv_pointwise *pointwise, struct arena *arena) {
+  static const size_t strides[] = {0, IN + OUT, SIZE_MAX / sizeof(float), SIZE_MAX / sizeof(float) + 1, SIZE_MAX};
+  for (size_t i = 0; i < sizeof strides / sizeof *strides; i++) {
+    for (size_t at = CENTRE - IN - 1; at <= CENTRE + OUT + 1; at++) {
+      const struct rows x = {at, 1, IN, 0}, y = {CENTRE, 1, OUT, 0};
+      const bool shared = share_a_float(&x, &y);
+      test_at(t, "pointwise, one pixel at %zu, both of stride %zu", at, strides[i]);
+      memcpy(&before, arena, sizeof arena->floats);
+      mbconv_error error = api_stale_error();
+      const size_t stride = strides[i];
+      const mbconv_status status = mbconv_pointwise_run(pointwise, 1, arena->floats + at, stride,
+                                                        arena->floats + CENTRE, stride, NULL, 0, NULL, &error);
+      judge(t, arena, sizeof arena->floats, status, &error, shared, shared);
+    }
+  }
+}
+
 static void pointwise(struct test *t, const struct api_fixture *f, struct arena *arena) {
   static const size_t strides[] = {18, 19, 24, 31};
   void *object = NULL;
@@ -90,6 +108,7 @@ static void pointwise(struct test *t, const struct api_fixture *f, struct arena 
       pointwise_at(t, object, arena, IN, y_stride, other, ARENA - PIXELS * IN, at);
     }
   }
+  one_pixel_at(t, object, arena);
   api_destroy(POINTWISE, object);
 }
 
