@@ -170,8 +170,8 @@ class _Operator:
 
 
 class _ImageOperator(_Operator):
-    """Operators on images. One object serves images of any size: the library plans anew at each run, in a microsecond or
-    two, so nothing is kept for a size here either."""
+    """Operators on images. One object serves images of any size. The library plans anew at each run, which takes about
+    a microsecond, so nothing is kept for a size here either."""
 
     layout: str
     _output_layout: str

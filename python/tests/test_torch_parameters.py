@@ -201,11 +201,11 @@ class Memory(unittest.TestCase):
     def test_options(self):
         """Of operators that differ in other things than the size of images there is a limit, for the same tensors."""
         block, x = mbconv.torch.accelerate(random_block(8, 8)), torch.randn(1, 8, 9, 9)
-        *others, epsilons, activation, inner, gate, stride, pad, residual = block._mbconv_replacement.call.parts.arguments()
+        arguments = block._mbconv_replacement.call.parts.arguments()
+        *layers, (_, *epsilons) = arguments[:6]
         before = _cache.size()
         for i in range(20):
-            given = [1e-5 + 0.01 * i, *epsilons[1:]]
-            torch.ops.mbconv.block(x, *others, given, activation, inner, gate, stride, pad, residual)
+            torch.ops.mbconv.block(x, *layers, [0.01 * i, *epsilons], *arguments[6:])
             self.assertEqual(_cache.size(), before + min(i + 1, _cache.MOST_OPERATORS))
 
     @torch.no_grad()
