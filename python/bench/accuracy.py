@@ -73,7 +73,7 @@ def compare_block(random, width):
     x = random.standard_normal((1, width, SIDE, SIDE)).astype(np.float32)
     parameters = weights(random, expanded, width), weights(random, expanded, 1, 3, 3), weights(random, width, expanded)
     expand, depthwise, project = map(mbconv.Conv, parameters)
-    ours = mbconv.Block(SIDE, SIDE, expand=expand, depthwise=depthwise, project=project, activation="relu6",
+    ours = mbconv.Block(expand=expand, depthwise=depthwise, project=project, activation="relu6",
                         residual=False, layout="nchw")(x)  # fmt: skip
     compare(f"{width}-{expanded}-{width}", expanded, block, parameters, x, ours)
 

@@ -58,11 +58,13 @@ def instance(value: Any, name: str, kind: type[Anything]) -> Anything:
 
 
 def pads(value: Any, kernel: int) -> tuple[int, ...]:
-    """top, left, bottom, right"""
+    """top, left, bottom, right; nothing at all for "same"."""
     if value is None:
         return (kernel // 2,) * 4
+    if isinstance(value, str) and value == "same":
+        return ()
     if not isinstance(value, (list, tuple)) and not (isinstance(value, np.ndarray) and value.ndim == 1):
-        return (size(value, "pad", "an integer, (top, left, bottom, right) or None"),) * 4
+        return (size(value, "pad", "an integer, (top, left, bottom, right), 'same' or None"),) * 4
     if len(value) != 4:
         raise ValueError(f"pad has {len(value)} numbers, not 4: top, left, bottom, right")
     return tuple(size(side, f"pad[{i}]") for i, side in enumerate(value))

@@ -11,6 +11,7 @@ from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_size_
 from typing import Any
 
 LAYOUTS = "nhwc", "nchw"
+PAD_KINDS = "given", "same"
 ACTIVATIONS = "none", "relu", "relu6", "silu", "sigmoid", "hard_sigmoid", "hard_swish"
 RESIDUALS = {None: 0, False: 1, True: 2}
 
@@ -81,6 +82,7 @@ class ConvolutionDesc(Versioned):
         ("type", c_int),
         *[(name, c_size_t) for name in ("height", "width", "in_channels", "out_channels", "kernel", "stride")],
         ("pad", Pad),
+        ("pad_kind", c_int),
         ("conv", POINTER(Conv)),
         ("activation", c_int),
         ("layout", c_int),
@@ -106,6 +108,7 @@ class BlockDesc(Versioned):
         ("kernel", c_size_t),
         ("stride", c_size_t),
         ("pad", Pad),
+        ("pad_kind", c_int),
         ("activation", c_int),
         ("residual", c_int),
         ("layout", c_int),
@@ -195,17 +198,19 @@ for _noun, _desc in {"block": BlockDesc, "convolution": ConvolutionDesc, "pointw
         f"mbconv_{_noun}_info": (c_int, _object, POINTER(Info), _error),
         f"mbconv_{_noun}_destroy": (None, _object),
     })  # fmt: skip
+# What each call needs takes addresses instead of pointers, which is faster. A run's last arguments are the same
+# everywhere: threads and error.
+_scratch, _image = (c_void_p, c_size_t), (c_size_t, c_size_t)
 for _noun in "block", "convolution":
     _declare(library, {
-        f"mbconv_{_noun}_output_size": (None, _object, POINTER(c_size_t), POINTER(c_size_t)),
-        f"mbconv_{_noun}_scratch_size": (c_size_t, _object, c_size_t),
+        f"mbconv_{_noun}_output_size_at": (c_int, _object, *_image, c_void_p, c_void_p, c_void_p),
+        f"mbconv_{_noun}_scratch_size_at": (c_int, _object, *_image, c_size_t, c_void_p, c_void_p),
     })  # fmt: skip
-# A run's last arguments are the same everywhere: threads and error, passed as addresses, which is faster.
-_scratch = c_void_p, c_size_t
 _declare(library, {
-    "mbconv_block_run": (c_int, _object, c_size_t, c_void_p, c_void_p, *_scratch, c_void_p, c_void_p),
-    "mbconv_block_describe": (c_size_t, _object, c_size_t, c_char_p, c_size_t),
-    "mbconv_convolution_run": (c_int, _object, c_size_t, *[c_void_p] * 3, *_scratch, c_void_p, c_void_p),
+    "mbconv_block_run_at": (c_int, _object, c_size_t, *_image, *[c_void_p] * 2, *_scratch, c_void_p, c_void_p),
+    "mbconv_block_describe_at":
+        (c_int, _object, *_image, c_size_t, c_char_p, c_size_t, POINTER(c_size_t), c_void_p),
+    "mbconv_convolution_run_at": (c_int, _object, c_size_t, *_image, *[c_void_p] * 3, *_scratch, c_void_p, c_void_p),
     "mbconv_pointwise_run":
         (c_int, _object, c_size_t, *[c_void_p, c_size_t] * 3, c_void_p, c_void_p),
 })  # fmt: skip

@@ -116,8 +116,10 @@ class _Structs:
         return _address(self._kept[-1])
 
 
-def _pad(pad: Any, kernel: int) -> _native.Pad:
-    return _native.Pad(*_arguments.pads(pad, kernel))
+def _pad(pad: Any, kernel: int) -> dict[str, Any]:
+    """The fields of a description."""
+    sides = _arguments.pads(pad, kernel)
+    return {"pad": _native.Pad(*sides), "pad_kind": _native.PAD_KINDS.index("given" if sides else "same")}
 
 
 def _shape(conv: Any, name: str, dimensions: tuple[int, ...]) -> tuple[int, ...]:
@@ -131,7 +133,8 @@ def _shape(conv: Any, name: str, dimensions: tuple[int, ...]) -> tuple[int, ...]
 # ---- Operators -----------------------------------------------------------------------------------------------------
 
 ThreadsLike = Union[SupportsIndex, Threads, None]
-Pad = Union[SupportsIndex, Sequence[SupportsIndex], None]
+Pad = Union[SupportsIndex, Sequence[SupportsIndex], str, None]  # the str is "same"
+Shape = tuple[int, int, int, int]
 Itself = TypeVar("Itself")
 
 
@@ -167,62 +170,77 @@ class _Operator:
 
 
 class _ImageOperator(_Operator):
-    """Operators that are made for one size of images."""
+    """Operators on images. One object serves images of any size. The library plans anew at each run, which takes about
+    a microsecond, so nothing is kept for a size here either."""
 
     layout: str
     _output_layout: str
 
     def _create(self, desc: Any, isa: str, exp: str) -> None:
         super()._create(desc, isa, exp)
-        height, width = ctypes.c_size_t(), ctypes.c_size_t()
-        getattr(library, f"mbconv_{self._noun}_output_size")(self._handle, height, width)
-        self._scratch_size = getattr(library, f"mbconv_{self._noun}_scratch_size")
-        self._input = (desc.height, desc.width, desc.in_channels)
-        self._output = (height.value, width.value, desc.out_channels)
-        self._scratch_sizes: dict[int, int] = {}
+        self._inputs, self._outputs = desc.in_channels, desc.out_channels
+        self._output_size_at = getattr(library, f"mbconv_{self._noun}_output_size_at")
+        self._scratch_size_at = getattr(library, f"mbconv_{self._noun}_scratch_size_at")
 
-    def scratch_size(self, threads: SupportsIndex = 1) -> int:
-        """Bytes that a run with so many threads needs."""
-        return self._scratch_for(_size(threads, "threads"))
+    def output_size(self, height: SupportsIndex, width: SupportsIndex) -> tuple[int, int]:
+        """The height and width of the output for images of height x width."""
+        sizes = (ctypes.c_size_t * 2)()
+        rows, error = ctypes.addressof(sizes), own.error_address
+        columns = rows + ctypes.sizeof(ctypes.c_size_t)
+        if self._output_size_at(self._handle, _size(height, "height"), _size(width, "width"), rows, columns, error):
+            _native.check(own.error.status, own.error)
+        return sizes[0], sizes[1]
 
-    def _scratch_for(self, threads: int) -> int:
-        if threads not in self._scratch_sizes:
-            self._scratch_sizes[threads] = self._scratch_size(self._handle, threads)
-        return self._scratch_sizes[threads]
+    def scratch_size(self, height: SupportsIndex, width: SupportsIndex, threads: SupportsIndex = 1) -> int:
+        """Bytes that a run on images of height x width with so many threads needs."""
+        return self._scratch_for(_size(height, "height"), _size(width, "width"), _size(threads, "threads"))
 
-    def input_shape(self, batch: SupportsIndex = 1) -> tuple[int, int, int, int]:
-        return _image_shape(self._input, self.layout, _size(batch, "batch"))
+    def _scratch_for(self, height: int, width: int, threads: int) -> int:
+        bytes_needed = ctypes.c_size_t()
+        address = ctypes.addressof(bytes_needed)
+        if self._scratch_size_at(self._handle, height, width, threads, address, own.error_address):
+            _native.check(own.error.status, own.error)
+        return bytes_needed.value
 
-    def output_shape(self, batch: SupportsIndex = 1) -> tuple[int, int, int, int]:
-        return _image_shape(self._output, self._output_layout, _size(batch, "batch"))
+    def output_shape(self, height: SupportsIndex, width: SupportsIndex, batch: SupportsIndex = 1) -> Shape:
+        """The shape of the output for so many images of height x width."""
+        return _image_shape(_size(batch, "batch"), *self.output_size(height, width), self._outputs, self._output_layout)
 
     def __call__(self, x: Floats, out: Optional[Floats] = None, threads: ThreadsLike = None) -> Floats:
         """The output for x, [batch][height][width][channels] or as the layout says. `out`: an array to put it in.
         `threads`: how many, from a pool that the process keeps, or a Threads."""
         _arguments.image(x, "x")
-        if x.ndim != 4:
-            image = ", ".join(map(str, self.input_shape()[1:]))
-            hint = ": x[None] is a batch of one image" if x.ndim == 3 else ""
-            raise ValueError(f"x has the shape {x.shape}, not (batch, {image}){hint}")
-        batch = len(x)
-        _arguments.shape(x, "x", self.input_shape(batch))
+        batch, height, width = self._sizes_of(x)
+        shape = self.output_shape(height, width, batch)
         if out is None:
-            out = np.empty(self.output_shape(batch), np.float32)
-        _arguments.output(out, self.output_shape(batch), x)
-        self.run_at(batch, _address(x), _address(out), threads)
+            out = np.empty(shape, np.float32)
+        _arguments.output(out, shape, x)
+        self.run_at(batch, height, width, _address(x), _address(out), threads)
         return out
 
-    def run_at(self, batch: SupportsIndex, x: SupportsIndex, y: SupportsIndex, threads: ThreadsLike = None) -> None:
+    def _sizes_of(self, x: Floats) -> tuple[int, int, int]:
+        """batch, height and width"""
+        if x.ndim == 4:
+            batch, *sides = x.shape
+            channels = sides.pop(-1 if self.layout == "nhwc" else 0)
+            if channels == self._inputs:
+                return batch, sides[0], sides[1]
+        expected = ", ".join(map(str, _image_shape("batch", "height", "width", self._inputs, self.layout)))
+        hint = ": x[None] is a batch of one image" if x.ndim == 3 else ""
+        raise ValueError(f"x has the shape {x.shape}, not ({expected}){hint}")
+
+    def run_at(self, batch: SupportsIndex, height: SupportsIndex, width: SupportsIndex, x: SupportsIndex,
+               y: SupportsIndex, threads: ThreadsLike = None) -> None:  # fmt: skip
         """Like a call, but on the addresses of floats: what is there is not checked."""
         raise NotImplementedError
 
 
 class Block(_ImageOperator):
-    """The inverted bottleneck: 1x1 expand, depthwise, [squeeze-excite], 1x1 project, (+ x).
+    """The inverted bottleneck: 1x1 expand, depthwise, [squeeze-excite], 1x1 project, (+ x). Of images of any size.
 
-    height, width       of the input images
     expand              None: the depthwise is the first
-    pad                 zeros around the depthwise's input: one number, (top, left, bottom, right), or None: kernel // 2
+    pad                 zeros around the depthwise's input: one number, (top, left, bottom, right), None: kernel // 2,
+                        or "same": TensorFlow's padding, which depends on the size of the image
     activation          after expand and depthwise: one of mbconv.ACTIVATIONS
     residual            True, False, or None: where input and output have the same shape and the stride is 1
     layout              "nhwc" or "nchw", of x and the output
@@ -234,11 +252,10 @@ class Block(_ImageOperator):
 
     _noun = "block"
 
-    def __init__(self, height: SupportsIndex, width: SupportsIndex, *, depthwise: Conv, project: Conv,
-                 activation: str, expand: Optional[Conv] = None, squeeze_excite: Optional[SqueezeExcite] = None,
-                 stride: SupportsIndex = 1, pad: Pad = None, residual: Optional[bool] = None, layout: str = "nhwc",
-                 isa: str = "auto", exp: str = "auto", strip_rows: SupportsIndex = 0,
-                 group_channels: SupportsIndex = 0) -> None:  # fmt: skip
+    def __init__(self, *, depthwise: Conv, project: Conv, activation: str, expand: Optional[Conv] = None,
+                 squeeze_excite: Optional[SqueezeExcite] = None, stride: SupportsIndex = 1, pad: Pad = None,
+                 residual: Optional[bool] = None, layout: str = "nhwc", isa: str = "auto", exp: str = "auto",
+                 strip_rows: SupportsIndex = 0, group_channels: SupportsIndex = 0) -> None:  # fmt: skip
         structs = _Structs()
         channels, one, kernel, _ = _shape(depthwise, "depthwise", (4,))
         outputs = _shape(project, "project", (2, 4))[0]
@@ -246,9 +263,8 @@ class Block(_ImageOperator):
         if one != 1:
             raise ValueError(f"depthwise.weight has {one} inputs per channel, not 1")
         desc = _native.BlockDesc(
-            height=_size(height, "height"), width=_size(width, "width"), in_channels=inputs,
-            expanded_channels=channels, out_channels=outputs, kernel=kernel, stride=_size(stride, "stride"),
-            pad=_pad(pad, kernel), activation=_arguments.activation(activation),
+            in_channels=inputs, expanded_channels=channels, out_channels=outputs, kernel=kernel,
+            stride=_size(stride, "stride"), **_pad(pad, kernel), activation=_arguments.activation(activation),
             residual=_arguments.residual(residual), layout=_arguments.layout(layout),
             strip_rows=_size(strip_rows, "strip_rows"),
             group_channels=_size(group_channels, "group_channels"),
@@ -262,48 +278,54 @@ class Block(_ImageOperator):
         self._create(desc, isa, exp)
         self.layout = self._output_layout = layout
 
-    def describe(self, threads: SupportsIndex = 1) -> str:
-        """How it runs: strategy, strip, group, scratch and weight bytes."""
-        text = ctypes.create_string_buffer(512)
-        library.mbconv_block_describe(self._handle, _size(threads, "threads"), text, len(text))
+    def describe(self, height: SupportsIndex, width: SupportsIndex, threads: SupportsIndex = 1) -> str:
+        """How it runs on images of height x width: strategy, strip, group, scratch and weight bytes."""
+        text, length = ctypes.create_string_buffer(512), ctypes.c_size_t()
+        _native.check(library.mbconv_block_describe_at(
+            self._handle, _size(height, "height"), _size(width, "width"), _size(threads, "threads"), text, len(text),
+            length, own.error_address,
+        ), own.error)  # fmt: skip
         return text.value.decode()
 
-    def run_at(self, batch: SupportsIndex, x: SupportsIndex, y: SupportsIndex, threads: ThreadsLike = None) -> None:
+    def run_at(self, batch: SupportsIndex, height: SupportsIndex, width: SupportsIndex, x: SupportsIndex,
+               y: SupportsIndex, threads: ThreadsLike = None) -> None:  # fmt: skip
         count, threads_address = threads_of(threads)
-        size, error = self._scratch_for(count), own.error_address
-        if library.mbconv_block_run(
-            self._handle, _size(batch, "batch"), _size(x, "x"), _size(y, "y"), own.scratch(size), size,
+        height, width = _size(height, "height"), _size(width, "width")
+        size, error = self._scratch_for(height, width, count), own.error_address
+        if library.mbconv_block_run_at(
+            self._handle, _size(batch, "batch"), height, width, _size(x, "x"), _size(y, "y"), own.scratch(size), size,
             threads_address, error,
         ):  # fmt: skip
             _native.check(own.error.status, own.error)
 
 
 class Convolution(_ImageOperator):
-    """A dense convolution, kernel 1 to 7, and its activation. The layout is that of x; the output is always NHWC."""
+    """A dense convolution, kernel 1 to 7, and its activation. Of images of any size, padded as a Block's may be. The
+    layout is that of x; the output is always NHWC."""
 
     _noun = "convolution"
     _output_layout = "nhwc"
 
-    def __init__(self, height: SupportsIndex, width: SupportsIndex, *, conv: Conv, activation: str = "none",
-                 stride: SupportsIndex = 1, pad: Pad = None, layout: str = "nhwc", isa: str = "auto",
-                 exp: str = "auto") -> None:  # fmt: skip
+    def __init__(self, *, conv: Conv, activation: str = "none", stride: SupportsIndex = 1, pad: Pad = None,
+                 layout: str = "nhwc", isa: str = "auto", exp: str = "auto") -> None:  # fmt: skip
         outputs, inputs, kernel, _ = _shape(conv, "conv", (4,))
         desc = _native.ConvolutionDesc(
-            height=_size(height, "height"), width=_size(width, "width"), in_channels=inputs,
-            out_channels=outputs, kernel=kernel, stride=_size(stride, "stride"), pad=_pad(pad, kernel),
-            activation=_arguments.activation(activation), layout=_arguments.layout(layout),
+            in_channels=inputs, out_channels=outputs, kernel=kernel, stride=_size(stride, "stride"),
+            **_pad(pad, kernel), activation=_arguments.activation(activation), layout=_arguments.layout(layout),
         )  # fmt: skip
         structs = _Structs()
         desc.conv = structs.conv(conv, "conv", (outputs, inputs, kernel, kernel))
         self._create(desc, isa, exp)
         self.layout = layout
 
-    def run_at(self, batch: SupportsIndex, x: SupportsIndex, y: SupportsIndex, threads: ThreadsLike = None) -> None:
+    def run_at(self, batch: SupportsIndex, height: SupportsIndex, width: SupportsIndex, x: SupportsIndex,
+               y: SupportsIndex, threads: ThreadsLike = None) -> None:  # fmt: skip
         count, threads_address = threads_of(threads)
-        size, error = self._scratch_for(count), own.error_address
-        if library.mbconv_convolution_run(
-            self._handle, _size(batch, "batch"), _size(x, "x"), _size(y, "y"), None, own.scratch(size), size,
-            threads_address, error,
+        height, width = _size(height, "height"), _size(width, "width")
+        size, error = self._scratch_for(height, width, count), own.error_address
+        if library.mbconv_convolution_run_at(
+            self._handle, _size(batch, "batch"), height, width, _size(x, "x"), _size(y, "y"), None,
+            own.scratch(size), size, threads_address, error,
         ):  # fmt: skip
             _native.check(own.error.status, own.error)
 
@@ -352,6 +374,5 @@ def _address(array: Floats) -> int:
     return address
 
 
-def _image_shape(image: tuple[int, int, int], layout: str, batch: int) -> tuple[int, int, int, int]:
-    height, width, channels = image
+def _image_shape(batch: Any, height: Any, width: Any, channels: Any, layout: str) -> tuple[Any, Any, Any, Any]:
     return (batch, height, width, channels) if layout == "nhwc" else (batch, channels, height, width)

@@ -82,9 +82,10 @@ THREADS = Kind(COUNT.but(None).refused, lambda value: (*COUNT.same(value), mbcon
 EXTENT = INTEGER.and_refuses(*senseless(0), *too_large(2**63))
 PAD = Kind(
     INTEGER.but(None, *ONE_IN_SOMETHING).refused
-    + wrong((1.0,) * 4, (1, 1, 1, "1"), (True,) * 4, "1111", {0: 1})
+    + wrong((1.0,) * 4, (1, 1, 1, "1"), (True,) * 4, "1111", "SAME", "", {0: 1})
     + senseless(3, (), *ONE_IN_SOMETHING, (1, 1, 1), [1] * 5, (1, 1, -1, 1)) + too_large((1, 1, 1, 2**64 + 1)),
-    lambda value: (*INTEGER.same(value), None, (value,) * 4, [np.int32(value)] * 4, np.array([value] * 4)),
+    lambda value: (*INTEGER.same(value), None, "same", (value,) * 4, [np.int32(value)] * 4,
+                   np.array([value] * 4)),
 )  # fmt: skip
 CHOICE = Kind(
     wrong(0, 3.0, None, b"silu", ["silu"], ("silu",), {"silu"}, np.array(["silu"]), True, object())
@@ -166,13 +167,13 @@ conv = random.conv
 LAYERS = {"expand": conv(EXPANDED, INPUTS), "depthwise": conv(EXPANDED, 1, 3, 3), "project": conv(INPUTS, EXPANDED)}
 SQUEEZE = {"reduce": conv(WIDTH, EXPANDED), "expand": conv(EXPANDED, WIDTH), "inner": "silu", "gate": "silu"}
 NORM = {name: np.abs(random.floats(INPUTS)) for name in ("mean", "variance", "gamma", "beta")}
-BLOCK = mbconv.Block(SIDE, SIDE, **LAYERS, activation="silu")
-CONVOLUTION = mbconv.Convolution(SIDE, SIDE, conv=conv(5, INPUTS, 3, 3))
+BLOCK = mbconv.Block(**LAYERS, activation="silu")
+CONVOLUTION = mbconv.Convolution(conv=conv(5, INPUTS, 3, 3))
 POINTWISE = mbconv.Pointwise(conv=conv(5, INPUTS))
 
 
 def made_block(**arguments):
-    return mbconv.Block(**{"height": SIDE, "width": SIDE, **LAYERS, "activation": "silu", **arguments})(X)
+    return mbconv.Block(**{**LAYERS, "activation": "silu", **arguments})(X)
 
 
 def made_convolution(**arguments):
@@ -214,19 +215,22 @@ def of_call(operator, outputs, x):
     }  # fmt: skip
 
 
-def of_run_at(operator, outputs, count, batch):
+def of_run_at(operator, outputs, **counts):
     return ran_at(operator, outputs), {
-        count: (INTEGER, batch), "x": (ADDRESS, X.ctypes.data), "y": (Kind(ADDRESS.refused), OUTPUT),
+        **counts, "x": (ADDRESS, X.ctypes.data), "y": (Kind(ADDRESS.refused), OUTPUT),
         "threads": (THREADS, 2),
     }  # fmt: skip
 
 
 ISA = {"isa": (CHOICE, "auto"), "exp": (CHOICE, "auto")}
+SIZE = {"height": (EXTENT, SIDE), "width": (EXTENT, SIDE)}
 OF_SHAPES = {
-    f"{name}.{method}": (getattr(operator, method), {"batch": (INTEGER, 2)})
+    f"{name}.{method}": (getattr(operator, method), {**SIZE, **others})
     for name, operator in (("Block", BLOCK), ("Convolution", CONVOLUTION))
-    for method in ("input_shape", "output_shape")
-}
+    for method, others in (
+        ("output_size", {}), ("output_shape", {"batch": (INTEGER, 2)}), ("scratch_size", {"threads": (INTEGER, 2)}),
+    )
+}  # fmt: skip
 
 # By name: a function that calls it, and of each argument the kind and a value.
 TABLE = {
@@ -242,14 +246,14 @@ TABLE = {
         name: (CHOICE if name in ("inner", "gate") else record(mbconv.Conv), value)
         for name, value in SQUEEZE.items()}),
     "Block": (made_block, {
-        "height": (EXTENT, SIDE), "width": (EXTENT, SIDE), "stride": (INTEGER, 1), "pad": (PAD, 1),
+        "stride": (INTEGER, 1), "pad": (PAD, 1),
         "depthwise": (record(mbconv.Conv), LAYERS["depthwise"]), "project": (record(mbconv.Conv), LAYERS["project"]),
         "expand": (record(mbconv.Conv).but(None), LAYERS["expand"]),
         "squeeze_excite": (record(mbconv.SqueezeExcite).but(None), mbconv.SqueezeExcite(**SQUEEZE)),
         "activation": (CHOICE, "silu"), "residual": (RESIDUAL, True), "layout": (CHOICE, "nhwc"), **ISA,
         "strip_rows": (INTEGER, 2), "group_channels": (INTEGER, 0)}),
     "Convolution": (made_convolution, {
-        "height": (EXTENT, SIDE), "width": (EXTENT, SIDE), "stride": (INTEGER, 1), "pad": (PAD, 1),
+        "stride": (INTEGER, 1), "pad": (PAD, 1),
         "conv": (record(mbconv.Conv), conv(5, INPUTS, 3, 3)), "activation": (CHOICE, "silu"),
         "layout": (CHOICE, "nhwc"), **ISA}),
     "Pointwise": (made_pointwise, {
@@ -257,12 +261,10 @@ TABLE = {
     "Block.__call__": of_call(BLOCK, INPUTS, image),
     "Convolution.__call__": of_call(CONVOLUTION, 5, image),
     "Pointwise.__call__": of_call(POINTWISE, 5, pixels),
-    "Block.run_at": of_run_at(BLOCK, INPUTS, "batch", 2),
-    "Convolution.run_at": of_run_at(CONVOLUTION, 5, "batch", 2),
-    "Pointwise.run_at": of_run_at(POINTWISE, 5, "pixels", 2 * SIDE * SIDE),
-    "Block.describe": (BLOCK.describe, {"threads": (INTEGER, 2)}),
-    "Block.scratch_size": (BLOCK.scratch_size, {"threads": (INTEGER, 2)}),
-    "Convolution.scratch_size": (CONVOLUTION.scratch_size, {"threads": (INTEGER, 2)}),
+    "Block.run_at": of_run_at(BLOCK, INPUTS, batch=(INTEGER, 2), **SIZE),
+    "Convolution.run_at": of_run_at(CONVOLUTION, 5, batch=(INTEGER, 2), **SIZE),
+    "Pointwise.run_at": of_run_at(POINTWISE, 5, pixels=(INTEGER, 2 * SIDE * SIDE)),
+    "Block.describe": (BLOCK.describe, {**SIZE, "threads": (INTEGER, 2)}),
     **OF_SHAPES,
     "Threads": (lambda count: mbconv.Threads(count).count, {"count": (COUNT, 2)}),
     "usable_isas": (mbconv.usable_isas, {}),

@@ -42,9 +42,9 @@ class Blocks(unittest.TestCase):
                 layers = parameters(random, kernel, has_expand, squeeze)
                 x = random.floats(2, *SHAPE, CHANNELS[0] if has_expand else CHANNELS[1])
                 options = {"stride": stride, "pad": pad, "activation": activation, "residual": residual}
-                made = mbconv.Block(*SHAPE, **layers, **options)
+                made = mbconv.Block(**layers, **options)
                 y = made(x)
-                self.assertEqual(y.shape, made.output_shape(2))
+                self.assertEqual(y.shape, made.output_shape(*SHAPE, 2))
                 self.assertLess(difference(y, block(x, **layers, **options)), TOLERANCE)
 
     def test_same_floats_everywhere(self):
@@ -52,46 +52,46 @@ class Blocks(unittest.TestCase):
         random = Random()
         layers = parameters(random, squeeze=("silu", "sigmoid"))
         x = random.floats(3, *SHAPE, CHANNELS[0])
-        expected = mbconv.Block(*SHAPE, **layers, activation="silu")(x)
+        expected = mbconv.Block(**layers, activation="silu")(x)
         for isa in mbconv.usable_isas():
-            made = mbconv.Block(*SHAPE, **layers, activation="silu", isa=isa, strip_rows=2)
+            made = mbconv.Block(**layers, activation="silu", isa=isa, strip_rows=2)
             self.assertEqual(made.isa, isa)
             for threads in (1, 2, 3, mbconv.Threads(2)):
                 np.testing.assert_array_equal(made(x, threads=threads), expected)
-        planes = mbconv.Block(*SHAPE, **layers, activation="silu", layout="nchw")
+        planes = mbconv.Block(**layers, activation="silu", layout="nchw")
         y = planes(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
         np.testing.assert_array_equal(y.transpose(0, 2, 3, 1), expected)
 
     def test_output_in_place(self):
         random = Random()
-        made = mbconv.Block(*SHAPE, **parameters(random), activation="relu6")
+        made = mbconv.Block(**parameters(random), activation="relu6")
         x, out = random.floats(1, *SHAPE, CHANNELS[0]), np.full((1, *SHAPE, CHANNELS[2]), np.nan, np.float32)
         self.assertIs(made(x, out), out)
         np.testing.assert_array_equal(out, made(x))
 
     def test_no_images(self):
-        made = mbconv.Block(*SHAPE, **parameters(Random()), activation="relu6")
+        made = mbconv.Block(**parameters(Random()), activation="relu6")
         self.assertEqual(made(np.empty((0, *SHAPE, CHANNELS[0]), np.float32)).shape, (0, *SHAPE, CHANNELS[2]))
 
     def test_parameters_are_copied(self):
         random = Random()
         layers = parameters(random)
-        made = mbconv.Block(*SHAPE, **layers, activation="relu6")
+        made = mbconv.Block(**layers, activation="relu6")
         x = random.floats(1, *SHAPE, CHANNELS[0])
         before = made(x)
         layers["project"].weight[:] = 7
         np.testing.assert_array_equal(made(x), before)
 
     def test_what_it_tells(self):
-        made = mbconv.Block(*SHAPE, **parameters(Random()), activation="silu", isa="scalar")
+        made = mbconv.Block(**parameters(Random()), activation="silu", isa="scalar")
         self.assertEqual((made.isa, made.exp), ("scalar", "inline"))
-        self.assertIn("scalar", made.describe())
-        self.assertIn("weights", made.describe(threads=2))
-        self.assertGreater(made.scratch_size(2), 0)
+        self.assertIn("scalar", made.describe(*SHAPE))
+        self.assertIn("weights", made.describe(*SHAPE, threads=2))
+        self.assertGreater(made.scratch_size(*SHAPE, 2), 0)
         self.assertGreater(made.weight_bytes, 4 * CHANNELS[1] * (CHANNELS[0] + 9 + CHANNELS[2]))
 
     def test_copies(self):
-        made = mbconv.Block(*SHAPE, **parameters(Random()), activation="silu")
+        made = mbconv.Block(**parameters(Random()), activation="silu")
         self.assertIs(copy.deepcopy([made])[0], made)
         with self.assertRaisesRegex(TypeError, "packed for this CPU"):
             pickle.dumps(made)
@@ -103,7 +103,7 @@ class Others(unittest.TestCase):
         for kernel, stride, layout in itertools.product((1, 3, 5), (1, 2), ("nhwc", "nchw")):
             with self.subTest(kernel=kernel, stride=stride, layout=layout):
                 conv = random.conv(10, 3, kernel, kernel)
-                made = mbconv.Convolution(*SHAPE, conv=conv, activation="hard_swish", stride=stride, layout=layout)
+                made = mbconv.Convolution(conv=conv, activation="hard_swish", stride=stride, layout=layout)
                 x = random.floats(2, *SHAPE, 3)
                 given = x if layout == "nhwc" else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
                 expected = ACTIVATIONS["hard_swish"](convolution(x, conv, stride, kernel // 2))
@@ -127,7 +127,7 @@ class Refusals(unittest.TestCase):
     def setUp(self):
         self.random = Random()
         self.layers = parameters(self.random)
-        self.block = mbconv.Block(*SHAPE, **self.layers, activation="silu")
+        self.block = mbconv.Block(**self.layers, activation="silu")
         self.x = self.random.floats(1, *SHAPE, CHANNELS[0])
 
     def test_inputs(self):
@@ -139,8 +139,10 @@ class Refusals(unittest.TestCase):
             (TypeError, "x is float64, not float32", (x.astype(np.float64),)),
             (TypeError, "x is a list, not a NumPy array", (x.tolist(),)),
             (ValueError, "x is not contiguous", (x[:, :, ::-1],)),
-            (ValueError, r"x has the shape \(1, 10, 14, 20\), not \(1, 11, 14, 20\)", (x[:, 1:].copy(),)),
-            (ValueError, r"x has the shape \(11, 14, 20\), not \(batch, 11, 14, 20\): x\[None\]", (x[0],)),
+            (ValueError, r"x has the shape \(1, 11, 14, 19\), not \(batch, height, width, 20\)", (x[..., 1:].copy(),)),
+            (ValueError, r"x has the shape \(11, 14, 20\), not \(batch, height, width, 20\): x\[None\]", (x[0],)),
+            (ValueError, "out has the shape", (x[:, 1:].copy(), np.empty((1, *SHAPE, 20), np.float32))),
+            (ValueError, "the image is 0 x 14", (x[:, :0].copy(),)),
             (TypeError, "out is float16", (x, x.astype(np.float16))),
             (ValueError, "out has the shape", (x, np.empty((2, *SHAPE, 20), np.float32))),
             (ValueError, "out is read-only", (x, read_only)),
@@ -175,11 +177,26 @@ class Refusals(unittest.TestCase):
             (ValueError, "expand.bias has", {"expand": mbconv.Conv(random.floats(50, 20), random.floats(51))}),
             (ValueError, "variance", {"expand": mbconv.Conv(random.floats(50, 20), None, mbconv.BatchNorm(
                 random.floats(50), -np.ones(50, np.float32)))}),
-            (OverflowError, "", {"height": 1 << 62}),
-            (ValueError, "the image is 0 x 14", {"height": 0}),
         ):  # fmt: skip
             with self.subTest(message), self.assertRaisesRegex(error, message):
-                mbconv.Block(**{"height": SHAPE[0], "width": SHAPE[1], **layers, "activation": "silu", **changes})
+                mbconv.Block(**{**layers, "activation": "silu", **changes})
+
+    def test_sizes(self):
+        """By each function that is told one."""
+        unpadded = mbconv.Block(**self.layers, activation="silu", pad=0, residual=False)
+        functions = [getattr(unpadded, name) for name in ("output_size", "output_shape", "scratch_size", "describe")]
+        for function in (*functions, lambda height, width: unpadded.run_at(1, height, width, 64, 64)):
+            for error, message, sizes in (
+                (OverflowError, "does not fit into memory", (1 << 62, 1 << 62)),
+                (ValueError, "the image is 0 x 14", (0, 14)),
+                (ValueError, "the image is 11 x 0", (11, 0)),
+                (ValueError, "the padded image of 2 x 14 is smaller than the kernel of 3", (2, 14)),
+                (ValueError, "the padded image of 11 x 2 is smaller than the kernel of 3", (11, 2)),
+            ):
+                with self.subTest(function=function, sizes=sizes), self.assertRaisesRegex(error, message):
+                    function(*sizes)
+        with self.assertRaisesRegex(ValueError, "kernel"):
+            unpadded(self.x[:, :2].copy())
 
 
 if __name__ == "__main__":

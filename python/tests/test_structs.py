@@ -25,7 +25,10 @@ STRUCTS = {
     "mbconv_block_desc": _native.BlockDesc,
     "struct mbconv_team": _native.Team,
 }
-ENUMS = {"ISA_": _native.ISAS, "EXP_": _native.EXPS, "": _native.LAYOUTS, "ACTIVATION_": _native.ACTIVATIONS}
+ENUMS = {
+    "ISA_": _native.ISAS, "EXP_": _native.EXPS, "": _native.LAYOUTS, "ACTIVATION_": _native.ACTIVATIONS,
+    "PAD_": _native.PAD_KINDS,
+}  # fmt: skip
 ERRORS = {"INVALID_ARGUMENT": 1, "SIZE_OVERFLOW": 2, "UNSUPPORTED_ISA": 3, "OUT_OF_MEMORY": 4}
 
 

@@ -19,7 +19,7 @@ SIDE, CHANNELS, EXPANDED = 16, 16, 96
 def small_block():
     random = Random()
     return mbconv.Block(
-        SIDE, SIDE, expand=random.conv(EXPANDED, CHANNELS), depthwise=random.conv(EXPANDED, 1, 3, 3),
+        expand=random.conv(EXPANDED, CHANNELS), depthwise=random.conv(EXPANDED, 1, 3, 3),
         project=random.conv(CHANNELS, EXPANDED), activation="relu6",
     )  # fmt: skip
 

@@ -121,6 +121,22 @@ class Changes(Compared):
             hook.remove()
             self.check(block, plain)
 
+    def test_statistics(self):
+        """What a normalisation in training mode has written counts from then on, for images of any size."""
+        block, plain = self.blocks()
+        x = torch.randn(3, 16, 9, 22)
+        self.check(block, plain)
+        before = plain.depthwise[1].running_var.clone()
+        for one in (block, plain):
+            one.depthwise[1].train()
+        self.check(block, plain)
+        for one in (block, plain):
+            one.depthwise[1].eval()
+        self.assertGreater(difference(plain.depthwise[1].running_var, before), 1e-2)
+        self.check(block, plain)
+        self.check(block, plain, x)
+        self.assertEqual(len(mbconv.torch.report(block).replaced), 1)
+
     def test_test_time_adaptation(self):
         """Normalisations by the statistics of the images, with gradients, as the model itself."""
         block, plain = self.blocks()

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import mbconv.torch
-from mbconv.torch import _cache, _call, _versions
+from mbconv.torch import _cache, _versions
 from networks import BLOCK_TOLERANCE, difference, random_block
 
 
@@ -185,16 +185,28 @@ class InferenceMode(unittest.TestCase):
 
 class Memory(unittest.TestCase):
     def test_memory(self):
-        """What was prepared goes with the parameters, and for many sizes of images there is a limit."""
+        """What was prepared goes with the parameters, and is the same for all sizes of images."""
         gc.collect()
-        before = _cache.size()
+        _cache.forget([])
+        block, before = None, _cache.size()
         for size in range(8, 40):
             block = mbconv.torch.accelerate(random_block(8, 8, seed=size))
             for more in range(20):
                 block(torch.randn(1, 8, size, 8 + more))
-            self.assertLessEqual(len(block._mbconv_replacement.call._prepared.runs), _call.MOST_PREPARED)
-            self.assertLessEqual(_cache.size(), before + 2 * _cache.MOST_SHAPES)
-            del block
+            self.assertEqual(len(block._mbconv_replacement.call._prepared.runs), 1)
+            self.assertEqual(_cache.size(), before + 1)
+            block = None
+
+    @torch.no_grad()
+    def test_options(self):
+        """Of operators that differ in other things than the size of images there is a limit, for the same tensors."""
+        block, x = mbconv.torch.accelerate(random_block(8, 8)), torch.randn(1, 8, 9, 9)
+        arguments = block._mbconv_replacement.call.parts.arguments()
+        *layers, (_, *epsilons) = arguments[:6]
+        before = _cache.size()
+        for i in range(20):
+            torch.ops.mbconv.block(x, *layers, [0.01 * i, *epsilons], *arguments[6:])
+            self.assertEqual(_cache.size(), before + min(i + 1, _cache.MOST_OPERATORS))
 
     @torch.no_grad()
     def test_writes(self):
@@ -208,7 +220,7 @@ class Memory(unittest.TestCase):
             for image in (torch.randn(1, 8, 9, 9), torch.randn(1, 8, 9, 10)):
                 block(image)
                 torch.ops.mbconv.block(image, *block._mbconv_replacement.call.parts.arguments())
-            self.assertEqual(_cache.size(), before + 2)
+            self.assertEqual(_cache.size(), before + 1)
         block.to(torch.float64).to(torch.float32)
         block(image)
         mbconv.torch.restore(block)

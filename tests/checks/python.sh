@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The Python package: pip installs it in a fresh virtual environment where Debian's PyTorch is found, and from its source
-# distribution; its tests pass; its benchmark runs, in which every contender must give the same logits.
+# distribution; its tests pass; its benchmark runs, in which every contender must give the same logits; images of many
+# sizes take no more memory than with PyTorch alone.
 # packages: python3-venv python3-numpy python3-torch python3-torchvision python3-pil python3-setuptools-whl python3-wheel-whl libopenblas0-pthread
-# minutes: 4
+# minutes: 5
 set -euo pipefail
 
 folder=$PWD/build/check-python
@@ -56,6 +57,9 @@ benchmark() { OMP_WAIT_POLICY=passive "$python" -B python/bench/networks.py --se
 # Against float64: the errors stay below what docs/numbers.md says.
 accuracy() { OMP_WAIT_POLICY=passive "$python" -B python/bench/accuracy.py; }
 
+# Memory is judged, times are not.
+sizes() { OMP_WAIT_POLICY=passive "$python" -B python/bench/sizes.py --memory 2; }
+
 rm -rf "$folder"
 mkdir -p "$folder"
 environment fresh
@@ -64,6 +68,7 @@ VIRTUAL_ENV=$folder/fresh one "what is installed" is_installed
 tests
 one "the benchmark" benchmark
 one "the accuracy" accuracy
+one "images of many sizes" sizes
 environment from-source
 one "what builds it" "$python" -m pip install --ignore-installed setuptools wheel
 one "source distribution" source_distribution

@@ -92,7 +92,7 @@ def accelerate(model: Model, convolutions: bool = True) -> Model:
     What was replaced only evaluates, on CPU tensors of float32, contiguous or channels_last, and raises on anything
     else. Parameters stay where they are and may be loaded anew, but not be written to through `.data`, which PyTorch
     does not count. A module that is changed afterwards is tried again at its next call, and computed by PyTorch if
-    mbconv does not compute the same. A block is prepared when it first sees an image's size.
+    mbconv does not compute the same. A block is prepared at its first call, for images of any size.
     """
     _check_model(model)
     if not isinstance(convolutions, bool):

@@ -2,17 +2,18 @@
 """Operators made of tensors, found again by these tensors: PyTorch's operators are functions and keep nothing.
 
 An entry holds for tensors at certain addresses in a certain version (`_versions.py`). It holds no tensor: when the
-memory of one is gone, so is the entry.
+memory of one is gone, so is the entry. The sizes of images do not matter: an operator serves them all.
 """
 
-import collections
 import os
 import threading
 
 from . import _versions
 from ._versions import Memory, place, versions
 
-MOST_SHAPES = 8  # of images, per block; each has a packed copy of the weights
+# Operators that are kept of the same tensors. Each has a packed copy of the weights. They differ in options and memory
+# format, so a module has one, or two if it sees both formats.
+MOST_OPERATORS = 8
 
 _entries = {}
 _lock = threading.Lock()
@@ -20,8 +21,7 @@ _lock = threading.Lock()
 
 class _Entry:
     def __init__(self, tensors, state):
-        self.memory, self.state = Memory(tensors), state
-        self.operators = collections.OrderedDict()
+        self.memory, self.state, self.operators = Memory(tensors), state, {}
 
 
 def _renew_lock():
@@ -51,8 +51,8 @@ def _made(tensors, places, state, key, make):
         entry = _entries[places] = _Entry(tensors, state)
     if key not in entry.operators:
         entry.operators[key] = make()
-        if len(entry.operators) > MOST_SHAPES:
-            entry.operators.popitem(last=False)
+        if len(entry.operators) > MOST_OPERATORS:
+            del entry.operators[next(iter(entry.operators))]  # the oldest
     return entry.operators[key]
 
 

@@ -3,25 +3,23 @@
 
 import torch
 
-from ._cache import MOST_SHAPES, forget
+from ._cache import forget
 from ._derivatives import has_dual_level, is_transformed, run_underived
-from ._operators import OPERATORS, PREPARE
+from ._operators import OPERATORS, PREPARE, checked_layout
 from ._versions import versions
-
-MOST_PREPARED = MOST_SHAPES  # shapes and strides of inputs, for each module
 
 
 class Call:
     """A call of an operator with the tensors that a module has now.
 
     Where nobody watches, it is not made through PyTorch, which takes its time to pass so many tensors: a sixth of
-    MobileNetV2's. What was prepared for such an input before is simply run, if the parameters are still the same
-    tensors in the same version.
+    MobileNetV2's. What was prepared for the input's memory format before is simply run, on an image of any size, if the
+    parameters are still the same tensors in the same version.
     """
 
     def __init__(self, parts, absent=None):
         """`absent`: which of the tensors there are none of. None: as it is now."""
-        self.parts = parts
+        self.parts, self._begins_with_depthwise = parts, parts.layers[0] is None
         self._places = parts.places()
         self._absent = [place[name] is None for place, name in self._places] if absent is None else absent
         self._present = [place for place, is_absent in zip(self._places, self._absent) if not is_absent]
@@ -41,12 +39,10 @@ class Call:
         prepared = self._prepared
         if not prepared.is_of(tensors):
             prepared = self._prepared = _Prepared(tensors)
-        key = x.shape, x.stride(), x.dtype
-        run = prepared.runs.get(key)
+        layout = checked_layout(x, tensors[0], self._begins_with_depthwise)
+        run = prepared.runs.get(layout)
         if run is None:
-            if len(prepared.runs) >= MOST_PREPARED:
-                prepared.runs.clear()
-            run = prepared.runs[key] = PREPARE[type(self.parts)](x, *self.parts.arguments())
+            run = prepared.runs[layout] = PREPARE[type(self.parts)](x, *self.parts.arguments())
         return run_underived(run, x, tensors) if torch.is_grad_enabled() else run(x)
 
     def forget(self):
@@ -61,7 +57,7 @@ class Call:
 
 
 class _Prepared:
-    """Runs for inputs of several shapes and strides, made for these tensors as they are now."""
+    """Runs for inputs of both layouts, made for these tensors as they are now."""
 
     def __init__(self, tensors):
         self.tensors, self.runs = tensors, {}

@@ -31,8 +31,7 @@ library.define("convolution(Tensor x, Tensor[] conv, float epsilon, str activati
 
 def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad,
                    residual):  # fmt: skip
-    layout = _checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
-    height, width = x.shape[2:]
+    layout = checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
     layers = expand, depthwise, project, reduce, excite
     if bool(reduce) != bool(excite):
         raise ValueError("a squeeze-excite has two layers, reduce and excite")
@@ -40,21 +39,20 @@ def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, acti
     def make():
         squeeze = SqueezeExcite(_conv(reduce), _conv(excite), inner, gate) if reduce else None
         return Block(
-            height, width, expand=_conv(expand, epsilons[0]), depthwise=_conv(depthwise, epsilons[1]),
-            project=_conv(project, epsilons[2]), squeeze_excite=squeeze, stride=stride,
-            pad=_pads(pad, height, width, depthwise[0].shape[2], stride), activation=activation,
-            residual=residual, layout=layout,
+            expand=_conv(expand, epsilons[0]), depthwise=_conv(depthwise, epsilons[1]),
+            project=_conv(project, epsilons[2]), squeeze_excite=squeeze, stride=stride, pad=pad or "same",
+            activation=activation, residual=residual, layout=layout,
         )  # fmt: skip
 
     options = stride, residual, tuple(pad), tuple(epsilons), activation, inner, gate
-    key = height, width, layout, options, *map(len, layers)
+    key = layout, options, *map(len, layers)
     block = _cache.operator([tensor for layer in layers for tensor in layer], key, make)
-    return Prepared(block, len(x), layout)
+    return Prepared(block, len(project[0]), layout)
 
 
 def _block_meta(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad,
                 residual):  # fmt: skip
-    layout = _checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
+    layout = checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
     shape = _output_shape(x, depthwise[0], project[0], stride, pad)
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_FORMATS[layout])
 
@@ -63,21 +61,19 @@ def _block_meta(x, expand, depthwise, project, reduce, excite, epsilons, activat
 
 
 def prepared_convolution(x, conv, epsilon, activation, stride, pad):
-    layout = _checked_layout(x, conv[0])
-    height, width = x.shape[2:]
+    layout = checked_layout(x, conv[0])
 
     def make():
         return Convolution(
-            height, width, conv=_conv(conv, epsilon), activation=activation, stride=stride, layout=layout,
-            pad=_pads(pad, height, width, conv[0].shape[2], stride),
+            conv=_conv(conv, epsilon), activation=activation, stride=stride, pad=pad or "same", layout=layout,
         )  # fmt: skip
 
-    convolution = _cache.operator(conv, (height, width, layout, stride, activation, epsilon, tuple(pad)), make)
-    return Prepared(convolution, len(x), "nhwc")
+    convolution = _cache.operator(conv, (layout, stride, activation, epsilon, tuple(pad)), make)
+    return Prepared(convolution, len(conv[0]), "nhwc")
 
 
 def _convolution_meta(x, conv, epsilon, activation, stride, pad):
-    _checked_layout(x, conv[0])
+    checked_layout(x, conv[0])
     shape = _output_shape(x, conv[0], conv[0], stride, pad)
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
 
@@ -86,16 +82,16 @@ def _convolution_meta(x, conv, epsilon, activation, stride, pad):
 
 
 class Prepared:
-    """All that is left is to run, on inputs of one shape and memory format."""
+    """All that is left is to run, on inputs that have been checked, of one memory format and any size."""
 
-    def __init__(self, operator, batch, layout):
-        shape = operator.output_shape(batch)
-        self._shape = shape if layout == "nchw" else (shape[0], shape[3], shape[1], shape[2])
-        self._run, self._format = operator.run_at, _FORMATS[layout]
+    def __init__(self, operator, channels, layout):
+        self._operator, self._channels, self._format = operator, channels, _FORMATS[layout]
 
     def __call__(self, x):
-        y = torch.empty(self._shape, dtype=torch.float32, device=_CPU, memory_format=self._format)
-        self._run(self._shape[0], x.data_ptr(), y.data_ptr(), threads(torch.get_num_threads()))
+        batch, _, height, width = x.shape
+        shape = batch, self._channels, *self._operator.output_size(height, width)
+        y = torch.empty(shape, dtype=torch.float32, device=_CPU, memory_format=self._format)
+        self._operator.run_at(batch, height, width, x.data_ptr(), y.data_ptr(), threads(torch.get_num_threads()))
         return y
 
 
@@ -103,7 +99,7 @@ _CPU = torch.device("cpu")
 _FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 
 
-def _checked_layout(x, weight, is_depthwise=False):
+def checked_layout(x, weight, is_depthwise=False):
     """The layout of an input that is as it has to be."""
     if x.dtype != torch.float32:
         raise TypeError(f"mbconv computes float32, and its input is {x.dtype}")
@@ -131,13 +127,6 @@ def _output_shape(x, kernel_weight, last_weight, stride, pad):
     else:
         rows, columns = (height + stride - 1) // stride, (width + stride - 1) // stride
     return batch, last_weight.shape[0], rows, columns
-
-
-def _pads(pad, height, width, kernel, stride):
-    if pad:
-        return pad
-    rows, columns = (max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in (height, width))
-    return rows // 2, columns // 2, rows - rows // 2, columns - columns // 2
 
 
 def _conv(tensors, epsilon=0.0):
