@@ -182,6 +182,7 @@ class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_b
   /** mbconv_block_scratch_size(). */
   std::size_t scratch_size(std::size_t threads = 1) const noexcept { return mbconv_block_scratch_size(get(), threads); }
 
+  /** mbconv_block_scratch_size_at(). */
   std::size_t scratch_size(size image, std::size_t threads = 1) const {
     return detail::scratch_size_at(mbconv_block_scratch_size_at, get(), image, threads);
   }
@@ -209,6 +210,7 @@ class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_b
     return text;
   }
 
+  /** The same for images of a size. */
   std::string describe(size image, std::size_t threads = 1) const {
     std::size_t length;
     mbconv_error report;
@@ -250,6 +252,7 @@ class depthwise : public detail::handle<mbconv_depthwise, mbconv_depthwise_destr
     return mbconv_depthwise_scratch_size(get(), threads);
   }
 
+  /** mbconv_depthwise_scratch_size_at(). */
   std::size_t scratch_size(size image, std::size_t threads = 1) const {
     return detail::scratch_size_at(mbconv_depthwise_scratch_size_at, get(), image, threads);
   }
@@ -285,6 +288,7 @@ class convolution : public detail::handle<mbconv_convolution, mbconv_convolution
     return mbconv_convolution_scratch_size(get(), threads);
   }
 
+  /** mbconv_convolution_scratch_size_at(). */
   std::size_t scratch_size(size image, std::size_t threads = 1) const {
     return detail::scratch_size_at(mbconv_convolution_scratch_size_at, get(), image, threads);
   }
