@@ -38,13 +38,6 @@ static void make_sound(mbconv_block_desc *shape, bool expand) {
   if (shape->width + shape->pad.left + shape->pad.right < shape->kernel) shape->width = shape->kernel;
 }
 
-/* What TensorFlow's SAME makes of an axis. */
-static void same_axis(size_t in, size_t kernel, size_t stride, size_t *before, size_t *after) {
-  const size_t rest = in % stride ? in % stride : stride, padding = kernel > rest ? kernel - rest : 0;
-  *before = padding / 2;
-  *after = padding - padding / 2;
-}
-
 /* How the size and the padding are said: `ways` has a bit for each way of check_set() whose calls name the size. */
 static void choose_sizes(struct fuzz_input *in, mbconv_block_desc *shape, struct block_run *run, unsigned *ways) {
   *ways = (unsigned)fuzz_bytes(in, 1);
@@ -54,8 +47,8 @@ static void choose_sizes(struct fuzz_input *in, mbconv_block_desc *shape, struct
     run->made_width = shape->kernel + fuzz_between(in, 0, 40);
   }
   if (!run->same) return;
-  same_axis(shape->height, shape->kernel, shape->stride, &shape->pad.top, &shape->pad.bottom);
-  same_axis(shape->width, shape->kernel, shape->stride, &shape->pad.left, &shape->pad.right);
+  fuzz_same(shape->height, shape->kernel, shape->stride, &shape->pad.top, &shape->pad.bottom);
+  fuzz_same(shape->width, shape->kernel, shape->stride, &shape->pad.left, &shape->pad.right);
 }
 
 /* The weights of a convolution are a buffer of the case, which is read-only. */

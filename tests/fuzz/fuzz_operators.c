@@ -89,13 +89,6 @@ static run_fn *pointwise_case(struct fuzz_input *in, struct operator_case *c) {
 
 /* ---- Images ------------------------------------------------------------------------------------------------------ */
 
-/* What TensorFlow's SAME makes of an axis. */
-static void same_axis(size_t in, size_t kernel, size_t stride, size_t *before, size_t *after) {
-  const size_t rest = in % stride ? in % stride : stride, padding = kernel > rest ? kernel - rest : 0;
-  *before = padding / 2;
-  *after = padding - padding / 2;
-}
-
 /* How the size is said. */
 static void choose_size(struct fuzz_input *in, struct operator_case *c, size_t least) {
   c->at = fuzz_flag(in);
@@ -116,8 +109,8 @@ static size_t image_case(struct fuzz_input *in, struct operator_case *c, size_t 
   choose_size(in, c, kernel);
   c->same = fuzz_flag(in);
   if (c->same) {
-    same_axis(*height, kernel, stride, &pad->top, &pad->bottom);
-    same_axis(*width, kernel, stride, &pad->left, &pad->right);
+    fuzz_same(*height, kernel, stride, &pad->top, &pad->bottom);
+    fuzz_same(*width, kernel, stride, &pad->left, &pad->right);
   }
   return ((*height + pad->top + pad->bottom - kernel) / stride + 1) *
          ((*width + pad->left + pad->right - kernel) / stride + 1);

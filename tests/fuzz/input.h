@@ -37,6 +37,13 @@ static inline size_t fuzz_hostile(struct fuzz_input *in) {
   return fuzz_bytes(in, 8);
 }
 
+/* The padding that TensorFlow's SAME makes of an axis. */
+static inline void fuzz_same(size_t in, size_t kernel, size_t stride, size_t *before, size_t *after) {
+  const size_t rest = in % stride ? in % stride : stride, padding = kernel > rest ? kernel - rest : 0;
+  *before = padding / 2;
+  *after = padding - padding / 2;
+}
+
 /* What is left of the input puts floats of any bits, NaNs and infinities too, into arrays of random ones: this takes
  * one of them and says into which of `arrays` it goes, and where. False at the input's end. */
 static inline bool fuzz_poke(struct fuzz_input *in, size_t arrays, size_t *array, size_t *index, float *value) {
