@@ -94,6 +94,7 @@ mbconv_status mbconv_stages_scratch_size(const struct mbconv_stages *stages, con
                                          size_t threads, size_t *bytes, mbconv_error *error) {
   struct mbconv_cut made;
   const struct mbconv_cut *cut;
+  if (!bytes) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "bytes is NULL");
   *bytes = SIZE_MAX;
   const mbconv_status status = cut_for(stages, at, &made, &cut, error);
   if (status != MBCONV_OK) return status;
@@ -105,6 +106,8 @@ mbconv_status mbconv_stages_output_size(const struct mbconv_stages *stages, cons
                                         size_t *height, size_t *width, mbconv_error *error) {
   struct mbconv_cut made;
   const struct mbconv_cut *cut;
+  if (!height || !width)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", height ? "out_width" : "out_height");
   *height = *width = 0;
   const mbconv_status status = cut_for(stages, at, &made, &cut, error);
   if (status != MBCONV_OK) return status;
@@ -372,6 +375,7 @@ mbconv_status mbconv_stages_describe(const struct mbconv_stages *stages, const s
                                      char *text, size_t size, size_t *length, mbconv_error *error) {
   struct mbconv_cut made;
   const struct mbconv_cut *one;
+  if (!length) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "length is NULL");
   const mbconv_status status = cut_for(stages, at, &made, &one, error);
   if (status != MBCONV_OK) return status;
   const size_t planned = mbconv_planned(stages), scratch = scratch_size(stages, one, threads);

@@ -183,6 +183,32 @@ static void null_objects(struct test *t, const struct sizes_operator *o, const c
          "describe");
 }
 
+/* Nowhere to write to, for each call that has a status. */
+static void null_results(struct test *t, const struct sizes_operator *o, const void *object) {
+  size_t size = 7;
+  mbconv_error errors[4] = {api_stale_error(), api_stale_error(), api_stale_error(), api_stale_error()};
+  mbconv_status got[4] = {MBCONV_OK};
+  static const char *const messages[] = {"out_height is NULL", "out_width is NULL", "bytes is NULL", "length is NULL"};
+  if (o->kind == SIZES_POOL) return;
+  if (o->kind == SIZES_BLOCK) {
+    got[0] = mbconv_block_output_size_at(object, 9, 9, NULL, &size, &errors[0]);
+    got[1] = mbconv_block_output_size_at(object, 9, 9, &size, NULL, &errors[1]);
+    got[2] = mbconv_block_scratch_size_at(object, 9, 9, 1, NULL, &errors[2]);
+    got[3] = mbconv_block_describe_at(object, 9, 9, 1, NULL, 0, NULL, &errors[3]);
+  } else if (o->kind == SIZES_DEPTHWISE) {
+    got[0] = mbconv_depthwise_output_size_at(object, 9, 9, NULL, &size, &errors[0]);
+    got[1] = mbconv_depthwise_output_size_at(object, 9, 9, &size, NULL, &errors[1]);
+    got[2] = mbconv_depthwise_scratch_size_at(object, 9, 9, 1, NULL, &errors[2]);
+  } else {
+    got[0] = mbconv_convolution_output_size_at(object, 9, 9, NULL, &size, &errors[0]);
+    got[1] = mbconv_convolution_output_size_at(object, 9, 9, &size, NULL, &errors[1]);
+    got[2] = mbconv_convolution_scratch_size_at(object, 9, 9, 1, NULL, &errors[2]);
+  }
+  for (size_t i = 0; i < (o->kind == SIZES_BLOCK ? 4 : 3); i++)
+    expect(t, got[i], MBCONV_INVALID_ARGUMENT, &errors[i], messages[i], "a call without a result");
+  test_check(t, size == 7, "a call that failed wrote");
+}
+
 /* Counts are of images of one size. */
 static void counts(struct test *t, const struct sizes_operator *o) {
   mbconv_counts got = {7, 7};
@@ -213,6 +239,7 @@ static void refuse(struct test *t, const struct sizes_operator *o, const char *n
     }
     no_size(t, o, objects[0]);
     null_objects(t, o, name);
+    null_results(t, o, objects[0]);
     counts(t, o);
   }
   sizes_destroy(o, objects[0]);
