@@ -173,7 +173,7 @@ static double seconds_of_plan(const struct test *t, const struct mbconv_shape *s
 /* Sizes that no machine has the weights or the image for take some thousands of times as long as others, not 2^31
  * times: measured is 10000. */
 static void check_huge(struct test *t, const struct block_layer *layer, bool squeeze_excite) {
-  enum { MOST_TIMES = 1000000 };
+  const double most_times = 1000000;
   const struct mbconv_target target = target_of(t, 0);
   const size_t tile = target.tile_channels, huge = (size_t)1 << 31;
   struct mbconv_shape channels = shape_of(layer, squeeze_excite), rows = channels;
@@ -188,7 +188,7 @@ static void check_huge(struct test *t, const struct block_layer *layer, bool squ
   for (size_t threads = 1; threads < huge; threads = mbconv_plan_threads_alike(&rows, &target, threads) + 1) steps++;
   test_check(t, steps < 200000, "%zu numbers of threads to look at", steps);
   const double times = (cpu_seconds() - start) / one;
-  test_check(t, times < MOST_TIMES, "plans of huge shapes took %.0f times as long as an ordinary one", times);
+  test_check(t, times < most_times, "plans of huge shapes took %.0f times as long as an ordinary one", times);
 }
 
 void test_plan(struct test *t) {
