@@ -59,8 +59,8 @@ static size_t scratch_elements(const struct mbconv_shape *shape, const struct mb
 
 /* The height of strips that cut `rows` evenly, none higher than `most`. */
 static size_t even_height(size_t rows, size_t most) {
-  const size_t strips = (rows - 1) / most + 1;
-  return (rows - 1) / strips + 1;
+  const size_t strips = rows / most + (rows % most > 0);
+  return strips > 1 ? (rows - 1) / strips + 1 : rows;
 }
 
 static struct mbconv_plan with_groups(const struct mbconv_shape *shape, const struct mbconv_target *target, size_t rows,

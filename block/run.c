@@ -58,7 +58,7 @@ static size_t lay_out_scratch(const struct mbconv_stages *stages, const struct m
 
 /* The most threads that have the plan of `threads` threads. */
 static size_t threads_alike(const struct mbconv_stages *stages, const struct mbconv_cut *cut, size_t threads) {
-  const size_t planned = mbconv_planned(stages);
+  const size_t planned = stages->planned;
   if (stages->segment[planned].stage->kind != MBCONV_STAGE_DEPTHWISE) return SIZE_MAX;
   return mbconv_plan_threads_alike(&cut->shape[planned], &stages->target, threads);
 }
@@ -95,7 +95,6 @@ mbconv_status mbconv_stages_scratch_size(const struct mbconv_stages *stages, con
   struct mbconv_cut made;
   const struct mbconv_cut *cut;
   if (!bytes) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "bytes is NULL");
-  *bytes = SIZE_MAX;
   const mbconv_status status = cut_for(stages, at, &made, &cut, error);
   if (status != MBCONV_OK) return status;
   *bytes = scratch_size(stages, cut, threads);
@@ -108,7 +107,6 @@ mbconv_status mbconv_stages_output_size(const struct mbconv_stages *stages, cons
   const struct mbconv_cut *cut;
   if (!height || !width)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", height ? "out_width" : "out_height");
-  *height = *width = 0;
   const mbconv_status status = cut_for(stages, at, &made, &cut, error);
   if (status != MBCONV_OK) return status;
   const struct mbconv_shape *last = mbconv_cut_last(stages, cut);
@@ -146,7 +144,7 @@ static struct mbconv_strip_scratch scratch_of(const struct run *run, size_t inde
 /* Groups [first_group, last_group) of some rows of one image. */
 static void run_image(const struct run *run, const struct mbconv_strip_scratch *scratch, size_t image,
                       size_t first_group, size_t last_group, size_t first_row, size_t last_row) {
-  const size_t planned = mbconv_planned(run->stages);
+  const size_t planned = run->stages->planned;
   const struct mbconv_plan *plan = &run->cut->plan[planned];
   const bool one_by_one = mbconv_plan_group_by_group(plan, &run->cut->shape[planned]);
   struct mbconv_walk walk = {
@@ -168,12 +166,12 @@ static void run_image(const struct run *run, const struct mbconv_strip_scratch *
 }
 
 /* The output rows that a phase before the last one shares out, or the only one. */
-static size_t planned_rows(const struct run *run) { return run->cut->shape[mbconv_planned(run->stages)].rows.out; }
+static size_t planned_rows(const struct run *run) { return run->cut->shape[run->stages->planned].rows.out; }
 
 static void run_all_groups(void *context, size_t image, size_t first, size_t last) {
   const struct part *part = context;
   const struct run *run = part->run;
-  run_image(run, &part->scratch, image, 0, run->cut->plan[mbconv_planned(run->stages)].groups, first, last);
+  run_image(run, &part->scratch, image, 0, run->cut->plan[run->stages->planned].groups, first, last);
 }
 
 /* A task's share of the output rows of all images. */
@@ -189,7 +187,7 @@ static void run_groups(void *argument, size_t index) {
   const struct run *run = argument;
   const struct mbconv_strip_scratch scratch = scratch_of(run, index);
   size_t begin, end;
-  mbconv_share(run->cut->plan[mbconv_planned(run->stages)].groups, 1, index, run->tasks, &begin, &end);
+  mbconv_share(run->cut->plan[run->stages->planned].groups, 1, index, run->tasks, &begin, &end);
   mbconv_strip_scratch_prepare(run->stages, run->cut, &scratch);
   run_image(run, &scratch, 0, begin, end, 0, planned_rows(run));
 }
@@ -295,12 +293,12 @@ static void compute_scales(const struct run *run) {
 static void run_two_phases(struct run *run, const mbconv_threads *threads) {
   const struct mbconv_shape *shape = stored_of(run).shape;
   const struct scratch *scratch = &run->scratch;
-  const bool by_groups = run->cut->plan[mbconv_planned(run->stages)].by_groups;
+  const bool by_groups = run->cut->plan[run->stages->planned].by_groups;
   const size_t rows = scratch->sum_stride ? shape->rows.out : 1;
   const size_t images = run->operands.batch;
   run->operands.batch = 1;
   for (size_t image = 0; image < images; image++) {
-    if (run->stages->excite) memset(scratch->sums, 0, rows * shape->expanded_channels * MBCONV_SUM_BYTES);
+    if (scratch->sums) memset(scratch->sums, 0, rows * shape->expanded_channels * MBCONV_SUM_BYTES);
     mbconv_parallel(threads, run->tasks, by_groups ? run_groups : run_rows, run);
     if (run->stages->excite) {
       mbconv_parallel(threads, run->tasks, run_sums, run);
@@ -378,7 +376,7 @@ mbconv_status mbconv_stages_describe(const struct mbconv_stages *stages, const s
   if (!length) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "length is NULL");
   const mbconv_status status = cut_for(stages, at, &made, &one, error);
   if (status != MBCONV_OK) return status;
-  const size_t planned = mbconv_planned(stages), scratch = scratch_size(stages, one, threads);
+  const size_t planned = stages->planned, scratch = scratch_size(stages, one, threads);
   struct mbconv_cut cut = *one;
   mbconv_cut_share(stages, &cut, mbconv_max(threads, 1));
   const struct mbconv_plan *plan = &cut.plan[planned];

@@ -13,11 +13,11 @@ struct mbconv_size {
   size_t height, width;
 };
 
-/* Bytes of scratch for a run with up to `threads` threads. SIZE_MAX if they do not fit into memory, or on failure. */
+/* Bytes of scratch for a run with up to `threads` threads. SIZE_MAX if they do not fit into memory. */
 mbconv_status mbconv_stages_scratch_size(const struct mbconv_stages *stages, const struct mbconv_size *at,
                                          size_t threads, size_t *bytes, mbconv_error *error);
 
-/* The size of the output; 0 on failure. */
+/* The size of the output. */
 mbconv_status mbconv_stages_output_size(const struct mbconv_stages *stages, const struct mbconv_size *at,
                                         size_t *height, size_t *width, mbconv_error *error);
 

@@ -68,6 +68,7 @@ struct mbconv_stages {
   struct mbconv_stage stage[MBCONV_MOST_STAGES];
   size_t segments;
   struct mbconv_segment segment[MBCONV_MOST_STAGES];
+  size_t planned; /* the segment whose strips are planned, the last with a window; those around it follow */
   const struct mbconv_stage *excite; /* NULL: none */
   struct mbconv_target target;       /* what plans are made for */
   struct mbconv_cut cut;             /* for one thread and the size that was named at create; height 0: none was */
@@ -103,9 +104,6 @@ void mbconv_cut_plan(const struct mbconv_stages *stages, struct mbconv_cut *cut)
 
 /* Makes the plan of one thread that of `threads` threads. */
 void mbconv_cut_share(const struct mbconv_stages *stages, struct mbconv_cut *cut, size_t threads);
-
-/* The segment whose strips are planned; those before and after it follow. It is the last one with a window. */
-size_t mbconv_planned(const struct mbconv_stages *stages);
 
 /* Whether the image before the last segment is stored whole: a run has two phases then. */
 static inline bool mbconv_cut_stored(const struct mbconv_stages *stages, const struct mbconv_cut *cut) {

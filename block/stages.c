@@ -15,6 +15,7 @@ enum { ROOM = 64 };
 /* Finds the segments. Their pointers are into *stages: to be done again for a copy. */
 static void link_segments(struct mbconv_stages *stages) {
   stages->segments = 0;
+  stages->planned = 0;
   stages->excite = NULL;
   for (size_t i = 0; i < stages->count; i++) {
     const struct mbconv_stage *stage = &stages->stage[i];
@@ -24,6 +25,7 @@ static void link_segments(struct mbconv_stages *stages) {
     }
     const bool expands = stage->kind == MBCONV_STAGE_POINTWISE && i + 1 < stages->count &&
                          stages->stage[i + 1].kind == MBCONV_STAGE_DEPTHWISE;
+    if (expands || stage->kind != MBCONV_STAGE_POINTWISE) stages->planned = stages->segments;
     stages->segment[stages->segments++] = (struct mbconv_segment){expands ? stage : NULL, expands ? stage + 1 : stage};
     if (expands) i++;
   }
@@ -154,12 +156,6 @@ mbconv_status mbconv_described_check(struct mbconv_described *described, size_t 
   return status;
 }
 
-size_t mbconv_planned(const struct mbconv_stages *stages) {
-  size_t planned = stages->segments - 1;
-  while (planned > 0 && stages->segment[planned].stage->kind == MBCONV_STAGE_POINTWISE) planned--;
-  return planned;
-}
-
 /* The plan of a segment without rings. */
 static struct mbconv_plan plan_rows(const struct mbconv_shape *shape, size_t rows) {
   return (struct mbconv_plan){.strip_rows = rows, .groups = 1, .ring_rows = rows, .stored = shape->squeeze_excite};
@@ -180,7 +176,7 @@ static void plan_others(const struct mbconv_stages *stages, struct mbconv_cut *c
 }
 
 void mbconv_cut_plan(const struct mbconv_stages *stages, struct mbconv_cut *cut) {
-  const size_t planned = mbconv_planned(stages);
+  const size_t planned = stages->planned;
   const struct mbconv_shape *shape = &cut->shape[planned];
   if (stages->segment[planned].stage->kind == MBCONV_STAGE_DEPTHWISE)
     cut->plan[planned] = mbconv_plan_of(shape, &stages->target, stages->strip_rows, stages->group_channels);
@@ -190,7 +186,7 @@ void mbconv_cut_plan(const struct mbconv_stages *stages, struct mbconv_cut *cut)
 }
 
 void mbconv_cut_share(const struct mbconv_stages *stages, struct mbconv_cut *cut, size_t threads) {
-  const size_t planned = mbconv_planned(stages);
+  const size_t planned = stages->planned;
   if (threads <= 1 || stages->segment[planned].stage->kind != MBCONV_STAGE_DEPTHWISE) return;
   struct mbconv_plan *plan = &cut->plan[planned];
   *plan = mbconv_plan_for_threads(plan, &cut->shape[planned], &stages->target, threads);
@@ -275,7 +271,8 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
   status = mbconv_operator_allocate(&list.base, &cursor, error);
   if (status != MBCONV_OK) return status;
 
-  struct mbconv_stages *stages = mbconv_take(&cursor, 1, sizeof list);
+  struct mbconv_stages *stages = (void *)cursor.base; /* the first of all that is taken */
+  mbconv_take(&cursor, 1, sizeof list);
   *stages = list;
   mbconv_stages_lay_out(stages, parameters, &cursor);
   for (size_t i = 0; i < stages->count; i++)

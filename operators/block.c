@@ -47,6 +47,7 @@ mbconv_status mbconv_block_run_at(const mbconv_block *block, size_t batch, size_
 /* ---- Queries ----------------------------------------------------------------------------------------------------- */
 
 void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t *width) {
+  *height = *width = 0;
   mbconv_stages_output_size(&block->stages, NULL, height, width, NULL);
 }
 
@@ -58,7 +59,7 @@ mbconv_status mbconv_block_output_size_at(const mbconv_block *block, size_t heig
 }
 
 size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads) {
-  size_t bytes;
+  size_t bytes = SIZE_MAX;
   mbconv_stages_scratch_size(&block->stages, NULL, threads, &bytes, NULL);
   return bytes;
 }

@@ -71,6 +71,7 @@ mbconv_status mbconv_depthwise_run_at(const mbconv_depthwise *depthwise, size_t 
 /* ---- Queries ----------------------------------------------------------------------------------------------------- */
 
 void mbconv_depthwise_output_size(const mbconv_depthwise *depthwise, size_t *height, size_t *width) {
+  *height = *width = 0;
   mbconv_stages_output_size(&depthwise->stages, NULL, height, width, NULL);
 }
 
@@ -82,7 +83,7 @@ mbconv_status mbconv_depthwise_output_size_at(const mbconv_depthwise *depthwise,
 }
 
 size_t mbconv_depthwise_scratch_size(const mbconv_depthwise *depthwise, size_t threads) {
-  size_t bytes;
+  size_t bytes = SIZE_MAX;
   mbconv_stages_scratch_size(&depthwise->stages, NULL, threads, &bytes, NULL);
   return bytes;
 }

@@ -31,11 +31,10 @@ static mbconv_status check(const mbconv_pointwise_desc *desc, mbconv_error *erro
 }
 
 /* Takes the memory of the object and of its weights. */
-static mbconv_pointwise *lay_out(struct mbconv_panels *panels, const mbconv_pointwise_desc *desc,
-                                 const struct mbconv_kernels *kernels, struct mbconv_cursor *cursor) {
-  mbconv_pointwise *pointwise = mbconv_take(cursor, 1, sizeof *pointwise);
+static void lay_out(struct mbconv_panels *panels, const mbconv_pointwise_desc *desc,
+                    const struct mbconv_kernels *kernels, struct mbconv_cursor *cursor) {
+  mbconv_take(cursor, 1, sizeof(mbconv_pointwise));
   mbconv_panels_plan(panels, kernels, desc->in_channels, desc->out_channels, false, cursor);
-  return pointwise;
 }
 
 mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const mbconv_options *options,
@@ -52,7 +51,8 @@ mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const m
   status = mbconv_operator_allocate(&base, &cursor, error);
   if (status != MBCONV_OK) return status;
 
-  mbconv_pointwise *pointwise = lay_out(&panels, desc, base.kernels, &cursor);
+  mbconv_pointwise *pointwise = (void *)cursor.base; /* the first of all that is taken */
+  lay_out(&panels, desc, base.kernels, &cursor);
   mbconv_panels_pack(&panels, desc->conv, 1);
   base.info.weight_bytes = mbconv_panels_bytes(&panels);
   pointwise->base = base;
@@ -125,7 +125,7 @@ mbconv_status mbconv_pointwise_run(const mbconv_pointwise *pointwise, size_t pix
   if (!x || !y) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", x ? "y" : "x");
   const struct mbconv_panels *panels = &pointwise->panels;
   const size_t in = panels->k, out = panels->channels, element = panels->kernels->element;
-  struct tensor from, to, added;
+  struct tensor from = {0}, to = {0}, added = {0};
   status = span(x, pixels, in, element, &x_stride, "x_stride", &from, error);
   if (status == MBCONV_OK) status = span(y, pixels, out, element, &y_stride, "y_stride", &to, error);
   if (status == MBCONV_OK && residual)

@@ -136,8 +136,10 @@ mbconv_status sizes_output_size(const struct sizes_operator *o, const void *obje
 
 mbconv_status sizes_scratch_size(const struct sizes_operator *o, const void *object, const struct sizes_size *at,
                                  size_t threads, size_t *bytes, mbconv_error *error) {
-  *bytes = 0;
-  if (o->kind == SIZES_POOL) return MBCONV_OK;
+  if (o->kind == SIZES_POOL) {
+    *bytes = 0;
+    return MBCONV_OK;
+  }
   if (at && o->kind == SIZES_BLOCK)
     return mbconv_block_scratch_size_at(object, at->height, at->width, threads, bytes, error);
   if (at && o->kind == SIZES_DEPTHWISE)

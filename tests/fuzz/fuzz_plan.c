@@ -65,7 +65,7 @@ static void check_scratch(const mbconv_block *block, size_t threads) {
   fuzz_require(size >= one, "more threads need less scratch");
   fuzz_require(one < SIZE_MAX, "a shape was accepted whose scratch no memory holds");
   const struct mbconv_stages *stages = mbconv_block_stages(block);
-  const struct mbconv_shape *shape = &stages->cut.shape[mbconv_planned(stages)];
+  const struct mbconv_shape *shape = &stages->cut.shape[stages->planned];
   const size_t stored = shape->rows.out * shape->columns.out * shape->expanded_channels * sizeof(float);
   fuzz_require(!shape->squeeze_excite || one >= stored, "scratch without room for the depthwise output");
 }
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
     mbconv_cut_plan(&stages, &stages.cut);
     struct mbconv_cut shared = stages.cut;
     mbconv_cut_share(&stages, &shared, threads);
-    const size_t planned = mbconv_planned(&stages);
+    const size_t planned = stages.planned;
     const mbconv_block *block = (const mbconv_block *)(const void *)&stages;
     check_plan(&stages.cut.plan[planned], &stages.cut.shape[planned], tile);
     check_plan(&shared.plan[planned], &stages.cut.shape[planned], tile);

@@ -82,7 +82,7 @@ static void end_run(struct table *t, mbconv_status status, const struct parallel
 
 static void add_plan(struct table *t, const mbconv_block *block, size_t threads) {
   const struct mbconv_stages *stages = mbconv_block_stages(block);
-  const size_t planned = mbconv_planned(stages);
+  const size_t planned = stages->planned;
   struct mbconv_cut cut = stages->cut;
   mbconv_cut_share(stages, &cut, threads);
   const struct mbconv_plan *plan = &cut.plan[planned];
