@@ -37,7 +37,7 @@ static void take(const struct mbconv_stages *stages, const struct mbconv_stage *
   scratch->planes = mbconv_take(cursor, mbconv_multiply(row, stage->window.kernel, &cursor->overflow), element);
 }
 
-static void run(const struct mbconv_strip *strip, const struct mbconv_pointwise_run *to) {
+static void run(const struct mbconv_strip *strip, const struct mbconv_pixel_run *to) {
   const struct mbconv_stage *stage = strip->segment->stage;
   const struct mbconv_shape *shape = strip->shape;
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
@@ -51,7 +51,7 @@ static void run(const struct mbconv_strip *strip, const struct mbconv_pointwise_
   };
   for (size_t count, done = 0; done < pixels; done += count) {
     count = mbconv_min(chunk, pixels - done);
-    struct mbconv_pointwise_run part = mbconv_run_from(to, done, element);
+    struct mbconv_pixel_run part = mbconv_run_from(to, done, element);
     part.x = strip->scratch->windows;
     part.x_stride = stage->panels.k;
     part.ending = stage->epilogue.ending;

@@ -13,7 +13,7 @@ struct mbconv_dense {
   void (*take)(const struct mbconv_stages *stages, const struct mbconv_stage *stage, const struct mbconv_shape *shape,
                struct mbconv_cursor *cursor, struct mbconv_segment_scratch *scratch);
   /* Computes the strip. `to` says where its first pixel goes and what is added to it. */
-  void (*run)(const struct mbconv_strip *strip, const struct mbconv_pointwise_run *to);
+  void (*run)(const struct mbconv_strip *strip, const struct mbconv_pixel_run *to);
 };
 
 extern const struct mbconv_dense mbconv_dense;

@@ -108,7 +108,7 @@ static void run_staged(const struct mbconv_pointwise_tile *tile, size_t element,
 
 /* What the panels of a run have in common. */
 struct common {
-  const struct mbconv_pointwise_run *run;
+  const struct mbconv_pixel_run *run;
   void *const *y; /* the run's list of pixels, or one of the first MAX_DENSE */
   size_t element;
 };
@@ -117,7 +117,7 @@ struct common {
 static void run_tiles(const struct mbconv_pointwise_tile *tile, const struct mbconv_pointwise_panel *panel,
                       const struct common *common, size_t y_offset, const char *residual, size_t done, size_t pixels,
                       size_t tiles) {
-  const struct mbconv_pointwise_run *run = common->run;
+  const struct mbconv_pixel_run *run = common->run;
   const bool staged = panel->channels < tile->channels && !tile->tails;
   const size_t most = staged ? 1 : run->y_pixels ? tiles : MAX_DENSE / pixels; /* tiles of one call */
   while (tiles > 0) {
@@ -139,7 +139,7 @@ static void run_tiles(const struct mbconv_pointwise_tile *tile, const struct mbc
  * few chains to hide the latency of FMA. */
 static void run_panel(const struct mbconv_pointwise_tile *tile, const struct mbconv_pointwise_panel *panel,
                       const struct common *common, size_t y_offset, const char *residual) {
-  const struct mbconv_pointwise_run *run = common->run;
+  const struct mbconv_pixel_run *run = common->run;
   const size_t steps = (run->pixels + tile->step - 1) / tile->step;
   const size_t tiles = (run->pixels + tile->pixels - 1) / tile->pixels;
   const size_t height = steps / tiles * tile->step, higher = steps % tiles; /* this many are a step higher */
@@ -151,8 +151,8 @@ static void run_panel(const struct mbconv_pointwise_tile *tile, const struct mbc
   if (missing > 0) run_tiles(tile, panel, common, y_offset, residual, done + same * height, height - missing, 1);
 }
 
-static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels,
-                                              const struct mbconv_pointwise_run *run, size_t c, size_t width) {
+static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run,
+                                              size_t c, size_t width) {
   struct mbconv_pointwise_panel panel = {
       .k = panels->k,
       .channels = run->y_padded ? width : mbconv_min(width, run->channels - c),
@@ -167,7 +167,7 @@ static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels
 
 /* A single pixel, as of a fully connected layer, goes through all whole wide panels at once: a tile of one pixel has
  * too few chains to hide the latency of FMA. Returns how many channels that were. */
-static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {
+static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run) {
   const size_t width = panels->wide->channels, end = run->first_channel + run->channels;
   const size_t wide_end = mbconv_min(end, panels->wide_channels);
   if (wide_end < run->first_channel + width) return 0;
@@ -178,7 +178,7 @@ static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_p
   return whole * width;
 }
 
-void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run) {
+void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run) {
   if (run->pixels == 0) return;
   const size_t element = panels->kernels->element;
   void *dense[MAX_DENSE];
@@ -195,7 +195,7 @@ void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_p
   }
 }
 
-void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run,
+void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run,
                        mbconv_activation_fn *map) {
   char *y = run->y;
   if (run->y_stride == run->channels) {
@@ -205,11 +205,11 @@ void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_p
   for (size_t p = 0; p < run->pixels; p++, y += run->y_stride * panels->kernels->element) map(run->channels, y, y);
 }
 
-void mbconv_panels_run_mapped(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run,
+void mbconv_panels_run_mapped(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run,
                               mbconv_activation_fn *map) {
   const size_t chunk = map ? mbconv_panels_chunk(panels) : run->pixels;
   for (size_t done = 0; done < run->pixels; done += chunk) {
-    struct mbconv_pointwise_run part = mbconv_run_from(run, done, panels->kernels->element);
+    struct mbconv_pixel_run part = mbconv_run_from(run, done, panels->kernels->element);
     part.pixels = mbconv_min(chunk, part.pixels);
     mbconv_panels_run(panels, &part);
     if (map) mbconv_panels_map(panels, &part, map);

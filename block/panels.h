@@ -32,14 +32,14 @@ void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv, s
 /* The pixels of the tile that most panels are of. */
 size_t mbconv_panels_height(const struct mbconv_panels *panels);
 
-/* How many pixels to run before an activation is mapped over them: so many that their outputs are in L1, in whole
- * tiles; but not so few that all weights come from L2 or L3 for them. */
+/* How many pixels to run before an activation is mapped over them: as many as keep their outputs in L1, in whole tiles,
+ * but not so few that all weights come from L2 or L3 for them. */
 size_t mbconv_panels_chunk(const struct mbconv_panels *panels);
 
 size_t mbconv_panels_bytes(const struct mbconv_panels *panels);
 
 /* A run of pixels through a range of channels. Strides and offsets are in elements. */
-struct mbconv_pointwise_run {
+struct mbconv_pixel_run {
   size_t pixels;
   size_t first_channel, channels; /* first_channel is a multiple of the wide tile's channels, if grouped */
   const void *x;                  /* pixel p at x + p * x_stride */
@@ -53,12 +53,11 @@ struct mbconv_pointwise_run {
   struct mbconv_ending ending;
 };
 
-void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run);
+void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run);
 
 /* The part of `run` from pixel `done` on, for elements of `element` bytes. Where y is evenly spaced. */
-static inline struct mbconv_pointwise_run mbconv_run_from(const struct mbconv_pointwise_run *run, size_t done,
-                                                          size_t element) {
-  struct mbconv_pointwise_run part = *run;
+static inline struct mbconv_pixel_run mbconv_run_from(const struct mbconv_pixel_run *run, size_t done, size_t element) {
+  struct mbconv_pixel_run part = *run;
   part.pixels -= done;
   if (part.x) part.x = (const char *)part.x + done * part.x_stride * element;
   part.y = (char *)part.y + done * part.y_stride * element;
@@ -68,19 +67,19 @@ static inline struct mbconv_pointwise_run mbconv_run_from(const struct mbconv_po
 
 /* Makes what lies in y the residual: the caller has put it there. The channels that pad its pixels hold nothing, so
  * they are neither read nor written. */
-static inline void mbconv_run_add_stored(struct mbconv_pointwise_run *run) {
+static inline void mbconv_run_add_stored(struct mbconv_pixel_run *run) {
   run->residual = run->y;
   run->r_stride = run->y_stride;
   run->y_padded = false;
 }
 
 /* Maps an activation over what a run has stored. Where y is evenly spaced. */
-void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run,
+void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run,
                        mbconv_activation_fn *map);
 
 /* Like mbconv_panels_run(), with an activation that is mapped over some pixels at a time, while they are in L1; NULL
  * for none. Where y is evenly spaced. */
-void mbconv_panels_run_mapped(const struct mbconv_panels *panels, const struct mbconv_pointwise_run *run,
+void mbconv_panels_run_mapped(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run,
                               mbconv_activation_fn *map);
 
 #endif

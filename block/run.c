@@ -239,7 +239,7 @@ static void project_pixels(const struct run *run, size_t begin, size_t count, ch
     kernels->channel_scale(count, channels, pixels, stored.stride, run->scratch.sums, pixels, stored.stride);
   else if (stored.map)
     stored.map(count * stored.stride, pixels, pixels);
-  struct mbconv_pointwise_run part = {
+  struct mbconv_pixel_run part = {
       .pixels = count,
       .channels = out,
       .x = pixels,

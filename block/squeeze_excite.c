@@ -3,7 +3,7 @@
 
 static void fully_connected(const struct mbconv_panels *panels, const struct mbconv_epilogue *epilogue, const void *x,
                             void *y) {
-  const struct mbconv_pointwise_run run = {
+  const struct mbconv_pixel_run run = {
       .pixels = 1,
       .channels = panels->channels,
       .x = x,

@@ -14,7 +14,7 @@ static void expand_pixels(const struct mbconv_strip *strip, const struct mbconv_
   const struct mbconv_stage *stage = strip->segment->expand;
   const size_t width = strip->shape->columns.in, element = strip->stages->base.kernels->element;
   const size_t slot = (strip->fresh_first + r) % strip->plan->ring_rows;
-  const struct mbconv_pointwise_run run = {
+  const struct mbconv_pixel_run run = {
       .pixels = pixels,
       .first_channel = group->first,
       .channels = group->channels,
@@ -93,13 +93,13 @@ static void run_groups(const struct mbconv_strip *strip, size_t first, size_t la
 /* ---- The walk ---------------------------------------------------------------------------------------------------- */
 
 /* Where the strip's output goes, and what is added to it. */
-static struct mbconv_pointwise_run outputs_of(const struct mbconv_walk *walk, size_t segment,
-                                              const struct mbconv_strip *strip) {
+static struct mbconv_pixel_run outputs_of(const struct mbconv_walk *walk, size_t segment,
+                                          const struct mbconv_strip *strip) {
   const struct mbconv_stages *stages = walk->stages;
   const struct mbconv_stage *stage = strip->segment->stage;
   const size_t element = stages->base.kernels->element, width = strip->shape->columns.out;
   const size_t first = strip->first * width, channels = stage->out_channels;
-  struct mbconv_pointwise_run run = {
+  struct mbconv_pixel_run run = {
       .pixels = strip->rows * width,
       .channels = channels,
       .y = walk->scratch->segment[segment].output,
@@ -125,7 +125,7 @@ static struct mbconv_pointwise_run outputs_of(const struct mbconv_walk *walk, si
 /* The last P of NCHW: a strip of pixels in scratch becomes one of planes, and the residual is added on the way, unless
  * the tiles add it: then its planes become pixels first. */
 static void run_to_planes(const struct mbconv_walk *walk, const struct mbconv_strip *strip,
-                          const struct mbconv_pointwise_run *run) {
+                          const struct mbconv_pixel_run *run) {
   const struct mbconv_kernels *kernels = walk->stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->stage;
   const size_t plane = strip->shape->rows.out * strip->shape->columns.out, channels = stage->out_channels;
@@ -140,7 +140,7 @@ static void run_to_planes(const struct mbconv_walk *walk, const struct mbconv_st
 static void run_segment(const struct mbconv_walk *walk, size_t segment, const struct mbconv_strip *strip) {
   const struct mbconv_stages *stages = walk->stages;
   const struct mbconv_stage *stage = strip->segment->stage;
-  struct mbconv_pointwise_run run = outputs_of(walk, segment, strip);
+  struct mbconv_pixel_run run = outputs_of(walk, segment, strip);
   if (stage->kind == MBCONV_STAGE_DEPTHWISE) {
     const bool some = mbconv_plan_group_by_group(strip->plan, strip->shape);
     const size_t first = some ? walk->first_group : 0, last = some ? walk->last_group : strip->plan->groups;

@@ -24,7 +24,7 @@ struct work {
   bool several;
 };
 
-/* Of layers [first, last). */
+/* Measures layers [first, last). */
 static double time_of(const struct work *w, size_t first, size_t last) {
   mbconv_error error;
   const double start = cli_seconds(w->several);

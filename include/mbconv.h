@@ -545,19 +545,19 @@ typedef struct mbconv_counts {
   uint64_t multiply_adds; /* of all convolutions and fully connected layers, for one image */
 } mbconv_counts;
 
-/* Of a block; only sizes and whether pointers are NULL matter, weights are not read and may be NULL. A BN counts two
- * parameters per channel, whether or not its pointers are set. */
+/* Counts a block. Only sizes and whether pointers are NULL matter; weights are not read and may be NULL. A BN counts
+ * two parameters per channel, whether or not its pointers are set. The description must name a size. */
 MBCONV_API mbconv_status mbconv_block_count(const mbconv_block_desc *desc, mbconv_counts *counts, mbconv_error *error);
 
-/* Of a convolution; likewise. */
+/* Counts a convolution, likewise. */
 MBCONV_API mbconv_status mbconv_convolution_count(const mbconv_convolution_desc *desc, mbconv_counts *counts,
                                                   mbconv_error *error);
 
-/* Of Conv3x3-BN-ReLU-Conv3x3-BN-ReLU, padding 1, no biases, for comparison. */
+/* Counts Conv3x3-BN-ReLU-Conv3x3-BN-ReLU with padding 1 and no biases, for comparison. */
 MBCONV_API mbconv_status mbconv_plain_block_count(size_t height, size_t width, size_t in_channels, size_t out_channels,
                                                   mbconv_counts *counts, mbconv_error *error);
 
-/* Of the classic bottleneck 1x1-BN-ReLU-3x3-BN-ReLU-1x1-BN (He et al. 2016), stride 1, no biases. */
+/* Counts the classic bottleneck 1x1-BN-ReLU-3x3-BN-ReLU-1x1-BN (He et al. 2016) with stride 1 and no biases. */
 MBCONV_API mbconv_status mbconv_bottleneck_count(size_t height, size_t width, size_t in_channels,
                                                  size_t bottleneck_channels, size_t out_channels, mbconv_counts *counts,
                                                  mbconv_error *error);

@@ -87,7 +87,8 @@ typedef struct mbconv_network_options {
  * not tell (padding, epsilon, strides, activations, preprocessing) the file's metadata may, as networks/export.py
  * writes them; info.assumed lists what nobody said. A file that is not so is MBCONV_BAD_FILE, and the message names the
  * tensor. (If memory runs out while Jansson reads the header, it may be MBCONV_BAD_FILE as well.) The file is mapped
- * into memory until its weights are packed: whoever cuts it off meanwhile ends the process by SIGBUS. */
+ * into memory until its weights are packed: truncating the file while it loads kills the process
+ * with SIGBUS. */
 MBCONV_API mbconv_status mbconv_network_load(const char *path, const mbconv_network_options *options,
                                              mbconv_network **out, mbconv_error *error);
 

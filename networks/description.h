@@ -26,7 +26,7 @@ struct mbconv_layer {
   size_t kernel, stride;
   size_t squeeze; /* blocks: width of squeeze-excite, 0 for none */
   mbconv_activation_kind activation, inner, gate;
-  size_t residual_back; /* convolutions: adds the input of the layer so many before, the network's own; 0: none */
+  size_t residual_back; /* convolutions: adds the input of the layer that many layers before; 0: none */
   bool classifier;      /* the last fully connected layer */
   unsigned number;      /* where tensors are named by it: 0 for the stem, then counted on */
   unsigned stage, index;

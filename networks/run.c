@@ -90,7 +90,7 @@ static mbconv_status check_threads(const mbconv_network *network, const mbconv_t
   return MBCONV_OK;
 }
 
-/* Of the run all but `memory` is set. */
+/* All of the run is set but `memory`. */
 static mbconv_status check_memory(const struct run *run, const void *memory, size_t memory_size, mbconv_error *error) {
   const struct mbconv_arena *arena = run->arena;
   const size_t pixels = arena->image.height * arena->image.width;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Safetensors: 8 bytes of length, so many bytes of JSON, the data. The JSON maps each name to {"dtype", "shape",
+ * Safetensors: 8 bytes that say how long the JSON is, the JSON, the data. The JSON maps each name to {"dtype", "shape",
  * "data_offsets"}; the tensors must fill the data without gaps and overlaps.
  */
 #include <jansson.h>

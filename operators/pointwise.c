@@ -65,7 +65,7 @@ mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const m
 struct job {
   const mbconv_pointwise *pointwise;
   size_t pixels, tasks;
-  struct mbconv_pointwise_run run;
+  struct mbconv_pixel_run run;
 };
 
 /* A task's share of the pixels. */
@@ -75,7 +75,7 @@ static void run_share(void *argument, size_t index) {
   size_t begin, end;
   mbconv_share(job->pixels, mbconv_panels_height(panels), index, job->tasks, &begin, &end);
   if (begin == end) return;
-  struct mbconv_pointwise_run run = mbconv_run_from(&job->run, begin, panels->kernels->element);
+  struct mbconv_pixel_run run = mbconv_run_from(&job->run, begin, panels->kernels->element);
   run.pixels = end - begin;
   mbconv_panels_run_mapped(panels, &run, job->pointwise->epilogue.map);
 }
