@@ -217,6 +217,9 @@ void api_counts(struct test *t, const struct api_fixture *f) {
   e = api_stale_error();
   check_no_counts(t, "convolution NULL", mbconv_convolution_count(&convolution, NULL, &e), bad, &n, &e);
   check_no_counts(t, "desc NULL", mbconv_convolution_count(NULL, &n, &e), bad, &n, &e);
+  convolution.type = (mbconv_type)5;
+  check_no_counts(t, "convolution, type 5", mbconv_convolution_count(&convolution, &n, &e), bad, &n, &e);
+  convolution.type = MBCONV_F32;
   convolution.kernel = 8;
   check_no_counts(t, "kernel 8", mbconv_convolution_count(&convolution, &n, &e), bad, &n, &e);
   /* Each tensor of the block fits, the multiply-adds do not; with sizes of 32 bits such a tensor does not fit either.
@@ -228,6 +231,9 @@ void api_counts(struct test *t, const struct api_fixture *f) {
   struct mbconv_described described;
   test_check(t, mbconv_block_check(&desc, false, &described, NULL) == itself, "the large block itself");
   check_no_counts(t, "multiply-adds", mbconv_block_count(&desc, &n, &e), over, &n, &e);
+  desc = f->c.desc;
+  desc.type = (mbconv_type)5;
+  check_no_counts(t, "type 5", mbconv_block_count(&desc, &n, &e), bad, &n, &e);
   desc = f->c.desc;
   desc.kernel = 4;
   check_no_counts(t, "kernel 4", mbconv_block_count(&desc, &n, &e), bad, &n, &e);
