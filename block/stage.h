@@ -90,7 +90,8 @@ mbconv_status mbconv_described_check(struct mbconv_described *described, size_t 
 mbconv_status mbconv_stages_create(const struct mbconv_described *described, const mbconv_options *options,
                                    struct mbconv_stages **out, mbconv_error *error);
 
-/* Sets all of a list whose set is chosen, but for the weights themselves: their memory is taken from the cursor. */
+/* Sets all of a list whose set and target.l2_bytes are chosen, but for the weights themselves: their memory is taken
+ * from the cursor. */
 void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
                            struct mbconv_cursor *cursor);
 

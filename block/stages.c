@@ -235,7 +235,7 @@ void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_par
   stages->target = (struct mbconv_target){
       .tile_channels = kernels->pointwise[0].channels,
       .element = kernels->element,
-      .l2_bytes = mbconv_l2_bytes(),
+      .l2_bytes = stages->target.l2_bytes,
       .blocking = &kernels->blocking,
   };
 }
@@ -266,6 +266,7 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
   mbconv_status status = mbconv_operator_choose(&list.base, list.base.info.type, options, error);
   if (status != MBCONV_OK) return status;
   struct mbconv_cursor cursor = {0};
+  list.target.l2_bytes = mbconv_l2_bytes();
   mbconv_take(&cursor, 1, sizeof list);
   mbconv_stages_lay_out(&list, parameters, &cursor);
   status = mbconv_operator_allocate(&list.base, &cursor, error);

@@ -107,9 +107,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
     stages.base.kernels = kernels;
     stages.strip_rows = strip_rows;
     stages.group_channels = group_channels;
+    stages.target.l2_bytes = l2_bytes;
     mbconv_stages_lay_out(&stages, described.parameters, &cursor);
     fuzz_require(!cursor.overflow, "weights of an accepted shape do not fit into memory");
-    stages.target.l2_bytes = l2_bytes;
     const mbconv_status status = mbconv_cut_shapes(&stages, desc.height, desc.width, &stages.cut, NULL);
     fuzz_require(status == MBCONV_OK, "a shape was accepted, but not later");
     mbconv_cut_plan(&stages, &stages.cut);
