@@ -21,13 +21,9 @@
 #include "squeeze_excite.h"
 #include "window.h"
 
-enum { MBCONV_MOST_STAGES = 6 };
-
-enum mbconv_stage_kind { MBCONV_STAGE_POINTWISE, MBCONV_STAGE_DEPTHWISE, MBCONV_STAGE_DENSE, MBCONV_STAGE_EXCITE };
-
 /* A stage: the first four members say what it is, create makes the rest. */
 struct mbconv_stage {
-  enum mbconv_stage_kind kind;
+  mbconv_stage_kind kind;
   size_t in_channels, out_channels;
   struct mbconv_window window;
   const struct mbconv_dense *dense; /* of C: &mbconv_dense, so that only those that use C link it */

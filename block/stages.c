@@ -19,7 +19,7 @@ static void link_segments(struct mbconv_stages *stages) {
   stages->excite = NULL;
   for (size_t i = 0; i < stages->count; i++) {
     const struct mbconv_stage *stage = &stages->stage[i];
-    if (stage->kind == MBCONV_STAGE_EXCITE) {
+    if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE) {
       stages->excite = stage;
       continue;
     }
@@ -64,14 +64,14 @@ static mbconv_status check_stage(const struct mbconv_stage *stage, const struct 
   const size_t in = stage->in_channels, out = stage->out_channels, taps = stage->window.kernel * stage->window.kernel;
   const mbconv_status status = check_window(&stage->window, error);
   if (status != MBCONV_OK) return status;
-  if (stage->kind == MBCONV_STAGE_EXCITE) return check_weights(given->excite->width, 1, mbconv_max(in, out), error);
+  if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE) return check_weights(given->excite->width, 1, mbconv_max(in, out), error);
   return check_weights(stage->kind == MBCONV_STAGE_DEPTHWISE ? 1 : in, taps, out, error);
 }
 
 static mbconv_status check_parameters(const struct mbconv_stage *stage, const struct mbconv_parameters *given,
                                       bool weights_needed, mbconv_error *error) {
   const mbconv_squeeze_excite *excite = given->excite;
-  if (stage->kind != MBCONV_STAGE_EXCITE)
+  if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE)
     return mbconv_conv_check(given->conv, given->name, stage->out_channels, weights_needed, error);
   const mbconv_status status =
       mbconv_conv_check(excite->reduce, "squeeze_excite->reduce", excite->width, weights_needed, error);
@@ -208,7 +208,7 @@ static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parame
                                 mbconv_depthwise_bytes_checked(&kernels->packing, taps, stage->out_channels,
                                                                kernels->lanes, &cursor->overflow));
       break;
-    case MBCONV_STAGE_EXCITE:
+    case MBCONV_STAGE_SQUEEZE_EXCITE:
       mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, false, cursor);
       mbconv_panels_plan(&stage->excite.expand, kernels, given->excite->width, stage->out_channels, false, cursor);
       break;
@@ -252,7 +252,7 @@ static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_paramet
     case MBCONV_STAGE_DEPTHWISE:
       mbconv_depthwise_pack(kernels, stage->out_channels, k, given->conv, stage->taps);
       return mbconv_depthwise_bytes(&kernels->packing, k * k, mbconv_round_up(stage->out_channels, kernels->lanes));
-    case MBCONV_STAGE_EXCITE: break;
+    case MBCONV_STAGE_SQUEEZE_EXCITE: break;
   }
   mbconv_panels_pack(&stage->excite.reduce, given->excite->reduce, 1);
   mbconv_panels_pack(&stage->excite.expand, given->excite->expand, 1);

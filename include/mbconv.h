@@ -47,15 +47,17 @@
  *               read or written. x and y must not overlap unless a function says that they may. Scratch may lie at any
  *               address, odd ones too, but not in a tensor of the same run. A run refuses what overlaps.
  *   Sizes       Packed weights do not depend on the size of the image. One object runs images of any size: functions
- * whose names end in _at are told the input's height and width. Those without _at mean the size that the description
- * names. It may name none (height and width 0); then only the _at functions can be used. A run at another size than the
- * description's plans anew, which takes no memory and a few microseconds. Weights     PyTorch's layouts: 1x1
- * [out][in][1][1], depthwise [channels][1][k][k], fully connected [out][in]. They are copied (packed) at create and may
- * be freed after it. Errors      Every function that can fail returns a status and, if the caller gives it an
- * mbconv_error, says exactly what was wrong. On failure nothing is written to outputs (a create leaves *out NULL) and
- * nothing leaks. Structs     A zeroed field means the default. Always initialise (`= {0}` or designated initialisers).
- *   Types       A description says by its `type` of what type the elements of x, y and the residual are. Today there is
- *               one type, float: MBCONV_F32, which is 0. Weights, biases and batch norms are always floats.
+ *               whose names end in _at are told the input's height and width. Those without _at mean the size that the
+ *               description names. It may name none (height and width 0); then only the _at functions can be used. A
+ *               run at another size than the description's plans anew, which takes no memory and a few microseconds.
+ *   Weights     PyTorch's layouts: 1x1 [out][in][1][1], depthwise [channels][1][k][k], dense [out][in][k][k], fully
+ *               connected [out][in]. They are copied (packed) at create and may be freed after it.
+ *   Errors      Every function that can fail returns a status and, if the caller gives it an mbconv_error, says
+ *               exactly what was wrong. On failure nothing is written to outputs (a create leaves *out NULL) and
+ *               nothing leaks.
+ *   Structs     A zeroed field means the default. Always initialise (`= {0}` or designated initialisers).
+ *   Types       A description says by its `type` of what type the elements of x, y and the residual are. Today there
+ *               is one type, float: MBCONV_F32, which is 0. Weights, biases and batch norms are always floats.
  *   Versions    A struct that may grow begins with struct_size: its sizeof, or 0 for the size it had in version 0.2. A
  *               library that is older than the header refuses fields that it does not know, unless they are zero. All
  *               other structs stay as they are.
@@ -196,7 +198,8 @@ typedef struct mbconv_info {
 
 /* Each operation is rounded once; NaN in gives NaN out. With c = max(x, -88), e = exp(-c) of 1.0 ULP (SLEEF u10):
  * sigmoid 1/(1+e), silu c/(1+e) (Hendrycks and Gimpel 2016; "swish" in Ramachandran et al. 2017); relu6(x) =
- * min(max(x,0),6) (Howard et al. 2017); hard-sigmoid relu6(x+3)/6, hard-swish x*relu6(x+3)/6 (Howard et al. 2019). */
+ * min(max(x,0),6) (Howard et al. 2017); hard-sigmoid relu6(x+3)/6, hard-swish x*relu6(x+3)/6 (Howard et al. 2019);
+ * leaky ReLU x < 0 ? slope*x : x (Maas et al. 2013), PReLU the same with a slope per channel (He et al. 2015). */
 typedef enum mbconv_activation_kind {
   MBCONV_ACTIVATION_NONE = 0,
   MBCONV_ACTIVATION_RELU,
@@ -204,7 +207,11 @@ typedef enum mbconv_activation_kind {
   MBCONV_ACTIVATION_SILU,
   MBCONV_ACTIVATION_SIGMOID,
   MBCONV_ACTIVATION_HARD_SIGMOID,
-  MBCONV_ACTIVATION_HARD_SWISH
+  MBCONV_ACTIVATION_HARD_SWISH,
+  MBCONV_ACTIVATION_GELU,
+  MBCONV_ACTIVATION_GELU_TANH,
+  MBCONV_ACTIVATION_LEAKY_RELU,
+  MBCONV_ACTIVATION_PRELU
 } mbconv_activation_kind;
 
 /* How an image lies in memory. */
@@ -225,10 +232,12 @@ typedef struct mbconv_conv {
   const float *weight;                 /* in PyTorch's layout */
   const float *bias;                   /* [out], or NULL */
   const mbconv_batch_norm *batch_norm; /* NULL: none */
+  const float *scale;                  /* [out]: multiplies what the BN gives, as layer scale does; NULL: ones */
+  const float *slope; /* of the activation after it: LEAKY_RELU a single float, PRELU [out]; else not read */
 } mbconv_conv;
 
 /* Zero padding of an image. PyTorch's padding=p is {p,p,p,p}; TensorFlow's SAME at stride 2 is {0,0,1,1} for k=3 and
- * an even image. Each must be < kernel. */
+ * an even image. Each must be less than what the taps reach over: (kernel - 1) * dilation + 1. */
 typedef struct mbconv_pad {
   size_t top, left, bottom, right;
 } mbconv_pad;
@@ -276,7 +285,8 @@ MBCONV_API void mbconv_pointwise_destroy(mbconv_pointwise *pointwise);
 /* ---- Depthwise: kxk convolution per channel ---------------------------------------------------------------------- */
 
 /* NHWC. One FMA chain per output from the bias, taps row by row; taps outside the image are multiplied as +0.
- * The output has (height + top + bottom - kernel) / stride + 1 rows, and columns likewise. */
+ * The output has (height + top + bottom - span) / stride + 1 rows, and columns likewise; span = (kernel - 1) * dilation
+ * + 1 is what the taps reach over. */
 typedef struct mbconv_depthwise_desc {
   size_t struct_size;   /* sizeof this struct, or 0 */
   mbconv_type type;     /* of x and y */
@@ -288,6 +298,7 @@ typedef struct mbconv_depthwise_desc {
   mbconv_pad_kind pad_kind;
   const mbconv_conv *conv; /* weight [channels][1][kernel][kernel] */
   mbconv_activation_kind activation;
+  size_t dilation; /* pixels from one tap to the next; 0 stands for 1 */
 } mbconv_depthwise_desc;
 
 /* Made by mbconv_depthwise_create(). */
@@ -429,6 +440,8 @@ typedef struct mbconv_activation_desc {
   size_t struct_size; /* sizeof this struct, or 0 */
   mbconv_type type;   /* of x and y */
   mbconv_activation_kind kind;
+  size_t channels;    /* PRELU: element i is of channel i % channels; else not read */
+  const float *slope; /* LEAKY_RELU a single float, PRELU [channels]; copied */
 } mbconv_activation_desc;
 
 /* Made by mbconv_activation_create(). */
@@ -462,11 +475,12 @@ typedef struct mbconv_squeeze_excite {
   mbconv_activation_kind inner, gate; /* zero means none, not a default */
 } mbconv_squeeze_excite;
 
-/* Whether a block adds its input to its output. */
+/* Whether a block adds a shortcut to its output. */
 typedef enum mbconv_residual {
-  MBCONV_RESIDUAL_AUTO = 0, /* on exactly if stride is 1 and input and output have the same shape */
+  MBCONV_RESIDUAL_AUTO = 0, /* its input, exactly if no stage has a stride and input and output have the same shape */
   MBCONV_RESIDUAL_OFF,
-  MBCONV_RESIDUAL_ON /* an error if the shapes differ */
+  MBCONV_RESIDUAL_ON,   /* its input; an error if the shapes do not fit */
+  MBCONV_RESIDUAL_GIVEN /* an image that every run is given: mbconv_block_run_residual() */
 } mbconv_residual;
 
 /* The inverted bottleneck of Sandler et al. 2018 (MobileNetV2) and Tan and Le 2019 (EfficientNet). */
@@ -489,14 +503,79 @@ typedef struct mbconv_block_desc {
   size_t strip_rows;     /* the plan, for experiments: output rows per strip, 0 for the library's choice */
   size_t group_channels; /* and expanded channels per group. Both are cut to what there is, the latter rounded up to a
                             whole tile; results do not depend on them */
+  size_t dilation;       /* of the depthwise; 0 stands for 1 */
 } mbconv_block_desc;
 
-/* Made by mbconv_block_create(). */
+/* Made by mbconv_block_create() and mbconv_block_create_stages(). */
 typedef struct mbconv_block mbconv_block;
 
 /* Makes *out of `desc`. */
 MBCONV_API mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_options *options,
                                              mbconv_block **out, mbconv_error *error);
+
+/* ---- Block: any list of stages ----------------------------------------------------------------------------------- */
+
+/* What a stage is. */
+typedef enum mbconv_stage_kind {
+  MBCONV_STAGE_POINTWISE = 1, /* 1x1 */
+  MBCONV_STAGE_DEPTHWISE,     /* kxk per channel */
+  MBCONV_STAGE_DENSE,         /* kxk over all channels; only as the first stage */
+  MBCONV_STAGE_SQUEEZE_EXCITE /* only before the last stage, which is then pointwise */
+} mbconv_stage_kind;
+
+/* One stage of a block. Its numbers are those of the operator of its kind, above: one chain per output, then the
+ * activation. */
+typedef struct mbconv_stage_desc {
+  size_t struct_size; /* sizeof this struct, or 0; the same in all stages of a block */
+  mbconv_stage_kind kind;
+  size_t out_channels;     /* of pointwise and dense; the others keep their channels: 0, or how many they are */
+  const mbconv_conv *conv; /* of all but squeeze-excite */
+  const mbconv_squeeze_excite *squeeze_excite; /* of squeeze-excite */
+  mbconv_activation_kind activation;           /* of squeeze-excite: after the product, NONE or of no slope */
+  size_t kernel;                               /* depthwise 3, 5 or 7; dense 1 .. 7; the others 0 or 1 */
+  size_t stride;                               /* depthwise and dense 1 or 2; the others 0 or 1 */
+  size_t dilation;                             /* depthwise >= 1; the others 1; 0 stands for 1 */
+  mbconv_pad pad;                              /* depthwise and dense; the others zeros */
+  mbconv_pad_kind pad_kind;
+} mbconv_stage_desc;
+
+/* Where the shortcut is added. */
+typedef enum mbconv_residual_place {
+  MBCONV_RESIDUAL_BEFORE_ACTIVATION = 0, /* to the chains of the last stage, whose activation follows: BlazeFace */
+  MBCONV_RESIDUAL_AFTER_ACTIVATION       /* to what the last stage's activation gives: Fused-MBConv without project */
+} mbconv_residual_place;
+
+/* A block of up to MBCONV_MOST_STAGES stages, each of which reads the image that the one before writes; between two
+ * neighbours images are not stored in full, but before squeeze-excite. With P for pointwise, D depthwise, C dense, E
+ * squeeze-excite:
+ *
+ *     MBConv (Sandler et al. 2018)            P D [E] P      Fused-MBConv (Tan and Le 2021)     C [E] P, or C
+ *     MobileNetV1 (Howard et al. 2017)        D P            LCNet (Cui et al. 2021)            D [E] P
+ *     MobileNetV4 (Qin et al. 2024)           D P D P (ExtraDW), P D P, D P P (ConvNeXt-like), P P (FFN)
+ */
+typedef struct mbconv_stages_desc {
+  size_t struct_size;   /* sizeof this struct, or 0 */
+  mbconv_type type;     /* of x and y */
+  size_t height, width; /* of the input image; both 0: see "Sizes" */
+  size_t in_channels;
+  size_t count; /* of stages: 1 .. MBCONV_MOST_STAGES */
+  const mbconv_stage_desc *stages;
+  mbconv_residual residual; /* not if the last stage is depthwise */
+  mbconv_residual_place residual_place;
+  size_t residual_channels; /* the shortcut is added to the first so many channels of the output, and has no others:
+                               0 for all channels, or in_channels if the input is added to more (RexNet) */
+  mbconv_layout layout;     /* of x, y and the residual */
+  size_t strip_rows, group_channels; /* the plan, for experiments: as in mbconv_block_desc */
+} mbconv_stages_desc;
+
+/* The most stages of a block. */
+#define MBCONV_MOST_STAGES 6
+
+/* Makes *out of `desc`. */
+MBCONV_API mbconv_status mbconv_block_create_stages(const mbconv_stages_desc *desc, const mbconv_options *options,
+                                                    mbconv_block **out, mbconv_error *error);
+
+/* ---- Block: queries and runs ------------------------------------------------------------------------------------- */
 
 /* The height and width of the image that a run writes; 0 if the description names no size. */
 MBCONV_API void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t *width);
@@ -511,7 +590,15 @@ MBCONV_API mbconv_status mbconv_block_run(const mbconv_block *block, size_t batc
                                           void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                           mbconv_error *error);
 
-/* The three above for images of height x width. A size that is smaller than the kernel, padding included, is refused.
+/* The same for a block that was made with MBCONV_RESIDUAL_GIVEN, which mbconv_block_run() refuses; another block is
+ * refused here.
+ *   residual   [batch] images of the output's size with the description's residual_channels, in its layout. May be y
+ *              itself if it has all channels of y. */
+MBCONV_API mbconv_status mbconv_block_run_residual(const mbconv_block *block, size_t batch, const void *x,
+                                                   const void *residual, void *y, void *scratch, size_t scratch_size,
+                                                   const mbconv_threads *threads, mbconv_error *error);
+
+/* The four above for images of height x width. A size that is smaller than the kernel, padding included, is refused.
  */
 MBCONV_API mbconv_status mbconv_block_output_size_at(const mbconv_block *block, size_t height, size_t width,
                                                      size_t *out_height, size_t *out_width, mbconv_error *error);
@@ -520,6 +607,10 @@ MBCONV_API mbconv_status mbconv_block_scratch_size_at(const mbconv_block *block,
 MBCONV_API mbconv_status mbconv_block_run_at(const mbconv_block *block, size_t batch, size_t height, size_t width,
                                              const void *x, void *y, void *scratch, size_t scratch_size,
                                              const mbconv_threads *threads, mbconv_error *error);
+MBCONV_API mbconv_status mbconv_block_run_residual_at(const mbconv_block *block, size_t batch, size_t height,
+                                                      size_t width, const void *x, const void *residual, void *y,
+                                                      void *scratch, size_t scratch_size, const mbconv_threads *threads,
+                                                      mbconv_error *error);
 
 /* Fills *info. */
 MBCONV_API mbconv_status mbconv_block_info(const mbconv_block *block, mbconv_info *info, mbconv_error *error);
@@ -548,6 +639,10 @@ typedef struct mbconv_counts {
 /* Counts a block. Only sizes and whether pointers are NULL matter; weights are not read and may be NULL. A BN counts
  * two parameters per channel, whether or not its pointers are set. The description must name a size. */
 MBCONV_API mbconv_status mbconv_block_count(const mbconv_block_desc *desc, mbconv_counts *counts, mbconv_error *error);
+
+/* Counts a block that is a list of stages, likewise. */
+MBCONV_API mbconv_status mbconv_stages_count(const mbconv_stages_desc *desc, mbconv_counts *counts,
+                                             mbconv_error *error);
 
 /* Counts a convolution, likewise. */
 MBCONV_API mbconv_status mbconv_convolution_count(const mbconv_convolution_desc *desc, mbconv_counts *counts,

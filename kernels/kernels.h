@@ -208,6 +208,29 @@ struct mbconv_kernels {
   struct mbconv_blocking blocking;
 };
 
+/* ---- More -------------------------------------------------------------------------------------------------------- */
+
+/* y[p * y_stride + c] = x[p * x_stride + c] < 0 ? slope[c] * x[...] : x[...], c < channels; y may be x with its stride.
+ * Leaky ReLU is the same with equal slopes. */
+typedef void mbconv_prelu_fn(size_t pixels, size_t channels, const void *x, size_t x_stride, const void *slope, void *y,
+                             size_t y_stride);
+
+/* y[p * y_stride + c] += x[p * x_stride + c], c < channels; y does not overlap x. */
+typedef void mbconv_add_fn(size_t pixels, size_t channels, const void *x, size_t x_stride, void *y, size_t y_stride);
+
+/* What MBConv itself does not need: a table of its own, which only the operators that can use it name, so that a
+ * program that links a block alone does not contain it. */
+struct mbconv_more_kernels {
+  mbconv_activation_fn *gelu, *gelu_tanh; /* both variants of the exponential are the same function */
+  mbconv_prelu_fn *prelu;
+  mbconv_add_fn *add;
+};
+
+extern const struct mbconv_more_kernels mbconv_more_scalar;
+extern const struct mbconv_more_kernels mbconv_more_avx2;
+extern const struct mbconv_more_kernels mbconv_more_avx512;
+extern const struct mbconv_more_kernels mbconv_more_neon;
+
 extern const struct mbconv_kernels mbconv_kernels_scalar;
 extern const struct mbconv_kernels mbconv_kernels_avx2;
 extern const struct mbconv_kernels mbconv_kernels_avx512;

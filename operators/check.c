@@ -41,7 +41,7 @@ static mbconv_status check_channels(const mbconv_block_desc *desc, mbconv_error 
   return MBCONV_OK;
 }
 
-static void add_stage(struct mbconv_described *described, enum mbconv_stage_kind kind, size_t in, size_t out,
+static void add_stage(struct mbconv_described *described, mbconv_stage_kind kind, size_t in, size_t out,
                       const struct mbconv_window *window, const struct mbconv_parameters *parameters) {
   const size_t i = described->stages.count++;
   described->stages.stage[i] =
@@ -65,7 +65,7 @@ static void list_stages(const mbconv_block_desc *desc, struct mbconv_described *
                                              .group_channels = desc->group_channels};
   if (desc->expand) add_stage(described, MBCONV_STAGE_POINTWISE, in, expanded, &pixel, &expand);
   add_stage(described, MBCONV_STAGE_DEPTHWISE, expanded, expanded, &window, &depthwise);
-  if (desc->squeeze_excite) add_stage(described, MBCONV_STAGE_EXCITE, expanded, expanded, &pixel, &excite);
+  if (desc->squeeze_excite) add_stage(described, MBCONV_STAGE_SQUEEZE_EXCITE, expanded, expanded, &pixel, &excite);
   add_stage(described, MBCONV_STAGE_POINTWISE, expanded, out, &pixel, &project);
 }
 

@@ -44,10 +44,10 @@ void stages_case_free(struct stages_case *c) {
   c->floats_count = 0;
 }
 
-static enum mbconv_stage_kind kind_of(char letter) {
+static mbconv_stage_kind kind_of(char letter) {
   if (letter == 'P') return MBCONV_STAGE_POINTWISE;
   if (letter == 'D') return MBCONV_STAGE_DEPTHWISE;
-  return letter == 'C' ? MBCONV_STAGE_DENSE : MBCONV_STAGE_EXCITE;
+  return letter == 'C' ? MBCONV_STAGE_DENSE : MBCONV_STAGE_SQUEEZE_EXCITE;
 }
 
 mbconv_status stages_case_create(const struct stages_case *c, size_t height, size_t width,
