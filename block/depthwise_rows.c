@@ -68,9 +68,9 @@ void mbconv_rows_copy(const struct mbconv_strip *strip, const struct mbconv_grou
 struct depthwise_run {
   struct mbconv_depthwise_group group;
   mbconv_depthwise_fn *kernel;
-  mbconv_activation_fn *map; /* over each row, or NULL */
-  size_t chunk;              /* outputs at a time */
-  size_t pixel, y_pixel;     /* bytes between pixels of the ring, which are those of an image read in place, and of y */
+  const struct mbconv_epilogue *map; /* over each row, or NULL */
+  size_t chunk;                      /* outputs at a time */
+  size_t pixel, y_pixel; /* bytes between pixels of the ring, which are those of an image read in place, and of y */
   struct borders borders;
 };
 
@@ -124,7 +124,9 @@ static void depthwise_row(const struct mbconv_strip *strip, const struct mbconv_
       depthwise_outputs(strip, group, run, o, first, last, false, y);
     }
     char *outputs = y + first * run->y_pixel;
-    if (run->map) run->map((last - first) * run->group.y_stride, outputs, outputs);
+    if (run->map)
+      mbconv_epilogue_map(run->map, strip->stages->base.kernels, last - first, group->first, group->channels, outputs,
+                          run->group.y_stride);
   }
 }
 
@@ -133,19 +135,21 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->stage;
   const size_t k = stage->window.kernel, width = strip->shape->columns.out;
-  mbconv_activation_fn *map = mbconv_maps_rows(strip->plan) ? stage->epilogue.map : NULL;
+  const bool maps = mbconv_maps_rows(strip->plan) && mbconv_epilogue_maps(&stage->epilogue);
+  /* In scratch, pixels have room for whole vectors. */
+  const bool padded = strip->shape->project || strip->stages->y_layout == MBCONV_NCHW;
   const struct depthwise_run run = {
       .group =
           {
-              .channels = strip->shape->project ? mbconv_round_up(group->channels, kernels->lanes) : group->channels,
+              .channels = padded ? mbconv_round_up(group->channels, kernels->lanes) : group->channels,
               .x_stride = strip->plan->group_channels,
               .y_stride = y_stride,
               .weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, k * k, group->first),
               .ending = stage->epilogue.ending,
           },
       .kernel = kernels->depthwise[(k - 3) / 2][stage->window.stride - 1],
-      .map = map,
-      .chunk = map ? mbconv_map_chunk(kernels, y_stride, kernels->blocking.depthwise_pixels) : width,
+      .map = maps ? &stage->epilogue : NULL,
+      .chunk = maps ? mbconv_map_chunk(kernels, y_stride, kernels->blocking.depthwise_pixels) : width,
       .pixel = strip->plan->group_channels * kernels->element,
       .y_pixel = y_stride * kernels->element,
       .borders = borders_of(strip),

@@ -64,7 +64,8 @@ static mbconv_status check_stage(const struct mbconv_stage *stage, const struct 
   const size_t in = stage->in_channels, out = stage->out_channels, taps = stage->window.kernel * stage->window.kernel;
   const mbconv_status status = check_window(&stage->window, error);
   if (status != MBCONV_OK) return status;
-  if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE) return check_weights(given->excite->width, 1, mbconv_max(in, out), error);
+  if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE)
+    return check_weights(given->excite->width, 1, mbconv_max(in, out), error);
   return check_weights(stage->kind == MBCONV_STAGE_DEPTHWISE ? 1 : in, taps, out, error);
 }
 
@@ -72,11 +73,12 @@ static mbconv_status check_parameters(const struct mbconv_stage *stage, const st
                                       bool weights_needed, mbconv_error *error) {
   const mbconv_squeeze_excite *excite = given->excite;
   if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE)
-    return mbconv_conv_check(given->conv, given->name, stage->out_channels, weights_needed, error);
+    return mbconv_conv_check(given->conv, given->name, stage->out_channels, given->activation, weights_needed, error);
   const mbconv_status status =
-      mbconv_conv_check(excite->reduce, "squeeze_excite->reduce", excite->width, weights_needed, error);
+      mbconv_conv_check(excite->reduce, "squeeze_excite->reduce", excite->width, excite->inner, weights_needed, error);
   if (status != MBCONV_OK) return status;
-  return mbconv_conv_check(excite->expand, "squeeze_excite->expand", stage->out_channels, weights_needed, error);
+  return mbconv_conv_check(excite->expand, "squeeze_excite->expand", stage->out_channels, excite->gate, weights_needed,
+                           error);
 }
 
 /* ---- An image's cut ---------------------------------------------------------------------------------------------- */
@@ -108,7 +110,7 @@ static struct mbconv_shape shape_of(const struct mbconv_stages *stages, size_t i
       .expand = expand != NULL,
       .project = index + 1 < stages->segments,
       .squeeze_excite = stages->excite && index + 2 == stages->segments,
-      .mapped = stage->epilogue.map || (expand && expand->epilogue.map),
+      .mapped = mbconv_epilogue_maps(&stage->epilogue) || (expand && mbconv_epilogue_maps(&expand->epilogue)),
       .chained = index > 0 || stages->segments > 2,
   };
 }
@@ -215,23 +217,37 @@ static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parame
   }
 }
 
+/* Sets what happens to the sums of a stage, but for the slopes themselves. */
+static void lay_out_epilogue(const struct mbconv_stages *stages, struct mbconv_stage *stage,
+                             const struct mbconv_parameters *given, struct mbconv_cursor *cursor) {
+  const struct mbconv_kernels *kernels = stages->base.kernels;
+  const struct mbconv_more_kernels *more = stages->more;
+  const mbconv_exp variant = stages->base.info.exp;
+  const mbconv_activation_kind kind = given->activation;
+  if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE) {
+    stage->epilogue = (struct mbconv_epilogue){.ending = mbconv_ending_none()};
+    if (kind != MBCONV_ACTIVATION_NONE) stage->epilogue.map = mbconv_activation_of(kind, kernels, more, variant);
+    stage->excite.inner = mbconv_epilogue_of(given->excite->inner, kernels, more, variant);
+    stage->excite.gate = mbconv_epilogue_of(given->excite->gate, kernels, more, variant);
+    return;
+  }
+  stage->epilogue = mbconv_epilogue_of(kind, kernels, more, variant);
+  if (mbconv_activation_sloped(kind))
+    stage->epilogue.slopes = mbconv_take(cursor, stage->out_channels, kernels->element);
+}
+
 void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
                            struct mbconv_cursor *cursor) {
   const struct mbconv_kernels *kernels = stages->base.kernels;
-  const mbconv_exp variant = stages->base.info.exp;
   link_segments(stages);
+  stages->more = stages->more_of ? stages->more_of(kernels) : NULL;
   for (size_t i = 0; i < stages->count; i++) {
     struct mbconv_stage *stage = &stages->stage[i];
     const bool grouped = i + 1 < stages->count && stage[1].kind == MBCONV_STAGE_DEPTHWISE;
     lay_out_stage(stage, &parameters[i], kernels, grouped, cursor);
-    stage->epilogue = mbconv_epilogue_of(parameters[i].activation, kernels, variant);
-    if (!parameters[i].excite) continue;
-    stage->excite.inner = mbconv_epilogue_of(parameters[i].excite->inner, kernels, variant);
-    stage->excite.gate = mbconv_epilogue_of(parameters[i].excite->gate, kernels, variant);
+    lay_out_epilogue(stages, stage, &parameters[i], cursor);
   }
-  /* What rounds or maps the sums must find the residual in them. */
-  stages->residual_first =
-      kernels->tiles_add_residual || parameters[stages->count - 1].activation != MBCONV_ACTIVATION_NONE;
+  stages->last_activates = parameters[stages->count - 1].activation != MBCONV_ACTIVATION_NONE;
   stages->target = (struct mbconv_target){
       .tile_channels = kernels->pointwise[0].channels,
       .element = kernels->element,
@@ -244,6 +260,8 @@ void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_par
 static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
                          const struct mbconv_kernels *kernels) {
   const size_t k = stage->window.kernel;
+  if (stage->epilogue.prelu)
+    mbconv_slopes_pack(given->activation, stage->out_channels, given->conv->slope, stage->epilogue.slopes);
   switch (stage->kind) {
     case MBCONV_STAGE_POINTWISE:
     case MBCONV_STAGE_DENSE:
