@@ -32,28 +32,27 @@ static inline void reduce(const size_t n, const float *t, const float *low, floa
 
 /* v = e^(-s/2) - 1 */
 static inline void raise(const size_t n, const float *s, float *v) {
-  for (size_t i = 0; i < n; i++) v[i] = 2.162334931199439e-05f;
-  horner(n, v, s, -0.0002615372941363603f);
-  horner(n, v, s, 0.002604256384074688f);
-  horner(n, v, s, -0.020833145827054977f);
-  horner(n, v, s, 0.1249999850988388f);
-  horner(n, v, s, -0.5f);
-  for (size_t i = 0; i < n; i++) v[i] *= s[i];
+  for (size_t i = 0; i < n; i++) v[i] = 1.9642740880954079e-05f;
+  horner(n, v, s, -0.00026151997735723853f);
+  horner(n, v, s, 0.0026055537164211273f);
+  horner(n, v, s, -0.020833151414990425f);
+  horner(n, v, s, 0.12499979883432388f);
+  for (size_t i = 0; i < n; i++) v[i] = fma_f32(s[i] * s[i], v[i], -0.5f * s[i]);
 }
 
 /* (1 + v) R(a) = r + c, where r is D / (b D + m) but for rounding errors, and c is small. b and m are 2 + 2 a and a N:
  * `lost` is what b lacks. */
 static inline void ratio(const size_t n, const float *a, const float *v, float *r, float *c) {
   float d[SIDE], m[SIDE];
-  for (size_t i = 0; i < n; i++) d[i] = 0.013828234747052193f, m[i] = 0.007005294784903526f;
-  horner(n, d, a, 0.138545423746109f);
-  horner(n, d, a, 0.6307870745658875f);
-  horner(n, d, a, 1.5203708410263062f);
-  horner(n, d, a, 1.75f);
-  horner(n, m, a, 0.04255995899438858f);
-  horner(n, m, a, 0.07656686007976532f);
-  horner(n, m, a, -0.13641738891601562f);
-  horner(n, m, a, -0.7074038982391357f);
+  for (size_t i = 0; i < n; i++) d[i] = 0.011291068978607655f, m[i] = 0.0057200486771762371f;
+  horner(n, d, a, 0.11157918721437454f);
+  horner(n, d, a, 0.50345569849014282f);
+  horner(n, d, a, 1.2047784328460693f);
+  horner(n, d, a, 1.375f);
+  horner(n, m, a, 0.033964719623327255f);
+  horner(n, m, a, 0.059796646237373352f);
+  horner(n, m, a, -0.111314557492733f);
+  horner(n, m, a, -0.555816650390625f);
   for (size_t i = 0; i < n; i++) {
     const float b = a[i] + a[i] + 2.0f, lost = a[i] + a[i] + (2.0f - b);
     m[i] = fma_f32(m[i], a[i], lost * d[i]);
@@ -70,7 +69,7 @@ static inline float scaled(float x, uint32_t shifted) { return float_from_bits(b
 static inline void gelu(const size_t n, const float *x, float *y) {
   float a[SIDE], t[SIDE], low[SIDE], s[SIDE], shifted[SIDE], v[SIDE], r[SIDE], c[SIDE];
   for (size_t i = 0; i < n; i++) {
-    const float size = x[i] < 0.0f ? -x[i] : x[i];
+    const float size = float_from_bits(bits_from_float(x[i]) & 0x7fffffffu);
     a[i] = size > 14.5f ? 14.5f : size;
     t[i] = a[i] * a[i];
     low[i] = fma_f32(a[i], a[i], -t[i]);
