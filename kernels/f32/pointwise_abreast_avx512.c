@@ -135,9 +135,11 @@ ALWAYS_INLINE void run_tile(const size_t panels, const size_t rows, const struct
   const char *bias = panel->bias, *weights = panel->weights;
   struct tile t = {all(bias), all(bias + next), all(bias + (panels > 2 ? 2 : 0) * next)};
   struct pixels at = {(const char *)x, (const char *)x + 5 * bytes, bytes, 3 * bytes};
-  for (size_t left = panel->k; left > 0; left -= panel->segment) {
+  size_t left = panel->k;
+  do {
+    size_t i = panel->segment;
     NO_UNROLL
-    for (size_t i = panel->segment; i > 0; i--) {
+    do {
       /* Hides how addresses are related: compilers would compute some of them again at each step. */
       __asm__("" : "+r"(at.p0), "+r"(at.p5), "+r"(at.one), "+r"(at.three), "+r"(next));
       struct weights w = {_mm512_load_ps(weights), _mm512_load_ps(weights + next),
@@ -149,9 +151,9 @@ ALWAYS_INLINE void run_tile(const size_t panels, const size_t rows, const struct
       at.p0 += sizeof(float);
       if (rows > 5) at.p5 += sizeof(float);
       weights += LANES * sizeof(float);
-    }
+    } while (--i > 0);
     at.p0 += jump, at.p5 += jump;
-  }
+  } while ((left -= panel->segment) > 0);
   const __mmask16 lanes = first_lanes(panel->channels - (panels - 1) * LANES);
   if (residual) add(panels, rows, residual, panel->r_stride, lanes, &t);
   const struct end end = {_mm512_set1_ps(panel->ending.lo), _mm512_set1_ps(panel->ending.hi), lanes};

@@ -71,9 +71,11 @@ ALWAYS_INLINE void tile_4x24(const size_t rows, const bool add, struct ahead *ah
   const size_t stride = panel->x_stride;
   const float *x3 = x + 3 * stride;
   const float *weights = panel->weights;
-  for (size_t left = panel->k; left > 0; left -= panel->segment) {
+  size_t left = panel->k;
+  do {
+    size_t i = panel->segment;
     NO_UNROLL
-    for (size_t i = panel->segment; i > 0; i--) {
+    do {
       const __m256 w0 = _mm256_load_ps(weights), w1 = _mm256_load_ps(weights + LANES),
                    w2 = _mm256_load_ps(weights + 2 * LANES);
       if (ahead) _mm_prefetch(ahead->at, _MM_HINT_T1), ahead->at += ahead->step;
@@ -83,9 +85,9 @@ ALWAYS_INLINE void tile_4x24(const size_t rows, const bool add, struct ahead *ah
       if (rows > 3) step3(x3, w0, w1, w2, &s.d0, &s.d1, &s.d2);
       x++, x3++;
       weights += 3 * LANES;
-    }
+    } while (--i > 0);
     x += panel->jump, x3 += panel->jump;
-  }
+  } while ((left -= panel->segment) > 0);
   const struct limits limits = limits_of(panel);
   const size_t r = add ? panel->r_stride : 0;
   finish3(add, limits, output(y, 0, offset), residual, 0, s.a0, s.a1, s.a2);
