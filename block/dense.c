@@ -25,7 +25,7 @@ static size_t chunk_of(const struct mbconv_stages *stages, const struct mbconv_s
   const size_t tile = mbconv_panels_height(&stage->panels);
   const size_t windows = kernels->blocking.window_bytes / kernels->element / stage->panels.k;
   size_t pixels = in_place(stages, stage) ? SIZE_MAX : windows;
-  if (stage->epilogue.map) pixels = mbconv_min(pixels, mbconv_panels_chunk(&stage->panels));
+  if (mbconv_epilogue_maps(&stage->epilogue)) pixels = mbconv_min(pixels, mbconv_panels_chunk(&stage->panels));
   return mbconv_max(tile, pixels - pixels % tile);
 }
 
@@ -44,7 +44,7 @@ static void take(const struct mbconv_stages *stages, const struct mbconv_stage *
 static void run_part(const struct mbconv_stage *stage, struct mbconv_pixel_run *part, size_t pixels) {
   part->pixels = pixels;
   mbconv_panels_run(&stage->panels, part);
-  if (stage->epilogue.map) mbconv_panels_map(&stage->panels, part, stage->epilogue.map);
+  if (mbconv_epilogue_maps(&stage->epilogue)) mbconv_panels_map(&stage->panels, part, &stage->epilogue);
 }
 
 /* Outputs [done, last) of the strip, by gathered windows or by pixels in place. */
@@ -116,7 +116,7 @@ static void run_inside(const struct mbconv_strip *strip, const struct mbconv_pix
   const size_t element = strip->stages->base.kernels->element, chunk = chunk_of(strip->stages, stage);
   const size_t row = mbconv_axis_begin(rows, strip->first + done);
   for (size_t count; column < last; column += count) {
-    count = stage->epilogue.map ? mbconv_min(chunk, last - column) : last - column;
+    count = mbconv_epilogue_maps(&stage->epilogue) ? mbconv_min(chunk, last - column) : last - column;
     struct mbconv_pixel_run part = mbconv_run_from(to, done * columns->out + column, element);
     part.x = strip->image + (row * columns->in + mbconv_axis_begin(columns, column)) * stage->in_channels * element;
     part.x_stride = stage->window.stride * stage->in_channels;
