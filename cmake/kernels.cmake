@@ -38,7 +38,7 @@ endif()
 mbconv_add_set(scalar "transpose;interleave")
 if(MBCONV_ARCHITECTURE STREQUAL "x86_64")
   mbconv_add_set(avx2 "pointwise_narrow;transpose" -mavx2 -mfma ${wide})
-  mbconv_add_set(avx512 "" -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512 ${wide})
+  mbconv_add_set(avx512 "pointwise_abreast" -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512 ${wide})
 elseif(MBCONV_ARCHITECTURE STREQUAL "arm64")
   mbconv_add_set(neon "pointwise_narrow;silu_tiles;transpose" -fno-lto) # which knows nothing of calls in assembly
   # Every ARM64 CPU has NEON: the scalar set, which an app carries along, is chosen by name only.
