@@ -49,11 +49,15 @@ static void add_stage(struct mbconv_described *described, mbconv_stage_kind kind
   described->parameters[i] = *parameters;
 }
 
+static struct mbconv_window window_of(const mbconv_block_desc *desc) {
+  return mbconv_window_of(desc->kernel, desc->stride, desc->dilation, &desc->pad, desc->pad_kind);
+}
+
 /* P D [E] P, or D [E] P without expand. */
 static void list_stages(const mbconv_block_desc *desc, struct mbconv_described *described) {
   const size_t in = desc->in_channels, expanded = desc->expanded_channels, out = desc->out_channels;
-  const struct mbconv_window pixel = {.kernel = 1, .stride = 1};
-  const struct mbconv_window window = mbconv_window_of(desc->kernel, desc->stride, &desc->pad, desc->pad_kind);
+  const struct mbconv_window pixel = {.kernel = 1, .stride = 1, .dilation = 1};
+  const struct mbconv_window window = window_of(desc);
   const mbconv_activation_kind activation = desc->activation;
   const struct mbconv_parameters expand = {.name = "expand", .conv = desc->expand, .activation = activation};
   const struct mbconv_parameters depthwise = {.name = "depthwise", .conv = desc->depthwise, .activation = activation};
@@ -71,7 +75,7 @@ static void list_stages(const mbconv_block_desc *desc, struct mbconv_described *
 
 static mbconv_status check_residual(const mbconv_block_desc *desc, struct mbconv_described *described,
                                     mbconv_error *error) {
-  const struct mbconv_window window = mbconv_window_of(desc->kernel, desc->stride, &desc->pad, desc->pad_kind);
+  const struct mbconv_window window = window_of(desc);
   const bool same = desc->in_channels == desc->out_channels && mbconv_window_keeps_size(&window);
   described->stages.residual = same && desc->residual != MBCONV_RESIDUAL_OFF;
   if (same || desc->residual != MBCONV_RESIDUAL_ON) return MBCONV_OK;

@@ -126,7 +126,8 @@ static bool windowed(const struct stages_case *c, size_t stage, mbconv_isa isa, 
                                            .pad = w->pad,
                                            .pad_kind = kind,
                                            .conv = &c->conv[stage],
-                                           .activation = c->activation[stage]};
+                                           .activation = c->activation[stage],
+                                           .dilation = w->dilation};
   const mbconv_convolution_desc convolution = {.in_channels = x->channels,
                                                .out_channels = y->channels,
                                                .kernel = w->kernel,

@@ -16,20 +16,22 @@ enum { BATCH = 2 };
 /* ---- Cases ------------------------------------------------------------------------------------------------------- */
 
 static void random_window(uint64_t *state, char kind, bool keeps_size, struct mbconv_window *window) {
-  *window = (struct mbconv_window){.kernel = 1, .stride = 1};
+  *window = (struct mbconv_window){.kernel = 1, .stride = 1, .dilation = 1};
   if (kind == 'P' || kind == 'E') return;
   const size_t kernel = kind == 'D' ? 3 + 2 * test_random_size(state, 0, 2) : test_random_size(state, 1, 7);
-  const size_t before = test_random_size(state, 0, kernel - 1), choice = test_random_size(state, 0, 3);
   window->kernel = kernel;
+  if (kind == 'D' && test_random_size(state, 0, 2) == 0) window->dilation = test_random_size(state, 2, 5);
+  const size_t most = (kernel - 1) * window->dilation, half = most / 2;
+  const size_t before = test_random_size(state, 0, most), choice = test_random_size(state, 0, 3);
   window->stride = keeps_size || test_random_size(state, 0, 2) ? 1 : 2;
   window->same = choice == 0;
   if (window->same) return;
-  window->pad = (mbconv_pad){kernel / 2, kernel / 2, kernel / 2, kernel / 2};
+  window->pad = (mbconv_pad){half, half, half, half};
   if (keeps_size)
-    window->pad = (mbconv_pad){before, kernel - 1 - before, kernel - 1 - before, before};
+    window->pad = (mbconv_pad){before, most - before, most - before, before};
   else if (choice == 1)
-    window->pad = (mbconv_pad){before, test_random_size(state, 0, kernel - 1), test_random_size(state, 0, kernel - 1),
-                               test_random_size(state, 0, kernel - 1)};
+    window->pad = (mbconv_pad){before, test_random_size(state, 0, most), test_random_size(state, 0, most),
+                               test_random_size(state, 0, most)};
 }
 
 /* Channels in one tile, or now and then in several; the depthwise and squeeze-excite keep theirs. */
@@ -112,15 +114,15 @@ static void check_run(struct test *t, const struct stages_case *c, const struct 
 /* ---- All ways of a list ------------------------------------------------------------------------------------------ */
 
 static void describe(struct test *t, const struct stages_case *c, const struct images *images) {
-  char text[160] = "";
+  char text[320] = "";
   size_t length = 0;
   for (size_t i = 0; c->kinds[i] && length < sizeof text; i++) {
     const struct mbconv_window *w = &c->window[i];
     length += (size_t)snprintf(text + length, sizeof text - length, " %c%zu", c->kinds[i], c->channels[i + 1]);
     if (w->kernel > 1 && length < sizeof text)
-      length +=
-          (size_t)snprintf(text + length, sizeof text - length, "(%zu/%zu pads %zu %zu %zu %zu%s)", w->kernel,
-                           w->stride, w->pad.top, w->pad.left, w->pad.bottom, w->pad.right, w->same ? " SAME" : "");
+      length += (size_t)snprintf(text + length, sizeof text - length, "(%zu/%zu dilation %zu pads %zu %zu %zu %zu%s)",
+                                 w->kernel, w->stride, w->dilation, w->pad.top, w->pad.left, w->pad.bottom,
+                                 w->pad.right, w->same ? " SAME" : "");
   }
   test_at(t, "%zux%zux%zu%s, %s%s, strips %zu, groups %zu", images->x[0].height, images->x[0].width, c->channels[0],
           text, c->layout == MBCONV_NCHW ? "NCHW" : "NHWC", c->residual ? ", residual" : "", c->strip_rows,
