@@ -457,7 +457,7 @@ static void check_dilation(struct test *t, size_t dilation, size_t kernel, bool 
   if (status == MBCONV_OK) {
     bytes = mbconv_depthwise_scratch_size(named, 1);
     test_check(t, height == 3 && width == 3, "output %zu x %zu", height, width);
-    test_check(t, bytes / sizeof(float) > (kernel - 1) * dilation, "%zu bytes of scratch", bytes);
+    test_check(t, bytes < SIZE_MAX && bytes / sizeof(float) > (kernel - 1) * dilation, "%zu bytes of scratch", bytes);
   }
   mbconv_depthwise_destroy(named);
   mbconv_depthwise_destroy(any);
