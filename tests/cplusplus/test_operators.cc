@@ -191,7 +191,7 @@ void check_activation(test *t, const operands &o) {
       [&](mbconv_error *report) { return mbconv_activation_run(object.get(), 3, y.data(), y.data() + 1, report); },
       [&] { object.run(3, y.data(), y.data() + 1); });
   mbconv::activation_desc none_such;
-  none_such.kind = static_cast<mbconv_activation_kind>(7);
+  none_such.kind = static_cast<mbconv_activation_kind>(MBCONV_ACTIVATION_PRELU + 1);
   mbconv_activation *none;
   check_throws(
       t, MBCONV_INVALID_ARGUMENT,
