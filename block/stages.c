@@ -34,14 +34,21 @@ static void link_segments(struct mbconv_stages *stages) {
 static mbconv_status check_pad(size_t pad, const char *side, const struct mbconv_window *window, mbconv_error *error) {
   if (window->same && pad > 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pad.%s is %zu, but padding is SAME", side, pad);
-  if (pad < window->kernel) return MBCONV_OK;
-  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pad.%s is %zu, not less than the kernel of %zu", side, pad,
-                     window->kernel);
+  const size_t span = mbconv_window_span(window);
+  if (pad < span) return MBCONV_OK;
+  if (window->dilation == 1)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pad.%s is %zu, not less than the kernel of %zu", side, pad,
+                       span);
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
+                     "pad.%s is %zu, not less than the %zu pixels that a kernel of %zu with dilation %zu spans", side,
+                     pad, span, window->kernel, window->dilation);
 }
 
 static mbconv_status check_window(const struct mbconv_window *window, mbconv_error *error) {
   if (window->stride != 1 && window->stride != 2)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "stride is %zu, not 1 or 2", window->stride);
+  if (window->dilation > PTRDIFF_MAX / ROOM / window->kernel)
+    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "a dilation of %zu does not fit into memory", window->dilation);
   mbconv_status status = check_pad(window->pad.top, "top", window, error);
   if (status == MBCONV_OK) status = check_pad(window->pad.left, "left", window, error);
   if (status == MBCONV_OK) status = check_pad(window->pad.bottom, "bottom", window, error);
@@ -90,11 +97,16 @@ static mbconv_status check_image(size_t height, size_t width, const struct mbcon
     return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "an image of %zu x %zu does not fit into memory", height, width);
   const size_t padded_height = height + window->pad.top + window->pad.bottom;
   const size_t padded_width = width + window->pad.left + window->pad.right;
-  if (!window->same && (padded_height < window->kernel || padded_width < window->kernel))
+  const size_t span = mbconv_window_span(window);
+  if (window->same || (padded_height >= span && padded_width >= span)) return MBCONV_OK;
+  if (window->dilation == 1)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
                        "the padded image of %zu x %zu is smaller than the kernel of %zu", padded_height, padded_width,
-                       window->kernel);
-  return MBCONV_OK;
+                       span);
+  return mbconv_fail(
+      error, MBCONV_INVALID_ARGUMENT,
+      "the padded image of %zu x %zu is smaller than the %zu pixels that a kernel of %zu with dilation %zu spans",
+      padded_height, padded_width, span, window->kernel, window->dilation);
 }
 
 static struct mbconv_shape shape_of(const struct mbconv_stages *stages, size_t index, size_t height, size_t width) {
@@ -118,7 +130,8 @@ static struct mbconv_shape shape_of(const struct mbconv_stages *stages, size_t i
 /* All products that the scratch query and a run form are below these. */
 static bool fits(const struct mbconv_axis *rows, const struct mbconv_axis *columns, size_t channels) {
   bool overflow = channels > PTRDIFF_MAX / ROOM;
-  const size_t height = mbconv_max(rows->in, rows->out) + ROOM, width = mbconv_max(columns->in, columns->out) + ROOM;
+  const size_t row = mbconv_max(columns->before + columns->in, mbconv_axis_reach(columns, columns->out)); /* padded */
+  const size_t height = mbconv_max(rows->in, rows->out) + ROOM, width = mbconv_max(row, columns->out) + ROOM;
   const size_t pixels = mbconv_multiply(height, width, &overflow);
   mbconv_multiply(mbconv_multiply(pixels, channels + ROOM, &overflow), 8 * MBCONV_MAX_ELEMENT, &overflow);
   return !overflow;

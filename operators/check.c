@@ -60,11 +60,15 @@ static void add_stage(struct mbconv_described *described, mbconv_stage_kind kind
   described->parameters[i] = *parameters;
 }
 
+static struct mbconv_window window_of(const mbconv_block_desc *desc) {
+  return mbconv_window_of(desc->kernel, desc->stride, desc->dilation, &desc->pad, desc->pad_kind);
+}
+
 /* P D [E] P, or D [E] P without expand. */
 static void list_stages(const mbconv_block_desc *desc, struct mbconv_described *described) {
   const size_t in = desc->in_channels, expanded = desc->expanded_channels, out = desc->out_channels;
-  const struct mbconv_window pixel = {.kernel = 1, .stride = 1};
-  const struct mbconv_window window = mbconv_window_of(desc->kernel, desc->stride, &desc->pad, desc->pad_kind);
+  const struct mbconv_window pixel = {.kernel = 1, .stride = 1, .dilation = 1};
+  const struct mbconv_window window = window_of(desc);
   const mbconv_activation_kind activation = desc->activation;
   const struct mbconv_parameters expand = {.name = "expand", .conv = desc->expand, .activation = activation};
   const struct mbconv_parameters depthwise = {.name = "depthwise", .conv = desc->depthwise, .activation = activation};

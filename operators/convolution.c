@@ -35,7 +35,7 @@ mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, bool
                  .stage = {{.kind = MBCONV_STAGE_DENSE,
                             .in_channels = desc->in_channels,
                             .out_channels = desc->out_channels,
-                            .window = mbconv_window_of(desc->kernel, desc->stride, &desc->pad, desc->pad_kind),
+                            .window = mbconv_window_of(desc->kernel, desc->stride, 1, &desc->pad, desc->pad_kind),
                             .dense = &mbconv_dense}}},
       .parameters = {{.name = "conv", .conv = desc->conv, .activation = desc->activation}},
   };

@@ -30,7 +30,8 @@ static mbconv_status check(const mbconv_depthwise_desc *desc, struct mbconv_desc
                  .stage = {{.kind = MBCONV_STAGE_DEPTHWISE,
                             .in_channels = desc->channels,
                             .out_channels = desc->channels,
-                            .window = mbconv_window_of(desc->kernel, desc->stride, &desc->pad, desc->pad_kind)}}},
+                            .window = mbconv_window_of(desc->kernel, desc->stride, desc->dilation, &desc->pad,
+                                                       desc->pad_kind)}}},
       .parameters = {{.name = "conv", .conv = desc->conv, .activation = desc->activation}},
   };
   return mbconv_described_check(described, desc->height, desc->width, true, error);

@@ -99,14 +99,15 @@ static mbconv_status check_stage(const mbconv_stages_desc *desc, size_t index, s
 /* Adds stage `index`; returns its output channels. */
 static size_t add_stage(const mbconv_stages_desc *desc, size_t index, size_t in, struct mbconv_described *described) {
   const mbconv_stage_desc *given = stage_at(desc, index);
-  const struct mbconv_window pixel = {.kernel = 1, .stride = 1};
+  const struct mbconv_window pixel = {.kernel = 1, .stride = 1, .dilation = 1};
   const size_t out = keeps_channels(given->kind) ? in : given->out_channels;
   described->stages.stage[index] = (struct mbconv_stage){
       .kind = given->kind,
       .in_channels = in,
       .out_channels = out,
-      .window =
-          windowed(given->kind) ? mbconv_window_of(given->kernel, given->stride, &given->pad, given->pad_kind) : pixel,
+      .window = windowed(given->kind)
+                    ? mbconv_window_of(given->kernel, given->stride, given->dilation, &given->pad, given->pad_kind)
+                    : pixel,
       .dense = given->kind == MBCONV_STAGE_DENSE ? &mbconv_dense : NULL,
   };
   described->parameters[index] = (struct mbconv_parameters){

@@ -15,27 +15,31 @@ enum { BATCH = 2 };
 /* ---- Cases ------------------------------------------------------------------------------------------------------- */
 
 static void random_window(uint64_t *state, char kind, bool keeps_size, mbconv_stage_desc *stage) {
-  *stage = (mbconv_stage_desc){.kernel = test_random_size(state, 0, 1), .stride = test_random_size(state, 0, 1)};
+  *stage = (mbconv_stage_desc){.kernel = test_random_size(state, 0, 1),
+                               .stride = test_random_size(state, 0, 1),
+                               .dilation = test_random_size(state, 0, 1)};
   if (kind == 'P' || kind == 'E') return;
   const size_t kernel = kind == 'D' ? 3 + 2 * test_random_size(state, 0, 2) : test_random_size(state, 1, 7);
-  const size_t before = test_random_size(state, 0, kernel - 1), choice = test_random_size(state, 0, 3);
+  if (kind == 'D' && test_random_size(state, 0, 2) == 0) stage->dilation = test_random_size(state, 2, 5);
+  const size_t most = (kernel - 1) * (stage->dilation ? stage->dilation : 1), half = most / 2;
+  const size_t before = test_random_size(state, 0, most), choice = test_random_size(state, 0, 3);
   stage->kernel = kernel;
   stage->stride = keeps_size || test_random_size(state, 0, 2) ? 1 : 2;
   if (choice == 0) {
     stage->pad_kind = MBCONV_PAD_SAME;
     return;
   }
-  stage->pad = (mbconv_pad){kernel / 2, kernel / 2, kernel / 2, kernel / 2};
+  stage->pad = (mbconv_pad){half, half, half, half};
   if (keeps_size)
-    stage->pad = (mbconv_pad){before, kernel - 1 - before, kernel - 1 - before, before};
+    stage->pad = (mbconv_pad){before, most - before, most - before, before};
   else if (choice == 1)
-    stage->pad = (mbconv_pad){before, test_random_size(state, 0, kernel - 1), test_random_size(state, 0, kernel - 1),
-                              test_random_size(state, 0, kernel - 1)};
+    stage->pad = (mbconv_pad){before, test_random_size(state, 0, most), test_random_size(state, 0, most),
+                              test_random_size(state, 0, most)};
 }
 
 static mbconv_activation_kind random_activation(uint64_t *state, char kind) {
-  return (mbconv_activation_kind)test_random_size(state, MBCONV_ACTIVATION_NONE,
-                                                  kind == 'E' ? MBCONV_ACTIVATION_HARD_SWISH : MBCONV_ACTIVATION_HARD_SWISH);
+  return (mbconv_activation_kind)test_random_size(
+      state, MBCONV_ACTIVATION_NONE, kind == 'E' ? MBCONV_ACTIVATION_HARD_SWISH : MBCONV_ACTIVATION_HARD_SWISH);
 }
 
 /* A shortcut, of all channels or of the first ones. `keeps`: the input may be it. */
@@ -161,16 +165,16 @@ static void check_run(struct test *t, const struct stages_case *c, const mbconv_
 
 static void describe(struct test *t, const struct stages_case *c, const struct images *images) {
   static const char *const residuals[] = {"auto", "none", "the input", "given"};
-  char text[200] = "";
+  char text[320] = "";
   size_t length = 0;
   for (size_t i = 0; c->kinds[i] && length < sizeof text; i++) {
     const mbconv_stage_desc *s = &c->stage[i];
     length += (size_t)snprintf(text + length, sizeof text - length, " %c%zu act %d", c->kinds[i], c->channels[i + 1],
                                (int)s->activation);
     if (s->kernel > 1 && length < sizeof text)
-      length += (size_t)snprintf(text + length, sizeof text - length, "(%zu/%zu pads %zu %zu %zu %zu%s)", s->kernel,
-                                 s->stride, s->pad.top, s->pad.left, s->pad.bottom, s->pad.right,
-                                 s->pad_kind == MBCONV_PAD_SAME ? " SAME" : "");
+      length += (size_t)snprintf(text + length, sizeof text - length, "(%zu/%zu dilation %zu pads %zu %zu %zu %zu%s)",
+                                 s->kernel, s->stride, s->dilation, s->pad.top, s->pad.left, s->pad.bottom,
+                                 s->pad.right, s->pad_kind == MBCONV_PAD_SAME ? " SAME" : "");
   }
   test_at(t, "%zux%zux%zu%s, %s, residual %s of %zu%s, strips %zu, groups %zu", images->x[0].height, images->x[0].width,
           c->channels[0], text, c->layout == MBCONV_NCHW ? "NCHW" : "NHWC", residuals[c->residual],
