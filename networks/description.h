@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A network as a list of layers: sizes only. tables.c makes it, names.c knows what its tensors are called.
+ * A network as a list of layers: sizes only. tables*.c make it, names.c knows what its tensors are called.
  */
 #ifndef MBCONV_DESCRIPTION_H
 #define MBCONV_DESCRIPTION_H
@@ -10,7 +10,7 @@
 #include "../kernels/arithmetic.h"
 #include "mbconv_networks.h"
 
-enum { MBCONV_MOST_LAYERS = 64 };
+enum { MBCONV_MOST_LAYERS = 96 };
 
 enum mbconv_layer_kind {
   MBCONV_LAYER_CONVOLUTION, /* with BN and activation */
@@ -35,14 +35,17 @@ struct mbconv_layer {
 enum mbconv_family {
   MBCONV_MOBILENET_V2,
   MBCONV_EFFICIENTNET,
+  MBCONV_EFFICIENTNET_LITE,
   MBCONV_MOBILENET_V3,
+  MBCONV_MNASNET,
   MBCONV_SINGLE_BLOCK, /* of the notebook */
   MBCONV_PLAIN_BLOCK,
   MBCONV_BOTTLENECK
 };
 
-/* Whose names the tensors have. Single blocks have only one kind, which counts as torchvision's. */
-enum mbconv_naming { MBCONV_TORCHVISION, MBCONV_TIMM };
+/* Whose names the tensors have: torchvision's, timm's, or those of the package efficientnet_pytorch and of what is
+ * built on it. Single blocks have only one kind, which counts as torchvision's. */
+enum mbconv_naming { MBCONV_TORCHVISION, MBCONV_TIMM, MBCONV_EFFICIENTNET_PYTORCH };
 
 struct mbconv_description {
   char name[32];
@@ -53,7 +56,7 @@ struct mbconv_description {
   bool bicubic;  /* when they are resized */
   float mean[3], deviation[3];
   float epsilon;          /* of the BNs */
-  mbconv_padding padding; /* OWN: nobody said */
+  mbconv_padding padding; /* OWN: nobody said, and symmetric if nobody does */
   unsigned assumed;       /* MBCONV_ASSUMED_*, before the options are looked at */
   size_t channels;        /* of the images */
   size_t layers;

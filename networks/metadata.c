@@ -211,7 +211,7 @@ mbconv_status mbconv_metadata_apply(const struct mbconv_metadata *m, struct mbco
     d->epsilon = m->epsilon;
   else if (d->naming == MBCONV_TIMM)
     d->assumed |= MBCONV_ASSUMED_EPSILON;
-  d->padding = m->padding;
+  if (m->padding != MBCONV_PADDING_OWN) d->padding = m->padding;
   if (m->padding == MBCONV_PADDING_OWN && d->naming == MBCONV_TIMM) d->assumed |= MBCONV_ASSUMED_PADDING;
   apply_preprocessing(m, d);
   return MBCONV_OK;

@@ -66,6 +66,26 @@ static void name_timm_block(const struct mbconv_layer *layer, struct mbconv_part
   name(&parts[MBCONV_PROJECT], prefix, layer->expand ? "conv_pwl" : "conv_pw", layer->expand ? "bn3" : "bn2");
 }
 
+/* layers.9.2.layers.{0, 1, 3, 4, 6, 7}; the first block has no expand, and lies among the network's own layers. */
+static void name_mnasnet_block(const struct mbconv_layer *layer, struct mbconv_part *parts) {
+  char prefix[32] = "layers.";
+  if (layer->expand) snprintf(prefix, sizeof prefix, "layers.%u.%u.layers.", layer->stage + 7, layer->index);
+  name(&parts[MBCONV_EXPAND], prefix, "0", "1");
+  name(&parts[MBCONV_DEPTHWISE], prefix, "3", "4");
+  name(&parts[MBCONV_PROJECT], prefix, "6", "7");
+}
+
+/* _blocks.5.{_expand_conv, _bn0, _depthwise_conv, _bn1, _se_reduce, _se_expand, _project_conv, _bn2} */
+static void name_efficientnet_pytorch_block(const struct mbconv_layer *layer, struct mbconv_part *parts) {
+  char prefix[32];
+  snprintf(prefix, sizeof prefix, "_blocks.%u.", layer->number - 1);
+  name(&parts[MBCONV_EXPAND], prefix, "_expand_conv", "_bn0");
+  name(&parts[MBCONV_DEPTHWISE], prefix, "_depthwise_conv", "_bn1");
+  name(&parts[MBCONV_REDUCE], prefix, "_se_reduce", "");
+  name(&parts[MBCONV_EXCITE], prefix, "_se_expand", "");
+  name(&parts[MBCONV_PROJECT], prefix, "_project_conv", "_bn2");
+}
+
 /* The notebook's class: {expand, depthwise, project}.{0, 1} */
 static void name_single_block(struct mbconv_part *parts) {
   name(&parts[MBCONV_EXPAND], "expand.", "0", "1");
@@ -86,6 +106,10 @@ static void block_parts(const struct mbconv_description *d, const struct mbconv_
     name_single_block(parts);
   else if (d->naming == MBCONV_TIMM)
     name_timm_block(layer, parts);
+  else if (d->naming == MBCONV_EFFICIENTNET_PYTORCH)
+    name_efficientnet_pytorch_block(layer, parts);
+  else if (d->family == MBCONV_MNASNET)
+    name_mnasnet_block(layer, parts);
   else if (d->family == MBCONV_MOBILENET_V2)
     name_mobilenet_v2_block(layer, parts);
   else
@@ -104,6 +128,10 @@ static void name_convolution(const struct mbconv_description *d, const struct mb
   } else if (d->family == MBCONV_BOTTLENECK) { /* {conv, bn}{1, 2, 3}, as in torchvision's ResNet */
     snprintf(part->name, sizeof part->name, "conv%u", number + 1);
     snprintf(part->norm, sizeof part->norm, "bn%u", number + 1);
+  } else if (d->naming == MBCONV_EFFICIENTNET_PYTORCH) {
+    name(part, "", number > 0 ? "_conv_head" : "_conv_stem", number > 0 ? "_bn1" : "_bn0");
+  } else if (d->naming == MBCONV_TORCHVISION && d->family == MBCONV_MNASNET) {
+    name(part, "layers.", number > 0 ? "14" : "0", number > 0 ? "15" : "1");
   } else if (d->naming == MBCONV_TORCHVISION) {
     /* EfficientNet's features are its stages. */
     const struct mbconv_layer *before = layer - (number > 0);
@@ -128,7 +156,9 @@ static void name_connected(const struct mbconv_description *d, const struct mbco
     conv = "conv_head"; /* a 1x1 convolution after the pooling */
     part->flat = false;
   }
-  if (d->naming == MBCONV_TORCHVISION && d->family == MBCONV_MOBILENET_V3)
+  if (d->naming == MBCONV_EFFICIENTNET_PYTORCH)
+    conv = "_fc";
+  else if (d->naming == MBCONV_TORCHVISION && d->family == MBCONV_MOBILENET_V3)
     conv = last ? "classifier.3" : "classifier.0";
   else if (d->naming == MBCONV_TORCHVISION)
     conv = "classifier.1";
