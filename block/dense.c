@@ -22,7 +22,7 @@ static size_t chunk_of(const struct mbconv_stages *stages, const struct mbconv_s
   const size_t tile = mbconv_panels_height(&stage->panels);
   const size_t windows = kernels->blocking.window_bytes / kernels->element / stage->panels.k;
   size_t pixels = in_place(stages, stage) ? SIZE_MAX : windows;
-  if (stage->epilogue.map) pixels = mbconv_min(pixels, mbconv_panels_chunk(&stage->panels));
+  if (mbconv_epilogue_maps(&stage->epilogue)) pixels = mbconv_min(pixels, mbconv_panels_chunk(&stage->panels));
   return mbconv_max(tile, pixels - pixels % tile);
 }
 
@@ -65,7 +65,7 @@ static void run(const struct mbconv_strip *strip, const struct mbconv_pixel_run 
     }
     part.pixels = count;
     mbconv_panels_run(&stage->panels, &part);
-    if (stage->epilogue.map) mbconv_panels_map(&stage->panels, &part, stage->epilogue.map);
+    if (mbconv_epilogue_maps(&stage->epilogue)) mbconv_panels_map(&stage->panels, &part, &stage->epilogue);
   }
 }
 

@@ -68,11 +68,24 @@ void mbconv_rows_copy(const struct mbconv_strip *strip, const struct mbconv_grou
 struct depthwise_run {
   struct mbconv_depthwise_group group;
   mbconv_depthwise_fn *kernel;
-  mbconv_activation_fn *map; /* over each row, or NULL */
-  size_t chunk;              /* outputs at a time */
-  size_t pixel, y_pixel;     /* bytes between pixels of the ring, which are those of an image read in place, and of y */
+  const struct mbconv_epilogue *map; /* over each row, or NULL */
+  size_t chunk;                      /* outputs at a time */
+  size_t interleaved;                /* ordinary rows in a row of outputs: 1 if it is not dilated */
+  size_t y_stride;                   /* elements between pixels of y */
+  size_t pixel, y_pixel; /* bytes between pixels of the ring, which are those of an image read in place, and of y */
   struct borders borders;
 };
+
+/* `outputs` outputs of a dilated row: of each of the interleaved rows, one after the other, every interleaved-th
+ * output. The rows of taps begin at the first output, and an output later `step` bytes later. */
+static void interleaved_outputs(const struct depthwise_run *run, size_t outputs, const void **rows, size_t taps,
+                                size_t step, char *y) {
+  const size_t interleaved = mbconv_min(run->interleaved, outputs);
+  for (size_t o = 0; o < interleaved; o++) {
+    for (size_t i = 0; o > 0 && i < taps; i++) rows[i] = (const char *)rows[i] + step;
+    run->kernel(&run->group, (outputs - o - 1) / run->interleaved + 1, rows, y + o * run->y_pixel);
+  }
+}
 
 /* Outputs [first, last) of row o, to y, the row's first; read from the image if `direct`, else from the ring. */
 static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbconv_group *group,
@@ -85,7 +98,7 @@ static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbc
   const size_t above = mbconv_axis_padded(down, o) - down->before; /* if it is above the image it wraps to huge */
   const void *rows[MAX_KERNEL];
   for (size_t i = 0; i < down->kernel; i++) {
-    const size_t r = above + i;
+    const size_t r = above + i * down->dilation;
     if (r >= down->in)
       rows[i] = strip->scratch->zero_row + column * pixel;
     else if (direct)
@@ -93,7 +106,11 @@ static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbc
     else
       rows[i] = group->ring + (r % plan->ring_rows * plan->ring_width + column) * pixel;
   }
-  run->kernel(&run->group, last - first, rows, y + first * run->y_pixel);
+  y += first * run->y_pixel;
+  if (run->interleaved > 1)
+    interleaved_outputs(run, last - first, rows, down->kernel, across->stride * pixel, y);
+  else
+    run->kernel(&run->group, last - first, rows, y);
 }
 
 /* Whether all windows of output row o lie in the image's memory, those over its left and right edge too: what they find
@@ -124,7 +141,9 @@ static void depthwise_row(const struct mbconv_strip *strip, const struct mbconv_
       depthwise_outputs(strip, group, run, o, first, last, false, y);
     }
     char *outputs = y + first * run->y_pixel;
-    if (run->map) run->map((last - first) * run->group.y_stride, outputs, outputs);
+    if (run->map)
+      mbconv_epilogue_map(run->map, strip->stages->base.kernels, last - first, group->first, group->channels, outputs,
+                          run->y_stride);
   }
 }
 
@@ -132,20 +151,25 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
                            size_t y_stride) {
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->stage;
-  const size_t k = stage->window.kernel, width = strip->shape->columns.out;
-  mbconv_activation_fn *map = mbconv_maps_rows(strip->plan) ? stage->epilogue.map : NULL;
+  const struct mbconv_axis *columns = &strip->shape->columns;
+  const size_t k = columns->kernel, width = columns->out, interleaved = mbconv_axis_interleaved(columns);
+  const bool maps = mbconv_maps_rows(strip->plan) && mbconv_epilogue_maps(&stage->epilogue);
+  /* In scratch, pixels have room for whole vectors. */
+  const bool padded = strip->shape->project || strip->stages->y_layout == MBCONV_NCHW;
   const struct depthwise_run run = {
       .group =
           {
-              .channels = strip->shape->project ? mbconv_round_up(group->channels, kernels->lanes) : group->channels,
-              .x_stride = strip->plan->group_channels,
-              .y_stride = y_stride,
+              .channels = padded ? mbconv_round_up(group->channels, kernels->lanes) : group->channels,
+              .x_stride = strip->plan->group_channels * columns->dilation,
+              .y_stride = y_stride * interleaved,
               .weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, k * k, group->first),
               .ending = stage->epilogue.ending,
           },
-      .kernel = kernels->depthwise[(k - 3) / 2][stage->window.stride - 1],
-      .map = map,
-      .chunk = map ? mbconv_map_chunk(kernels, y_stride, kernels->blocking.depthwise_pixels) : width,
+      .kernel = kernels->depthwise[(k - 3) / 2][mbconv_axis_ordinary_stride(columns) - 1],
+      .map = maps ? &stage->epilogue : NULL,
+      .chunk = maps ? mbconv_map_chunk(kernels, y_stride, kernels->blocking.depthwise_pixels * interleaved) : width,
+      .interleaved = interleaved,
+      .y_stride = y_stride,
       .pixel = strip->plan->group_channels * kernels->element,
       .y_pixel = y_stride * kernels->element,
       .borders = borders_of(strip),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * An activation as the kernels apply it: a clamp where that suffices, SiLU where a set's tiles can, else a function
- * over the stored floats.
+ * over the stored elements.
  */
 #ifndef MBCONV_EPILOGUE_H
 #define MBCONV_EPILOGUE_H
@@ -11,16 +11,40 @@
 struct mbconv_epilogue {
   struct mbconv_ending ending; /* what the tiles do */
   mbconv_activation_fn *map;   /* run in place afterwards; NULL if that was all */
+  mbconv_prelu_fn *prelu;      /* in its stead, of activations with slopes; else NULL */
+  char *slopes;                /* of all channels, elements */
 };
 
-/* INVALID_ARGUMENT for an unknown kind; `name` says in messages whose activation it is. */
-mbconv_status mbconv_activation_check(mbconv_activation_kind kind, const char *name, mbconv_error *error);
+/* INVALID_ARGUMENT for an unknown kind, and for those of struct mbconv_more_kernels unless `more`; `name` says in
+ * messages whose activation it is. */
+mbconv_status mbconv_activation_check(mbconv_activation_kind kind, const char *name, bool more, mbconv_error *error);
 
+/* Whether a kind has slopes. */
+static inline bool mbconv_activation_sloped(mbconv_activation_kind kind) {
+  return kind == MBCONV_ACTIVATION_LEAKY_RELU || kind == MBCONV_ACTIVATION_PRELU;
+}
+
+/* `more` is NULL if only kinds that need none were let through by the check. The slopes are left to the caller. */
 struct mbconv_epilogue mbconv_epilogue_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,
-                                          mbconv_exp variant);
+                                          const struct mbconv_more_kernels *more, mbconv_exp variant);
 
-/* The function over a buffer, for every kind. */
+/* Whether something is left to do when the tiles have run. */
+static inline bool mbconv_epilogue_maps(const struct mbconv_epilogue *epilogue) {
+  return epilogue->map || epilogue->prelu;
+}
+
+/* Does it, for channels [first, first + channels) of some pixels of y, `stride` apart: all of these bytes may be
+ * written. */
+static inline void mbconv_epilogue_map(const struct mbconv_epilogue *epilogue, const struct mbconv_kernels *kernels,
+                                       size_t pixels, size_t first, size_t channels, void *y, size_t stride) {
+  if (epilogue->prelu)
+    epilogue->prelu(pixels, channels, y, stride, epilogue->slopes + first * kernels->element, y, stride);
+  else
+    epilogue->map(pixels * stride, y, y);
+}
+
+/* The function over a buffer, for every kind that has no slopes. */
 mbconv_activation_fn *mbconv_activation_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,
-                                           mbconv_exp variant);
+                                           const struct mbconv_more_kernels *more, mbconv_exp variant);
 
 #endif

@@ -3,10 +3,11 @@
 
 #include <math.h>
 
+#include "epilogue.h"
 #include "status.h"
 
-mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_t channels, bool weights_needed,
-                                mbconv_error *error) {
+mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_t channels,
+                                mbconv_activation_kind activation, bool weights_needed, mbconv_error *error) {
   if (!conv) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", name);
   mbconv_status status = mbconv_struct_check(&conv->struct_size, sizeof *conv, name, error);
   if (status != MBCONV_OK) return status;
@@ -19,6 +20,8 @@ mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_
   }
   if (!weights_needed) return MBCONV_OK;
   if (!conv->weight) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s has no weights", name);
+  if (mbconv_activation_sloped(activation) && !conv->slope)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s has no slope for the activation after it", name);
   if (!norm) return MBCONV_OK;
   if (!norm->mean || !norm->variance)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the BN's %s is NULL", name,
@@ -43,8 +46,14 @@ double mbconv_fold(const mbconv_conv *conv, size_t channel, float *bias) {
             sqrt((double)norm->variance[channel] + (double)norm->epsilon);
     start = (norm->beta ? (double)norm->beta[channel] : 0.0) + (start - (double)norm->mean[channel]) * scale;
   }
-  *bias = (float)start;
-  return scale;
+  const double factor = conv->scale ? (double)conv->scale[channel] : 1.0;
+  *bias = (float)(start * factor);
+  return scale * factor;
+}
+
+void mbconv_slopes_pack(mbconv_activation_kind kind, size_t channels, const float *slope, void *packed) {
+  float *slopes = packed;
+  for (size_t c = 0; c < channels; c++) slopes[c] = slope[kind == MBCONV_ACTIVATION_PRELU ? c : 0];
 }
 
 void mbconv_depthwise_pack(const struct mbconv_kernels *kernels, size_t channels, size_t kernel,

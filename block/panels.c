@@ -196,22 +196,25 @@ void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_p
 }
 
 void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run,
-                       mbconv_activation_fn *map) {
+                       const struct mbconv_epilogue *epilogue) {
+  const struct mbconv_kernels *kernels = panels->kernels;
+  const size_t channels = run->channels;
   char *y = run->y;
-  if (run->y_stride == run->channels) {
-    map(run->pixels * run->channels, y, y);
+  if (run->y_stride == channels || epilogue->prelu) {
+    mbconv_epilogue_map(epilogue, kernels, run->pixels, 0, channels, y, run->y_stride);
     return;
   }
-  for (size_t p = 0; p < run->pixels; p++, y += run->y_stride * panels->kernels->element) map(run->channels, y, y);
+  for (size_t p = 0; p < run->pixels; p++, y += run->y_stride * kernels->element) epilogue->map(channels, y, y);
 }
 
 void mbconv_panels_run_mapped(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run,
-                              mbconv_activation_fn *map) {
-  const size_t chunk = map ? mbconv_panels_chunk(panels) : run->pixels;
+                              const struct mbconv_epilogue *epilogue) {
+  const bool maps = mbconv_epilogue_maps(epilogue);
+  const size_t chunk = maps ? mbconv_panels_chunk(panels) : run->pixels;
   for (size_t done = 0; done < run->pixels; done += chunk) {
     struct mbconv_pixel_run part = mbconv_run_from(run, done, panels->kernels->element);
     part.pixels = mbconv_min(chunk, part.pixels);
     mbconv_panels_run(panels, &part);
-    if (map) mbconv_panels_map(panels, &part, map);
+    if (maps) mbconv_panels_map(panels, &part, epilogue);
   }
 }

@@ -8,6 +8,7 @@
 #ifndef MBCONV_PANELS_H
 #define MBCONV_PANELS_H
 
+#include "epilogue.h"
 #include "kernels.h"
 #include "memory.h"
 
@@ -73,13 +74,14 @@ static inline void mbconv_run_add_stored(struct mbconv_pixel_run *run) {
   run->y_padded = false;
 }
 
-/* Maps an activation over what a run has stored. Where y is evenly spaced. */
+/* Does what the tiles have left of the epilogue, over what a run has stored. Where y is evenly spaced and the run of
+ * all channels. */
 void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run,
-                       mbconv_activation_fn *map);
+                       const struct mbconv_epilogue *epilogue);
 
-/* Like mbconv_panels_run(), with an activation that is mapped over some pixels at a time, while they are in L1; NULL
- * for none. Where y is evenly spaced. */
+/* Like mbconv_panels_run(), and what the tiles have left of the epilogue: some pixels at a time, while they are in L1.
+ * Where y is evenly spaced and the run of all channels. */
 void mbconv_panels_run_mapped(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run,
-                              mbconv_activation_fn *map);
+                              const struct mbconv_epilogue *epilogue);
 
 #endif

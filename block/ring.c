@@ -34,15 +34,14 @@ static void take_segment(const struct mbconv_stages *stages, const struct mbconv
 void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct mbconv_cut *cut,
                                struct mbconv_cursor *cursor, struct mbconv_strip_scratch *scratch) {
   const size_t last = stages->segments - 1, element = stages->base.kernels->element;
-  const bool planes = stages->layout == MBCONV_NCHW;
   bool *overflow = &cursor->overflow;
   *scratch = (struct mbconv_strip_scratch){0};
   for (size_t s = 0; s <= last; s++) take_segment(stages, cut, s, cursor, &scratch->segment[s]);
-  if (planes && stages->stage[0].kind == MBCONV_STAGE_POINTWISE) {
+  if (stages->layout == MBCONV_NCHW && stages->stage[0].kind == MBCONV_STAGE_POINTWISE) {
     const size_t pixels = mbconv_multiply(cut->plan[0].ring_rows, cut->width, overflow);
     scratch->x = mbconv_take(cursor, mbconv_multiply(pixels, stages->stage[0].in_channels, overflow), element);
   }
-  if (planes && stages->segment[last].stage->kind == MBCONV_STAGE_POINTWISE) {
+  if (stages->y_layout == MBCONV_NCHW) {
     const size_t rows = cut->plan[last].strip_rows;
     const size_t pixels = mbconv_cut_stored(stages, cut)
                               ? stages->base.kernels->blocking.projected_pixels

@@ -22,7 +22,7 @@ struct mbconv_segment_scratch {
 /* The scratch of one thread. */
 struct mbconv_strip_scratch {
   struct mbconv_segment_scratch segment[MBCONV_MOST_STAGES];
-  char *x, *y; /* NCHW: the new input rows of a P that comes first, and the output strip of one that comes last */
+  char *x, *y; /* NCHW: the new input rows of a P that comes first, and the output strip */
 };
 
 /* A strip of one segment. */

@@ -11,7 +11,6 @@
 #include "format.h"
 #include "parallel.h"
 #include "strip.h"
-#include "transpose.h"
 
 /* ---- Scratch ----------------------------------------------------------------------------------------------------- */
 
@@ -121,7 +120,8 @@ struct run {
   const struct mbconv_stages *stages;
   const struct mbconv_cut *cut;
   struct mbconv_operands operands;
-  const char *residual; /* as y, or NULL */
+  const char *residual;  /* as y, but of the list's residual_channels; or NULL */
+  size_t residual_bytes; /* of one image */
   struct scratch scratch;
   size_t tasks;
 };
@@ -141,6 +141,18 @@ static struct mbconv_strip_scratch scratch_of(const struct run *run, size_t inde
   return scratch;
 }
 
+/* The output of one image. */
+static struct mbconv_output output_of(const struct run *run, const struct mbconv_strip_scratch *scratch, size_t image) {
+  const struct mbconv_shape *last = mbconv_cut_last(run->stages, run->cut);
+  return (struct mbconv_output){
+      .stages = run->stages,
+      .residual = run->residual ? run->residual + image * run->residual_bytes : NULL,
+      .y = run->operands.y + image * run->operands.y_bytes,
+      .strip = scratch->y,
+      .plane = last->rows.out * last->columns.out,
+  };
+}
+
 /* Groups [first_group, last_group) of some rows of one image. */
 static void run_image(const struct run *run, const struct mbconv_strip_scratch *scratch, size_t image,
                       size_t first_group, size_t last_group, size_t first_row, size_t last_row) {
@@ -152,8 +164,7 @@ static void run_image(const struct run *run, const struct mbconv_strip_scratch *
       .cut = run->cut,
       .scratch = scratch,
       .x = run->operands.x + image * run->operands.x_bytes,
-      .residual = run->residual ? run->residual + image * run->operands.y_bytes : NULL,
-      .y = run->operands.y + image * run->operands.y_bytes,
+      .output = output_of(run, scratch, image),
       .stored = run->scratch.stored,
       .first_group = first_group,
       .last_group = last_group,
@@ -198,15 +209,23 @@ static void run_groups(void *argument, size_t index) {
 struct stored {
   const struct mbconv_stage *stage;
   const struct mbconv_shape *shape;
-  size_t stride;             /* elements between its pixels */
-  mbconv_activation_fn *map; /* an activation that D has left to its reader, or NULL */
+  size_t stride;                         /* elements between its pixels */
+  const struct mbconv_epilogue *pending; /* an activation that D has left to its reader, or NULL */
 };
 
 static struct stored stored_of(const struct run *run) {
   const size_t before = run->stages->segments - 2;
   const struct mbconv_stage *stage = run->stages->segment[before].stage;
-  mbconv_activation_fn *map = stage->kind == MBCONV_STAGE_DEPTHWISE ? stage->epilogue.map : NULL;
-  return (struct stored){stage, &run->cut->shape[before], mbconv_segment_stride(run->stages, before), map};
+  const bool pending = stage->kind == MBCONV_STAGE_DEPTHWISE && mbconv_epilogue_maps(&stage->epilogue);
+  return (struct stored){stage, &run->cut->shape[before], mbconv_segment_stride(run->stages, before),
+                         pending ? &stage->epilogue : NULL};
+}
+
+/* Applies an activation to some stored pixels. */
+static void map_stored(const struct run *run, const struct stored *stored, const struct mbconv_epilogue *epilogue,
+                       size_t count, char *pixels) {
+  mbconv_epilogue_map(epilogue, run->stages->base.kernels, count, 0, stored->stage->out_channels, pixels,
+                      stored->stride);
 }
 
 /* A task's share of the rows of one image: maps the stored pixels and sums their channels. */
@@ -219,66 +238,51 @@ static void run_sums(void *argument, size_t index) {
   mbconv_share(stored.shape->rows.out, 1, index, run->tasks, &begin, &end);
   for (size_t r = begin; r < end; r++) {
     char *row = run->scratch.stored + r * width * stored.stride * kernels->element;
-    if (stored.map) stored.map(width * stored.stride, row, row);
+    if (stored.pending) map_stored(run, &stored, stored.pending, width, row);
     kernels->channel_sum(width, stored.stage->out_channels, row, stored.stride,
                          run->scratch.sums + r * run->scratch.sum_stride * MBCONV_SUM_BYTES);
   }
 }
 
-/* Runs the last stage on some stored pixels: with squeeze-excite they are scaled in place first, without it they are
- * mapped. `added`: y holds the residual. */
-static void project_pixels(const struct run *run, size_t begin, size_t count, char *y, size_t y_stride, bool planes,
-                           bool added) {
-  const struct mbconv_stages *stages = run->stages;
-  const struct mbconv_kernels *kernels = stages->base.kernels;
-  const struct mbconv_stage *last = stages->segment[stages->segments - 1].stage;
-  const struct stored stored = stored_of(run);
-  const size_t element = kernels->element, channels = stored.stage->out_channels, out = last->out_channels;
-  char *pixels = run->scratch.stored + begin * stored.stride * element;
-  if (stages->excite)
-    kernels->channel_scale(count, channels, pixels, stored.stride, run->scratch.sums, pixels, stored.stride);
-  else if (stored.map)
-    stored.map(count * stored.stride, pixels, pixels);
-  struct mbconv_pixel_run part = {
-      .pixels = count,
-      .channels = out,
-      .x = pixels,
-      .x_stride = stored.stride,
-      .y = y,
-      .y_stride = y_stride,
-      .y_padded = planes,
-      .residual = run->residual && !planes ? run->residual + begin * out * element : NULL,
-      .r_stride = out,
-      .ending = last->epilogue.ending,
-  };
-  if (added) mbconv_run_add_stored(&part);
-  mbconv_panels_run_mapped(&last->panels, &part, last->epilogue.map);
+/* Makes some stored pixels the input of the last stage, in place: with squeeze-excite they are scaled, without it
+ * mapped. */
+static void finish_stored(const struct run *run, const struct stored *stored, size_t count, char *pixels) {
+  const struct mbconv_stage *excite = run->stages->excite;
+  if (!excite) {
+    if (stored->pending) map_stored(run, stored, stored->pending, count, pixels);
+    return;
+  }
+  run->stages->base.kernels->channel_scale(count, stored->stage->out_channels, pixels, stored->stride,
+                                           run->scratch.sums, pixels, stored->stride);
+  if (mbconv_epilogue_maps(&excite->epilogue)) map_stored(run, stored, &excite->epilogue, count, pixels);
 }
 
-/* A task's share of the pixels of one image. */
-static void run_project(void *argument, size_t index) {
+/* A task's share of the pixels of one image: runs the last stage on them. */
+static void run_last(void *argument, size_t index) {
   const struct run *run = argument;
   const struct mbconv_stages *stages = run->stages;
   const struct mbconv_kernels *kernels = stages->base.kernels;
   const struct mbconv_stage *last = stages->segment[stages->segments - 1].stage;
-  const struct mbconv_shape *shape = mbconv_cut_last(stages, run->cut);
-  const size_t pixels = shape->rows.out * shape->columns.out, out = last->out_channels, element = kernels->element;
-  const size_t padded = last->panels.padded, chunk = kernels->blocking.projected_pixels;
-  const bool planes = stages->layout == MBCONV_NCHW;
-  char *strip = planes ? scratch_of(run, index).y : NULL;
+  const struct stored stored = stored_of(run);
+  const struct mbconv_strip_scratch scratch = scratch_of(run, index);
+  const struct mbconv_output output = output_of(run, &scratch, 0);
+  const size_t chunk = kernels->blocking.projected_pixels;
   size_t begin, end;
-  mbconv_share(pixels, last->panels.wide->step, index, run->tasks, &begin, &end);
+  mbconv_share(output.plane, last->panels.wide->step, index, run->tasks, &begin, &end);
   for (; begin < end; begin += chunk) {
-    const size_t count = mbconv_min(chunk, end - begin), at = begin * element;
-    if (planes) {
-      const char *residual = run->residual ? run->residual + at : NULL;
-      const bool added = residual && stages->residual_first;
-      if (added) mbconv_transpose(kernels, out, count, residual, pixels, strip, padded, NULL);
-      project_pixels(run, begin, count, strip, padded, true, added);
-      mbconv_transpose(kernels, count, out, strip, padded, run->operands.y + at, pixels, added ? NULL : residual);
-    } else {
-      project_pixels(run, begin, count, run->operands.y + at * out, out, false, false);
-    }
+    const size_t count = mbconv_min(chunk, end - begin);
+    char *pixels = run->scratch.stored + begin * stored.stride * kernels->element;
+    struct mbconv_pixel_run part = {
+        .pixels = count,
+        .channels = last->out_channels,
+        .x = pixels,
+        .x_stride = stored.stride,
+        .ending = last->epilogue.ending,
+    };
+    mbconv_output_begin(&output, begin, &part);
+    finish_stored(run, &stored, count, pixels);
+    mbconv_panels_run_mapped(&last->panels, &part, &last->epilogue);
+    mbconv_output_end(&output, begin, &part);
   }
 }
 
@@ -304,33 +308,38 @@ static void run_two_phases(struct run *run, const mbconv_threads *threads) {
       mbconv_parallel(threads, run->tasks, run_sums, run);
       compute_scales(run);
     }
-    mbconv_parallel(threads, run->tasks, run_project, run);
+    mbconv_parallel(threads, run->tasks, run_last, run);
     run->operands.x += run->operands.x_bytes;
     run->operands.y += run->operands.y_bytes;
-    if (run->residual) run->residual += run->operands.y_bytes;
+    if (run->residual) run->residual += run->residual_bytes;
   }
 }
 
 /* ---- The call ---------------------------------------------------------------------------------------------------- */
 
-/* The residual may be y itself, but must not overlap it, or the scratch, otherwise. */
+/* A residual that may be given may be y itself; one that must be given may not. Otherwise it overlaps neither y nor the
+ * scratch. */
 static mbconv_status check_residual(const struct run *run, mbconv_error *error) {
   const struct mbconv_operands *operands = &run->operands;
-  const size_t bytes = operands->batch * operands->y_bytes;
+  const size_t bytes = operands->batch * run->residual_bytes, y_bytes = operands->batch * operands->y_bytes;
+  const bool given = run->stages->residual_given;
   if (!run->residual) return MBCONV_OK;
-  if (run->residual != operands->y && mbconv_overlap(run->residual, bytes, operands->y, bytes))
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "residual and y overlap without being the same");
+  if ((given || run->residual != operands->y) && mbconv_overlap(run->residual, bytes, operands->y, y_bytes))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "residual and y overlap%s",
+                       given ? "" : " without being the same");
   if (mbconv_overlap(run->residual, bytes, operands->scratch, operands->scratch_needed))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "scratch overlaps the residual");
   return MBCONV_OK;
 }
 
-static void set_sizes(struct mbconv_operands *operands, const struct mbconv_stages *stages,
-                      const struct mbconv_cut *cut) {
+static void set_sizes(struct run *run) {
+  const struct mbconv_stages *stages = run->stages;
+  const struct mbconv_cut *cut = run->cut;
   const struct mbconv_shape *last = mbconv_cut_last(stages, cut);
-  const size_t element = stages->base.kernels->element;
-  operands->x_bytes = cut->height * cut->width * stages->stage[0].in_channels * element;
-  operands->y_bytes = last->rows.out * last->columns.out * stages->stage[stages->count - 1].out_channels * element;
+  const size_t element = stages->base.kernels->element, out_bytes = last->rows.out * last->columns.out * element;
+  run->operands.x_bytes = cut->height * cut->width * stages->stage[0].in_channels * element;
+  run->operands.y_bytes = out_bytes * stages->stage[stages->count - 1].out_channels;
+  run->residual_bytes = out_bytes * stages->residual_channels;
 }
 
 mbconv_status mbconv_stages_run(const struct mbconv_stages *stages, const struct mbconv_size *at,
@@ -339,6 +348,9 @@ mbconv_status mbconv_stages_run(const struct mbconv_stages *stages, const struct
   struct mbconv_cut made;
   struct run run = {.stages = stages, .operands = *operands, .residual = residual};
   mbconv_status status = mbconv_thread_count(threads, &run.tasks, error);
+  if (status == MBCONV_OK && stages->residual_given && !residual && operands->batch > 0)
+    status =
+        mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "residual is NULL, but the block is made for one that is given");
   if (status == MBCONV_OK) status = cut_for(stages, at, &made, &run.cut, error);
   if (status != MBCONV_OK) return status;
   if (operands->batch == 0) return mbconv_succeed(error);
@@ -347,7 +359,7 @@ mbconv_status mbconv_stages_run(const struct mbconv_stages *stages, const struct
     mbconv_cut_share(stages, &made, run.tasks);
     run.cut = &made;
   }
-  set_sizes(&run.operands, stages, run.cut);
+  set_sizes(&run);
   run.operands.scratch_needed = lay_out_scratch(stages, run.cut, run.tasks, NULL, &run.scratch);
   status = mbconv_operands_check(&run.operands, error);
   if (status == MBCONV_OK) status = check_residual(&run, error);
@@ -369,6 +381,8 @@ static const char *strategy_of(const struct mbconv_plan *plan, const struct mbco
   return plan->groups == 1 ? "row ring" : "row ring of channel groups";
 }
 
+static const char *in_passes(const struct mbconv_shape *shape) { return shape->squeeze_excite ? " in two passes" : ""; }
+
 mbconv_status mbconv_stages_describe(const struct mbconv_stages *stages, const struct mbconv_size *at, size_t threads,
                                      char *text, size_t size, size_t *length, mbconv_error *error) {
   struct mbconv_cut made;
@@ -382,13 +396,19 @@ mbconv_status mbconv_stages_describe(const struct mbconv_stages *stages, const s
   const struct mbconv_plan *plan = &cut.plan[planned];
   const struct mbconv_shape *shape = &cut.shape[planned];
   const mbconv_info *info = &stages->base.info;
+  const char *isa = mbconv_isa_name(info->isa), *variant = mbconv_exp_name(info->exp);
+  if (stages->segment[planned].stage->kind != MBCONV_STAGE_DEPTHWISE) {
+    *length =
+        mbconv_format(text, size, "%s, %s exp%s: strips of %zu of %zu rows, scratch %zu bytes, weights %zu bytes", isa,
+                      variant, in_passes(shape), plan->strip_rows, shape->rows.out, scratch, info->weight_bytes);
+    return mbconv_succeed(error);
+  }
   *length = mbconv_format(
       text, size,
       "%s, %s exp, %s%s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
       "scratch %zu bytes, weights %zu bytes",
-      mbconv_isa_name(info->isa), mbconv_exp_name(info->exp), strategy_of(plan, shape),
-      shape->squeeze_excite ? " in two passes" : "", plan->ring_in_y ? ", the ring in y" : "", plan->strip_rows,
-      shape->rows.out, plan->groups, plan->group_channels, plan->ring_rows, plan->ring_width, scratch,
+      isa, variant, strategy_of(plan, shape), in_passes(shape), plan->ring_in_y ? ", the ring in y" : "",
+      plan->strip_rows, shape->rows.out, plan->groups, plan->group_channels, plan->ring_rows, plan->ring_width, scratch,
       info->weight_bytes);
   return mbconv_succeed(error);
 }

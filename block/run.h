@@ -22,12 +22,12 @@ mbconv_status mbconv_stages_output_size(const struct mbconv_stages *stages, cons
                                         size_t *height, size_t *width, mbconv_error *error);
 
 /* Runs a batch. Of the operands the caller sets the pointers, the batch and the scratch's size. `residual` is NULL, or
- * as y and added to the sums of the last stage; NULL for a list that adds its input. */
+ * as y but of the list's residual_channels; NULL for a list that adds its input. */
 mbconv_status mbconv_stages_run(const struct mbconv_stages *stages, const struct mbconv_size *at,
                                 const struct mbconv_operands *operands, const void *residual,
                                 const mbconv_threads *threads, mbconv_error *error);
 
-/* Writes how a list with a depthwise runs, as mbconv_block_describe() says; *length is what that returns. */
+/* Writes how a list runs, as mbconv_block_describe() says; *length is what that returns. */
 mbconv_status mbconv_stages_describe(const struct mbconv_stages *stages, const struct mbconv_size *at, size_t threads,
                                      char *text, size_t size, size_t *length, mbconv_error *error);
 

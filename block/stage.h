@@ -56,9 +56,14 @@ struct mbconv_cut {
 /* A list of stages: all of an operator that the engine runs. Immutable after create. */
 struct mbconv_stages {
   struct mbconv_operator base;
-  mbconv_layout layout;
-  bool residual;                     /* the input is added to the sums of the last stage */
-  bool residual_first;               /* in NCHW the tiles add the residual, not the transposition back to planes */
+  mbconv_layout layout, y_layout; /* of the input and of the output */
+  bool residual;                  /* the input is added to what the last stage gives */
+  bool residual_given;            /* every run must be given what is added, and it must not be y */
+  bool residual_after;            /* it is added after the last stage's activation, not before */
+  bool last_activates;            /* the last stage has an activation */
+  size_t residual_channels;       /* it has so many channels, and is added to the first ones */
+  mbconv_more_fn *more_of;        /* NULL, or mbconv_more_of: only those that may need more kernels link them */
+  const struct mbconv_more_kernels *more;
   size_t strip_rows, group_channels; /* the plan that the caller wants; 0 for the library's choice */
   size_t count;
   struct mbconv_stage stage[MBCONV_MOST_STAGES];

@@ -34,14 +34,21 @@ static void link_segments(struct mbconv_stages *stages) {
 static mbconv_status check_pad(size_t pad, const char *side, const struct mbconv_window *window, mbconv_error *error) {
   if (window->same && pad > 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pad.%s is %zu, but padding is SAME", side, pad);
-  if (pad < window->kernel) return MBCONV_OK;
-  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pad.%s is %zu, not less than the kernel of %zu", side, pad,
-                     window->kernel);
+  const size_t span = mbconv_window_span(window);
+  if (pad < span) return MBCONV_OK;
+  if (window->dilation == 1)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pad.%s is %zu, not less than the kernel of %zu", side, pad,
+                       span);
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
+                     "pad.%s is %zu, not less than the %zu pixels that a kernel of %zu with dilation %zu spans", side,
+                     pad, span, window->kernel, window->dilation);
 }
 
 static mbconv_status check_window(const struct mbconv_window *window, mbconv_error *error) {
   if (window->stride != 1 && window->stride != 2)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "stride is %zu, not 1 or 2", window->stride);
+  if (window->dilation > PTRDIFF_MAX / ROOM / window->kernel)
+    return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "a dilation of %zu does not fit into memory", window->dilation);
   mbconv_status status = check_pad(window->pad.top, "top", window, error);
   if (status == MBCONV_OK) status = check_pad(window->pad.left, "left", window, error);
   if (status == MBCONV_OK) status = check_pad(window->pad.bottom, "bottom", window, error);
@@ -64,7 +71,8 @@ static mbconv_status check_stage(const struct mbconv_stage *stage, const struct 
   const size_t in = stage->in_channels, out = stage->out_channels, taps = stage->window.kernel * stage->window.kernel;
   const mbconv_status status = check_window(&stage->window, error);
   if (status != MBCONV_OK) return status;
-  if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE) return check_weights(given->excite->width, 1, mbconv_max(in, out), error);
+  if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE)
+    return check_weights(given->excite->width, 1, mbconv_max(in, out), error);
   return check_weights(stage->kind == MBCONV_STAGE_DEPTHWISE ? 1 : in, taps, out, error);
 }
 
@@ -72,11 +80,12 @@ static mbconv_status check_parameters(const struct mbconv_stage *stage, const st
                                       bool weights_needed, mbconv_error *error) {
   const mbconv_squeeze_excite *excite = given->excite;
   if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE)
-    return mbconv_conv_check(given->conv, given->name, stage->out_channels, weights_needed, error);
+    return mbconv_conv_check(given->conv, given->name, stage->out_channels, given->activation, weights_needed, error);
   const mbconv_status status =
-      mbconv_conv_check(excite->reduce, "squeeze_excite->reduce", excite->width, weights_needed, error);
+      mbconv_conv_check(excite->reduce, "squeeze_excite->reduce", excite->width, excite->inner, weights_needed, error);
   if (status != MBCONV_OK) return status;
-  return mbconv_conv_check(excite->expand, "squeeze_excite->expand", stage->out_channels, weights_needed, error);
+  return mbconv_conv_check(excite->expand, "squeeze_excite->expand", stage->out_channels, excite->gate, weights_needed,
+                           error);
 }
 
 /* ---- An image's cut ---------------------------------------------------------------------------------------------- */
@@ -88,11 +97,16 @@ static mbconv_status check_image(size_t height, size_t width, const struct mbcon
     return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "an image of %zu x %zu does not fit into memory", height, width);
   const size_t padded_height = height + window->pad.top + window->pad.bottom;
   const size_t padded_width = width + window->pad.left + window->pad.right;
-  if (!window->same && (padded_height < window->kernel || padded_width < window->kernel))
+  const size_t span = mbconv_window_span(window);
+  if (window->same || (padded_height >= span && padded_width >= span)) return MBCONV_OK;
+  if (window->dilation == 1)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
                        "the padded image of %zu x %zu is smaller than the kernel of %zu", padded_height, padded_width,
-                       window->kernel);
-  return MBCONV_OK;
+                       span);
+  return mbconv_fail(
+      error, MBCONV_INVALID_ARGUMENT,
+      "the padded image of %zu x %zu is smaller than the %zu pixels that a kernel of %zu with dilation %zu spans",
+      padded_height, padded_width, span, window->kernel, window->dilation);
 }
 
 static struct mbconv_shape shape_of(const struct mbconv_stages *stages, size_t index, size_t height, size_t width) {
@@ -108,7 +122,7 @@ static struct mbconv_shape shape_of(const struct mbconv_stages *stages, size_t i
       .expand = expand != NULL,
       .project = index + 1 < stages->segments,
       .squeeze_excite = stages->excite && index + 2 == stages->segments,
-      .mapped = stage->epilogue.map || (expand && expand->epilogue.map),
+      .mapped = mbconv_epilogue_maps(&stage->epilogue) || (expand && mbconv_epilogue_maps(&expand->epilogue)),
       .chained = index > 0 || stages->segments > 2,
   };
 }
@@ -116,7 +130,8 @@ static struct mbconv_shape shape_of(const struct mbconv_stages *stages, size_t i
 /* All products that the scratch query and a run form are below these. */
 static bool fits(const struct mbconv_axis *rows, const struct mbconv_axis *columns, size_t channels) {
   bool overflow = channels > PTRDIFF_MAX / ROOM;
-  const size_t height = mbconv_max(rows->in, rows->out) + ROOM, width = mbconv_max(columns->in, columns->out) + ROOM;
+  const size_t row = mbconv_max(columns->before + columns->in, mbconv_axis_reach(columns, columns->out)); /* padded */
+  const size_t height = mbconv_max(rows->in, rows->out) + ROOM, width = mbconv_max(row, columns->out) + ROOM;
   const size_t pixels = mbconv_multiply(height, width, &overflow);
   mbconv_multiply(mbconv_multiply(pixels, channels + ROOM, &overflow), 8 * MBCONV_MAX_ELEMENT, &overflow);
   return !overflow;
@@ -215,23 +230,37 @@ static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parame
   }
 }
 
+/* Sets what happens to the sums of a stage, but for the slopes themselves. */
+static void lay_out_epilogue(const struct mbconv_stages *stages, struct mbconv_stage *stage,
+                             const struct mbconv_parameters *given, struct mbconv_cursor *cursor) {
+  const struct mbconv_kernels *kernels = stages->base.kernels;
+  const struct mbconv_more_kernels *more = stages->more;
+  const mbconv_exp variant = stages->base.info.exp;
+  const mbconv_activation_kind kind = given->activation;
+  if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE) {
+    stage->epilogue = (struct mbconv_epilogue){.ending = mbconv_ending_none()};
+    if (kind != MBCONV_ACTIVATION_NONE) stage->epilogue.map = mbconv_activation_of(kind, kernels, more, variant);
+    stage->excite.inner = mbconv_epilogue_of(given->excite->inner, kernels, more, variant);
+    stage->excite.gate = mbconv_epilogue_of(given->excite->gate, kernels, more, variant);
+    return;
+  }
+  stage->epilogue = mbconv_epilogue_of(kind, kernels, more, variant);
+  if (mbconv_activation_sloped(kind))
+    stage->epilogue.slopes = mbconv_take(cursor, stage->out_channels, kernels->element);
+}
+
 void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
                            struct mbconv_cursor *cursor) {
   const struct mbconv_kernels *kernels = stages->base.kernels;
-  const mbconv_exp variant = stages->base.info.exp;
   link_segments(stages);
+  stages->more = stages->more_of ? stages->more_of(kernels) : NULL;
   for (size_t i = 0; i < stages->count; i++) {
     struct mbconv_stage *stage = &stages->stage[i];
     const bool grouped = i + 1 < stages->count && stage[1].kind == MBCONV_STAGE_DEPTHWISE;
     lay_out_stage(stage, &parameters[i], kernels, grouped, cursor);
-    stage->epilogue = mbconv_epilogue_of(parameters[i].activation, kernels, variant);
-    if (!parameters[i].excite) continue;
-    stage->excite.inner = mbconv_epilogue_of(parameters[i].excite->inner, kernels, variant);
-    stage->excite.gate = mbconv_epilogue_of(parameters[i].excite->gate, kernels, variant);
+    lay_out_epilogue(stages, stage, &parameters[i], cursor);
   }
-  /* What rounds or maps the sums must find the residual in them. */
-  stages->residual_first =
-      kernels->tiles_add_residual || parameters[stages->count - 1].activation != MBCONV_ACTIVATION_NONE;
+  stages->last_activates = parameters[stages->count - 1].activation != MBCONV_ACTIVATION_NONE;
   stages->target = (struct mbconv_target){
       .tile_channels = kernels->pointwise[0].channels,
       .element = kernels->element,
@@ -244,6 +273,8 @@ void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_par
 static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
                          const struct mbconv_kernels *kernels) {
   const size_t k = stage->window.kernel;
+  if (stage->epilogue.prelu)
+    mbconv_slopes_pack(given->activation, stage->out_channels, given->conv->slope, stage->epilogue.slopes);
   switch (stage->kind) {
     case MBCONV_STAGE_POINTWISE:
     case MBCONV_STAGE_DENSE:

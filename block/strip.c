@@ -32,8 +32,7 @@ static void expand(const struct mbconv_strip *strip, const struct mbconv_group *
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->expand;
   const size_t width = strip->shape->columns.in, channels = strip->plan->group_channels;
-  mbconv_activation_fn *map = stage->epilogue.map;
-  if (!map) {
+  if (!mbconv_epilogue_maps(&stage->epilogue)) {
     expand_pixels(strip, group, 0, 0, strip->fresh_rows * width);
     return;
   }
@@ -47,7 +46,7 @@ static void expand(const struct mbconv_strip *strip, const struct mbconv_group *
       for (size_t i = r; i < r + rows; i++) {
         const size_t offset = mbconv_ring_offset(strip, strip->fresh_first + i) + first * channels;
         char *row = group->ring + offset * kernels->element;
-        map(pixels * channels, row, row);
+        mbconv_epilogue_map(&stage->epilogue, kernels, pixels, group->first, group->channels, row, channels);
       }
     }
   }
@@ -86,77 +85,40 @@ static void run_groups(const struct mbconv_strip *strip, size_t first, size_t la
       mbconv_rows_copy(strip, &group);
     mbconv_rows_depthwise(strip, &group, y + channel * element, y_stride);
   }
-  mbconv_activation_fn *map = strip->segment->stage->epilogue.map;
-  if (map && !plan->stored && !mbconv_maps_rows(plan)) map(strip->rows * shape->columns.out * y_stride, y, y);
+  const struct mbconv_epilogue *epilogue = &strip->segment->stage->epilogue;
+  if (mbconv_epilogue_maps(epilogue) && !plan->stored && !mbconv_maps_rows(plan))
+    mbconv_epilogue_map(epilogue, strip->stages->base.kernels, strip->rows * shape->columns.out, 0,
+                        shape->expanded_channels, y, y_stride);
 }
 
 /* ---- The walk ---------------------------------------------------------------------------------------------------- */
 
-/* Where the strip's output goes, and what is added to it. */
-static struct mbconv_pixel_run outputs_of(const struct mbconv_walk *walk, size_t segment,
-                                          const struct mbconv_strip *strip) {
-  const struct mbconv_stages *stages = walk->stages;
-  const struct mbconv_stage *stage = strip->segment->stage;
-  const size_t element = stages->base.kernels->element, width = strip->shape->columns.out;
-  const size_t first = strip->first * width, channels = stage->out_channels;
-  struct mbconv_pixel_run run = {
-      .pixels = strip->rows * width,
-      .channels = channels,
-      .y = walk->scratch->segment[segment].output,
-      .y_stride = mbconv_segment_stride(stages, segment),
-      .y_padded = true,
-      .r_stride = channels,
-      .ending = stage->epilogue.ending,
-  };
-  if (segment + 1 < stages->segments) {
-    if (strip->plan->stored) run.y = walk->stored + first * run.y_stride * element;
-  } else if (stages->layout == MBCONV_NCHW && stage->kind == MBCONV_STAGE_POINTWISE) {
-    run.y = walk->scratch->y;
-    if (walk->residual && stages->residual_first) mbconv_run_add_stored(&run);
-  } else {
-    run.y = walk->y + first * channels * element;
-    run.y_stride = channels;
-    run.y_padded = false;
-    if (walk->residual) run.residual = walk->residual + first * channels * element;
-  }
-  return run;
-}
-
-/* The last P of NCHW: a strip of pixels in scratch becomes one of planes, and the residual is added on the way, unless
- * the tiles add it: then its planes become pixels first. */
-static void run_to_planes(const struct mbconv_walk *walk, const struct mbconv_strip *strip,
-                          const struct mbconv_pixel_run *run) {
-  const struct mbconv_kernels *kernels = walk->stages->base.kernels;
-  const struct mbconv_stage *stage = strip->segment->stage;
-  const size_t plane = strip->shape->rows.out * strip->shape->columns.out, channels = stage->out_channels;
-  const size_t first = strip->first * strip->shape->columns.out * kernels->element;
-  const char *residual = walk->residual ? walk->residual + first : NULL;
-  if (run->residual) mbconv_transpose(kernels, channels, run->pixels, residual, plane, run->y, run->y_stride, NULL);
-  mbconv_panels_run_mapped(&stage->panels, run, stage->epilogue.map);
-  mbconv_transpose(kernels, run->pixels, channels, run->y, run->y_stride, walk->y + first, plane,
-                   run->residual ? NULL : residual);
-}
-
 static void run_segment(const struct mbconv_walk *walk, size_t segment, const struct mbconv_strip *strip) {
   const struct mbconv_stages *stages = walk->stages;
   const struct mbconv_stage *stage = strip->segment->stage;
-  struct mbconv_pixel_run run = outputs_of(walk, segment, strip);
+  const bool last = segment + 1 == stages->segments;
+  const size_t width = strip->shape->columns.out, first = strip->first * width;
+  struct mbconv_pixel_run run = {
+      .pixels = strip->rows * width,
+      .channels = stage->out_channels,
+      .y = walk->scratch->segment[segment].output,
+      .y_stride = mbconv_segment_stride(stages, segment),
+      .y_padded = true,
+      .ending = stage->epilogue.ending,
+  };
+  if (last) mbconv_output_begin(&walk->output, first, &run);
+  if (strip->plan->stored) run.y = walk->stored + first * run.y_stride * stages->base.kernels->element;
   if (stage->kind == MBCONV_STAGE_DEPTHWISE) {
     const bool some = mbconv_plan_group_by_group(strip->plan, strip->shape);
-    const size_t first = some ? walk->first_group : 0, last = some ? walk->last_group : strip->plan->groups;
-    run_groups(strip, first, last, run.y, run.y_stride);
-    return;
-  }
-  if (stage->kind == MBCONV_STAGE_DENSE) {
+    run_groups(strip, some ? walk->first_group : 0, some ? walk->last_group : strip->plan->groups, run.y, run.y_stride);
+  } else if (stage->kind == MBCONV_STAGE_DENSE) {
     stage->dense->run(strip, &run);
-    return;
+  } else {
+    run.x = strip->x;
+    run.x_stride = strip->x_stride;
+    mbconv_panels_run_mapped(&stage->panels, &run, &stage->epilogue);
   }
-  run.x = strip->x;
-  run.x_stride = strip->x_stride;
-  if (run.y == walk->scratch->y && segment + 1 == stages->segments)
-    run_to_planes(walk, strip, &run);
-  else
-    mbconv_panels_run_mapped(&stage->panels, &run, stage->epilogue.map);
+  if (last) mbconv_output_end(&walk->output, first, &run);
 }
 
 /* The input of a segment: an image, or what the segment before has just written. */

@@ -5,6 +5,7 @@
 #ifndef MBCONV_STRIP_H
 #define MBCONV_STRIP_H
 
+#include "output.h"
 #include "ring.h"
 
 /* What is run, and where results go. */
@@ -12,10 +13,10 @@ struct mbconv_walk {
   const struct mbconv_stages *stages;
   const struct mbconv_cut *cut;
   const struct mbconv_strip_scratch *scratch;
-  const char *x, *residual;       /* the image, and the one that is added to the last stage's sums, or NULL */
+  const char *x;                  /* the image */
   size_t first_group, last_group; /* of the planned segment: [first_group, last_group) */
   bool x_ready; /* NCHW: the walk before was over the same rows, a single strip: scratch->x holds their pixels */
-  char *y;      /* the output: NHWC, or in the list's layout if the last stage is P */
+  struct mbconv_output output;
   char *stored; /* if the cut stores it, the image before the last segment instead of y, as
                    [out_height * out_width][mbconv_segment_stride()]; D leaves an activation that is mapped to its
                    reader */

@@ -7,11 +7,11 @@ set(MBCONV_SETS)
 set(MBCONV_KERNEL_SOURCES)
 set(MBCONV_SET_DEFINITIONS)
 
-# mbconv_add_set(name "parts" flags...): kernels/f32/{pointwise,gemv,depthwise,activation,channel,set}_<name>.c,
+# mbconv_add_set(name "parts" flags...): kernels/f32/{pointwise,gemv,depthwise,activation,channel,more,set}_<name>.c,
 # silu_sleef_<name>.c, and the parts that only some sets have
 function(mbconv_add_set name parts)
   set(files)
-  foreach(part pointwise gemv depthwise activation channel set ${parts})
+  foreach(part pointwise gemv depthwise activation channel more set ${parts})
     list(APPEND files kernels/f32/${part}_${name}.c)
   endforeach()
   if(MBCONV_SLEEF_OFFERED)
@@ -43,7 +43,7 @@ elseif(MBCONV_ARCHITECTURE STREQUAL "arm64")
   mbconv_add_set(neon "pointwise_narrow;silu_tiles;transpose" -fno-lto) # which knows nothing of calls in assembly
   # Every ARM64 CPU has NEON: the scalar set, which an app carries along, is chosen by name only.
   set_source_files_properties(kernels/f32/activation_scalar.c kernels/f32/channel_scalar.c
-    kernels/f32/interleave_scalar.c kernels/f32/pointwise_scalar.c PROPERTIES COMPILE_OPTIONS ${MBCONV_FOR_SIZE})
+    kernels/f32/interleave_scalar.c kernels/f32/more_scalar.c kernels/f32/pointwise_scalar.c PROPERTIES COMPILE_OPTIONS ${MBCONV_FOR_SIZE})
 endif()
 if(MBCONV_SLEEF_OFFERED)
   list(APPEND MBCONV_SET_DEFINITIONS MBCONV_SLEEF)

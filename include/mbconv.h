@@ -592,8 +592,8 @@ MBCONV_API mbconv_status mbconv_block_run(const mbconv_block *block, size_t batc
 
 /* The same for a block that was made with MBCONV_RESIDUAL_GIVEN, which mbconv_block_run() refuses; another block is
  * refused here.
- *   residual   [batch] images of the output's size with the description's residual_channels, in its layout. May be y
- *              itself if it has all channels of y. */
+ *   residual   [batch] images of the output's size with the description's residual_channels, in its layout. It
+ *              does not overlap y. */
 MBCONV_API mbconv_status mbconv_block_run_residual(const mbconv_block *block, size_t batch, const void *x,
                                                    const void *residual, void *y, void *scratch, size_t scratch_size,
                                                    const mbconv_threads *threads, mbconv_error *error);

@@ -226,6 +226,9 @@ struct mbconv_more_kernels {
   mbconv_add_fn *add;
 };
 
+/* The table that belongs to a set. */
+typedef const struct mbconv_more_kernels *mbconv_more_fn(const struct mbconv_kernels *kernels);
+
 extern const struct mbconv_more_kernels mbconv_more_scalar;
 extern const struct mbconv_more_kernels mbconv_more_avx2;
 extern const struct mbconv_more_kernels mbconv_more_avx512;

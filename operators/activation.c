@@ -14,7 +14,7 @@ static mbconv_status check(const mbconv_activation_desc *desc, mbconv_error *err
   if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
   mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
   if (status == MBCONV_OK) status = mbconv_type_check(desc->type, error);
-  if (status == MBCONV_OK) status = mbconv_activation_check(desc->kind, "kind", error);
+  if (status == MBCONV_OK) status = mbconv_activation_check(desc->kind, "kind", false, error);
   return status;
 }
 
@@ -29,7 +29,7 @@ mbconv_status mbconv_activation_create(const mbconv_activation_desc *desc, const
   if (status == MBCONV_OK) status = mbconv_allocate(&base.allocator, sizeof(mbconv_activation), &memory, error);
   if (status != MBCONV_OK) return status;
   *out = memory;
-  **out = (mbconv_activation){base, mbconv_activation_of(desc->kind, base.kernels, base.info.exp)};
+  **out = (mbconv_activation){base, mbconv_activation_of(desc->kind, base.kernels, NULL, base.info.exp)};
   return mbconv_succeed(error);
 }
 

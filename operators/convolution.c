@@ -4,6 +4,7 @@
  */
 #include "block.h"
 #include "dense.h"
+#include "more.h"
 #include "run.h"
 #include "status.h"
 
@@ -22,18 +23,19 @@ mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, bool
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is 0", desc->in_channels ? "out_channels" : "in_channels");
   if (desc->kernel < 1 || desc->kernel > 7)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "kernel is %zu, not 1 to 7", desc->kernel);
-  if ((unsigned)desc->layout > MBCONV_NCHW)
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "layout is %d, which is none", (int)desc->layout);
-  status = mbconv_activation_check(desc->activation, "activation", error);
+  status = mbconv_layout_check(desc->layout, error);
+  if (status == MBCONV_OK) status = mbconv_activation_check(desc->activation, "activation", true, error);
   if (status != MBCONV_OK) return status;
   *described = (struct mbconv_described){
       .stages = {.base.info.type = desc->type,
                  .layout = desc->layout,
+                 .residual_channels = desc->out_channels,
+                 .more_of = mbconv_more_of,
                  .count = 1,
                  .stage = {{.kind = MBCONV_STAGE_DENSE,
                             .in_channels = desc->in_channels,
                             .out_channels = desc->out_channels,
-                            .window = mbconv_window_of(desc->kernel, desc->stride, &desc->pad, desc->pad_kind),
+                            .window = mbconv_window_of(desc->kernel, desc->stride, 1, &desc->pad, desc->pad_kind),
                             .dense = &mbconv_dense}}},
       .parameters = {{.name = "conv", .conv = desc->conv, .activation = desc->activation}},
   };

@@ -35,8 +35,10 @@ static void count_conv(struct tally *tally, uint64_t pixels, uint64_t out, uint6
 }
 
 static void count_described(struct tally *tally, uint64_t pixels, uint64_t out, uint64_t in_per_out,
-                            const mbconv_conv *conv) {
+                            const mbconv_conv *conv, mbconv_activation_kind activation) {
   count_conv(tally, pixels, out, in_per_out, conv->bias != NULL, conv->batch_norm != NULL);
+  const uint64_t learned = (conv->scale ? 1u : 0u) + (activation == MBCONV_ACTIVATION_PRELU ? 1u : 0u);
+  tally->counts.parameters = add(tally, tally->counts.parameters, multiply(tally, out, learned));
 }
 
 static mbconv_status finish(const struct tally *tally, mbconv_counts *counts, mbconv_error *error) {
@@ -49,12 +51,12 @@ static void count_stage(struct tally *tally, const struct mbconv_stage *stage, c
                         uint64_t pixels) {
   const uint64_t taps = stage->window.kernel * stage->window.kernel;
   const uint64_t in = stage->kind == MBCONV_STAGE_DEPTHWISE ? 1 : stage->in_channels;
-  count_described(tally, pixels, stage->out_channels, multiply(tally, in, taps), given->conv);
+  count_described(tally, pixels, stage->out_channels, multiply(tally, in, taps), given->conv, given->activation);
 }
 
 static void count_excite(struct tally *tally, const struct mbconv_stage *stage, const mbconv_squeeze_excite *excite) {
-  count_described(tally, 1, excite->width, stage->in_channels, excite->reduce);
-  count_described(tally, 1, stage->out_channels, excite->width, excite->expand);
+  count_described(tally, 1, excite->width, stage->in_channels, excite->reduce, excite->inner);
+  count_described(tally, 1, stage->out_channels, excite->width, excite->expand, excite->gate);
 }
 
 /* A description that has been checked. */
@@ -80,6 +82,13 @@ mbconv_status mbconv_block_count(const mbconv_block_desc *desc, mbconv_counts *c
   if (counts == NULL) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "counts is NULL");
   struct mbconv_described described;
   const mbconv_status status = mbconv_block_check(desc, false, &described, error);
+  return status == MBCONV_OK ? count_list(&described, counts, error) : status;
+}
+
+mbconv_status mbconv_stages_count(const mbconv_stages_desc *desc, mbconv_counts *counts, mbconv_error *error) {
+  if (counts == NULL) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "counts is NULL");
+  struct mbconv_described described;
+  const mbconv_status status = mbconv_stages_check(desc, false, &described, error);
   return status == MBCONV_OK ? count_list(&described, counts, error) : status;
 }
 

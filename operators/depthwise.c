@@ -4,6 +4,7 @@
  * borders and channel tails out of the kernels; where the image can be read in place, it is.
  */
 #include "block.h"
+#include "more.h"
 #include "run.h"
 #include "status.h"
 
@@ -19,16 +20,18 @@ static mbconv_status check(const mbconv_depthwise_desc *desc, struct mbconv_desc
   if (status != MBCONV_OK) return status;
   if (desc->channels == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "channels is 0");
   status = mbconv_depthwise_kernel_check(desc->kernel, error);
-  if (status == MBCONV_OK) status = mbconv_activation_check(desc->activation, "activation", error);
+  if (status == MBCONV_OK) status = mbconv_activation_check(desc->activation, "activation", true, error);
   if (status != MBCONV_OK) return status;
   *described = (struct mbconv_described){
       .stages = {.base.info.type = desc->type,
                  .strip_rows = 1,
+                 .more_of = mbconv_more_of,
                  .count = 1,
                  .stage = {{.kind = MBCONV_STAGE_DEPTHWISE,
                             .in_channels = desc->channels,
                             .out_channels = desc->channels,
-                            .window = mbconv_window_of(desc->kernel, desc->stride, &desc->pad, desc->pad_kind)}}},
+                            .window = mbconv_window_of(desc->kernel, desc->stride, desc->dilation, &desc->pad,
+                                                       desc->pad_kind)}}},
       .parameters = {{.name = "conv", .conv = desc->conv, .activation = desc->activation}},
   };
   return mbconv_described_check(described, desc->height, desc->width, true, error);

@@ -4,6 +4,7 @@
  */
 #include "epilogue.h"
 #include "fold.h"
+#include "more.h"
 #include "operator.h"
 #include "panels.h"
 
@@ -20,44 +21,48 @@ static mbconv_status check(const mbconv_pointwise_desc *desc, mbconv_error *erro
   if (status != MBCONV_OK) return status;
   if (desc->in_channels == 0 || desc->out_channels == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is 0", desc->in_channels ? "out_channels" : "in_channels");
-  status = mbconv_activation_check(desc->activation, "activation", error);
+  status = mbconv_activation_check(desc->activation, "activation", true, error);
   if (status != MBCONV_OK) return status;
   bool overflow = desc->in_channels > PTRDIFF_MAX / 8 || desc->out_channels > PTRDIFF_MAX / 8;
   const size_t weights = mbconv_multiply(desc->in_channels, desc->out_channels, &overflow);
   if (overflow || weights > PTRDIFF_MAX / sizeof(float))
     return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "%zu x %zu weights do not fit into memory", desc->out_channels,
                        desc->in_channels);
-  return mbconv_conv_check(desc->conv, "conv", desc->out_channels, true, error);
+  return mbconv_conv_check(desc->conv, "conv", desc->out_channels, desc->activation, true, error);
 }
 
-/* Takes the memory of the object and of its weights. */
-static void lay_out(struct mbconv_panels *panels, const mbconv_pointwise_desc *desc,
-                    const struct mbconv_kernels *kernels, struct mbconv_cursor *cursor) {
-  mbconv_take(cursor, 1, sizeof(mbconv_pointwise));
-  mbconv_panels_plan(panels, kernels, desc->in_channels, desc->out_channels, false, cursor);
+/* Takes the memory of the object, of its weights and of its slopes, and sets all but these. */
+static void lay_out(struct mbconv_pointwise *pointwise, const mbconv_pointwise_desc *desc,
+                    struct mbconv_cursor *cursor) {
+  const struct mbconv_operator *base = &pointwise->base;
+  mbconv_take(cursor, 1, sizeof *pointwise);
+  mbconv_panels_plan(&pointwise->panels, base->kernels, desc->in_channels, desc->out_channels, false, cursor);
+  pointwise->epilogue =
+      mbconv_epilogue_of(desc->activation, base->kernels, mbconv_more_of(base->kernels), base->info.exp);
+  if (mbconv_activation_sloped(desc->activation))
+    pointwise->epilogue.slopes = mbconv_take(cursor, desc->out_channels, base->kernels->element);
 }
 
 mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const mbconv_options *options,
                                       mbconv_pointwise **out, mbconv_error *error) {
   if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
   *out = NULL;
-  struct mbconv_operator base = {0};
-  struct mbconv_panels panels;
+  struct mbconv_pointwise made = {.base = {.kernels = NULL}};
   struct mbconv_cursor cursor = {0};
   mbconv_status status = check(desc, error);
-  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, desc->type, options, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&made.base, desc->type, options, error);
   if (status != MBCONV_OK) return status;
-  lay_out(&panels, desc, base.kernels, &cursor);
-  status = mbconv_operator_allocate(&base, &cursor, error);
+  lay_out(&made, desc, &cursor);
+  status = mbconv_operator_allocate(&made.base, &cursor, error);
   if (status != MBCONV_OK) return status;
 
   mbconv_pointwise *pointwise = (void *)cursor.base; /* the first of all that is taken */
-  lay_out(&panels, desc, base.kernels, &cursor);
-  mbconv_panels_pack(&panels, desc->conv, 1);
-  base.info.weight_bytes = mbconv_panels_bytes(&panels);
-  pointwise->base = base;
-  pointwise->panels = panels;
-  pointwise->epilogue = mbconv_epilogue_of(desc->activation, base.kernels, base.info.exp);
+  lay_out(&made, desc, &cursor);
+  mbconv_panels_pack(&made.panels, desc->conv, 1);
+  if (made.epilogue.prelu)
+    mbconv_slopes_pack(desc->activation, desc->out_channels, desc->conv->slope, made.epilogue.slopes);
+  made.base.info.weight_bytes = mbconv_panels_bytes(&made.panels);
+  *pointwise = made;
   *out = pointwise;
   return mbconv_succeed(error);
 }
@@ -77,7 +82,7 @@ static void run_share(void *argument, size_t index) {
   if (begin == end) return;
   struct mbconv_pixel_run run = mbconv_run_from(&job->run, begin, panels->kernels->element);
   run.pixels = end - begin;
-  mbconv_panels_run_mapped(panels, &run, job->pointwise->epilogue.map);
+  mbconv_panels_run_mapped(panels, &run, &job->pointwise->epilogue);
 }
 
 /* A tensor of pixels that are `row` bytes apart, of which each has `pixel` bytes; `bytes` in all. Of a single pixel

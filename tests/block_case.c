@@ -7,6 +7,8 @@
 #include <math.h>
 #include <pthread.h>
 
+#include "oracle.h"
+
 /* ---- Parameters -------------------------------------------------------------------------------------------------- */
 
 /* n random floats in center +- radius. */
@@ -61,11 +63,13 @@ void block_case_free(struct block_case *c) {
 }
 
 size_t block_case_out_height(const mbconv_block_desc *desc) {
-  return (desc->height + desc->pad.top + desc->pad.bottom - desc->kernel) / desc->stride + 1;
+  return (desc->height + desc->pad.top + desc->pad.bottom - oracle_span(desc->kernel, desc->dilation)) / desc->stride +
+         1;
 }
 
 size_t block_case_out_width(const mbconv_block_desc *desc) {
-  return (desc->width + desc->pad.left + desc->pad.right - desc->kernel) / desc->stride + 1;
+  return (desc->width + desc->pad.left + desc->pad.right - oracle_span(desc->kernel, desc->dilation)) / desc->stride +
+         1;
 }
 
 size_t block_case_x_size(const mbconv_block_desc *desc) { return desc->height * desc->width * desc->in_channels; }

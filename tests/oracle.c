@@ -50,15 +50,17 @@ struct oracle oracle_dot(float start, size_t k, const float *w, const float *x, 
   return oracle_end(&c, lo, hi);
 }
 
+size_t oracle_span(size_t kernel, size_t dilation) { return 1 + (kernel - 1) * (dilation == 0 ? 1 : dilation); }
+
 struct oracle oracle_depthwise(const struct oracle_image *image, const float *weights, float start, size_t row,
                                size_t column, size_t channel) {
-  const size_t k = image->kernel;
+  const size_t k = image->kernel, dilation = image->dilation == 0 ? 1 : image->dilation;
   struct oracle_chain c = oracle_start(start);
   for (size_t i = 0; i < k; i++) {
     for (size_t j = 0; j < k; j++) {
       /* Unsigned: what lies above or left of the image wraps to huge and fails the comparison as well. */
-      const size_t r = row * image->stride + i - image->pad.top;
-      const size_t q = column * image->stride + j - image->pad.left;
+      const size_t r = row * image->stride + i * dilation - image->pad.top;
+      const size_t q = column * image->stride + j * dilation - image->pad.left;
       const bool inside = r < image->height && q < image->width;
       const float x = inside ? image->x[(r * image->width + q) * image->channels + channel] : 0.0f;
       oracle_term(&c, weights[(channel * k + i) * k + j], x);

@@ -33,11 +33,14 @@ struct oracle oracle_end(const struct oracle_chain *c, float lo, float hi);
 struct oracle oracle_dot(float start, size_t k, const float *w, const float *x, const float *residual, float lo,
                          float hi);
 
+/* Pixels from the first to the last of `kernel` taps, both included; a dilation of 0 stands for 1. */
+size_t oracle_span(size_t kernel, size_t dilation);
+
 /* An image for a depthwise convolution, NHWC, one image of the batch. */
 struct oracle_image {
   const float *x;
   size_t height, width, channels;
-  size_t kernel, stride;
+  size_t kernel, stride, dilation; /* 0 stands for 1 */
   mbconv_pad pad;
 };
 

@@ -122,13 +122,13 @@ static void pointwise(const struct layer *layer, mbconv_activation_kind kind, si
 /* Taps outside the image are multiplied as +0. Unsigned: what lies above or left of it wraps to huge. */
 static void depthwise(const struct layer *layer, const mbconv_block_desc *desc, size_t out_height, size_t out_width,
                       const number *x, number *y) {
-  const size_t channels = layer->out, k = desc->kernel;
+  const size_t channels = layer->out, k = desc->kernel, dilation = desc->dilation == 0 ? 1 : desc->dilation;
   for (size_t i = 0; i < out_height * out_width * channels; i++) {
     const size_t c = i % channels, column = i / channels % out_width, row = i / channels / out_width;
     struct chain chain = chain_start(layer->bias[c]);
     for (size_t tap = 0; tap < k * k; tap++) {
-      const size_t h = row * desc->stride + tap / k - desc->pad.top;
-      const size_t w = column * desc->stride + tap % k - desc->pad.left;
+      const size_t h = row * desc->stride + tap / k * dilation - desc->pad.top;
+      const size_t w = column * desc->stride + tap % k * dilation - desc->pad.left;
       const bool inside = h < desc->height && w < desc->width;
       chain_step(&chain, layer->weight[c * k * k + tap],
                  inside ? x[(h * desc->width + w) * channels + c] : (number){0});
@@ -202,8 +202,9 @@ static void one_image(const mbconv_block_desc *desc, const struct layer layers[3
 }
 
 void oracle_block(const mbconv_block_desc *desc, size_t batch, const float *x, struct oracle_number *y) {
-  const size_t out_height = (desc->height + desc->pad.top + desc->pad.bottom - desc->kernel) / desc->stride + 1;
-  const size_t out_width = (desc->width + desc->pad.left + desc->pad.right - desc->kernel) / desc->stride + 1;
+  const size_t span = oracle_span(desc->kernel, desc->dilation);
+  const size_t out_height = (desc->height + desc->pad.top + desc->pad.bottom - span) / desc->stride + 1;
+  const size_t out_width = (desc->width + desc->pad.left + desc->pad.right - span) / desc->stride + 1;
   const size_t x_size = desc->height * desc->width * desc->in_channels;
   const size_t expanded = desc->expanded_channels;
   struct layer layers[3] = {{0},

@@ -5,31 +5,33 @@
 #ifndef MBCONV_STAGES_CASE_H
 #define MBCONV_STAGES_CASE_H
 
-#include "stage.h"
 #include "test.h"
 
-/* A list: `kinds` is a word of the letters P, D, C and E (stage.h). It points into itself: do not copy it. */
+/* A list: `kinds` is a word of the letters P, D, C and E (mbconv.h). It points into itself: do not copy it. */
 struct stages_case {
   const char *kinds;
   mbconv_layout layout;
-  bool residual; /* the list adds its input */
+  mbconv_residual residual;
+  mbconv_residual_place place;
+  size_t residual_channels; /* as in the description: 0 for all of the output's */
   size_t strip_rows, group_channels;
-  size_t channels[MBCONV_MOST_STAGES + 1]; /* before each stage, and after the last */
-  struct mbconv_window window[MBCONV_MOST_STAGES];
-  mbconv_activation_kind activation[MBCONV_MOST_STAGES];
+  size_t channels[MBCONV_MOST_STAGES + 1];     /* before each stage, and after the last */
+  mbconv_stage_desc stage[MBCONV_MOST_STAGES]; /* windows and activations; the rest is set by stages_case_fill() */
   mbconv_conv conv[MBCONV_MOST_STAGES], reduce, excite;
   mbconv_squeeze_excite squeeze_excite;
-  float *floats[2 * MBCONV_MOST_STAGES + 4];
+  float *floats[4 * MBCONV_MOST_STAGES + 4];
   size_t floats_count;
 };
 
-/* Random parameters for the kinds, channels and windows that are set. */
+/* Random parameters for the kinds, channels, windows and activations that are set. */
 void stages_case_fill(struct stages_case *c, uint64_t *state);
 void stages_case_free(struct stages_case *c);
 
-/* Checks and makes the list for images of one size, or of any: 0 x 0. */
-mbconv_status stages_case_create(const struct stages_case *c, size_t height, size_t width,
-                                 const mbconv_options *options, struct mbconv_stages **out, mbconv_error *error);
+/* The description of the list for images of one size, or of any: 0 x 0. It points into the case. */
+mbconv_stages_desc stages_case_desc(const struct stages_case *c, size_t height, size_t width);
+
+/* Channels of what is added. */
+size_t stages_case_residual_channels(const struct stages_case *c);
 
 /* One image, NHWC. */
 struct stages_image {
@@ -37,10 +39,10 @@ struct stages_image {
   float *pixels;
 };
 
-/* Runs `x` through the public operators, one after the other, on the set `isa`: the promised output, to be freed.
- * `added`, as the output or NULL, is added to the sums of the last stage; so is x if the list says so. False if an
- * image is too small for a window: *error says so. */
-bool stages_case_compose(const struct stages_case *c, mbconv_isa isa, const struct stages_image *x, const float *added,
+/* Runs `x` through the public operators of the scalar set, one after the other: the promised output, to be freed.
+ * `added`, or NULL, is the given residual of NHWC; x itself is added if the list says so. False if an image is too
+ * small for a window: *error says so. */
+bool stages_case_compose(const struct stages_case *c, const struct stages_image *x, const float *added,
                          struct stages_image *y, mbconv_error *error);
 
 /* NHWC to NCHW, or back: what is a layout's pixel is the other's row. */

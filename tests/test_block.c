@@ -12,6 +12,7 @@
 #include "block_case.h"
 #include "block_subject.h"
 #include "mbconv.h"
+#include "oracle.h"
 #include "test.h"
 
 /* ---- What is run
@@ -35,25 +36,25 @@ static struct block_run random_run(const struct test *t, const struct block_subj
   return run;
 }
 
-/* Padding for one axis: kernel / 2 on both sides, TensorFlow's SAME at stride 2, a split of kernel - 1, or anything. */
-static void random_pad(size_t kernel, size_t *before, size_t *after, uint64_t *state) {
-  *before = *after = kernel / 2;
+/* Padding for one axis: span / 2 on both sides, TensorFlow's SAME at stride 2, a split of span - 1, or anything. */
+static void random_pad(size_t span, size_t *before, size_t *after, uint64_t *state) {
+  *before = *after = span / 2;
   switch (test_random_size(state, 0, 4)) {
-    case 1: *before = kernel / 2 - 1; break;
+    case 1: *before = span / 2 - 1; break;
     case 2:
-      *before = test_random_size(state, 0, kernel - 1);
-      *after = kernel - 1 - *before;
+      *before = test_random_size(state, 0, span - 1);
+      *after = span - 1 - *before;
       break;
     case 3:
-      *before = test_random_size(state, 0, kernel - 1);
-      *after = test_random_size(state, 0, kernel - 1);
+      *before = test_random_size(state, 0, span - 1);
+      *after = test_random_size(state, 0, span - 1);
       break;
     default: break;
   }
 }
 
-static size_t random_extent(size_t kernel, size_t padding, size_t range, uint64_t *state) {
-  const size_t least = padding >= kernel ? 1 : kernel - padding;
+static size_t random_extent(size_t span, size_t padding, size_t range, uint64_t *state) {
+  const size_t least = padding >= span ? 1 : span - padding;
   return least + test_random_size(state, 0, range);
 }
 
@@ -63,10 +64,12 @@ static mbconv_block_desc random_shape(const struct test *t, bool expand, uint64_
   const size_t range = t->small ? 3 : 9, channels = t->small ? 12 : wide ? 70 : 20;
   const size_t expanded = t->small ? 40 : wide ? 160 : 60;
   mbconv_block_desc shape = {.kernel = 3 + 2 * test_random_size(state, 0, 2), .stride = test_random_size(state, 1, 2)};
-  random_pad(shape.kernel, &shape.pad.top, &shape.pad.bottom, state);
-  random_pad(shape.kernel, &shape.pad.left, &shape.pad.right, state);
-  shape.height = random_extent(shape.kernel, shape.pad.top + shape.pad.bottom, range, state);
-  shape.width = random_extent(shape.kernel, shape.pad.left + shape.pad.right, range, state);
+  if (test_random_size(state, 0, 2) == 0) shape.dilation = test_random_size(state, 1, t->small ? 4 : 9);
+  const size_t span = oracle_span(shape.kernel, shape.dilation);
+  random_pad(span, &shape.pad.top, &shape.pad.bottom, state);
+  random_pad(span, &shape.pad.left, &shape.pad.right, state);
+  shape.height = random_extent(span, shape.pad.top + shape.pad.bottom, range, state);
+  shape.width = random_extent(span, shape.pad.left + shape.pad.right, range, state);
   shape.in_channels = test_random_size(state, 1, channels);
   shape.expanded_channels = expand ? test_random_size(state, 1, expanded) : shape.in_channels;
   shape.out_channels = test_random_size(state, 0, 2) ? shape.in_channels : test_random_size(state, 1, channels);
@@ -93,12 +96,13 @@ static void random_blocks(struct test *t) {
     const mbconv_block_desc shape = random_shape(t, parts.expand, &state);
     const size_t batch = test_random_size(&state, 1, t->small ? 2 : 3);
     test_at(t,
-            "random block %zu: %zu images of %zu x %zu x %zu to %zu to %zu, k %zu, stride %zu, pad %zu %zu %zu %zu, "
+            "random block %zu: %zu images of %zu x %zu x %zu to %zu to %zu, k %zu, stride %zu, dilation %zu, pad %zu "
+            "%zu %zu %zu, "
             "activation %d, expand %d, residual %d, squeeze-excite %zu (%d, %d)",
             i, batch, shape.height, shape.width, shape.in_channels, shape.expanded_channels, shape.out_channels,
-            shape.kernel, shape.stride, shape.pad.top, shape.pad.left, shape.pad.bottom, shape.pad.right,
-            (int)shape.activation, parts.expand, (int)shape.residual, parts.squeeze_excite, (int)parts.inner,
-            (int)parts.gate);
+            shape.kernel, shape.stride, shape.dilation, shape.pad.top, shape.pad.left, shape.pad.bottom,
+            shape.pad.right, (int)shape.activation, parts.expand, (int)shape.residual, parts.squeeze_excite,
+            (int)parts.inner, (int)parts.gate);
     struct block_subject s;
     block_subject_new(t, &s, &shape, &parts, batch, &state);
     const struct block_run plain = block_run_on(t->isa);

@@ -228,6 +228,7 @@ static void check_output(struct test *t, const struct shape *s, const float *wei
                                        d->channels,
                                        d->kernel,
                                        d->stride,
+                                       d->dilation,
                                        d->pad};
     const struct oracle o =
         oracle_depthwise(&image, weights, s->bias ? bias[c] : 0.0f, pixel / width % height, pixel % width, c);
@@ -245,8 +246,9 @@ static void check_output(struct test *t, const struct shape *s, const float *wei
 static void run(struct test *t, const struct shape *s, const mbconv_depthwise *depthwise, const float *weights,
                 const float *bias, const struct test_buffer *x) {
   const mbconv_depthwise_desc *d = &s->desc;
-  const size_t rows = (d->height + d->pad.top + d->pad.bottom - d->kernel) / d->stride + 1;
-  const size_t columns = (d->width + d->pad.left + d->pad.right - d->kernel) / d->stride + 1;
+  const size_t span = oracle_span(d->kernel, d->dilation);
+  const size_t rows = (d->height + d->pad.top + d->pad.bottom - span) / d->stride + 1;
+  const size_t columns = (d->width + d->pad.left + d->pad.right - span) / d->stride + 1;
   size_t height = 0, width = 0;
   mbconv_depthwise_output_size(depthwise, &height, &width);
   if (!test_check(t, height == rows && width == columns, "output %zux%zu, not %zux%zu", height, width, rows, columns)) {
@@ -269,14 +271,14 @@ static void run(struct test *t, const struct shape *s, const mbconv_depthwise *d
 
 static void check_shape(struct test *t, uint64_t *state, const struct shape *s) {
   const mbconv_depthwise_desc *d = &s->desc;
-  const size_t taps = d->kernel * d->kernel;
-  if (d->height + d->pad.top + d->pad.bottom < d->kernel) return; /* no output */
-  if (d->width + d->pad.left + d->pad.right < d->kernel) return;
+  const size_t taps = d->kernel * d->kernel, span = oracle_span(d->kernel, d->dilation);
+  if (d->height + d->pad.top + d->pad.bottom < span) return; /* no output */
+  if (d->width + d->pad.left + d->pad.right < span) return;
   test_at(t,
-          "batch %zu, %zux%zux%zu, kernel %zu, stride %zu, pads %zu %zu %zu %zu, bias %d, activation %d, guard %d, %zu "
-          "threads",
-          s->batch, d->height, d->width, d->channels, d->kernel, d->stride, d->pad.top, d->pad.left, d->pad.bottom,
-          d->pad.right, s->bias, d->activation, s->guard, s->threads);
+          "batch %zu, %zux%zux%zu, kernel %zu, stride %zu, dilation %zu, pads %zu %zu %zu %zu, bias %d, activation %d, "
+          "guard %d, %zu threads",
+          s->batch, d->height, d->width, d->channels, d->kernel, d->stride, d->dilation, d->pad.top, d->pad.left,
+          d->pad.bottom, d->pad.right, s->bias, d->activation, s->guard, s->threads);
   struct test_buffer x;
   test_buffer_new(&x, s->batch * d->height * d->width * d->channels, s->guard);
   test_fill(state, x.data, x.n);
@@ -327,6 +329,56 @@ static void check_random_shapes(struct test *t, uint64_t *state) {
   }
 }
 
+/* Any pads that a description with this kernel and dilation may name; now and then those that keep the size. */
+static mbconv_pad random_pads(uint64_t *state, const mbconv_depthwise_desc *d) {
+  const size_t most = oracle_span(d->kernel, d->dilation) - 1, half = most / 2;
+  if (test_random_size(state, 0, 2) == 0) return (mbconv_pad){half, half, half, half};
+  return (mbconv_pad){test_random_size(state, 0, most), test_random_size(state, 0, most),
+                      test_random_size(state, 0, most), test_random_size(state, 0, most)};
+}
+
+/* Dilations up to far more than the image has pixels. Of rows of whole tiles of channels much is read in place. */
+static void check_dilations(struct test *t, uint64_t *state) {
+  const size_t tile = t->kernels->pointwise[0].channels, size = t->small ? 16 : 40;
+  for (size_t i = 0; i < (t->small ? 120 : 1200); i++) {
+    struct shape s = {.batch = test_random_size(state, 1, 2)};
+    const size_t dilation = i % 8 == 7 ? test_random_size(state, 7, 40) : 1 + i % 6;
+    s.desc = (mbconv_depthwise_desc){.height = test_random_size(state, 1, i % 4 ? 6 : size),
+                                     .width = test_random_size(state, 1, size),
+                                     .channels = i % 3 ? tile : test_random_size(state, 1, 2 * MBCONV_MAX_LANES + 1),
+                                     .kernel = 3 + 2 * test_random_size(state, 0, 2),
+                                     .stride = 1 + i / 6 % 2,
+                                     .dilation = dilation};
+    s.desc.pad = random_pads(state, &s.desc);
+    decorate(state, &s);
+    check_shape(t, state, &s);
+  }
+}
+
+/* What networks have, and the corners: every tap but the middle one outside, one row, one column. */
+static void check_named_dilations(struct test *t, uint64_t *state) {
+  static const struct {
+    size_t height, width, kernel, stride, dilation;
+  } cases[] = {{9, 33, 3, 1, 2}, {9, 33, 5, 1, 2},  {5, 65, 3, 1, 4},  {7, 7, 7, 1, 18},  {1, 1, 3, 1, 1000},
+               {1, 20, 5, 1, 3}, {20, 1, 5, 1, 3},  {4, 31, 3, 2, 2},  {4, 32, 5, 2, 3},  {5, 33, 7, 2, 4},
+               {3, 3, 3, 2, 6},  {13, 40, 3, 1, 6}, {2, 50, 3, 1, 25}, {6, 26, 3, 1, 13}, {6, 26, 3, 2, 26}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t channels = 3; channels <= 3 + MBCONV_MAX_LANES; channels += MBCONV_MAX_LANES) {
+      const size_t half = cases[i].kernel / 2 * cases[i].dilation;
+      struct shape s = {.batch = 1};
+      s.desc = (mbconv_depthwise_desc){.height = cases[i].height,
+                                       .width = cases[i].width,
+                                       .channels = channels == 3 ? 3 : t->kernels->pointwise[0].channels,
+                                       .kernel = cases[i].kernel,
+                                       .stride = cases[i].stride,
+                                       .pad = {half, half, half, half},
+                                       .dilation = cases[i].dilation};
+      decorate(state, &s);
+      check_shape(t, state, &s);
+    }
+  }
+}
+
 /* Whole groups of channels and rows wide enough that the inner windows are read from the image itself. */
 static void check_wide_rows(struct test *t, uint64_t *state) {
   const size_t channels = t->kernels->pointwise[0].channels;
@@ -352,6 +404,8 @@ static void check_wide_rows(struct test *t, uint64_t *state) {
 void test_depthwise(struct test *t) {
   uint64_t state = t->seed;
   check_wide_rows(t, &state);
+  check_named_dilations(t, &state);
+  check_dilations(t, &state);
   check_kernels(t, &state);
   check_pads(t, &state);
   check_random_shapes(t, &state);

@@ -20,7 +20,7 @@ static struct mbconv_target target_of(const struct test *t, size_t l2_bytes) {
 
 static struct mbconv_shape shape_of(const struct block_layer *layer, bool squeeze_excite) {
   const size_t pad = layer->kernel / 2;
-  const struct mbconv_window window = {layer->kernel, layer->stride, {pad, pad, pad, pad}, false};
+  const struct mbconv_window window = {layer->kernel, layer->stride, 1, {pad, pad, pad, pad}, false};
   const struct mbconv_axis side = mbconv_axis_of(&window, layer->side, pad, pad);
   return (struct mbconv_shape){
       .rows = side,

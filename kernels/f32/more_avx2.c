@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * GELU, PReLU and the addition of an image on AVX2. more_scalar.c explains GELU's steps.
+ */
+#include "kernels.h"
+#include "vec_avx2.h"
+
+/* s, and 1.5 * 2^23 + q; `low` is what t lacks. */
+ALWAYS_INLINE __m256 reduce(__m256 t, __m256 low, __m256 *shifted) {
+  const __m256 shifter = _mm256_set1_ps(0x1.8p23f);
+  *shifted = _mm256_fmadd_ps(t, _mm256_set1_ps(-0.721347520444481703679962340f), shifter);
+  const __m256 q = _mm256_sub_ps(*shifted, shifter);
+  const __m256 s = _mm256_fmadd_ps(q, _mm256_set1_ps(1.38629150390625f), t);
+  return _mm256_add_ps(s, _mm256_fmadd_ps(q, _mm256_set1_ps(2.85721353066037409e-06f), low));
+}
+
+/* e^(-s/2) - 1 */
+ALWAYS_INLINE __m256 raise(__m256 s) {
+  __m256 p = _mm256_set1_ps(2.162334931199439e-05f);
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-0.0002615372941363603f));
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(0.002604256384074688f));
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-0.020833145827054977f));
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(0.1249999850988388f));
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-0.5f));
+  return _mm256_mul_ps(p, s);
+}
+
+/* (1 + v) R(a) */
+ALWAYS_INLINE __m256 ratio(__m256 a, __m256 v) {
+  __m256 d = _mm256_set1_ps(0.008169440552592278f), n = _mm256_set1_ps(0.004138628952205181f);
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.08087213337421417f));
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.36534684896469116f));
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.8751459121704102f));
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(1.0f));
+  n = _mm256_fmadd_ps(n, a, _mm256_set1_ps(0.040985189378261566f));
+  n = _mm256_fmadd_ps(n, a, _mm256_set1_ps(0.2052682638168335f));
+  n = _mm256_fmadd_ps(n, a, _mm256_set1_ps(0.6501641273498535f));
+  n = _mm256_fmadd_ps(n, a, _mm256_set1_ps(1.3460618257522583f));
+  n = _mm256_fmadd_ps(n, a, _mm256_set1_ps(2.0f));
+  return _mm256_div_ps(_mm256_fmadd_ps(d, v, d), _mm256_fmadd_ps(_mm256_add_ps(a, a), d, n));
+}
+
+/* x 2^n by adding n to its exponent: n is the low bits of `shifted`. */
+ALWAYS_INLINE __m256 scaled(__m256 x, __m256i shifted) {
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(shifted, 23)));
+}
+
+ALWAYS_INLINE __m256 gelu(__m256 x) {
+  const __m256 minus_zero = _mm256_set1_ps(-0.0f);
+  const __m256 a = _mm256_min_ps(_mm256_set1_ps(14.5f), _mm256_andnot_ps(minus_zero, x));
+  const __m256 t = _mm256_mul_ps(a, a);
+  __m256 shifted;
+  const __m256 s = reduce(t, _mm256_fmsub_ps(a, a, t), &shifted);
+  const __m256 r = ratio(a, raise(s));
+  const __m256i q = _mm256_castps_si256(shifted), half = _mm256_srli_epi32(q, 1);
+  return _mm256_fnmadd_ps(scaled(a, _mm256_sub_epi32(q, half)), scaled(r, half), _mm256_max_ps(minus_zero, x));
+}
+
+ALWAYS_INLINE __m256 gelu_tanh(__m256 x) {
+  const __m256 one = _mm256_set1_ps(1.0f), c = _mm256_max_ps(_mm256_set1_ps(-10.0625f), x);
+  const __m256 t =
+      _mm256_mul_ps(c, _mm256_fmadd_ps(_mm256_mul_ps(c, c), _mm256_set1_ps(0.142709631f), _mm256_set1_ps(3.19153824f)));
+  __m256 shifted;
+  const __m256 s = reduce(_mm256_min_ps(_mm256_set1_ps(174.0f), t), _mm256_setzero_ps(), &shifted);
+  const __m256 power = scaled(one, _mm256_castps_si256(shifted)); /* 2^q; infinite for q = 128 */
+  return _mm256_div_ps(c, _mm256_fmadd_ps(_mm256_add_ps(one, raise(s)), power, one));
+}
+
+static void gelu_avx2(size_t n, const void *x, void *y) { map(gelu, n, x, y); }
+
+static void gelu_tanh_avx2(size_t n, const void *x, void *y) { map(gelu_tanh, n, x, y); }
+
+ALWAYS_INLINE __m256 prelu(__m256 x, __m256 slope) {
+  return _mm256_blendv_ps(x, _mm256_mul_ps(slope, x), _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_LT_OQ));
+}
+
+static void prelu_avx2(size_t pixels, size_t channels, const void *x_, size_t x_stride, const void *slope_, void *y_,
+                       size_t y_stride) {
+  const float *x = x_, *slope = slope_;
+  float *y = y_;
+  const size_t rest = channels % LANES, whole = channels - rest;
+  const __m256 last = load_partial(slope + whole, rest);
+  for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
+    for (size_t c = 0; c < whole; c += LANES)
+      _mm256_storeu_ps(y + c, prelu(_mm256_loadu_ps(x + c), _mm256_loadu_ps(slope + c)));
+    if (rest) store_partial(y + whole, prelu(load_partial(x + whole, rest), last), rest);
+  }
+}
+
+static void add_avx2(size_t pixels, size_t channels, const void *x_, size_t x_stride, void *y_, size_t y_stride) {
+  const float *x = x_;
+  float *y = y_;
+  const size_t rest = channels % LANES, whole = channels - rest;
+  for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
+    for (size_t c = 0; c < whole; c += LANES)
+      _mm256_storeu_ps(y + c, _mm256_add_ps(_mm256_loadu_ps(y + c), _mm256_loadu_ps(x + c)));
+    if (rest)
+      store_partial(y + whole, _mm256_add_ps(load_partial(y + whole, rest), load_partial(x + whole, rest)), rest);
+  }
+}
+
+const struct mbconv_more_kernels mbconv_more_avx2 = {
+    .gelu = gelu_avx2, .gelu_tanh = gelu_tanh_avx2, .prelu = prelu_avx2, .add = add_avx2};

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * GELU, PReLU and the addition of an image on AVX-512. more_scalar.c explains GELU's steps.
+ */
+#include "kernels.h"
+#include "vec_avx512.h"
+
+/* s, and 1.5 * 2^23 + q; `low` is what t lacks. */
+ALWAYS_INLINE __m512 reduce(__m512 t, __m512 low, __m512 *shifted) {
+  const __m512 shifter = _mm512_set1_ps(0x1.8p23f);
+  *shifted = _mm512_fmadd_ps(t, _mm512_set1_ps(-0.721347520444481703679962340f), shifter);
+  const __m512 q = _mm512_sub_ps(*shifted, shifter);
+  const __m512 s = _mm512_fmadd_ps(q, _mm512_set1_ps(1.38629150390625f), t);
+  return _mm512_add_ps(s, _mm512_fmadd_ps(q, _mm512_set1_ps(2.85721353066037409e-06f), low));
+}
+
+/* e^(-s/2) - 1 */
+ALWAYS_INLINE __m512 raise(__m512 s) {
+  __m512 p = _mm512_set1_ps(2.162334931199439e-05f);
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(-0.0002615372941363603f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.002604256384074688f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(-0.020833145827054977f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(0.1249999850988388f));
+  p = _mm512_fmadd_ps(p, s, _mm512_set1_ps(-0.5f));
+  return _mm512_mul_ps(p, s);
+}
+
+/* (1 + v) R(a) */
+ALWAYS_INLINE __m512 ratio(__m512 a, __m512 v) {
+  __m512 d = _mm512_set1_ps(0.008169440552592278f), n = _mm512_set1_ps(0.004138628952205181f);
+  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(0.08087213337421417f));
+  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(0.36534684896469116f));
+  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(0.8751459121704102f));
+  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(1.0f));
+  n = _mm512_fmadd_ps(n, a, _mm512_set1_ps(0.040985189378261566f));
+  n = _mm512_fmadd_ps(n, a, _mm512_set1_ps(0.2052682638168335f));
+  n = _mm512_fmadd_ps(n, a, _mm512_set1_ps(0.6501641273498535f));
+  n = _mm512_fmadd_ps(n, a, _mm512_set1_ps(1.3460618257522583f));
+  n = _mm512_fmadd_ps(n, a, _mm512_set1_ps(2.0f));
+  return _mm512_div_ps(_mm512_fmadd_ps(d, v, d), _mm512_fmadd_ps(_mm512_add_ps(a, a), d, n));
+}
+
+/* x 2^n by adding n to its exponent: n is the low bits of `shifted`. */
+ALWAYS_INLINE __m512 scaled(__m512 x, __m512i shifted) {
+  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(shifted, 23)));
+}
+
+ALWAYS_INLINE __m512 gelu(__m512 x) {
+  const __m512 minus_zero = _mm512_set1_ps(-0.0f);
+  const __m512 a = _mm512_min_ps(_mm512_set1_ps(14.5f), _mm512_andnot_ps(minus_zero, x));
+  const __m512 t = _mm512_mul_ps(a, a);
+  __m512 shifted;
+  const __m512 s = reduce(t, _mm512_fmsub_ps(a, a, t), &shifted);
+  const __m512 r = ratio(a, raise(s));
+  const __m512i q = _mm512_castps_si512(shifted), half = _mm512_srli_epi32(q, 1);
+  return _mm512_fnmadd_ps(scaled(a, _mm512_sub_epi32(q, half)), scaled(r, half), _mm512_max_ps(minus_zero, x));
+}
+
+ALWAYS_INLINE __m512 gelu_tanh(__m512 x) {
+  const __m512 one = _mm512_set1_ps(1.0f), c = _mm512_max_ps(_mm512_set1_ps(-10.0625f), x);
+  const __m512 t =
+      _mm512_mul_ps(c, _mm512_fmadd_ps(_mm512_mul_ps(c, c), _mm512_set1_ps(0.142709631f), _mm512_set1_ps(3.19153824f)));
+  __m512 shifted;
+  const __m512 s = reduce(_mm512_min_ps(_mm512_set1_ps(174.0f), t), _mm512_setzero_ps(), &shifted);
+  const __m512 power = scaled(one, _mm512_castps_si512(shifted)); /* 2^q; infinite for q = 128 */
+  return _mm512_div_ps(c, _mm512_fmadd_ps(_mm512_add_ps(one, raise(s)), power, one));
+}
+
+static void gelu_avx512(size_t n, const void *x, void *y) { map(gelu, n, x, y); }
+
+static void gelu_tanh_avx512(size_t n, const void *x, void *y) { map(gelu_tanh, n, x, y); }
+
+ALWAYS_INLINE __m512 prelu(__m512 x, __m512 slope) {
+  return _mm512_mask_mul_ps(x, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ), slope, x);
+}
+
+static void prelu_avx512(size_t pixels, size_t channels, const void *x_, size_t x_stride, const void *slope_, void *y_,
+                         size_t y_stride) {
+  const float *x = x_, *slope = slope_;
+  float *y = y_;
+  const size_t rest = channels % LANES, whole = channels - rest;
+  const __mmask16 lanes = first_lanes(rest);
+  const __m512 last = _mm512_maskz_loadu_ps(lanes, slope + whole);
+  for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
+    for (size_t c = 0; c < whole; c += LANES)
+      _mm512_storeu_ps(y + c, prelu(_mm512_loadu_ps(x + c), _mm512_loadu_ps(slope + c)));
+    if (rest) _mm512_mask_storeu_ps(y + whole, lanes, prelu(_mm512_maskz_loadu_ps(lanes, x + whole), last));
+  }
+}
+
+static void add_avx512(size_t pixels, size_t channels, const void *x_, size_t x_stride, void *y_, size_t y_stride) {
+  const float *x = x_;
+  float *y = y_;
+  const size_t rest = channels % LANES, whole = channels - rest;
+  const __mmask16 lanes = first_lanes(rest);
+  for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
+    for (size_t c = 0; c < whole; c += LANES)
+      _mm512_storeu_ps(y + c, _mm512_add_ps(_mm512_loadu_ps(y + c), _mm512_loadu_ps(x + c)));
+    if (rest) {
+      const __m512 last = _mm512_maskz_loadu_ps(lanes, x + whole);
+      _mm512_mask_storeu_ps(y + whole, lanes, _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, y + whole), last));
+    }
+  }
+}
+
+const struct mbconv_more_kernels mbconv_more_avx512 = {
+    .gelu = gelu_avx512, .gelu_tanh = gelu_tanh_avx512, .prelu = prelu_avx512, .add = add_avx512};

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * GELU, PReLU and the addition of an image on NEON. more_scalar.c explains GELU's steps.
+ */
+#include <stdbool.h>
+
+#include "kernels.h"
+#include "vec_neon.h"
+
+/* a step of Horner's rule */
+ALWAYS_INLINE float32x4_t step(float32x4_t p, float32x4_t s, float constant) {
+  return vfmaq_f32(vdupq_n_f32(constant), p, s);
+}
+
+/* s, and 1.5 * 2^23 + q; `low` is what t lacks. */
+ALWAYS_INLINE float32x4_t reduce(float32x4_t t, float32x4_t low, float32x4_t *shifted) {
+  const float32x4_t shifter = vdupq_n_f32(0x1.8p23f);
+  *shifted = vfmaq_n_f32(shifter, t, -0.721347520444481703679962340f);
+  const float32x4_t q = vsubq_f32(*shifted, shifter);
+  return vaddq_f32(vfmaq_n_f32(t, q, 1.38629150390625f), vfmaq_n_f32(low, q, 2.85721353066037409e-06f));
+}
+
+/* e^(-s/2) - 1 */
+ALWAYS_INLINE float32x4_t raise(float32x4_t s) {
+  float32x4_t p = vdupq_n_f32(2.162334931199439e-05f);
+  p = step(p, s, -0.0002615372941363603f);
+  p = step(p, s, 0.002604256384074688f);
+  p = step(p, s, -0.020833145827054977f);
+  p = step(p, s, 0.1249999850988388f);
+  p = step(p, s, -0.5f);
+  return vmulq_f32(p, s);
+}
+
+/* (1 + v) R(a) */
+ALWAYS_INLINE float32x4_t ratio(float32x4_t a, float32x4_t v) {
+  float32x4_t d = vdupq_n_f32(0.008169440552592278f), n = vdupq_n_f32(0.004138628952205181f);
+  d = step(d, a, 0.08087213337421417f);
+  d = step(d, a, 0.36534684896469116f);
+  d = step(d, a, 0.8751459121704102f);
+  d = step(d, a, 1.0f);
+  n = step(n, a, 0.040985189378261566f);
+  n = step(n, a, 0.2052682638168335f);
+  n = step(n, a, 0.6501641273498535f);
+  n = step(n, a, 1.3460618257522583f);
+  n = step(n, a, 2.0f);
+  return vdivq_f32(vfmaq_f32(d, d, v), vfmaq_f32(n, vaddq_f32(a, a), d));
+}
+
+/* x 2^n by adding n to its exponent: n is the low bits of `shifted`. */
+ALWAYS_INLINE float32x4_t scaled(float32x4_t x, uint32x4_t shifted) {
+  return vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(x), vshlq_n_u32(shifted, 23)));
+}
+
+ALWAYS_INLINE float32x4_t gelu(float32x4_t x) {
+  const float32x4_t a = vminq_f32(vabsq_f32(x), vdupq_n_f32(14.5f));
+  const float32x4_t t = vmulq_f32(a, a);
+  float32x4_t shifted;
+  const float32x4_t s = reduce(t, vfmaq_f32(vnegq_f32(t), a, a), &shifted);
+  const float32x4_t r = ratio(a, raise(s));
+  const uint32x4_t q = vreinterpretq_u32_f32(shifted), half = vshrq_n_u32(q, 1);
+  return vfmsq_f32(vmaxq_f32(x, vdupq_n_f32(-0.0f)), scaled(a, vsubq_u32(q, half)), scaled(r, half));
+}
+
+ALWAYS_INLINE float32x4_t gelu_tanh(float32x4_t x) {
+  const float32x4_t one = vdupq_n_f32(1.0f), c = vmaxq_f32(x, vdupq_n_f32(-10.0625f));
+  const float32x4_t t = vmulq_f32(c, step(vmulq_f32(c, c), vdupq_n_f32(0.142709631f), 3.19153824f));
+  float32x4_t shifted;
+  const float32x4_t s = reduce(vminq_f32(t, vdupq_n_f32(174.0f)), vdupq_n_f32(0.0f), &shifted);
+  const float32x4_t power = scaled(one, vreinterpretq_u32_f32(shifted)); /* 2^q; infinite for q = 128 */
+  return vdivq_f32(c, vfmaq_f32(one, vaddq_f32(one, raise(s)), power));
+}
+
+static void gelu_neon(size_t n, const void *x, void *y) { map(gelu, n, x, y); }
+
+static void gelu_tanh_neon(size_t n, const void *x, void *y) { map(gelu_tanh, n, x, y); }
+
+ALWAYS_INLINE float32x4_t prelu(float32x4_t x, float32x4_t slope) {
+  return vbslq_f32(vcltzq_f32(x), vmulq_f32(slope, x), x);
+}
+
+static void prelu_neon(size_t pixels, size_t channels, const void *x_, size_t x_stride, const void *slope_, void *y_,
+                       size_t y_stride) {
+  const float *x = x_, *slope = slope_;
+  float *y = y_;
+  const size_t rest = channels % LANES, whole = channels - rest;
+  const float32x4_t last = load_partial(slope + whole, rest);
+  for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
+    for (size_t c = 0; c < whole; c += LANES) vst1q_f32(y + c, prelu(vld1q_f32(x + c), vld1q_f32(slope + c)));
+    if (rest) store_partial(y + whole, prelu(load_partial(x + whole, rest), last), rest);
+  }
+}
+
+static void add_neon(size_t pixels, size_t channels, const void *x_, size_t x_stride, void *y_, size_t y_stride) {
+  const float *x = x_;
+  float *y = y_;
+  const size_t rest = channels % LANES, whole = channels - rest;
+  for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
+    for (size_t c = 0; c < whole; c += LANES) vst1q_f32(y + c, vaddq_f32(vld1q_f32(y + c), vld1q_f32(x + c)));
+    if (rest) store_partial(y + whole, vaddq_f32(load_partial(y + whole, rest), load_partial(x + whole, rest)), rest);
+  }
+}
+
+const struct mbconv_more_kernels mbconv_more_neon = {
+    .gelu = gelu_neon, .gelu_tanh = gelu_tanh_neon, .prelu = prelu_neon, .add = add_neon};
