@@ -149,6 +149,15 @@ def _activation(name, part):
     return ACTIVATIONS[kind.__name__]
 
 
+def _stands_alone(name, part, convolutions):
+    """A 1x1 convolution of MobileNetV4's first stages, and MobileNetV1's block, in which an activation follows each
+    convolution: they add nothing, whatever their channels."""
+    if len(convolutions) == 1:
+        return _square(name, "kernel", convolutions[0].kernel_size) == 1
+    activations = [layer for inner, layer in part.named_modules() if _activation(f"{name}.{inner}", layer)]
+    return len(convolutions) == 2 and len(activations) == 2
+
+
 def _check_shortcuts(module):
     """A block adds its input where it can: what a module does otherwise cannot be told."""
     for name, part in module.named_modules():
@@ -158,6 +167,6 @@ def _check_shortcuts(module):
             continue
         first, last = convolutions[0], convolutions[-1]
         depthwise = [layer for layer in convolutions if _square(name, "stride", layer.stride) > 1]
-        could = not depthwise and first.in_channels == last.out_channels
+        could = not depthwise and first.in_channels == last.out_channels and not _stands_alone(name, part, convolutions)
         if (said and could if hasattr(part, "id_skip") else said) != could:
             raise ValueError(f"{name} {'adds' if said else 'does not add'} its input, unlike this block elsewhere")

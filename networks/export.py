@@ -31,11 +31,20 @@ def export(model, path, images=None, **more):
     torchvision's transforms or timm's data config; `more`: strings by name for the metadata."""
     live = not isinstance(model, dict)
     metadata = describe(model) if live else {}
-    images = images or (live and (getattr(model, "pretrained_cfg", None) or getattr(model, "default_cfg", None)))
-    metadata.update(describe_images(images) if images else {}, **more)
+    metadata.update(describe_images(images) if images else _own_images(model) if live else {}, **more)
     tensors = model.state_dict() if live else model
     arrays = {name: _floats(name, tensor) for name, tensor in tensors.items() if not name.endswith(COUNTER)}
     write(path, arrays, metadata)
+
+
+def _own_images(model):
+    """What timm's modules say of images; nothing, with a line on standard error, if that cannot be told."""
+    images = getattr(model, "pretrained_cfg", None) or getattr(model, "default_cfg", None)
+    try:
+        return describe_images(images) if images else {}
+    except ValueError as error:
+        print(f"export: how images are prepared is left out: {error}", file=sys.stderr)
+        return {}
 
 
 def write(path, arrays, metadata=None):

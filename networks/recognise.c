@@ -19,6 +19,7 @@ static const struct {
 } marks[] = {
     {"features.1.conv.0.0.weight", MBCONV_MOBILENET_V2, MBCONV_TORCHVISION},
     {"features.1.0.block.0.0.weight", MBCONV_EFFICIENTNET, MBCONV_TORCHVISION},
+    {"features.1.0.block.0.0.weight", MBCONV_EFFICIENTNET_V2, MBCONV_TORCHVISION},
     {"features.1.block.0.0.weight", MBCONV_MOBILENET_V3, MBCONV_TORCHVISION},
     {"layers.0.weight", MBCONV_MNASNET, MBCONV_TORCHVISION},
     {"_conv_stem.weight", MBCONV_EFFICIENTNET, MBCONV_EFFICIENTNET_PYTORCH},
@@ -28,6 +29,9 @@ static const struct {
     {"blocks.0.0.conv_dw.weight", MBCONV_MOBILENET_V2, MBCONV_TIMM},
     {"blocks.0.0.conv_dw.weight", MBCONV_EFFICIENTNET_LITE, MBCONV_TIMM},
     {"blocks.0.0.conv_dw.weight", MBCONV_MNASNET, MBCONV_TIMM},
+    {"blocks.0.0.conv_dw.weight", MBCONV_MOBILENET_V1, MBCONV_TIMM},
+    {"norm_head.weight", MBCONV_MOBILENET_V4, MBCONV_TIMM},
+    {"blocks.0.0.conv.weight", MBCONV_EFFICIENTNET_V2, MBCONV_TIMM},
     {"expand.0.weight", MBCONV_SINGLE_BLOCK, MBCONV_TORCHVISION},
     {"conv.0.weight", MBCONV_PLAIN_BLOCK, MBCONV_TORCHVISION},
     {"bn3.weight", MBCONV_BOTTLENECK, MBCONV_TORCHVISION},
@@ -185,7 +189,7 @@ static void consider_family(const struct mbconv_tensors *tensors, enum mbconv_fa
 static void drop_classifier(const struct mbconv_tensors *tensors, struct mbconv_description *d) {
   while (d->layers > 0 && d->layer[d->layers - 1].kind == MBCONV_LAYER_CONNECTED) {
     struct mbconv_part parts[MBCONV_ROLES];
-    struct mbconv_tensor_name weight, bias;
+    struct mbconv_tensor_name weight, bias = {.name = ""};
     mbconv_parts_of(d, d->layers - 1, parts);
     mbconv_tensor_of(&parts[0], MBCONV_WEIGHT, &weight);
     mbconv_tensor_of(&parts[0], MBCONV_BIAS, &bias);

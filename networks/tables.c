@@ -53,9 +53,10 @@ void mbconv_add_row(struct mbconv_description *d, const struct mbconv_row *row, 
     const size_t in = mbconv_last_channels(d);
     mbconv_add(d, (struct mbconv_layer){.kind = MBCONV_LAYER_BLOCK,
                                         .in = in,
-                                        .expanded = in * row->expansion,
+                                        .expanded = kind->fused && row->expansion == 1 ? channels : in * row->expansion,
                                         .out = channels,
                                         .expand = row->expansion > 1,
+                                        .fused = kind->fused,
                                         .kernel = row->kernel,
                                         .stride = b == 0 ? row->stride : 1,
                                         .squeeze = kind->squeeze_excite ? in / 4 : 0,
@@ -70,7 +71,18 @@ void mbconv_add_row(struct mbconv_description *d, const struct mbconv_row *row, 
 /* ---- By name ----------------------------------------------------------------------------------------------------- */
 
 static const char *const names[] = {
+    "mobilenet_v1",
+    "mobilenet_v1_1.25",
     "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "mobilenet_v4_conv_small",
+    "mobilenet_v4_conv_medium",
+    "mobilenet_v4_conv_large",
+    "mnasnet0_5",
+    "mnasnet0_75",
+    "mnasnet1_0",
+    "mnasnet1_3",
     "efficientnet_b0",
     "efficientnet_b1",
     "efficientnet_b2",
@@ -85,12 +97,13 @@ static const char *const names[] = {
     "efficientnet_lite2",
     "efficientnet_lite3",
     "efficientnet_lite4",
-    "mobilenet_v3_small",
-    "mobilenet_v3_large",
-    "mnasnet0_5",
-    "mnasnet0_75",
-    "mnasnet1_0",
-    "mnasnet1_3",
+    "efficientnet_v2_b0",
+    "efficientnet_v2_b1",
+    "efficientnet_v2_b2",
+    "efficientnet_v2_b3",
+    "efficientnet_v2_s",
+    "efficientnet_v2_m",
+    "efficientnet_v2_l",
     "mbconv",
     "plain",
     "bottleneck",
@@ -112,7 +125,8 @@ bool mbconv_describe(const char *name, size_t classes, struct mbconv_description
   if (strlen(name) >= sizeof d->name) return false;
   strcpy(d->name, name);
   return mbconv_describe_mobilenet(d, classes) || mbconv_describe_mobilenet_v3(d, classes) ||
-         mbconv_describe_efficientnet(d, classes) || mbconv_describe_single(d);
+         mbconv_describe_mobilenet_v4(d, classes) || mbconv_describe_efficientnet(d, classes) ||
+         mbconv_describe_single(d);
 }
 
 bool mbconv_candidate(enum mbconv_family family, size_t index, char name[32]) {

@@ -31,7 +31,7 @@ struct mbconv_row {
 struct mbconv_block_kind {
   mbconv_activation_kind activation;
   bool squeeze_excite; /* of a quarter of the input's channels, with SiLU and sigmoid */
-  bool fused;
+  bool fused;          /* a dense convolution for expand and depthwise */
 };
 
 /* Adds the blocks of a row, `channels` wide each: stage `stage`, so many. */
@@ -39,8 +39,9 @@ void mbconv_add_row(struct mbconv_description *d, const struct mbconv_row *row, 
                     size_t blocks, const struct mbconv_block_kind *kind);
 
 /* The families. Each adds the layers of the network `d->name`, if that is one of its own, and returns whether it is. */
-bool mbconv_describe_mobilenet(struct mbconv_description *d, size_t classes);    /* V1, V2, MnasNet */
-bool mbconv_describe_mobilenet_v3(struct mbconv_description *d, size_t classes); /* V3 */
+bool mbconv_describe_mobilenet(struct mbconv_description *d, size_t classes); /* V1, V2, MnasNet */
+bool mbconv_describe_mobilenet_v3(struct mbconv_description *d, size_t classes);
+bool mbconv_describe_mobilenet_v4(struct mbconv_description *d, size_t classes);
 bool mbconv_describe_efficientnet(struct mbconv_description *d, size_t classes); /* V1, Lite, V2 */
 bool mbconv_describe_single(struct mbconv_description *d);                       /* a single block */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * MobileNetV2 of any width, and MnasNet.
+ * MobileNetV1, MobileNetV2 of any width, and MnasNet.
  */
 #include <math.h>
 #include <stdio.h>
@@ -95,6 +95,34 @@ void mbconv_name_width(const size_t channels[MBCONV_WIDTH_MARKS], char name[32])
   name_thousandths(best, name);
 }
 
+/* ---- MobileNetV1 ------------------------------------------------------------------------------------------------- */
+
+/* Howard et al. 2017, table 1: a depthwise and a 1x1 convolution, each with its activation. The rows are timm's, which
+ * alone has it. */
+static const struct mbconv_row mobilenet_v1[] = {
+    {1, 3, 1, 64, 1},   /* 112x112 */
+    {1, 3, 2, 128, 2},  /* 56x56 */
+    {1, 3, 2, 256, 2},  /* 28x28 */
+    {1, 3, 2, 512, 6},  /* 14x14 */
+    {1, 3, 2, 1024, 2}, /* 7x7 */
+};
+
+static void describe_mobilenet_v1(struct mbconv_description *d, double width, size_t classes) {
+  static const struct mbconv_block_kind kind = {.activation = MBCONV_ACTIVATION_RELU6};
+  d->family = MBCONV_MOBILENET_V1;
+  d->naming = MBCONV_TIMM;
+  d->bicubic = true;
+  for (size_t c = 0; c < 3; c++) d->mean[c] = d->deviation[c] = 0.5f;
+  mbconv_add_convolution(d, stem_channels(width), 3, 2, MBCONV_ACTIVATION_RELU6);
+  for (unsigned s = 0; s < sizeof mobilenet_v1 / sizeof *mobilenet_v1; s++) {
+    const struct mbconv_row *row = &mobilenet_v1[s];
+    mbconv_add_row(d, row, s, mbconv_divisible((double)row->channels * width), row->blocks, &kind);
+  }
+  for (size_t i = 1; i < d->layers; i++) d->layer[i].activated = d->layer[i].alone = true;
+  mbconv_add_pool(d);
+  mbconv_add_connected(d, classes, MBCONV_ACTIVATION_NONE);
+}
+
 /* ---- MnasNet ----------------------------------------------------------------------------------------------------- */
 
 /* Tan et al. 2019: MnasNet-B1. */
@@ -122,6 +150,12 @@ bool mbconv_describe_mobilenet(struct mbconv_description *d, size_t classes) {
     const double width = width_of(thousandths);
     d->family = MBCONV_MOBILENET_V2;
     describe_rows(d, mobilenet_v2, width, head_channels(width), MBCONV_ACTIVATION_RELU6, classes);
+    return true;
+  }
+  const bool wide = strcmp(d->name, "mobilenet_v1_1.25") == 0;
+  if (wide || strcmp(d->name, "mobilenet_v1") == 0) {
+    if (wide) d->resize = 248;
+    describe_mobilenet_v1(d, wide ? 1.25 : 1, classes);
     return true;
   }
   for (size_t i = 0; i < sizeof mnasnets / sizeof *mnasnets; i++) {
