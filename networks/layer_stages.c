@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "layer_stages.h"
 
+/* ---- Padding ----------------------------------------------------------------------------------------------------- */
+
+mbconv_pad mbconv_layer_pad(size_t kernel, mbconv_padding padding) {
+  const size_t half = padding == MBCONV_PADDING_SAME ? 0 : kernel / 2;
+  return (mbconv_pad){half, half, half, half};
+}
+
+mbconv_pad_kind mbconv_layer_pad_kind(mbconv_padding padding) {
+  return padding == MBCONV_PADDING_SAME ? MBCONV_PAD_SAME : MBCONV_PAD_GIVEN;
+}
+
 /* ---- A list of stages -------------------------------------------------------------------------------------------- */
 
 /* Appends a stage. */

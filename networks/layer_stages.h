@@ -31,13 +31,7 @@ mbconv_status mbconv_create_block(const struct mbconv_block_words *words, const 
 mbconv_status mbconv_count_block(const struct mbconv_block_words *words, mbconv_counts *counts, mbconv_error *error);
 
 /* A padding of kernel / 2 on all sides, or SAME, for which a description must have none. */
-static inline mbconv_pad mbconv_layer_pad(size_t kernel, mbconv_padding padding) {
-  const size_t half = padding == MBCONV_PADDING_SAME ? 0 : kernel / 2;
-  return (mbconv_pad){half, half, half, half};
-}
-
-static inline mbconv_pad_kind mbconv_layer_pad_kind(mbconv_padding padding) {
-  return padding == MBCONV_PADDING_SAME ? MBCONV_PAD_SAME : MBCONV_PAD_GIVEN;
-}
+mbconv_pad mbconv_layer_pad(size_t kernel, mbconv_padding padding);
+mbconv_pad_kind mbconv_layer_pad_kind(mbconv_padding padding);
 
 #endif

@@ -3,6 +3,7 @@
  * Networks recognised by their tensors: torchvision's and timm's names, widths, classes; and files in which one tensor
  * is wrong, each with the message that names it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "file_case.h"
@@ -307,7 +308,82 @@ static void check_epsilon(struct test *t) {
   file_case_free(&files[1]);
 }
 
+/* What the names of a network's tensors stand for, if nobody says more. */
+static void check_assumptions(struct test *t) {
+  enum { NOTHING = MBCONV_ASSUMED_PREPROCESSING, TIMM = NOTHING | MBCONV_ASSUMED_PADDING | MBCONV_ASSUMED_EPSILON };
+  static const struct {
+    const char *name;
+    enum mbconv_naming naming;
+    mbconv_padding padding;
+    float epsilon;
+    unsigned assumed;
+  } networks[] = {
+      {"efficientnet_lite0", MBCONV_EFFICIENTNET_PYTORCH, MBCONV_PADDING_SAME, 1e-3f, NOTHING},
+      {"efficientnet_b0", MBCONV_EFFICIENTNET_PYTORCH, MBCONV_PADDING_SAME, 1e-3f, NOTHING},
+      {"efficientnet_lite0", MBCONV_TIMM, MBCONV_PADDING_SYMMETRIC, 1e-5f, TIMM},
+      {"efficientnet_v2_b0", MBCONV_TIMM, MBCONV_PADDING_SYMMETRIC, 1e-5f, TIMM},
+      {"mnasnet0_5", MBCONV_TORCHVISION, MBCONV_PADDING_SYMMETRIC, 1e-5f, NOTHING},
+      {"efficientnet_v2_s", MBCONV_TORCHVISION, MBCONV_PADDING_SYMMETRIC, 1e-3f, NOTHING},
+  };
+  const mbconv_network_options options = {.height = 32, .width = 32};
+  for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+    test_at(t, "%s, naming %d", networks[i].name, networks[i].naming);
+    const struct mbconv_description d = file_case_describe(networks[i].name, networks[i].naming, 3);
+    struct file_case file;
+    file_case_of_network(&file, &d, 1, &(struct file_changes){0});
+    mbconv_network *network = file_case_load(t, &file, &options);
+    file_case_free(&file);
+    if (!network) continue;
+    const mbconv_network_info *info = mbconv_network_info_of(network);
+    test_check(t, info->padding == networks[i].padding && info->epsilon == networks[i].epsilon,
+               "padding %d, epsilon %g", info->padding, (double)info->epsilon);
+    test_check(t, info->assumed == networks[i].assumed, "assumed %u", info->assumed);
+    mbconv_network_destroy(network);
+  }
+}
+
+/* The strides of a network, both of a block with two depthwise convolutions; one of the first of these is changed. */
+static void strides_of(const struct mbconv_description *d, bool changed, char *text) {
+  bool done = !changed;
+  text += sprintf(text, "{\"mbconv.strides\":\"");
+  for (size_t i = 0; i < d->layers; i++) {
+    const struct mbconv_layer *layer = &d->layer[i];
+    if (layer->start > 0) {
+      const bool here = !done && layer->kernel > 0;
+      text += sprintf(text, "%zu,", here ? 2 : layer->start_stride);
+      done = done || here;
+    }
+    if (layer->kernel > 1) text += sprintf(text, "%zu,", layer->stride);
+  }
+  strcpy(text - 1, "\"}");
+}
+
+static void check_strides(struct test *t) {
+  const struct mbconv_description d = file_case_describe("mobilenet_v4_conv_small", MBCONV_TIMM, 3);
+  const mbconv_network_options options = {.height = 64, .width = 64};
+  uint64_t multiply_adds[3] = {0};
+  for (int i = 0; i < 3; i++) {
+    char text[256] = "";
+    if (i > 0) strides_of(&d, i == 2, text);
+    test_at(t, "strides %s", text);
+    struct file_case file;
+    file_case_of_network(&file, &d, 1, &(struct file_changes){.metadata = i > 0 ? text : NULL});
+    mbconv_network *network = file_case_load(t, &file, &options);
+    file_case_free(&file);
+    if (network) multiply_adds[i] = mbconv_network_info_of(network)->counts.multiply_adds;
+    mbconv_network_destroy(network);
+  }
+  test_check(t, multiply_adds[1] == multiply_adds[0], "its own strides change something");
+  test_check(t, multiply_adds[2] < multiply_adds[0], "another stride changes nothing");
+  struct file_case file;
+  file_case_of_network(&file, &d, 1, &(struct file_changes){.metadata = "{\"mbconv.strides\":\"2,2\"}"});
+  file_case_refused(t, &file, "mbconv.strides has 2 strides, but mobilenet_v4_conv_small has 18");
+  file_case_free(&file);
+}
+
 void test_recognise(struct test *t) {
+  check_assumptions(t);
+  check_strides(t);
   check_examples(t);
   check_networks(t);
   check_wrong_tensors(t);
