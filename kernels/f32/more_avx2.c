@@ -25,19 +25,25 @@ ALWAYS_INLINE __m256 raise(__m256 s) {
   return _mm256_mul_ps(p, s);
 }
 
-/* (1 + v) R(a) */
-ALWAYS_INLINE __m256 ratio(__m256 a, __m256 v) {
-  __m256 d = _mm256_set1_ps(0.008169440552592278f), n = _mm256_set1_ps(0.004138628952205181f);
-  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.08087213337421417f));
-  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.36534684896469116f));
-  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.8751459121704102f));
-  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(1.0f));
-  n = _mm256_fmadd_ps(n, a, _mm256_set1_ps(0.040985189378261566f));
-  n = _mm256_fmadd_ps(n, a, _mm256_set1_ps(0.2052682638168335f));
-  n = _mm256_fmadd_ps(n, a, _mm256_set1_ps(0.6501641273498535f));
-  n = _mm256_fmadd_ps(n, a, _mm256_set1_ps(1.3460618257522583f));
-  n = _mm256_fmadd_ps(n, a, _mm256_set1_ps(2.0f));
-  return _mm256_div_ps(_mm256_fmadd_ps(d, v, d), _mm256_fmadd_ps(_mm256_add_ps(a, a), d, n));
+/* (1 + v) R(a) = r + *c */
+ALWAYS_INLINE __m256 ratio(__m256 a, __m256 v, __m256 *c) {
+  const __m256 one = _mm256_set1_ps(1.0f), two = _mm256_set1_ps(2.0f);
+  __m256 d = _mm256_set1_ps(0.013828234747052193f), m = _mm256_set1_ps(0.007005294784903526f);
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.138545423746109f));
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.6307870745658875f));
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(1.5203708410263062f));
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(1.75f));
+  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(0.04255995899438858f));
+  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(0.07656686007976532f));
+  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(-0.13641738891601562f));
+  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(-0.7074038982391357f));
+  const __m256 b = _mm256_fmadd_ps(two, a, two), lost = _mm256_fmadd_ps(two, a, _mm256_sub_ps(two, b));
+  m = _mm256_fmadd_ps(m, a, _mm256_mul_ps(lost, d));
+  const __m256 reciprocal = _mm256_div_ps(one, _mm256_fmadd_ps(b, d, m));
+  const __m256 r = _mm256_mul_ps(d, reciprocal);
+  const __m256 rest = _mm256_fmsub_ps(d, _mm256_fnmadd_ps(r, b, one), _mm256_mul_ps(r, m)); /* D - r (b D + m) */
+  *c = _mm256_fmadd_ps(r, v, _mm256_mul_ps(rest, reciprocal));
+  return r;
 }
 
 /* x 2^n by adding n to its exponent: n is the low bits of `shifted`. */
@@ -51,9 +57,12 @@ ALWAYS_INLINE __m256 gelu(__m256 x) {
   const __m256 t = _mm256_mul_ps(a, a);
   __m256 shifted;
   const __m256 s = reduce(t, _mm256_fmsub_ps(a, a, t), &shifted);
-  const __m256 r = ratio(a, raise(s));
+  __m256 c;
+  const __m256 r = ratio(a, raise(s), &c);
   const __m256i q = _mm256_castps_si256(shifted), half = _mm256_srli_epi32(q, 1);
-  return _mm256_fnmadd_ps(scaled(a, _mm256_sub_epi32(q, half)), scaled(r, half), _mm256_max_ps(minus_zero, x));
+  const __m256 part = scaled(a, _mm256_sub_epi32(q, half));
+  const __m256 rest = _mm256_fnmadd_ps(part, scaled(c, half), _mm256_max_ps(minus_zero, x));
+  return _mm256_fnmadd_ps(part, scaled(r, half), rest);
 }
 
 ALWAYS_INLINE __m256 gelu_tanh(__m256 x) {

@@ -25,19 +25,25 @@ ALWAYS_INLINE __m512 raise(__m512 s) {
   return _mm512_mul_ps(p, s);
 }
 
-/* (1 + v) R(a) */
-ALWAYS_INLINE __m512 ratio(__m512 a, __m512 v) {
-  __m512 d = _mm512_set1_ps(0.008169440552592278f), n = _mm512_set1_ps(0.004138628952205181f);
-  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(0.08087213337421417f));
-  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(0.36534684896469116f));
-  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(0.8751459121704102f));
-  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(1.0f));
-  n = _mm512_fmadd_ps(n, a, _mm512_set1_ps(0.040985189378261566f));
-  n = _mm512_fmadd_ps(n, a, _mm512_set1_ps(0.2052682638168335f));
-  n = _mm512_fmadd_ps(n, a, _mm512_set1_ps(0.6501641273498535f));
-  n = _mm512_fmadd_ps(n, a, _mm512_set1_ps(1.3460618257522583f));
-  n = _mm512_fmadd_ps(n, a, _mm512_set1_ps(2.0f));
-  return _mm512_div_ps(_mm512_fmadd_ps(d, v, d), _mm512_fmadd_ps(_mm512_add_ps(a, a), d, n));
+/* (1 + v) R(a) = r + *c */
+ALWAYS_INLINE __m512 ratio(__m512 a, __m512 v, __m512 *c) {
+  const __m512 one = _mm512_set1_ps(1.0f), two = _mm512_set1_ps(2.0f);
+  __m512 d = _mm512_set1_ps(0.013828234747052193f), m = _mm512_set1_ps(0.007005294784903526f);
+  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(0.138545423746109f));
+  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(0.6307870745658875f));
+  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(1.5203708410263062f));
+  d = _mm512_fmadd_ps(d, a, _mm512_set1_ps(1.75f));
+  m = _mm512_fmadd_ps(m, a, _mm512_set1_ps(0.04255995899438858f));
+  m = _mm512_fmadd_ps(m, a, _mm512_set1_ps(0.07656686007976532f));
+  m = _mm512_fmadd_ps(m, a, _mm512_set1_ps(-0.13641738891601562f));
+  m = _mm512_fmadd_ps(m, a, _mm512_set1_ps(-0.7074038982391357f));
+  const __m512 b = _mm512_fmadd_ps(two, a, two), lost = _mm512_fmadd_ps(two, a, _mm512_sub_ps(two, b));
+  m = _mm512_fmadd_ps(m, a, _mm512_mul_ps(lost, d));
+  const __m512 reciprocal = _mm512_div_ps(one, _mm512_fmadd_ps(b, d, m));
+  const __m512 r = _mm512_mul_ps(d, reciprocal);
+  const __m512 rest = _mm512_fmsub_ps(d, _mm512_fnmadd_ps(r, b, one), _mm512_mul_ps(r, m)); /* D - r (b D + m) */
+  *c = _mm512_fmadd_ps(r, v, _mm512_mul_ps(rest, reciprocal));
+  return r;
 }
 
 /* x 2^n by adding n to its exponent: n is the low bits of `shifted`. */
@@ -51,9 +57,12 @@ ALWAYS_INLINE __m512 gelu(__m512 x) {
   const __m512 t = _mm512_mul_ps(a, a);
   __m512 shifted;
   const __m512 s = reduce(t, _mm512_fmsub_ps(a, a, t), &shifted);
-  const __m512 r = ratio(a, raise(s));
+  __m512 c;
+  const __m512 r = ratio(a, raise(s), &c);
   const __m512i q = _mm512_castps_si512(shifted), half = _mm512_srli_epi32(q, 1);
-  return _mm512_fnmadd_ps(scaled(a, _mm512_sub_epi32(q, half)), scaled(r, half), _mm512_max_ps(minus_zero, x));
+  const __m512 part = scaled(a, _mm512_sub_epi32(q, half));
+  const __m512 rest = _mm512_fnmadd_ps(part, scaled(c, half), _mm512_max_ps(minus_zero, x));
+  return _mm512_fnmadd_ps(part, scaled(r, half), rest);
 }
 
 ALWAYS_INLINE __m512 gelu_tanh(__m512 x) {

@@ -31,19 +31,25 @@ ALWAYS_INLINE float32x4_t raise(float32x4_t s) {
   return vmulq_f32(p, s);
 }
 
-/* (1 + v) R(a) */
-ALWAYS_INLINE float32x4_t ratio(float32x4_t a, float32x4_t v) {
-  float32x4_t d = vdupq_n_f32(0.008169440552592278f), n = vdupq_n_f32(0.004138628952205181f);
-  d = step(d, a, 0.08087213337421417f);
-  d = step(d, a, 0.36534684896469116f);
-  d = step(d, a, 0.8751459121704102f);
-  d = step(d, a, 1.0f);
-  n = step(n, a, 0.040985189378261566f);
-  n = step(n, a, 0.2052682638168335f);
-  n = step(n, a, 0.6501641273498535f);
-  n = step(n, a, 1.3460618257522583f);
-  n = step(n, a, 2.0f);
-  return vdivq_f32(vfmaq_f32(d, d, v), vfmaq_f32(n, vaddq_f32(a, a), d));
+/* (1 + v) R(a) = r + *c */
+ALWAYS_INLINE float32x4_t ratio(float32x4_t a, float32x4_t v, float32x4_t *c) {
+  const float32x4_t one = vdupq_n_f32(1.0f), two = vdupq_n_f32(2.0f);
+  float32x4_t d = vdupq_n_f32(0.013828234747052193f), m = vdupq_n_f32(0.007005294784903526f);
+  d = step(d, a, 0.138545423746109f);
+  d = step(d, a, 0.6307870745658875f);
+  d = step(d, a, 1.5203708410263062f);
+  d = step(d, a, 1.75f);
+  m = step(m, a, 0.04255995899438858f);
+  m = step(m, a, 0.07656686007976532f);
+  m = step(m, a, -0.13641738891601562f);
+  m = step(m, a, -0.7074038982391357f);
+  const float32x4_t b = vfmaq_f32(two, two, a), lost = vfmaq_f32(vsubq_f32(two, b), two, a);
+  m = vfmaq_f32(vmulq_f32(lost, d), m, a);
+  const float32x4_t reciprocal = vdivq_f32(one, vfmaq_f32(m, b, d));
+  const float32x4_t r = vmulq_f32(d, reciprocal);
+  const float32x4_t rest = vfmaq_f32(vnegq_f32(vmulq_f32(r, m)), d, vfmsq_f32(one, r, b)); /* D - r (b D + m) */
+  *c = vfmaq_f32(vmulq_f32(rest, reciprocal), r, v);
+  return r;
 }
 
 /* x 2^n by adding n to its exponent: n is the low bits of `shifted`. */
@@ -56,9 +62,12 @@ ALWAYS_INLINE float32x4_t gelu(float32x4_t x) {
   const float32x4_t t = vmulq_f32(a, a);
   float32x4_t shifted;
   const float32x4_t s = reduce(t, vfmaq_f32(vnegq_f32(t), a, a), &shifted);
-  const float32x4_t r = ratio(a, raise(s));
+  float32x4_t c;
+  const float32x4_t r = ratio(a, raise(s), &c);
   const uint32x4_t q = vreinterpretq_u32_f32(shifted), half = vshrq_n_u32(q, 1);
-  return vfmsq_f32(vmaxq_f32(x, vdupq_n_f32(-0.0f)), scaled(a, vsubq_u32(q, half)), scaled(r, half));
+  const float32x4_t part = scaled(a, vsubq_u32(q, half));
+  const float32x4_t rest = vfmsq_f32(vmaxq_f32(x, vdupq_n_f32(-0.0f)), part, scaled(c, half));
+  return vfmsq_f32(rest, part, scaled(r, half));
 }
 
 ALWAYS_INLINE float32x4_t gelu_tanh(float32x4_t x) {

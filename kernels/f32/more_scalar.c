@@ -41,27 +41,34 @@ static inline void raise(const size_t n, const float *s, float *v) {
   for (size_t i = 0; i < n; i++) v[i] *= s[i];
 }
 
-/* r = (1 + v) R(a) */
-static inline void ratio(const size_t n, const float *a, const float *v, float *r) {
+/* (1 + v) R(a) = r + c, where r is D / (b D + m) but for rounding errors, and c is small. b and m are 2 + 2 a and a N:
+ * `lost` is what b lacks. */
+static inline void ratio(const size_t n, const float *a, const float *v, float *r, float *c) {
   float d[SIDE], m[SIDE];
-  for (size_t i = 0; i < n; i++) d[i] = 0.008169440552592278f, m[i] = 0.004138628952205181f;
-  horner(n, d, a, 0.08087213337421417f);
-  horner(n, d, a, 0.36534684896469116f);
-  horner(n, d, a, 0.8751459121704102f);
-  horner(n, d, a, 1.0f);
-  horner(n, m, a, 0.040985189378261566f);
-  horner(n, m, a, 0.2052682638168335f);
-  horner(n, m, a, 0.6501641273498535f);
-  horner(n, m, a, 1.3460618257522583f);
-  horner(n, m, a, 2.0f);
-  for (size_t i = 0; i < n; i++) r[i] = fma_f32(d[i], v[i], d[i]) / fma_f32(a[i] + a[i], d[i], m[i]);
+  for (size_t i = 0; i < n; i++) d[i] = 0.013828234747052193f, m[i] = 0.007005294784903526f;
+  horner(n, d, a, 0.138545423746109f);
+  horner(n, d, a, 0.6307870745658875f);
+  horner(n, d, a, 1.5203708410263062f);
+  horner(n, d, a, 1.75f);
+  horner(n, m, a, 0.04255995899438858f);
+  horner(n, m, a, 0.07656686007976532f);
+  horner(n, m, a, -0.13641738891601562f);
+  horner(n, m, a, -0.7074038982391357f);
+  for (size_t i = 0; i < n; i++) {
+    const float b = a[i] + a[i] + 2.0f, lost = a[i] + a[i] + (2.0f - b);
+    m[i] = fma_f32(m[i], a[i], lost * d[i]);
+    const float reciprocal = 1.0f / fma_f32(b, d[i], m[i]);
+    r[i] = d[i] * reciprocal;
+    const float rest = fma_f32(d[i], fma_f32(-r[i], b, 1.0f), -(r[i] * m[i])); /* D - r (b D + m) */
+    c[i] = fma_f32(r[i], v[i], rest * reciprocal);
+  }
 }
 
 /* x 2^n by adding n to its exponent: n is the low bits of `shifted`; 0 where x is not normal. */
 static inline float scaled(float x, uint32_t shifted) { return float_from_bits(bits_from_float(x) + (shifted << 23)); }
 
 static inline void gelu(const size_t n, const float *x, float *y) {
-  float a[SIDE], t[SIDE], low[SIDE], s[SIDE], shifted[SIDE], v[SIDE], r[SIDE];
+  float a[SIDE], t[SIDE], low[SIDE], s[SIDE], shifted[SIDE], v[SIDE], r[SIDE], c[SIDE];
   for (size_t i = 0; i < n; i++) {
     const float size = x[i] < 0.0f ? -x[i] : x[i];
     a[i] = size > 14.5f ? 14.5f : size;
@@ -70,11 +77,12 @@ static inline void gelu(const size_t n, const float *x, float *y) {
   }
   reduce(n, t, low, s, shifted);
   raise(n, s, v);
-  ratio(n, a, v, r);
+  ratio(n, a, v, r, c);
   for (size_t i = 0; i < n; i++) {
     const uint32_t q = bits_from_float(shifted[i]), half = q >> 1;
     const float positive = x[i] < 0.0f ? -0.0f : x[i];
-    y[i] = fma_f32(-scaled(a[i], q - half), scaled(r[i], half), positive);
+    const float part = -scaled(a[i], q - half);
+    y[i] = fma_f32(part, scaled(r[i], half), fma_f32(part, scaled(c[i], half), positive));
   }
 }
 
