@@ -158,6 +158,9 @@ static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels
       .channels = run->y_padded ? width : mbconv_min(width, run->channels - c),
       .x_stride = run->x_stride,
       .r_stride = run->r_stride,
+      .segment = run->segment > 0 ? run->segment : panels->k,
+      .jump = run->jump,
+      .warm = run->warm,
       .ending = run->ending,
   };
   mbconv_panel_place(&panel, &panels->kernels->packing, panels->data + (run->first_channel + c) * panels->channel_bytes,
@@ -178,6 +181,19 @@ static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_p
   return whole * width;
 }
 
+/* The tile for channel c of a run on: over as many panels abreast as there are and the set has a tile for. */
+static const struct mbconv_pointwise_tile *abreast_at(const struct mbconv_panels *panels,
+                                                      const struct mbconv_pixel_run *run, size_t c) {
+  const struct mbconv_pointwise_tile *tile = tile_at(panels, run->first_channel + c);
+  const size_t first = run->first_channel + c, width = tile->channels;
+  const size_t wide_end = panels->end == panels->wide ? panels->padded : panels->wide_channels;
+  const size_t end = mbconv_min(run->first_channel + run->channels, wide_end);
+  const size_t count = first < wide_end ? (end - first + width - 1) / width : 1;
+  const struct mbconv_pointwise_tile *two = &panels->kernels->abreast[0], *three = &panels->kernels->abreast[1];
+  if (count < 2 || !two->run) return tile;
+  return count == 2 || count == 4 ? two : three;
+}
+
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run) {
   if (run->pixels == 0) return;
   const size_t element = panels->kernels->element;
@@ -186,9 +202,11 @@ void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_p
   if (!run->y_pixels)
     for (size_t p = 0; p < mbconv_min(run->pixels, MAX_DENSE); p++)
       dense[p] = (char *)run->y + p * run->y_stride * element;
-  for (size_t c = run->pixels == 1 ? run_gemv(panels, run) : 0; c < run->channels;) {
-    const struct mbconv_pointwise_tile *tile = tile_at(panels, run->first_channel + c);
-    const struct mbconv_pointwise_panel panel = panel_of(panels, run, c, tile->channels);
+  for (size_t c = run->pixels == 1 && run->segment == 0 ? run_gemv(panels, run) : 0; c < run->channels;) {
+    const size_t width = tile_at(panels, run->first_channel + c)->channels;
+    const struct mbconv_pointwise_tile *tile = abreast_at(panels, run, c);
+    struct mbconv_pointwise_panel panel = panel_of(panels, run, c, width);
+    panel.channels = run->y_padded ? tile->channels : mbconv_min(tile->channels, run->channels - c);
     const char *residual = run->residual ? (const char *)run->residual + c * element : NULL;
     run_panel(tile, &panel, &common, run->y_offset + c, residual);
     c += tile->channels;

@@ -45,6 +45,8 @@ struct mbconv_pixel_run {
   size_t first_channel, channels; /* first_channel is a multiple of the wide tile's channels, if grouped */
   const void *x;                  /* pixel p at x + p * x_stride */
   size_t x_stride;
+  size_t segment, jump;      /* of a pixel, as in kernels.h; segment 0: it is contiguous */
+  bool warm;                 /* the weights are in L2 */
   void *const *y_pixels;     /* NULL, or where pixel p is, for pixels that are not evenly spaced */
   void *y;                   /* else pixel p at y + p * y_stride */
   size_t y_stride, y_offset; /* the range's first channel at pixel + y_offset */

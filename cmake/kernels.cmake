@@ -38,12 +38,12 @@ endif()
 mbconv_add_set(scalar "transpose;interleave")
 if(MBCONV_ARCHITECTURE STREQUAL "x86_64")
   mbconv_add_set(avx2 "pointwise_narrow;transpose" -mavx2 -mfma ${wide})
-  mbconv_add_set(avx512 "" -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512 ${wide})
+  mbconv_add_set(avx512 "pointwise_abreast" -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512 ${wide})
 elseif(MBCONV_ARCHITECTURE STREQUAL "arm64")
   mbconv_add_set(neon "pointwise_narrow;silu_tiles;transpose" -fno-lto) # which knows nothing of calls in assembly
   # Every ARM64 CPU has NEON: the scalar set, which an app carries along, is chosen by name only.
   set_source_files_properties(kernels/f32/activation_scalar.c kernels/f32/channel_scalar.c
-    kernels/f32/interleave_scalar.c kernels/f32/more_scalar.c kernels/f32/pointwise_scalar.c PROPERTIES COMPILE_OPTIONS ${MBCONV_FOR_SIZE})
+    kernels/f32/interleave_scalar.c kernels/f32/more_neon.c kernels/f32/more_scalar.c kernels/f32/pointwise_scalar.c PROPERTIES COMPILE_OPTIONS ${MBCONV_FOR_SIZE})
 endif()
 if(MBCONV_SLEEF_OFFERED)
   list(APPEND MBCONV_SET_DEFINITIONS MBCONV_SLEEF)

@@ -42,6 +42,9 @@ struct mbconv_pointwise_panel {
   size_t channels;     /* stored per pixel: the tile width, or 1 .. tile width if the tile takes tails */
   size_t x_stride;     /* between pixels of x */
   size_t r_stride;     /* between pixels of the residual */
+  size_t segment;      /* so many input channels are contiguous in x: k of a 1x1, a tap row of a dense convolution */
+  size_t jump;         /* from the end of one segment to the next; k is a multiple of the segment */
+  bool warm;           /* the weights are in L2: a tile need not fetch those of the next panel ahead */
   struct mbconv_ending ending;
 };
 
@@ -49,7 +52,7 @@ struct mbconv_pointwise_panel {
  *   y[p][c] = clamp(bias[c] + sum over k ascending of w[k][c] * x[p][k] (+ residual[p][c]))
  *   pixels    of each tile, 1 .. tile height
  *   tiles     >= 1; p runs to pixels * tiles
- *   x         pixel p at x + p * x_stride; k elements are read
+ *   x         pixel p at x + p * x_stride; k elements are read, `segment` at a time, `jump` elements apart
  *   y         pixel p at y[p] + y_offset; `channels` elements are written. The y[p] are distinct.
  *   residual  pixel p at residual + p * r_stride, or NULL; may be the same memory as y */
 typedef void mbconv_pointwise_fn(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
@@ -64,6 +67,10 @@ struct mbconv_pointwise_tile {
 };
 
 enum { MBCONV_POINTWISE_TILES = 3 };
+
+/* Tiles over two, and over three, panels of the wide tile that lie one behind the other: they load a pixel once for
+ * all. The first panels are full; the last may be partial. `channels` of the panel counts those of all. */
+enum { MBCONV_POINTWISE_ABREAST = 2 };
 
 /* One pixel through whole panels of the wide tile, each `next` behind the one before:
  *   y[c] = clamp(bias[c] + sum over k ascending of w[k][c] * x[k] (+ residual[c])), c < panels * tile width
@@ -185,6 +192,9 @@ struct mbconv_kernels {
   size_t element; /* bytes of an element of x, y and the residual */
   /* [0] is the wide tile. The others, ever narrower, are for last panels; run is NULL where there is none. */
   struct mbconv_pointwise_tile pointwise[MBCONV_POINTWISE_TILES];
+  /* [n] is over n + 2 panels of the wide tile; run is NULL where there is none. They take tails if the wide one does.
+   */
+  struct mbconv_pointwise_tile abreast[MBCONV_POINTWISE_ABREAST];
   mbconv_gemv_fn *gemv;
   /* [kernel 3, 5, 7][stride 1, 2] */
   mbconv_depthwise_fn *depthwise[3][2];
@@ -200,7 +210,8 @@ struct mbconv_kernels {
   struct mbconv_packing packing;
   mbconv_pack_panel_fn *pack_panel;
   mbconv_pack_depthwise_fn *pack_depthwise;
-  bool tiles_silu; /* pointwise tiles, gemv and depthwise apply SiLU, the inline variant, if told to */
+  bool tiles_segments; /* the tiles take a k that is cut into segments; if not, segment is k */
+  bool tiles_silu;     /* pointwise tiles, gemv and depthwise apply SiLU, the inline variant, if told to */
   /* Elements are narrower than sums: the tiles must add the residual before they round, in NCHW too. If not, the
    * transposition back to planes adds it, which is faster. */
   bool tiles_add_residual;

@@ -24,11 +24,8 @@ mbconv_status mbconv_squeeze_excite_check(const mbconv_squeeze_excite *excite, b
   static const char *const names[] = {"squeeze_excite->inner", "squeeze_excite->gate"};
   mbconv_status status = mbconv_struct_check(&excite->struct_size, sizeof *excite, "squeeze_excite", error);
   const mbconv_activation_kind kinds[] = {excite->inner, excite->gate};
-  for (size_t i = 0; i < 2 && status == MBCONV_OK; i++) {
+  for (size_t i = 0; i < 2 && status == MBCONV_OK; i++)
     status = mbconv_activation_check(kinds[i], names[i], more, error);
-    if (status == MBCONV_OK && mbconv_activation_sloped(kinds[i]))
-      status = mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is an activation with slopes", names[i]);
-  }
   if (status == MBCONV_OK && excite->width == 0)
     status = mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "squeeze_excite->width is 0");
   return status;

@@ -81,16 +81,22 @@ static mbconv_status check_stage(const mbconv_stages_desc *desc, size_t index, s
   if (status == MBCONV_OK && stage->struct_size != desc->stages->struct_size)
     status = mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: struct_size is %zu, but %zu in the first stage", name,
                          stage->struct_size, desc->stages->struct_size);
+  if (status == MBCONV_OK && stage->struct_size % _Alignof(mbconv_stage_desc) != 0)
+    status = mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: struct_size is %zu, which no array's elements have", name,
+                         stage->struct_size);
   if (status == MBCONV_OK) status = check_place(desc, index, error);
   if (status == MBCONV_OK) status = mbconv_pad_kind_check(stage->pad_kind, error);
   if (status == MBCONV_OK) status = check_fields(stage, name, error);
   if (status == MBCONV_OK) status = check_channels(stage, name, in, error);
   if (status == MBCONV_OK) status = mbconv_activation_check(stage->activation, "activation", true, error);
   if (status != MBCONV_OK || stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return status;
-  if (mbconv_activation_sloped(stage->activation))
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: squeeze-excite is followed by an activation with slopes",
-                       name);
-  return mbconv_squeeze_excite_check(stage->squeeze_excite, true, error);
+  const mbconv_squeeze_excite *excite = stage->squeeze_excite;
+  status = mbconv_squeeze_excite_check(excite, true, error);
+  if (status != MBCONV_OK) return status;
+  if (!mbconv_activation_sloped(stage->activation) && !mbconv_activation_sloped(excite->inner) &&
+      !mbconv_activation_sloped(excite->gate))
+    return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: squeeze-excite has an activation with slopes", name);
 }
 
 /* Adds stage `index`; returns its output channels. */

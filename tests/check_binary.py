@@ -30,11 +30,13 @@ FRAME = re.compile(r"\(%rbp|\[x29\b")
 FRAME_POINTER_SET = re.compile(r"^(%rsp,%rbp|x29, sp)$")
 PREFETCH = re.compile(r"^(prefetch|prfm)")
 # Objects with loops that fetch weights ahead: into which cache, and for each such loop its multiply-adds per prefetch.
-# The AVX2 tile fetches with 4 and 3 rows, with a residual and without, the AVX-512 tile with 28 and 21.
+# The AVX2 tile fetches with 4 and 3 rows, with a residual and without, the AVX-512 tile with 28 and 21,
+# those over panels abreast with all.
 PREFETCHES = {
     "strip.c.o": (re.compile("prefetcht1|pldl2keep"), [0]),
     "pointwise_avx2.c.o": (re.compile("prefetcht1"), [12, 12, 9, 9]),
     "pointwise_avx512.c.o": (re.compile("prefetcht0"), [28, 21]),
+    "pointwise_abreast_avx512.c.o": (re.compile("prefetcht1"), [27, 24, 21, 18, 18, 16, 15, 14, 12, 10]),
 }
 MEMORY_LAST = re.compile(r"\)(\{[^}]*\})*$")
 
@@ -129,7 +131,7 @@ def check_build(build):
     for path in objects:
         yield from check_registers(path)
         yield from check_prefetches(path)
-    kernels = [path for path in objects if re.match(r"(pointwise(_narrow)?|gemv|depthwise)_(avx2|avx512|neon)\.", path.name)]
+    kernels = [path for path in objects if re.match(r"(pointwise(_narrow|_abreast)?|gemv|depthwise)_(avx2|avx512|neon)\.", path.name)]
     for path in kernels:
         print(path)
         yield from check_spills(path)

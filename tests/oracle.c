@@ -50,8 +50,6 @@ struct oracle oracle_dot(float start, size_t k, const float *w, const float *x, 
   return oracle_end(&c, lo, hi);
 }
 
-size_t oracle_span(size_t kernel, size_t dilation) { return 1 + (kernel - 1) * (dilation == 0 ? 1 : dilation); }
-
 struct oracle oracle_depthwise(const struct oracle_image *image, const float *weights, float start, size_t row,
                                size_t column, size_t channel) {
   const size_t k = image->kernel, dilation = image->dilation == 0 ? 1 : image->dilation;

@@ -34,7 +34,9 @@ struct oracle oracle_dot(float start, size_t k, const float *w, const float *x, 
                          float hi);
 
 /* Pixels from the first to the last of `kernel` taps, both included; a dilation of 0 stands for 1. */
-size_t oracle_span(size_t kernel, size_t dilation);
+static inline size_t oracle_span(size_t kernel, size_t dilation) {
+  return 1 + (kernel - 1) * (dilation == 0 ? 1 : dilation);
+}
 
 /* An image for a depthwise convolution, NHWC, one image of the batch. */
 struct oracle_image {

@@ -18,6 +18,7 @@ struct mode {
   bool wide;               /* strides wider than rows */
   bool special;            /* NaN, infinities, denormals among the inputs */
   bool silu;               /* of sets whose tiles apply it */
+  bool cut;                /* k into segments with gaps between them, of sets whose tiles take them */
   float lo, hi;
 };
 
@@ -28,6 +29,8 @@ static const struct mode modes[] = {
     {"residual in place", .residual = true, .in_place = true, .lo = 0.0f, .hi = INFINITY},
     {"dense residual, clamped", .residual = true, .lo = -0.5f, .hi = 0.25f},
     {"special values, clamped", .wide = true, .special = true, .lo = 0.0f, .hi = 6.0f},
+    {"segments", .cut = true, .lo = -INFINITY, .hi = INFINITY},
+    {"segments, residual, clamped", .residual = true, .wide = true, .cut = true, .lo = -0.5f, .hi = 0.5f},
     {"residual, SiLU", .residual = true, .wide = true, .silu = true, .lo = -INFINITY, .hi = INFINITY},
     {"special values, SiLU", .special = true, .silu = true, .lo = -INFINITY, .hi = INFINITY},
 };
@@ -37,6 +40,8 @@ enum { MODES = sizeof modes / sizeof *modes, GAP = 3, TILES = 3 };
 struct problem {
   const struct mode *mode;
   size_t pixels, channels, k, x_stride, r_stride;
+  size_t width;         /* of one panel */
+  size_t segment, jump; /* of a row of x */
   struct test_buffer x, residual;
   float *weights, *bias; /* [channels][k], [channels] */
   float *want;           /* [pixels][channels] */
@@ -45,7 +50,7 @@ struct problem {
 static void add_special_values(struct problem *p) {
   static const float values[] = {NAN, INFINITY, -INFINITY, -0.0f, 1e-40f, 0.0f, 3e38f};
   for (size_t i = 0; i < sizeof values / sizeof *values && 2 * i < p->pixels; i++) {
-    p->x.data[2 * i * p->x_stride + i % p->k] = values[i];
+    p->x.data[2 * i * p->x_stride + i % p->segment] = values[i];
   }
 }
 
@@ -55,32 +60,38 @@ struct part {
   size_t pixel, pixels, channel, channels;
 };
 
-/* The panel of a part, packed as the contract says, in read-only memory. Packed data are aligned to 64 bytes, so the
- * guard page can be up to that far away. */
+/* The panels of a part, packed as the contract says, in read-only memory. Packed data are aligned to 64 bytes, so the
+ * guard page can be up to that far away. The biases of panels abreast are as far apart as their weights. */
 static void pack(const struct problem *p, const struct part *part, size_t width, struct test_buffer *weights,
                  struct test_buffer *bias) {
-  const size_t align = MBCONV_ALIGNMENT / sizeof(float);
-  test_buffer_new(weights, (p->k * width + align - 1) / align * align, TEST_GUARD_AFTER);
-  test_buffer_new(bias, (width + align - 1) / align * align, TEST_GUARD_AFTER);
-  for (size_t c = 0; c < width; c++) {
+  const size_t align = MBCONV_ALIGNMENT / sizeof(float), panels = (part->channels + width - 1) / width;
+  const size_t next = p->k * width;
+  test_buffer_new(weights, (panels * next + align - 1) / align * align, TEST_GUARD_AFTER);
+  test_buffer_new(bias, ((panels - 1) * next + width + align - 1) / align * align, TEST_GUARD_AFTER);
+  for (size_t c = 0; c < panels * width; c++) {
     const bool inside = c < part->channels;
-    bias->data[c] = inside ? p->bias[part->channel + c] : 0.0f;
+    const size_t panel = c / width * next, lane = c % width;
+    bias->data[panel + lane] = inside ? p->bias[part->channel + c] : 0.0f;
     for (size_t i = 0; i < p->k; i++) {
-      weights->data[i * width + c] = inside ? p->weights[(part->channel + c) * p->k + i] : 0.0f;
+      weights->data[panel + i * width + lane] = inside ? p->weights[(part->channel + c) * p->k + i] : 0.0f;
     }
   }
   test_buffer_protect(weights);
   test_buffer_protect(bias);
 }
 
-static struct mbconv_pointwise_panel panel_of(const struct problem *p, const struct part *part,
+static struct mbconv_pointwise_panel panel_of(const struct problem *p, const struct part *part, size_t width,
                                               const struct test_buffer *weights, const struct test_buffer *bias) {
   return (struct mbconv_pointwise_panel){.k = p->k,
+                                         .segment = p->segment,
+                                         .jump = p->jump,
                                          .weights = weights->data,
                                          .bias = bias->data,
+                                         .next = p->k * width * sizeof(float),
                                          .channels = part->channels,
                                          .x_stride = p->x_stride,
                                          .r_stride = p->r_stride,
+                                         .warm = part->channels % 2 == 0,
                                          .ending = {p->mode->lo, p->mode->hi, p->mode->silu}};
 }
 
@@ -91,7 +102,7 @@ static void compute_by_scalar(const struct problem *p) {
   struct test_buffer weights, bias;
   for (; part.channel < p->channels; part.channel += tile->channels) {
     pack(p, &part, tile->channels, &weights, &bias);
-    struct mbconv_pointwise_panel panel = panel_of(p, &part, &weights, &bias);
+    struct mbconv_pointwise_panel panel = panel_of(p, &part, tile->channels, &weights, &bias);
     panel.ending.silu = false;
     for (size_t i = 0; i < p->pixels; i++) {
       void *y = p->want + i * p->channels;
@@ -105,30 +116,33 @@ static void compute_by_scalar(const struct problem *p) {
 
 /* The scalar results are the promised chain, and near the exact sum. */
 static void check_scalar(struct test *t, const struct problem *p) {
-  float *chain = malloc(p->pixels * p->channels * sizeof *chain);
+  float *chain = malloc(p->pixels * p->channels * sizeof *chain), *x = malloc(p->k * sizeof *x);
   bool near = true;
   for (size_t i = 0; i < p->pixels; i++) {
+    for (size_t k = 0; k < p->k; k++) x[k] = p->x.data[i * p->x_stride + k + k / p->segment * p->jump];
     for (size_t c = 0; c < p->channels; c++) {
       const size_t at = i * p->channels + c;
       const float *residual = p->mode->residual ? p->residual.data + i * p->r_stride + c : NULL;
-      const struct oracle o = oracle_dot(p->bias[c], p->k, p->weights + c * p->k, p->x.data + i * p->x_stride, residual,
-                                         p->mode->lo, p->mode->hi);
+      const struct oracle o =
+          oracle_dot(p->bias[c], p->k, p->weights + c * p->k, x, residual, p->mode->lo, p->mode->hi);
       chain[at] = o.chain;
       near = near && oracle_allows(&o, MBCONV_ACTIVATION_NONE, p->want[at]);
     }
   }
   test_check_equal(t, p->want, chain, p->pixels * p->channels, "scalar against the chain");
   test_check(t, near, "scalar is farther from the exact sum than the bound");
-  free(chain);
+  free(chain), free(x);
 }
 
 static void problem_new(struct problem *p, uint64_t *state, const struct mode *mode,
-                        const struct mbconv_pointwise_tile *tile, size_t k, enum test_guard guard) {
+                        const struct mbconv_pointwise_tile *tile, size_t width, size_t k, enum test_guard guard) {
   const size_t pixels = TILES * tile->pixels, channels = tile->channels;
-  *p = (struct problem){.mode = mode, .pixels = pixels, .channels = channels, .k = k};
-  p->x_stride = k + (mode->wide ? GAP : 0);
+  *p = (struct problem){.mode = mode, .pixels = pixels, .channels = channels, .k = k, .width = width, .segment = k};
+  if (mode->cut) p->jump = GAP, p->segment = k % 3 == 0 ? k / 3 : k % 5 == 0 ? k / 5 : k % 2 == 0 ? k / 2 : k;
+  const size_t row = k + (k / p->segment - 1) * p->jump;
+  p->x_stride = row + (mode->wide ? GAP : 0);
   p->r_stride = channels + (mode->wide ? GAP : 0);
-  test_buffer_new_rows(state, &p->x, pixels, k, p->x_stride, guard);
+  test_buffer_new_rows(state, &p->x, pixels, row, p->x_stride, guard);
   test_buffer_new_rows(state, &p->residual, pixels, channels, p->r_stride, guard);
   if (mode->special) add_special_values(p);
   test_buffer_protect(&p->x);
@@ -175,7 +189,7 @@ static void check_part(struct test *t, const struct problem *p, const struct par
   const struct mode *mode = p->mode;
   struct placement to;
   place(p, part, y, &to);
-  struct mbconv_pointwise_panel panel = panel_of(p, part, weights, bias);
+  struct mbconv_pointwise_panel panel = panel_of(p, part, p->width, weights, bias);
   if (mode->in_place) panel.r_stride = to.stride;
   const float *residual = NULL;
   if (mode->residual) residual = p->residual.data + part->pixel * p->r_stride + part->channel;
@@ -197,16 +211,17 @@ static void check_part(struct test *t, const struct problem *p, const struct par
 /* All parts of one problem. Emulated: of the channel counts those around whole vectors, every other pixel count, and
  * two heights of three tiles. */
 static void check_problem(struct test *t, const struct problem *p, const struct mbconv_pointwise_tile *tile) {
+  const size_t least = tile->channels - p->width; /* channels of all panels but the last */
   const size_t lanes = t->kernels->lanes;
   const enum test_guard guard = p->x.guard;
   struct test_buffer y, weights, bias;
   test_buffer_new(&y, p->pixels * (p->channels + 2 * GAP), guard);
-  for (size_t channels = 1; channels <= p->channels; channels++) {
+  for (size_t channels = least + 1; channels <= p->channels; channels++) {
     if (!tile->tails && channels < tile->channels) continue; /* not its job */
-    if (t->small && channels > 1 && (channels + 1) % lanes > 2) continue;
+    if (t->small && channels > least + 1 && (channels + 1) % lanes > 2) continue;
     struct part part = {.channels = channels};
     part.channel = guard == TEST_GUARD_AFTER ? p->channels - channels : 0;
-    pack(p, &part, tile->channels, &weights, &bias);
+    pack(p, &part, p->width, &weights, &bias);
     for (part.pixels = 1; part.pixels <= tile->pixels; part.pixels++) {
       if (t->small && part.pixels > 4 && (part.pixels + channels) % 2 == 0) continue;
       part.pixel = guard == TEST_GUARD_AFTER ? p->pixels - part.pixels : 0;
@@ -224,27 +239,30 @@ static void check_problem(struct test *t, const struct problem *p, const struct 
   test_buffer_free(&y);
 }
 
-static void check_tile(struct test *t, size_t which) {
+/* A tile over panels of `width` channels: one, or some abreast. */
+static void check_tile(struct test *t, const struct mbconv_pointwise_tile *tile, size_t width) {
   static const size_t ks[] = {1, 2, 5, 8, 17, 3, 4, 7, 9, 15, 16, 31, 33}; /* emulated: the first five */
-  const struct mbconv_pointwise_tile *tile = &t->kernels->pointwise[which];
   uint64_t state = t->seed;
-  test_at(t, "tile %zu", which);
+  test_at(t, "tile %zux%zu", tile->pixels, tile->channels);
   const size_t scalar_width = mbconv_kernels_scalar.pointwise[0].channels;
   const size_t bytes = tile->pixels * tile->channels * t->kernels->element;
   if (!test_check(t, tile->pixels <= MBCONV_MAX_TILE_PIXELS, "%zu pixels", tile->pixels)) return;
   if (!test_check(t, bytes <= MBCONV_MAX_TILE_BYTES, "%zu x %zu elements", tile->pixels, tile->channels)) return;
   if (!test_check(t, t->kernels->element <= MBCONV_MAX_ELEMENT, "%zu bytes", t->kernels->element)) return;
-  if (which == 0 && !test_check(t, tile->channels % t->kernels->lanes == 0, "%zu channels", tile->channels)) return;
+  if (tile == &t->kernels->pointwise[0] &&
+      !test_check(t, tile->channels % t->kernels->lanes == 0, "%zu channels", tile->channels))
+    return;
   if (!test_check(t, tile->channels % scalar_width == 0, "%zu channels", tile->channels)) return;
   for (size_t i = 0; i < (t->small ? 5 : sizeof ks / sizeof *ks); i++) {
     for (size_t m = 0; m < MODES; m++) {
       if (modes[m].silu && !t->kernels->tiles_silu) continue;
+      if (modes[m].cut && !t->kernels->tiles_segments) continue;
       for (int guard = TEST_GUARD_AFTER; guard <= TEST_GUARD_BEFORE; guard++) {
         if (t->small && (i + m) % 2 != (size_t)guard) continue;
         struct problem p;
         test_at(t, "tile %zux%zu, k %zu, %s, guard %s", tile->pixels, tile->channels, ks[i], modes[m].name,
                 guard == TEST_GUARD_AFTER ? "after" : "before");
-        problem_new(&p, &state, &modes[m], tile, ks[i], (enum test_guard)guard);
+        problem_new(&p, &state, &modes[m], tile, width, ks[i], (enum test_guard)guard);
         compute_by_scalar(&p);
         check_scalar(t, &p);
         if (modes[m].silu)
@@ -258,6 +276,15 @@ static void check_tile(struct test *t, size_t which) {
 }
 
 void test_pointwise_tiles(struct test *t) {
+  const struct mbconv_kernels *kernels = t->kernels;
+  const size_t width = kernels->pointwise[0].channels;
   for (size_t i = 0; i < MBCONV_POINTWISE_TILES; i++)
-    if (t->kernels->pointwise[i].run) check_tile(t, i);
+    if (kernels->pointwise[i].run) check_tile(t, &kernels->pointwise[i], kernels->pointwise[i].channels);
+  for (size_t i = 0; i < MBCONV_POINTWISE_ABREAST; i++) {
+    const struct mbconv_pointwise_tile *tile = &kernels->abreast[i];
+    if (!tile->run) continue;
+    test_at(t, "%zu panels abreast", i + 2);
+    test_check(t, tile->channels == (i + 2) * width && tile->tails == kernels->pointwise[0].tails, "shape");
+    check_tile(t, tile, width);
+  }
 }

@@ -109,6 +109,7 @@ static float by_tile(const struct mbconv_kernels *kernels, struct operands o) {
   void *rows[1] = {y};
   for (size_t i = 0; i < WIDEST; i++) weights[i] = o.a, bias[i] = o.c;
   const struct mbconv_pointwise_panel panel = {.k = 1,
+                                               .segment = 1,
                                                .weights = weights,
                                                .bias = bias,
                                                .channels = tile->channels,

@@ -26,8 +26,12 @@ static void compute_by_scalar(const struct shape *s, size_t width, const float *
     const float *panel = packed + c / width * (s->k + 1) * width + c % width;
     for (size_t i = 0; i < s->k; i++)
       memcpy(weights + i * tile->channels, panel + (i + 1) * width, tile->channels * sizeof *weights);
-    const struct mbconv_pointwise_panel four = {
-        .k = s->k, .weights = weights, .bias = panel, .channels = tile->channels, .ending = {s->lo, s->hi, false}};
+    const struct mbconv_pointwise_panel four = {.k = s->k,
+                                                .segment = s->k,
+                                                .weights = weights,
+                                                .bias = panel,
+                                                .channels = tile->channels,
+                                                .ending = {s->lo, s->hi, false}};
     tile->run(&four, 1, 1, x, &rows, c, residual ? residual + c : NULL);
   }
   free(weights);
@@ -55,6 +59,7 @@ static void check(struct test *t, uint64_t *state, const struct shape *s, enum t
     mbconv_kernels_scalar.activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][MBCONV_ACTIVATION_SILU](channels, want,
                                                                                                    want);
   const struct mbconv_pointwise_panel first = {.k = s->k,
+                                               .segment = s->k,
                                                .weights = packed.data + width,
                                                .bias = packed.data,
                                                .next = (s->k + 1) * width * sizeof(float),

@@ -53,6 +53,7 @@ static void by_tiles(size_t n, const void *x_, void *y_) {
   for (size_t c = 0; c < tile->channels; c++) weights[c] = 1.0f, bias[c] = -0.0f;
   for (size_t p = 0; p < tile->pixels; p++) rows[p] = stored[p];
   const struct mbconv_pointwise_panel panel = {.k = 1,
+                                               .segment = 1,
                                                .weights = weights,
                                                .bias = bias,
                                                .channels = tile->channels,

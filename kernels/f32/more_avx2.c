@@ -5,7 +5,7 @@
 #include "kernels.h"
 #include "vec_avx2.h"
 
-/* s, and 1.5 * 2^23 + q; `low` is what t lacks. */
+/* s and 1.5 * 2^23 + q, where t + low = s - q 2 ln 2. */
 ALWAYS_INLINE __m256 reduce(__m256 t, __m256 low, __m256 *shifted) {
   const __m256 shifter = _mm256_set1_ps(0x1.8p23f);
   *shifted = _mm256_fmadd_ps(t, _mm256_set1_ps(-0.721347520444481703679962340f), shifter);
@@ -45,7 +45,7 @@ ALWAYS_INLINE __m256 ratio(__m256 a, __m256 v, __m256 *c) {
   return r;
 }
 
-/* x 2^n by adding n to its exponent: n is the low bits of `shifted`. */
+/* x 2^n by adding n, the low bits of `shifted`, to its exponent. */
 ALWAYS_INLINE __m256 scaled(__m256 x, __m256i shifted) {
   return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(shifted, 23)));
 }

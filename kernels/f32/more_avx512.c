@@ -5,7 +5,7 @@
 #include "kernels.h"
 #include "vec_avx512.h"
 
-/* s, and 1.5 * 2^23 + q; `low` is what t lacks. */
+/* s and 1.5 * 2^23 + q, where t + low = s - q 2 ln 2. */
 ALWAYS_INLINE __m512 reduce(__m512 t, __m512 low, __m512 *shifted) {
   const __m512 shifter = _mm512_set1_ps(0x1.8p23f);
   *shifted = _mm512_fmadd_ps(t, _mm512_set1_ps(-0.721347520444481703679962340f), shifter);
@@ -45,7 +45,7 @@ ALWAYS_INLINE __m512 ratio(__m512 a, __m512 v, __m512 *c) {
   return r;
 }
 
-/* x 2^n by adding n to its exponent: n is the low bits of `shifted`. */
+/* x 2^n by adding n, the low bits of `shifted`, to its exponent. */
 ALWAYS_INLINE __m512 scaled(__m512 x, __m512i shifted) {
   return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(shifted, 23)));
 }

@@ -12,7 +12,7 @@ ALWAYS_INLINE float32x4_t step(float32x4_t p, float32x4_t s, float constant) {
   return vfmaq_f32(vdupq_n_f32(constant), p, s);
 }
 
-/* s, and 1.5 * 2^23 + q; `low` is what t lacks. */
+/* s and 1.5 * 2^23 + q, where t + low = s - q 2 ln 2. */
 ALWAYS_INLINE float32x4_t reduce(float32x4_t t, float32x4_t low, float32x4_t *shifted) {
   const float32x4_t shifter = vdupq_n_f32(0x1.8p23f);
   *shifted = vfmaq_n_f32(shifter, t, -0.721347520444481703679962340f);
@@ -51,7 +51,7 @@ ALWAYS_INLINE float32x4_t ratio(float32x4_t a, float32x4_t v, float32x4_t *c) {
   return r;
 }
 
-/* x 2^n by adding n to its exponent: n is the low bits of `shifted`. */
+/* x 2^n by adding n, the low bits of `shifted`, to its exponent. */
 ALWAYS_INLINE float32x4_t scaled(float32x4_t x, uint32x4_t shifted) {
   return vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(x), vshlq_n_u32(shifted, 23)));
 }

@@ -71,18 +71,23 @@ ALWAYS_INLINE void tile_4x24(const size_t rows, const bool add, struct ahead *ah
   const size_t stride = panel->x_stride;
   const float *x3 = x + 3 * stride;
   const float *weights = panel->weights;
-  NO_UNROLL
-  for (size_t left = panel->k; left > 0; left--) {
-    const __m256 w0 = _mm256_load_ps(weights), w1 = _mm256_load_ps(weights + LANES),
-                 w2 = _mm256_load_ps(weights + 2 * LANES);
-    if (ahead) _mm_prefetch(ahead->at, _MM_HINT_T1), ahead->at += ahead->step;
-    step3(x, w0, w1, w2, &s.a0, &s.a1, &s.a2);
-    if (rows > 1) step3(x + stride, w0, w1, w2, &s.b0, &s.b1, &s.b2);
-    if (rows > 2) step3(x + 2 * stride, w0, w1, w2, &s.c0, &s.c1, &s.c2);
-    if (rows > 3) step3(x3, w0, w1, w2, &s.d0, &s.d1, &s.d2);
-    x++, x3++;
-    weights += 3 * LANES;
-  }
+  size_t left = panel->k;
+  do {
+    size_t i = panel->segment;
+    NO_UNROLL
+    do {
+      const __m256 w0 = _mm256_load_ps(weights), w1 = _mm256_load_ps(weights + LANES),
+                   w2 = _mm256_load_ps(weights + 2 * LANES);
+      if (ahead) _mm_prefetch(ahead->at, _MM_HINT_T1), ahead->at += ahead->step;
+      step3(x, w0, w1, w2, &s.a0, &s.a1, &s.a2);
+      if (rows > 1) step3(x + stride, w0, w1, w2, &s.b0, &s.b1, &s.b2);
+      if (rows > 2) step3(x + 2 * stride, w0, w1, w2, &s.c0, &s.c1, &s.c2);
+      if (rows > 3) step3(x3, w0, w1, w2, &s.d0, &s.d1, &s.d2);
+      x++, x3++;
+      weights += 3 * LANES;
+    } while (--i > 0);
+    x += panel->jump, x3 += panel->jump;
+  } while ((left -= panel->segment) > 0);
   const struct limits limits = limits_of(panel);
   const size_t r = add ? panel->r_stride : 0;
   finish3(add, limits, output(y, 0, offset), residual, 0, s.a0, s.a1, s.a2);
@@ -96,7 +101,7 @@ ALWAYS_INLINE void each_4x24(const size_t rows, const bool add, size_t tiles,
                              const float *residual) {
   struct ahead ahead = ahead_of(panel, tiles);
   for (; tiles > 0; tiles--) {
-    if (rows > 2 && panel->k >= LEAST_K_TO_PREFETCH)
+    if (rows > 2 && panel->k >= LEAST_K_TO_PREFETCH && !panel->warm)
       tile_4x24(rows, add, &ahead, panel, x, y, offset, residual);
     else
       tile_4x24(rows, add, NULL, panel, x, y, offset, residual);

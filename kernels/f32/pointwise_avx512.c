@@ -117,16 +117,22 @@ ALWAYS_INLINE void tile(const size_t groups, const size_t rows, const bool ahead
    * each from the one before. */
   __asm__("" : "+r"(distances.one), "+r"(distances.three), "+r"(distances.five));
   const float *weights = panel->weights;
-  for (size_t left = panel->k; left > 0; left--) {
-    __asm__("" : "+r"(xa), "+r"(xb), "+r"(xc), "+r"(xd));
-    const __m512 w = _mm512_load_ps(weights);
-    if (ahead) _mm_prefetch((const char *)(weights + PREFETCHED_STEPS * LANES), _MM_HINT_T0);
-    step(rows, xa, distances, w, &a), xa += sizeof(float);
-    if (groups > 1) step(rows, xb, distances, w, &b), xb += sizeof(float);
-    if (groups > 2) step(rows, xc, distances, w, &c), xc += sizeof(float);
-    if (groups > 3) step(rows, xd, distances, w, &d), xd += sizeof(float);
-    weights += LANES;
-  }
+  const size_t jump = panel->jump * sizeof(float);
+  size_t left = panel->k;
+  do {
+    size_t i = panel->segment;
+    do {
+      __asm__("" : "+r"(xa), "+r"(xb), "+r"(xc), "+r"(xd));
+      const __m512 w = _mm512_load_ps(weights);
+      if (ahead) _mm_prefetch((const char *)(weights + PREFETCHED_STEPS * LANES), _MM_HINT_T0);
+      step(rows, xa, distances, w, &a), xa += sizeof(float);
+      if (groups > 1) step(rows, xb, distances, w, &b), xb += sizeof(float);
+      if (groups > 2) step(rows, xc, distances, w, &c), xc += sizeof(float);
+      if (groups > 3) step(rows, xd, distances, w, &d), xd += sizeof(float);
+      weights += LANES;
+    } while (--i > 0);
+    xa += jump, xb += jump, xc += jump, xd += jump;
+  } while ((left -= panel->segment) > 0);
   if (residual) {
     const size_t stride = panel->r_stride;
     add_residual(rows, residual, stride, lanes, &a);

@@ -43,17 +43,22 @@ ALWAYS_INLINE void tile_6x16(const size_t rows, const bool add, const struct mbc
   const size_t stride = panel->x_stride;
   const float *x3 = x + 3 * stride;
   const float *weights = panel->weights;
-  for (size_t left = panel->k; left > 0; left--) {
-    const __m256 w0 = _mm256_load_ps(weights), w1 = _mm256_load_ps(weights + LANES);
-    step2(x, w0, w1, &s.a0, &s.a1);
-    if (rows > 1) step2(x + stride, w0, w1, &s.b0, &s.b1);
-    if (rows > 2) step2(x + 2 * stride, w0, w1, &s.c0, &s.c1);
-    if (rows > 3) step2(x3, w0, w1, &s.d0, &s.d1);
-    if (rows > 4) step2(x3 + stride, w0, w1, &s.e0, &s.e1);
-    if (rows > 5) step2(x3 + 2 * stride, w0, w1, &s.f0, &s.f1);
-    x++, x3++;
-    weights += 2 * LANES;
-  }
+  size_t left = panel->k;
+  do {
+    size_t i = panel->segment;
+    do {
+      const __m256 w0 = _mm256_load_ps(weights), w1 = _mm256_load_ps(weights + LANES);
+      step2(x, w0, w1, &s.a0, &s.a1);
+      if (rows > 1) step2(x + stride, w0, w1, &s.b0, &s.b1);
+      if (rows > 2) step2(x + 2 * stride, w0, w1, &s.c0, &s.c1);
+      if (rows > 3) step2(x3, w0, w1, &s.d0, &s.d1);
+      if (rows > 4) step2(x3 + stride, w0, w1, &s.e0, &s.e1);
+      if (rows > 5) step2(x3 + 2 * stride, w0, w1, &s.f0, &s.f1);
+      x++, x3++;
+      weights += 2 * LANES;
+    } while (--i > 0);
+    x += panel->jump, x3 += panel->jump;
+  } while ((left -= panel->segment) > 0);
   const struct limits limits = limits_of(panel);
   const size_t r = add ? panel->r_stride : 0;
   finish2(add, limits, output(y, 0, offset), residual, 0, s.a0, s.a1);
@@ -105,23 +110,28 @@ ALWAYS_INLINE void tile_12x8(const size_t rows, const bool add, const struct mbc
   const size_t stride = panel->x_stride;
   const float *x3 = x + 3 * stride, *x6 = x + 6 * stride, *x9 = x + 9 * stride;
   const float *weights = panel->weights;
-  for (size_t left = panel->k; left > 0; left--) {
-    const __m256 w = _mm256_load_ps(weights);
-    step1(x, w, &s.a);
-    if (rows > 1) step1(x + stride, w, &s.b);
-    if (rows > 2) step1(x + 2 * stride, w, &s.c);
-    if (rows > 3) step1(x3, w, &s.d);
-    if (rows > 4) step1(x3 + stride, w, &s.e);
-    if (rows > 5) step1(x3 + 2 * stride, w, &s.f);
-    if (rows > 6) step1(x6, w, &s.g);
-    if (rows > 7) step1(x6 + stride, w, &s.h);
-    if (rows > 8) step1(x6 + 2 * stride, w, &s.i);
-    if (rows > 9) step1(x9, w, &s.j);
-    if (rows > 10) step1(x9 + stride, w, &s.k);
-    if (rows > 11) step1(x9 + 2 * stride, w, &s.l);
-    x++, x3++, x6++, x9++;
-    weights += LANES;
-  }
+  size_t left = panel->k;
+  do {
+    size_t i = panel->segment;
+    do {
+      const __m256 w = _mm256_load_ps(weights);
+      step1(x, w, &s.a);
+      if (rows > 1) step1(x + stride, w, &s.b);
+      if (rows > 2) step1(x + 2 * stride, w, &s.c);
+      if (rows > 3) step1(x3, w, &s.d);
+      if (rows > 4) step1(x3 + stride, w, &s.e);
+      if (rows > 5) step1(x3 + 2 * stride, w, &s.f);
+      if (rows > 6) step1(x6, w, &s.g);
+      if (rows > 7) step1(x6 + stride, w, &s.h);
+      if (rows > 8) step1(x6 + 2 * stride, w, &s.i);
+      if (rows > 9) step1(x9, w, &s.j);
+      if (rows > 10) step1(x9 + stride, w, &s.k);
+      if (rows > 11) step1(x9 + 2 * stride, w, &s.l);
+      x++, x3++, x6++, x9++;
+      weights += LANES;
+    } while (--i > 0);
+    x += panel->jump, x3 += panel->jump, x6 += panel->jump, x9 += panel->jump;
+  } while ((left -= panel->segment) > 0);
   const struct limits limits = limits_of(panel);
   const size_t r = add ? panel->r_stride : 0;
   finish(add, limits, output(y, 0, offset), residual, 0, s.a);

@@ -16,8 +16,10 @@ static inline void row(const struct mbconv_pointwise_panel *panel, const size_t 
   const float *weights = panel->weights, *bias = panel->bias;
   float sum[SIDE];
   for (size_t c = 0; c < channels; c++) sum[c] = bias[c];
-  for (size_t k = 0; k < panel->k; k++) {
-    for (size_t c = 0; c < channels; c++) sum[c] = fma_f32(weights[k * SIDE + c], x[k], sum[c]);
+  for (size_t left = panel->k; left > 0; left -= panel->segment, x += panel->segment + panel->jump) {
+    for (size_t k = 0; k < panel->segment; k++, weights += SIDE) {
+      for (size_t c = 0; c < channels; c++) sum[c] = fma_f32(weights[c], x[k], sum[c]);
+    }
   }
   for (size_t c = 0; c < channels; c++) {
     if (residual) sum[c] += residual[c];

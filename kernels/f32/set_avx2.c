@@ -39,6 +39,7 @@ const struct mbconv_kernels mbconv_kernels_avx2 = {
     .packing = MBCONV_PACKING_F32,
     .pack_panel = mbconv_pack_panel_f32,
     .pack_depthwise = mbconv_pack_depthwise_f32,
+    .tiles_segments = true,
     .fastest_exp = MBCONV_EXP_INLINE,
     /* Measured on Zen 4. A tile of 24 channels leaves less choice of group sizes than one of 16, and is best with a
      * little less of L1. */

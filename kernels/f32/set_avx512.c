@@ -23,6 +23,8 @@ const struct mbconv_kernels mbconv_kernels_avx512 = {
     .element = sizeof(float),
     .pointwise = {{.pixels = 28, .step = 7, .channels = 16, .tails = true, .run = mbconv_pointwise_avx512_28x16},
                   {.pixels = 12, .step = 1, .channels = 8, .run = mbconv_pointwise_avx2_12x8}},
+    .abreast = {{.pixels = 9, .step = 1, .channels = 32, .tails = true, .run = mbconv_pointwise_avx512_9x32},
+                {.pixels = 9, .step = 1, .channels = 48, .tails = true, .run = mbconv_pointwise_avx512_9x48}},
     .gemv = mbconv_gemv_avx512,
     .depthwise = {{mbconv_depthwise_avx512_3x3s1, mbconv_depthwise_avx512_3x3s2},
                   {mbconv_depthwise_avx512_5x5s1, mbconv_depthwise_avx512_5x5s2},
@@ -40,6 +42,7 @@ const struct mbconv_kernels mbconv_kernels_avx512 = {
     .packing = MBCONV_PACKING_F32,
     .pack_panel = mbconv_pack_panel_f32,
     .pack_depthwise = mbconv_pack_depthwise_f32,
+    .tiles_segments = true,
     .fastest_exp = MBCONV_EXP_INLINE,
     /* Measured on Zen 4. */
     .blocking = {.group_channels = 48,

@@ -7,7 +7,7 @@
 
 #include "kernels.h"
 
-mbconv_pointwise_fn mbconv_pointwise_avx512_28x16;
+mbconv_pointwise_fn mbconv_pointwise_avx512_28x16, mbconv_pointwise_avx512_9x32, mbconv_pointwise_avx512_9x48;
 mbconv_gemv_fn mbconv_gemv_avx512;
 mbconv_depthwise_fn mbconv_depthwise_avx512_3x3s1, mbconv_depthwise_avx512_3x3s2, mbconv_depthwise_avx512_5x5s1,
     mbconv_depthwise_avx512_5x5s2, mbconv_depthwise_avx512_7x7s1, mbconv_depthwise_avx512_7x7s2;

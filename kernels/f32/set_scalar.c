@@ -44,6 +44,7 @@ const struct mbconv_kernels mbconv_kernels_scalar = {
     .packing = MBCONV_PACKING_F32,
     .pack_panel = mbconv_pack_panel_f32,
     .pack_depthwise = mbconv_pack_depthwise_f32,
+    .tiles_segments = true,
     .fastest_exp = FASTEST_EXP,
     /* The values of AVX-512: this set is the reference, not meant to be fast. */
     .blocking = {.group_channels = 48,

@@ -8,7 +8,7 @@ set -euo pipefail
 
 build=build/check-android
 allowed=tests/checks/android.symbols
-api=24 most_shared=150000 most_static=82000
+api=24 most_shared=150000 most_static=84000 most_stages=92000
 rm -rf "$build"
 mkdir -p "$build"
 work=$build
@@ -89,6 +89,16 @@ expected="Java_org_mbconv_Block_create Java_org_mbconv_Block_destroy Java_org_mb
 judge "the example shows $exported" test "$exported" = "$expected"
 added=$(($(stripped_size "$build/libmbconv_jni.so") - $(stripped_size "$build/libwithout.so")))
 judge "a static link of one block adds too much" at_most "$added" "$most_static" "a static link of one block"
+
+# The same with blocks as lists of stages: with the dense stage, GELU and PReLU.
+printf '%s\n' '#include <mbconv.h>' 'mbconv_status make(const mbconv_stages_desc *desc, mbconv_block **block);' \
+  'mbconv_status make(const mbconv_stages_desc *desc, mbconv_block **block) {' \
+  '  return mbconv_block_create_stages(desc, NULL, block, NULL);' '}' > "$build/stages.c"
+stages=$(compile "$build/stages.c" -Iinclude -fvisibility=default)
+"${link[@]}" "$jni" "$stages" "$library" -Wl,--exclude-libs,libmbconv.a -o "$build/libstages.so"
+added=$(($(stripped_size "$build/libstages.so") - $(stripped_size "$build/libwithout.so")))
+judge "a static link of all kinds of blocks adds too much" at_most "$added" "$most_stages" \
+  "a static link of blocks as lists of stages"
 
 # The list can say no: a program with errno, stdio and assert.
 printf '%s\n' '#include <assert.h>' '#include <errno.h>' '#include <stdio.h>' '#undef NDEBUG' '#include <assert.h>' \

@@ -74,6 +74,7 @@ static void pointwise(void *argument) {
   const struct kernel_call *c = argument;
   const struct mbconv_pointwise_tile *tile = &c->kernels->pointwise[c->index];
   const struct mbconv_pointwise_panel panel = {.k = K,
+                                               .segment = K,
                                                .weights = weights + 64,
                                                .bias = weights,
                                                .channels = tile->channels,
@@ -86,6 +87,7 @@ static void pointwise(void *argument) {
 static void gemv(void *argument) {
   const struct kernel_call *c = argument;
   const struct mbconv_pointwise_panel panel = {.k = 3 * K,
+                                               .segment = 3 * K,
                                                .weights = weights + 64,
                                                .bias = weights,
                                                .next = (3 * K + 1) * c->kernels->pointwise[0].channels * sizeof(float),

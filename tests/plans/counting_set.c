@@ -8,10 +8,17 @@
 
 /* The sets of ../../kernels/f32; the suite compares those that are in the build. */
 const struct set_shape set_shapes[SET_SHAPES] = {
-    {MBCONV_ISA_SCALAR, 1, {{4, 1, 4, true}}, 1, 1, false, 34 * 1024},
-    {MBCONV_ISA_AVX2, 8, {{4, 1, 24, false}, {6, 1, 16, false}, {12, 1, 8, false}}, 8, 4, false, 30 * 1024},
-    {MBCONV_ISA_AVX512, 16, {{28, 7, 16, true}, {12, 1, 8, false}}, 8, 4, false, 34 * 1024},
-    {MBCONV_ISA_NEON, 4, {{11, 1, 8, false}, {6, 1, 4, false}}, 4, 4, true, 34 * 1024},
+    {MBCONV_ISA_SCALAR, 1, {{4, 1, 4, true}}, 1, 1, false, true, 34 * 1024},
+    {MBCONV_ISA_AVX2, 8, {{4, 1, 24, false}, {6, 1, 16, false}, {12, 1, 8, false}}, 8, 4, false, true, 30 * 1024},
+    {MBCONV_ISA_AVX512,
+     16,
+     {{28, 7, 16, true}, {12, 1, 8, false}, {0}, {9, 1, 32, true}, {9, 1, 48, true}},
+     8,
+     4,
+     false,
+     true,
+     34 * 1024},
+    {MBCONV_ISA_NEON, 4, {{11, 1, 8, false}, {6, 1, 4, false}}, 4, 4, true, false, 34 * 1024},
 };
 
 /* The sets differ in one number of it. */
@@ -29,16 +36,22 @@ static struct mbconv_blocking blocking_of(const struct set_shape *shape) {
                                   .window_bytes = 24 * 1024};
 }
 
+static struct mbconv_pointwise_tile *tile_at(struct mbconv_kernels *kernels, size_t index) {
+  return index < MBCONV_POINTWISE_TILES ? &kernels->pointwise[index]
+                                        : &kernels->abreast[index - MBCONV_POINTWISE_TILES];
+}
+
 bool set_shape_is(const struct set_shape *shape, const struct mbconv_kernels *kernels) {
   const struct mbconv_blocking blocking = blocking_of(shape);
   bool same = shape->isa == kernels->isa && shape->lanes == kernels->lanes &&
               shape->transpose_rows == kernels->transpose.rows &&
               shape->transpose_columns == kernels->transpose.columns && shape->tiles_silu == kernels->tiles_silu &&
-              kernels->element == mbconv_kernels_scalar.element &&
+              shape->tiles_segments == kernels->tiles_segments && kernels->element == mbconv_kernels_scalar.element &&
               memcmp(&kernels->packing, &mbconv_kernels_scalar.packing, sizeof kernels->packing) == 0 &&
               memcmp(&blocking, &kernels->blocking, sizeof blocking) == 0; /* size_t throughout: no padding */
-  for (size_t i = 0; i < MBCONV_POINTWISE_TILES; i++) {
-    const struct mbconv_pointwise_tile *tile = &kernels->pointwise[i];
+  struct mbconv_kernels copy = *kernels;
+  for (size_t i = 0; i < COUNTED_TILES; i++) {
+    const struct mbconv_pointwise_tile *tile = tile_at(&copy, i);
     same = same && shape->tiles[i].pixels == tile->pixels && shape->tiles[i].step == tile->step &&
            shape->tiles[i].channels == tile->channels && shape->tiles[i].tails == tile->tails;
   }
@@ -53,7 +66,7 @@ static bool tiles_add; /* in copies of the library's sets */
 static struct kernel_counts counts;
 
 static void count_tile(size_t index, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles) {
-  const struct mbconv_pointwise_tile *tile = &set.pointwise[index];
+  const struct mbconv_pointwise_tile *tile = tile_at(&set, index);
   const size_t executed = (pixels + tile->step - 1) / tile->step * tile->step;
   counts.pointwise[index].calls++;
   counts.pointwise[index].tiles += tiles;
@@ -76,6 +89,18 @@ static void narrowest_tile(const struct mbconv_pointwise_panel *panel, size_t pi
                            void *const *y, size_t y_offset, const void *residual) {
   (void)x, (void)y, (void)y_offset, (void)residual;
   count_tile(2, panel, pixels, tiles);
+}
+
+static void two_abreast(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
+                        void *const *y, size_t y_offset, const void *residual) {
+  (void)x, (void)y, (void)y_offset, (void)residual;
+  count_tile(3, panel, pixels, tiles);
+}
+
+static void three_abreast(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
+                          void *const *y, size_t y_offset, const void *residual) {
+  (void)x, (void)y, (void)y_offset, (void)residual;
+  count_tile(4, panel, pixels, tiles);
 }
 
 static void gemv(const struct mbconv_pointwise_panel *first, size_t panels, const void *x, void *y,
@@ -125,7 +150,8 @@ static void transpose(size_t tiles, const void *x, size_t x_stride, size_t x_ste
 /* ---- The choice -------------------------------------------------------------------------------------------------- */
 
 static struct mbconv_kernels set_of(const struct set_shape *shape) {
-  static mbconv_pointwise_fn *const tiles[MBCONV_POINTWISE_TILES] = {wide_tile, narrow_tile, narrowest_tile};
+  static mbconv_pointwise_fn *const tiles[COUNTED_TILES] = {wide_tile, narrow_tile, narrowest_tile, two_abreast,
+                                                            three_abreast};
   struct mbconv_kernels kernels = {
       .isa = shape->isa,
       .lanes = shape->lanes,
@@ -142,13 +168,14 @@ static struct mbconv_kernels set_of(const struct set_shape *shape) {
       .pack_panel = mbconv_kernels_scalar.pack_panel,
       .pack_depthwise = mbconv_kernels_scalar.pack_depthwise,
       .tiles_silu = shape->tiles_silu,
+      .tiles_segments = shape->tiles_segments,
       .fastest_exp = MBCONV_EXP_INLINE,
       .blocking = blocking_of(shape),
   };
-  for (size_t i = 0; i < MBCONV_POINTWISE_TILES; i++) {
+  for (size_t i = 0; i < COUNTED_TILES; i++) {
     if (shape->tiles[i].channels == 0) continue;
-    kernels.pointwise[i] = (struct mbconv_pointwise_tile){shape->tiles[i].pixels, shape->tiles[i].step,
-                                                          shape->tiles[i].channels, shape->tiles[i].tails, tiles[i]};
+    *tile_at(&kernels, i) = (struct mbconv_pointwise_tile){shape->tiles[i].pixels, shape->tiles[i].step,
+                                                           shape->tiles[i].channels, shape->tiles[i].tails, tiles[i]};
   }
   for (size_t variant = 0; variant < 2; variant++)
     for (size_t kind = 0; kind <= MBCONV_ACTIVATION_HARD_SWISH; kind++) kernels.activation[variant][kind] = map;

@@ -11,6 +11,9 @@
 
 #include "kernels.h"
 
+/* A set's tiles, and behind them those over panels abreast. */
+enum { COUNTED_TILES = MBCONV_POINTWISE_TILES + MBCONV_POINTWISE_ABREAST };
+
 /* What the plan and the loops around the kernels know of a set. */
 struct set_shape {
   mbconv_isa isa;
@@ -18,9 +21,9 @@ struct set_shape {
   struct {
     size_t pixels, step, channels;
     bool tails;
-  } tiles[MBCONV_POINTWISE_TILES];
+  } tiles[COUNTED_TILES];
   size_t transpose_rows, transpose_columns;
-  bool tiles_silu;
+  bool tiles_silu, tiles_segments;
   size_t l1_bytes; /* of its blocking */
 };
 
@@ -41,7 +44,7 @@ void library_sets_add_residual(bool wanted);
 struct kernel_counts {
   struct {
     size_t calls, tiles, terms; /* multiply-adds that the tiles execute, for empty pixels and channels too */
-  } pointwise[MBCONV_POINTWISE_TILES];
+  } pointwise[COUNTED_TILES];
   struct {
     size_t calls, panels;
   } gemv;

@@ -45,7 +45,7 @@ static void *zeroed(size_t count, size_t size) {
 
 static void add_counts(struct table *t, const struct parallel_log *log) {
   const struct kernel_counts n = counting_set_take();
-  for (size_t i = 0; i < MBCONV_POINTWISE_TILES; i++)
+  for (size_t i = 0; i < COUNTED_TILES; i++)
     if (n.pointwise[i].calls > 0)
       add(t, " | %zux%zu: %zu calls, %zu tiles, %zu terms", t->shape->tiles[i].pixels, t->shape->tiles[i].channels,
           n.pointwise[i].calls, n.pointwise[i].tiles, n.pointwise[i].terms);
