@@ -39,7 +39,7 @@ static void random_window(uint64_t *state, char kind, bool keeps_size, mbconv_st
 
 static mbconv_activation_kind random_activation(uint64_t *state, char kind) {
   return (mbconv_activation_kind)test_random_size(
-      state, MBCONV_ACTIVATION_NONE, kind == 'E' ? MBCONV_ACTIVATION_HARD_SWISH : MBCONV_ACTIVATION_HARD_SWISH);
+      state, MBCONV_ACTIVATION_NONE, kind == 'E' ? MBCONV_ACTIVATION_GELU_TANH : MBCONV_ACTIVATION_PRELU);
 }
 
 /* A shortcut, of all channels or of the first ones. `keeps`: the input may be it. */

@@ -5,7 +5,7 @@ import html
 
 WIDTH, PANEL_HEIGHT, LEFT, TOP, BETWEEN = 860, 150, 46, 62, 50
 OURS, BEST, OTHER = "#1f5fbf", "#e08a1e", "#555555"
-TITLES = {"relu6": "ReLU6 blocks", "silu": "SiLU blocks", "silu-se": "SiLU blocks with squeeze-excite"}
+TITLES = {"relu6": "ReLU6 blocks", "silu": "SiLU blocks", "silu-se": "SiLU blocks with squeeze-excite"}  # no lists of stages
 
 
 def write(path, results, caption):

@@ -176,7 +176,7 @@ def parse_arguments():
     everyone = [*peers.NATIVE, *peers.PYTHON]
     names = list(dict.fromkeys(block.name for block in read_blocks()))
     parser = argparse.ArgumentParser(prog="./run compare", description=__doc__)
-    parser.add_argument("--blocks", type=choice_list(names), help="such as b7,e2; default: all of blocks.csv")
+    parser.add_argument("--blocks", type=choice_list(names), help="such as b7,e2; default: all of blocks.csv and lists.csv")
     parser.add_argument("--variants", type=choice_list(report.VARIANTS), default=report.VARIANTS)
     parser.add_argument("--contenders", type=choice_list(everyone), default=everyone, help="beside mbconv")
     parser.add_argument("--threads", type=thread_counts, default=[1, 2])

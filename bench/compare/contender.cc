@@ -18,7 +18,16 @@ Shape depthwise_shape(const compare_request &request) {
   return {(request.height - 1) / request.stride + 1, (request.width - 1) / request.stride + 1, request.expanded};
 }
 
+Shape stage_shape(const Shape &in, const compare_stage &stage) {
+  return {(in.height - 1) / stage.stride + 1, (in.width - 1) / stage.stride + 1, stage.out};
+}
+
 Shape output_shape(const compare_request &request) {
+  if (request.stage_count > 0) {
+    Shape shape = input_shape(request);
+    for (size_t i = 0; i < request.stage_count; ++i) shape = stage_shape(shape, request.stages[i]);
+    return shape;
+  }
   const Shape depthwise = depthwise_shape(request);
   return {depthwise.height, depthwise.width, request.out};
 }

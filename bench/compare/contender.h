@@ -33,8 +33,9 @@ struct Shape {
 };
 
 Shape input_shape(const compare_request &request);
-Shape expanded_shape(const compare_request &request);   // the depthwise's input
-Shape depthwise_shape(const compare_request &request);  // and output
+Shape expanded_shape(const compare_request &request);            // the depthwise's input
+Shape depthwise_shape(const compare_request &request);           // and output
+Shape stage_shape(const Shape &in, const compare_stage &stage);  // the stage's output
 Shape output_shape(const compare_request &request);
 
 // The threads of mbconv and of XNNPACK; NULL, as both want it, for one.

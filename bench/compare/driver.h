@@ -9,6 +9,16 @@
 
 extern "C" {
 
+// One stage of a block that is a list of stages; its padding is kernel / 2.
+struct compare_stage {
+  size_t kind;  // mbconv_stage_kind: pointwise, depthwise or dense
+  size_t kernel, stride, out;
+  size_t activation;           // mbconv_activation_kind: none, ReLU or SiLU
+  const float *weight, *bias;  // PyTorch's layouts
+};
+
+#define COMPARE_MOST_STAGES 6
+
 // One block, its parameters (PyTorch's layouts, all with biases) and one input image (NHWC), and how to run it. The
 // arrays are copied: they may be freed after compare_create.
 struct compare_request {
@@ -21,6 +31,8 @@ struct compare_request {
   const float *depthwise, *depthwise_bias;
   const float *project, *project_bias;
   const float *reduce, *reduce_bias, *gate, *gate_bias;
+  size_t stage_count;  // > 0: the block is this list instead; of the above only height to out, x and residual count,
+  compare_stage stages[COMPARE_MOST_STAGES];  // and the residual is added to what the last stage gives
   size_t threads;
   size_t copies;  // of weights, input and output, used in turn: 1 keeps them warm, many make them cold
   int isa;        // mbconv_isa, for mbconv only

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "mbconv.h"
+
 namespace compare {
 namespace {
 
@@ -20,12 +22,18 @@ memory::dims image_dims(const Shape &shape) {
 memory::dims dims(std::initializer_list<size_t> sizes) { return memory::dims(sizes.begin(), sizes.end()); }
 
 // Post-ops; squeeze-excite has its own activations.
-enum class Activation { none, relu6, silu, sigmoid };
+enum class Activation { none, relu, relu6, silu, sigmoid };
 
 void append(dnnl::post_ops &ops, Activation activation) {
+  if (activation == Activation::relu) ops.append_eltwise(1.0f, algorithm::eltwise_relu, 0.0f, 0.0f);
   if (activation == Activation::relu6) ops.append_eltwise(1.0f, algorithm::eltwise_clip, 0.0f, 6.0f);
   if (activation == Activation::silu) ops.append_eltwise(1.0f, algorithm::eltwise_swish, 1.0f, 0.0f);
   if (activation == Activation::sigmoid) ops.append_eltwise(1.0f, algorithm::eltwise_logistic, 0.0f, 0.0f);
+}
+
+Activation activation_of(const compare_stage &stage) {
+  if (stage.activation == MBCONV_ACTIVATION_RELU) return Activation::relu;
+  return stage.activation == MBCONV_ACTIVATION_SILU ? Activation::silu : Activation::none;
 }
 
 Activation activation_of(const compare_request &request) { return request.silu ? Activation::silu : Activation::relu6; }
@@ -107,6 +115,7 @@ void Net::add_x(const memory::desc &desc) {
 void Net::build() {
   const size_t one = 1;
   const compare_request &r = request_;
+  if (r.stage_count > 0) return build_list();
   const Weights expand = {r.expand, r.expand_bias, dims({r.expanded, r.in, one, one})};
   const Weights depthwise = {r.depthwise, r.depthwise_bias, dims({r.expanded, one, one, r.kernel, r.kernel})};
   const Weights project = {r.project, r.project_bias, dims({r.out, r.expanded, one, one})};
@@ -190,11 +199,49 @@ void Net::build_squeeze_excite() {
   add_shared(DNNL_ARG_DST, h_);
 }
 
-void Net::build_project(const Weights &project) {
-  dnnl::post_ops ops;
-  if (way_.residual == Residual::binary) ops.append_binary(algorithm::binary_add, x_[0].get_desc());
+// A stage of a list; the last one is left to build_last().
+void Net::build_list() {
+  Shape shape = input_shape(request_);
+  for (size_t i = 0; i < request_.stage_count; ++i) {
+    const compare_stage &stage = request_.stages[i];
+    const size_t one = 1, k = stage.kernel, pad = k / 2;
+    const Weights weights = {stage.weight, stage.bias,
+                             stage.kind == MBCONV_STAGE_DEPTHWISE ? dims({stage.out, one, one, k, k})
+                                                                  : dims({stage.out, shape.channels, k, k})};
+    dnnl::post_ops ops;
+    append(ops, activation_of(stage));
+    const memory::desc src = i > 0 ? h_.get_desc() : image(shape);
+    shape = stage_shape(shape, stage);
+    if (i + 1 == request_.stage_count) return build_last(src, weights, stage.stride, pad, ops);
+    const auto desc = convolution(src, weights, image(shape), stage.stride, pad, ops);
+    add<Convolution>(desc);
+    if (i > 0) {
+      add_shared(DNNL_ARG_SRC, h_);
+    } else {
+      add_x(desc.src_desc());
+    }
+    add_weights(weights, desc.weights_desc());
+    h_ = buffer(desc.dst_desc());
+    add_shared(DNNL_ARG_DST, h_);
+  }
+}
+
+void Net::build_project(const Weights &project) { build_last(h_.get_desc(), project, 1, 0, {}); }
+
+// The last convolution, with the residual behind `ops`.
+void Net::build_last(const memory::desc &src, const Weights &project, size_t stride, size_t pad, dnnl::post_ops ops) {
+  const int residual_op = ops.len();
+  const bool only = primitives_.empty();
+  // The primitive that is asked for any format must not choose another one because of the residual.
+  const memory::desc from =
+      only ? convolution(src, project, image(output_shape(request_)), stride, pad, ops).src_desc() : src;
+  if (way_.residual == Residual::binary) ops.append_binary(algorithm::binary_add, only ? from : x_[0].get_desc());
   if (way_.residual == Residual::sum) ops.append_sum();
-  const auto desc = convolution(h_.get_desc(), project, image(output_shape(request_)), 1, 0, ops);
+  const auto desc = convolution(from, project, image(output_shape(request_)), stride, pad, ops);
+  if (only) {
+    for (size_t i = 0; i < arguments_.size(); ++i)
+      x_.push_back(filled(request_.x, image_dims(input_shape(request_)), Tag::nhwc, desc.src_desc()));
+  }
   for (size_t i = 0; i < arguments_.size(); ++i) y_.emplace_back(desc.dst_desc(), engine_);
   if (way_.residual == Residual::sum) {
     add<dnnl::reorder>({x_[0], y_[0]});
@@ -202,12 +249,12 @@ void Net::build_project(const Weights &project) {
       arguments_[i].back() = {{DNNL_ARG_FROM, x_[i]}, {DNNL_ARG_TO, y_[i]}};
   }
   add<Convolution>(desc);
-  add_shared(DNNL_ARG_SRC, h_);
   add_weights(project, desc.weights_desc());
   for (size_t i = 0; i < arguments_.size(); ++i) {
+    arguments_[i].back()[DNNL_ARG_SRC] = only ? x_[i] : h_;
     arguments_[i].back()[DNNL_ARG_DST] = y_[i];
     if (way_.residual == Residual::binary) {
-      arguments_[i].back()[DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1] = x_[i];
+      arguments_[i].back()[DNNL_ARG_ATTR_MULTIPLE_POST_OP(residual_op) | DNNL_ARG_SRC_1] = x_[i];
     }
   }
 }

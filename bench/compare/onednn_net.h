@@ -46,6 +46,8 @@ class Net {
   void build_depthwise(const Weights &depthwise);
   void build_squeeze_excite();
   void build_project(const Weights &project);
+  void build_list();
+  void build_last(const dnnl::memory::desc &src, const Weights &project, size_t stride, size_t pad, dnnl::post_ops ops);
 
   dnnl::memory::desc image(const Shape &shape) const;
   Convolution::primitive_desc convolution(const dnnl::memory::desc &src, const Weights &weights,

@@ -27,7 +27,39 @@ mbconv_conv conv(const float *weight, const float *bias) {
   return conv;
 }
 
+Block make_list(const compare_request &request) {
+  std::array<mbconv_conv, COMPARE_MOST_STAGES> convs;
+  std::array<mbconv_stage_desc, COMPARE_MOST_STAGES> stages = {};
+  for (size_t i = 0; i < request.stage_count; ++i) {
+    const compare_stage &from = request.stages[i];
+    const size_t pad = from.kernel / 2;
+    convs[i] = conv(from.weight, from.bias);
+    stages[i].kind = static_cast<mbconv_stage_kind>(from.kind);
+    stages[i].out_channels = from.out;
+    stages[i].conv = &convs[i];
+    stages[i].activation = static_cast<mbconv_activation_kind>(from.activation);
+    stages[i].kernel = from.kernel;
+    stages[i].stride = from.stride;
+    stages[i].pad = {pad, pad, pad, pad};
+  }
+  mbconv_stages_desc desc = {};
+  desc.height = request.height;
+  desc.width = request.width;
+  desc.in_channels = request.in;
+  desc.count = request.stage_count;
+  desc.stages = stages.data();
+  desc.residual = request.residual ? MBCONV_RESIDUAL_ON : MBCONV_RESIDUAL_OFF;
+  desc.residual_place = MBCONV_RESIDUAL_AFTER_ACTIVATION;
+  mbconv_options options = {};
+  options.isa = static_cast<mbconv_isa>(request.isa);
+  mbconv_block *block;
+  mbconv_error error;
+  require_ok(mbconv_block_create_stages(&desc, &options, &block, &error), error);
+  return Block(block);
+}
+
 Block make_block(const compare_request &request) {
+  if (request.stage_count > 0) return make_list(request);
   const mbconv_conv expand = conv(request.expand, request.expand_bias);
   const mbconv_conv depthwise = conv(request.depthwise, request.depthwise_bias);
   const mbconv_conv project = conv(request.project, request.project_bias);

@@ -8,7 +8,7 @@ import math
 from blocks import FIGURES_PEAK, Block
 from measure import Time
 
-VARIANTS = "relu6", "silu", "silu-se"
+VARIANTS = "relu6", "silu", "silu-se", "fused", "uib"
 CSV_COLUMNS = "block contender variant threads cache us_min us_median peak_percent scratch_bytes".split()
 
 

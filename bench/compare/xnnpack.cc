@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "contender.h"
+#include "mbconv.h"
 
 namespace compare {
 namespace {
@@ -40,7 +41,7 @@ class Chain {
     size_t kernel = 1, stride = 1;
     bool depthwise = false;
     const float *weight, *bias;
-    bool relu6 = false;
+    bool relu6 = false, relu = false;
   };
 
   // From an image of shape `in` to one of `out_channels`.
@@ -48,7 +49,7 @@ class Chain {
     const uint32_t pad = static_cast<uint32_t>(conv.kernel / 2), kernel = static_cast<uint32_t>(conv.kernel);
     const uint32_t stride = static_cast<uint32_t>(conv.stride);
     const size_t groups = conv.depthwise ? in.channels : 1;
-    const float low = conv.relu6 ? 0.0f : -infinity, high = conv.relu6 ? 6.0f : infinity;
+    const float low = conv.relu6 || conv.relu ? 0.0f : -infinity, high = conv.relu6 ? 6.0f : infinity;
     xnn_operator_t op;
     require(
         xnn_create_convolution2d_nhwc_f32(pad, pad, pad, pad, kernel, kernel, stride, stride, 1, 1,
@@ -103,11 +104,26 @@ class Chain {
   std::vector<Operator> operators_;
 };
 
-// XNNPACK's weights are [group][out][kernel][kernel][in]: for both kinds of convolution here, PyTorch's order.
+// XNNPACK's weights are [group][out][kernel][kernel][in]: of a 1x1 and of a depthwise, PyTorch's order. This is for a
+// dense convolution.
+bench::Floats taps_first(const compare_stage &stage, size_t channels) {
+  const size_t taps = stage.kernel * stage.kernel;
+  bench::Floats weights(stage.out * taps * channels);
+  for (size_t o = 0; o < stage.out; ++o)
+    for (size_t c = 0; c < channels; ++c)
+      for (size_t t = 0; t < taps; ++t)
+        weights.data()[(o * taps + t) * channels + c] = stage.weight[(o * channels + c) * taps + t];
+  return weights;
+}
+
 class Xnnpack : public compare_contender {
  public:
   explicit Xnnpack(const compare_request &request) : pool_(make_pool(request.threads)) {
     require(xnn_initialize(nullptr), "initialize");
+    if (request.stage_count > 0) {
+      make_list(request);
+      return;
+    }
     const size_t expanded = request.expand ? expanded_shape(request).floats() : 0;
     const size_t depthwise = depthwise_shape(request).floats();
     first_ = padded_floats(request.silu ? std::max(expanded, depthwise) : expanded);
@@ -134,6 +150,46 @@ class Xnnpack : public compare_contender {
     Chain chain;
     bench::Floats x, y;
   };
+
+  // Stages write to two buffers by turns; SiLU goes through a third.
+  void make_list(const compare_request &request) {
+    size_t largest = 0;
+    Shape shape = input_shape(request);
+    for (size_t i = 0; i < request.stage_count; ++i) {
+      shape = stage_shape(shape, request.stages[i]);
+      largest = std::max(largest, shape.floats());
+    }
+    first_ = padded_floats(largest);
+    second_ = padded_floats(largest);
+    mean_ = padded_floats(largest);
+    for (size_t i = 0; i < request.copies; ++i) {
+      copies_.push_back({Chain(pool_.get()), padded_copy(request.x, input_shape(request).floats()),
+                         padded_floats(output_shape(request).floats())});
+      add_list(request, copies_.back());
+    }
+    output_floats_ = output_shape(request).floats();
+  }
+
+  void add_list(const compare_request &request, Copy &copy) {
+    const float *from = copy.x.data();
+    Shape shape = input_shape(request);
+    for (size_t i = 0; i < request.stage_count; ++i) {
+      const compare_stage &stage = request.stages[i];
+      float *to = i + 1 == request.stage_count ? copy.y.data() : i % 2 ? second_.data() : first_.data();
+      const float *weight = stage.weight;
+      if (stage.kind == MBCONV_STAGE_DENSE) {
+        dense_.push_back(taps_first(stage, shape.channels));
+        weight = dense_.back().data();
+      }
+      const Chain::Conv conv{stage.kernel, stage.stride, stage.kind == MBCONV_STAGE_DEPTHWISE,      stage.weight,
+                             stage.bias,   false,        stage.activation == MBCONV_ACTIVATION_RELU};
+      copy.chain.add_conv(conv, shape, stage.out, from, to);
+      shape = stage_shape(shape, stage);
+      if (stage.activation == MBCONV_ACTIVATION_SILU) copy.chain.add_silu(shape, to, mean_.data());
+      from = to;
+    }
+    if (request.residual) copy.chain.add_residual(shape, copy.y.data(), copy.x.data());
+  }
 
   void add_block(const compare_request &request, Copy &copy) {
     const Shape expanded = expanded_shape(request), depthwise = depthwise_shape(request);
@@ -167,6 +223,7 @@ class Xnnpack : public compare_contender {
 
   Pool pool_;
   bench::Floats first_, second_, mean_, gate_, reduced_;
+  std::vector<bench::Floats> dense_;  // XNNPACK packs them at once
   std::vector<Copy> copies_;
   size_t output_floats_ = 0;
 };

@@ -170,6 +170,7 @@ static void check_block(struct fuzz_input *in, struct weights *w) {
   }
   const mbconv_options options = options_of(in);
   const size_t threads = fuzz_hostile(in), batch = fuzz_hostile(in);
+  desc.dilation = fuzz_hostile(in);
   mbconv_block *block = NULL;
   mbconv_error error;
   mbconv_counts counts;
@@ -328,6 +329,7 @@ static void check_depthwise(struct fuzz_input *in, struct weights *w) {
   desc.conv = &conv;
   const mbconv_options options = options_of(in);
   const size_t threads = fuzz_hostile(in), batch = fuzz_hostile(in);
+  desc.dilation = fuzz_hostile(in);
   mbconv_depthwise *depthwise = NULL;
   mbconv_error error;
   const mbconv_status status = mbconv_depthwise_create(&desc, &options, &depthwise, &error);

@@ -9,6 +9,18 @@ from peers import Refused
 
 _SIZES = "height width channels expanded out kernel stride silu residual se_width".split()
 _CONVS = "expand depthwise project reduce gate".split()
+_MOST_STAGES = 6
+_KINDS = {"P": 1, "D": 2, "C": 3}  # mbconv_stage_kind
+_ACTIVATIONS = {"none": 0, "relu": 1, "relu6": 2, "silu": 3}  # mbconv_activation_kind
+
+
+class _Stage(ctypes.Structure):
+    """struct compare_stage, field by field."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in "kind kernel stride out activation".split()] + [
+        ("weight", ctypes.c_void_p),
+        ("bias", ctypes.c_void_p),
+    ]
 
 
 class _Request(ctypes.Structure):
@@ -18,6 +30,7 @@ class _Request(ctypes.Structure):
         [(name, ctypes.c_size_t) for name in _SIZES]
         + [("x", ctypes.c_void_p)]
         + [(name + suffix, ctypes.c_void_p) for name in _CONVS for suffix in ("", "_bias")]
+        + [("stage_count", ctypes.c_size_t), ("stages", _Stage * _MOST_STAGES)]
         + [("threads", ctypes.c_size_t), ("copies", ctypes.c_size_t), ("isa", ctypes.c_int)]
     )
 
@@ -120,7 +133,12 @@ class NativeNetwork(Native):
 def _request(case, threads, copies, isa):
     request = _Request(threads=threads, copies=copies, isa=isa, x=case.x.ctypes.data)
     for name in _SIZES:
-        setattr(request, name, int(getattr(case.block, name)))
+        setattr(request, name, int(getattr(case.block, name, 0)))
+    request.stage_count = len(case.stages)
+    for i, conv in enumerate(case.stages):
+        stage = case.block.stages[i]
+        sizes = _KINDS[stage.kind], stage.kernel, stage.stride, stage.out, _ACTIVATIONS[stage.activation]
+        request.stages[i] = _Stage(*sizes, conv.weight.ctypes.data, conv.bias.ctypes.data)
     for name in _CONVS:
         conv = getattr(case, name)
         if conv:

@@ -86,7 +86,7 @@ class _Net:
 class _Layers:
     """ncnn's own text format: a line per layer, with the names of its inputs and outputs, and numbered parameters."""
 
-    _ACTIVATIONS = {"none": "", "relu6": " 9=3 -23310=2,0.0,6.0", "silu": "", "sigmoid": " 9=4"}
+    _ACTIVATIONS = {"none": "", "relu": " 9=1", "relu6": " 9=3 -23310=2,0.0,6.0", "silu": "", "sigmoid": " 9=4"}
 
     def __init__(self):
         self._lines, self._blobs, self.weights = ["Input x 0 1 x"], 1, b""
@@ -100,6 +100,12 @@ class _Layers:
     def block(self, part, x, output=None):
         """`part`: a blocks.Case or a network.Block."""
         h, residual = self.split(x) if part.residual else (x, None)
+        stages = getattr(part, "stages", ())
+        if stages:
+            for conv in stages[:-1]:
+                h = self.conv(conv, h)
+            h = self.conv(stages[-1], h, output=None if part.residual else output)
+            return self.add("BinaryOp", [h, residual], "0=0", output) if part.residual else h
         h = self.conv(part.expand, h) if part.expand else h
         h = self.conv(part.depthwise, h)
         if part.gate:
@@ -152,7 +158,9 @@ def _network_layers(network):
     h = layers.conv(network.stem, "x")
     for block in network.blocks:
         h = layers.block(block, h)
-    layers.linear(network.classifier, layers.mean(layers.conv(network.head, h)), "y")
+    h = layers.mean(layers.conv(network.head, h))
+    h = layers.linear(network.features, h) if network.features else h
+    layers.linear(network.classifier, h, "y")
     return layers
 
 

@@ -26,7 +26,8 @@ def network_model(network):
     h = graph.conv(network.stem, "x")
     for block in network.blocks:
         h = graph.block(block, h)
-    h = graph.add("Flatten", graph.add("GlobalAveragePool", graph.conv(network.head, h)))
+    h = graph.add("GlobalAveragePool", graph.conv(network.head, h))
+    h = graph.add("Flatten", graph.conv(network.features, h) if network.features else h)
     return graph.model([1, 3, network.height, network.width], graph.linear(network.classifier, h))
 
 
@@ -52,12 +53,21 @@ class _Graph:
 
     def block(self, part, x):
         """`part`: a blocks.Case or a network.Block."""
+        stages = getattr(part, "stages", ())
+        if stages:
+            return self.stages(part, stages, x)
         h = self.conv(part.expand, x) if part.expand else x
         h = self.conv(part.depthwise, h)
         if part.gate:
             gate = self.conv(part.gate, self.conv(part.reduce, self.add("GlobalAveragePool", h)))
             h = self.add("Mul", h, gate)
         y = self.conv(part.project, h)
+        return self.add("Add", y, x) if part.residual else y
+
+    def stages(self, part, stages, x):
+        y = x
+        for conv in stages:
+            y = self.conv(conv, y)
         return self.add("Add", y, x) if part.residual else y
 
     def conv(self, conv, x):
@@ -77,6 +87,8 @@ class _Graph:
     def _activate(self, activation, x):
         if activation == "relu6":
             return self.add("Clip", x, self.constant(0), self.constant(6))
+        if activation == "relu":
+            return self.add("Relu", x)
         if activation == "silu":
             return self.add("Mul", x, self.add("Sigmoid", x))
         return self.add("Sigmoid", x) if activation == "sigmoid" else x

@@ -5,7 +5,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-RELU6 = schema.ActivationFunctionType.RELU6
+FUSED = {"relu": schema.ActivationFunctionType.RELU, "relu6": schema.ActivationFunctionType.RELU6}
 
 
 def block_model(case):
@@ -19,8 +19,9 @@ def network_model(network):
     h = graph.conv(network.stem, graph.x)
     for block in network.blocks:
         h = graph.block(block, h)
-    mean = graph.mean(graph.conv(network.head, h), keep=False)
-    return graph.model(graph.linear(network.classifier, mean))
+    h = graph.mean(graph.conv(network.head, h), keep=False)
+    h = graph.linear(network.features, h) if network.features else h
+    return graph.model(graph.linear(network.classifier, h))
 
 
 def empty_model():
@@ -36,11 +37,20 @@ class _Graph:
 
     def block(self, part, x):
         """`part`: a blocks.Case or a network.Block."""
+        stages = getattr(part, "stages", ())
+        if stages:
+            return self.stages(part, stages, x)
         h = self.conv(part.expand, x) if part.expand else x
         h = self.conv(part.depthwise, h)
         if part.gate:
             h = self.multiply(h, self.conv(part.gate, self.conv(part.reduce, self.mean(h))))
         y = self.conv(part.project, h)
+        return self.add(y, x) if part.residual else y
+
+    def stages(self, part, stages, x):
+        y = x
+        for conv in stages:
+            y = self.conv(conv, y)
         return self.add(y, x) if part.residual else y
 
     def conv(self, conv, x):
@@ -51,7 +61,7 @@ class _Graph:
         options = getattr(schema, name + "OptionsT")()
         options.strideH = options.strideW = conv.stride
         options.dilationHFactor = options.dilationWFactor = options.depthMultiplier = 1
-        options.fusedActivationFunction = RELU6 if conv.activation == "relu6" else 0
+        options.fusedActivationFunction = FUSED.get(conv.activation, schema.ActivationFunctionType.NONE)
         height, width = ((size + 2 * conv.pad - conv.kernel) // conv.stride + 1 for size in self._tensors[x].shape[1:3])
         options.padding = schema.Padding.SAME if conv.pad else schema.Padding.VALID
         if conv.stride == 2:  # SAME pads otherwise than kernel / 2: an operator of its own pads, as converters do
@@ -66,6 +76,7 @@ class _Graph:
     def linear(self, conv, x):
         inputs = [x, self._constant(conv.weight.reshape(conv.out, -1)), self._constant(conv.bias)]
         options = schema.FullyConnectedOptionsT()
+        options.fusedActivationFunction = FUSED.get(conv.activation, schema.ActivationFunctionType.NONE)
         return self._operator("FULLY_CONNECTED", "FullyConnectedOptions", options, inputs, [1, conv.out])
 
     def _padded(self, x, pad):

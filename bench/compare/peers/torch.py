@@ -41,14 +41,14 @@ class Contender(Peer):
 
 
 class NetworkContender(Contender):
-    """torchvision's own module; freezing folds its normalisations."""
+    """The network's own module; freezing folds its normalisations."""
 
     def output(self):
         return self._run().numpy()
 
     @staticmethod
     def _module(case):
-        return copy.deepcopy(case.module)
+        return torch.jit.trace(copy.deepcopy(case.module), torch.zeros(1, 3, case.height, case.width))
 
 
 def _set_threads(threads):
@@ -61,6 +61,11 @@ def _set_threads(threads):
 class _Block(torch.nn.Module):
     def __init__(self, case):
         super().__init__()
+        if case.stages:
+            self.head = torch.nn.Sequential(*[module for conv in case.stages for module in _conv(conv)])
+            self.gate, self.project = torch.nn.Identity(), torch.nn.Identity()
+            self.has_gate, self.residual = False, case.residual
+            return
         expand = _conv(case.expand) if case.expand else []
         self.head = torch.nn.Sequential(*expand, *_conv(case.depthwise))
         self.gate = torch.nn.Identity()
@@ -79,7 +84,7 @@ class _Block(torch.nn.Module):
         return y
 
 
-_ACTIVATIONS = {"none": [], "relu6": [torch.nn.ReLU6], "silu": [torch.nn.SiLU], "sigmoid": [torch.nn.Sigmoid]}
+_ACTIVATIONS = {"none": [], "relu": [torch.nn.ReLU], "relu6": [torch.nn.ReLU6], "silu": [torch.nn.SiLU], "sigmoid": [torch.nn.Sigmoid]}
 
 
 def _conv(conv):
