@@ -131,7 +131,7 @@ def check_build(build):
     for path in objects:
         yield from check_registers(path)
         yield from check_prefetches(path)
-    kernels = [path for path in objects if re.match(r"(pointwise(_narrow|_abreast)?|gemv|depthwise)_(avx2|avx512|neon)\.", path.name)]
+    kernels = [path for path in objects if re.match(r"(pointwise(_narrow|_abreast)?|gemv|depthwise|more)_(avx2|avx512|neon)\.", path.name)]
     for path in kernels:
         print(path)
         yield from check_spills(path)
