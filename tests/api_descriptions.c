@@ -83,6 +83,8 @@ static const struct change changes[] = {
 
     {FIELD(ACTIVATION, activation.type), ENUM, MBCONV_INVALID_ARGUMENT, .size = 1},
     {FIELD(ACTIVATION, activation.type), ENUM, MBCONV_INVALID_ARGUMENT, .size = UINT32_MAX},
+    {FIELD(ACTIVATION, activation.kind), ENUM, MBCONV_INVALID_ARGUMENT, .size = MBCONV_ACTIVATION_LEAKY_RELU},
+    {FIELD(ACTIVATION, activation.kind), ENUM, MBCONV_INVALID_ARGUMENT, .size = MBCONV_ACTIVATION_PRELU},
     {FIELD(ACTIVATION, activation.kind), ENUM, MBCONV_INVALID_ARGUMENT, .size = MBCONV_ACTIVATION_PRELU + 1},
     {FIELD(ACTIVATION, activation.kind), ENUM, MBCONV_INVALID_ARGUMENT, .size = UINT32_MAX},
 
