@@ -16,7 +16,8 @@ enum { CHAINED_STRIP = 2 };
  * pixels and the sums fit in the rest. */
 enum { STORED_SHARE = 12 };
 
-/* Images of no more output rows are shared out by groups, each of no more than twice the usual channels. */
+/* Images of no more output rows, times the dilation, which makes the halo so much higher, are shared out by groups,
+ * each of no more than twice the usual channels. */
 enum { GROUP_ROWS = 14, SHARED_GROUPS = 2 };
 
 static size_t ring_elements(const struct mbconv_plan *plan) {
@@ -232,7 +233,7 @@ static size_t balanced_group(size_t channels, size_t tile_channels, size_t threa
 
 /* Whether threads share out the groups, not the rows. */
 static bool shares_groups(const struct mbconv_shape *shape, const struct mbconv_target *target, size_t threads) {
-  return shape->project && shape->expand && !shape->chained && shape->rows.out <= GROUP_ROWS &&
+  return shape->project && shape->expand && !shape->chained && shape->rows.out <= GROUP_ROWS * shape->rows.dilation &&
          shape->expanded_channels / target->tile_channels >= threads;
 }
 

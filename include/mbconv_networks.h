@@ -41,11 +41,16 @@ extern "C" {
 
 /* ---- Networks ---------------------------------------------------------------------------------------------------- */
 
-/* The networks, by name. They are torchvision's, with its paddings:
+/* The networks, by name. They are torchvision's, with its paddings, where it has them; else timm's:
  *
+ *     mobilenet_v1, mobilenet_v1_1.25
  *     mobilenet_v2                          width 1; mobilenet_v2_0.5 and the like for other widths, 0.1 to 4
- *     efficientnet_b0 ... efficientnet_b7
  *     mobilenet_v3_small, mobilenet_v3_large
+ *     mobilenet_v4_conv_small, mobilenet_v4_conv_medium, mobilenet_v4_conv_large
+ *     mnasnet0_5, mnasnet0_75, mnasnet1_0, mnasnet1_3
+ *     efficientnet_b0 ... efficientnet_b8
+ *     efficientnet_lite0 ... efficientnet_lite4   with the padding of their authors, TensorFlow's SAME
+ *     efficientnet_v2_s, efficientnet_v2_m, efficientnet_v2_l, efficientnet_v2_b0 ... efficientnet_v2_b3
  *     mbconv, plain, bottleneck             single blocks of 16 channels on 32x32 pixels: the inverted bottleneck
  *                                           (SiLU, expansion 6), Conv-BN-ReLU twice, and the classic bottleneck (ReLU)
  *     mbconv_relu, plain_silu, bottleneck_silu   the same with the other activation, for comparison: with random
@@ -60,7 +65,7 @@ typedef struct mbconv_network mbconv_network;
 
 /* How convolutions are padded. At stride 1 both are the same. */
 typedef enum mbconv_padding {
-  MBCONV_PADDING_OWN = 0,   /* what the file says, or else symmetric */
+  MBCONV_PADDING_OWN = 0,   /* what the file says, or else the network's own: mostly symmetric */
   MBCONV_PADDING_SYMMETRIC, /* PyTorch's: kernel / 2 on all sides */
   MBCONV_PADDING_SAME /* TensorFlow's, of timm's tf_* networks: the output has input / stride pixels, rounded up; an odd
                          pixel of padding is at the bottom and on the right */
@@ -80,14 +85,14 @@ typedef struct mbconv_network_options {
 } mbconv_network_options;
 
 /* Makes the network whose weights are in a safetensors file: which it is, its width and its number of classes are told
- * from the names and shapes of the tensors, which are torchvision's or timm's, all of them behind "module." or
- * "_orig_mod." or not. Every tensor of the network must be there, and no other, apart from num_batches_tracked. Only
- * the classifier may be missing: then the outputs are the features that it would have been given. Tensors are F32; F16
- * and BF16, and F64 if all of its values are floats, are read as the floats that they are. What names and shapes do
- * not tell (padding, epsilon, strides, activations, preprocessing) the file's metadata may, as networks/export.py
- * writes them; info.assumed lists what nobody said. A file that is not so is MBCONV_BAD_FILE, and the message names the
- * tensor. (If memory runs out while Jansson reads the header, it may be MBCONV_BAD_FILE as well.) The file is mapped
- * into memory until its weights are packed: truncating the file while it loads kills the process
+ * from the names and shapes of the tensors, which are torchvision's, timm's or efficientnet_pytorch's, all of them
+ * behind "module." or "_orig_mod." or not. Every tensor of the network must be there, and no other, apart from
+ * num_batches_tracked. Only the classifier may be missing: then the outputs are the features that it would have been
+ * given. Tensors are F32; F16 and BF16, and F64 if all of its values are floats, are read as the floats that they are.
+ * What names and shapes do not tell (padding, epsilon, strides, activations, preprocessing) the file's metadata may, as
+ * networks/export.py writes them; info.assumed lists what nobody said. A file that is not so is MBCONV_BAD_FILE, and
+ * the message names the tensor. (If memory runs out while Jansson reads the header, it may be MBCONV_BAD_FILE as well.)
+ * The file is mapped into memory until its weights are packed: truncating the file while it loads kills the process
  * with SIGBUS. */
 MBCONV_API mbconv_status mbconv_network_load(const char *path, const mbconv_network_options *options,
                                              mbconv_network **out, mbconv_error *error);
@@ -106,7 +111,7 @@ MBCONV_API mbconv_status mbconv_network_random(const char *name, const mbconv_ne
 enum {
   MBCONV_ASSUMED_PADDING = 1,      /* symmetric: but timm's tf_* networks have the same names, and padding SAME */
   MBCONV_ASSUMED_EPSILON = 2,      /* 1e-5, or 1e-3 with padding SAME: under timm's names it may be either */
-  MBCONV_ASSUMED_PREPROCESSING = 4 /* torchvision's for its first weights of this network */
+  MBCONV_ASSUMED_PREPROCESSING = 4 /* of its authors' first weights of this network */
 };
 
 /* What a network is. */

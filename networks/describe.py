@@ -8,12 +8,16 @@ import math
 
 ACTIVATIONS = {
     "ReLU": "relu", "ReLU6": "relu6", "SiLU": "silu", "Swish": "silu", "Sigmoid": "sigmoid",
-    "Hardswish": "hard-swish", "HardSwish": "hard-swish", "Hardsigmoid": "hard-sigmoid", "HardSigmoid": "hard-sigmoid",
+    "MemoryEfficientSwish": "silu", "Hardswish": "hard-swish", "HardSwish": "hard-swish", "Hardsigmoid": "hard-sigmoid", "HardSigmoid": "hard-sigmoid",
 }  # fmt: skip
 # By the convolutions that a squeeze-excite has: torchvision's, timm's. And what its gate is called.
 SQUEEZES = ("fc1", "fc2"), ("conv_reduce", "conv_expand")
 GATES = "scale_activation", "gate"
-SHORTCUTS = "use_res_connect", "has_skip", "has_residual"  # torchvision's and timm's words for an addition
+# torchvision's, timm's and efficientnet_pytorch's words for an addition.
+SHORTCUTS = "use_res_connect", "apply_residual", "has_skip", "has_residual", "id_skip"
+# Modules with SAME padding: timm's; efficientnet_pytorch's, the second of which pads at every size as it would at one.
+SAME = "Conv2dSame", "Conv2dDynamicSamePadding", "Conv2dStaticSamePadding"
+SWISH = "Swish", "MemoryEfficientSwish"  # in efficientnet_pytorch's utils, among others that are no activations
 
 
 def describe(module):
@@ -24,6 +28,7 @@ def describe(module):
         **_activations(module),
     }
     _check_shortcuts(module)
+    found.update(_size(module))
     return {key: value for key, value in found.items() if value}
 
 
@@ -49,6 +54,16 @@ def describe_images(how):
         "mbconv.mean": ",".join(repr(float(value)) for value in mean),
         "mbconv.std": ",".join(repr(float(value)) for value in std),
     }
+
+
+def _size(module):
+    """Of a network of efficientnet_pytorch whose padding is that of one size: the size."""
+    if not any(type(part).__name__ == "Conv2dStaticSamePadding" for part in module.modules()):
+        return {}
+    size = getattr(getattr(module, "_global_params", None), "image_size", None)
+    if size is None:
+        raise ValueError("its convolutions are padded for images of one size, and the network does not say which")
+    return {"mbconv.size": str(_square("the network", "image size", size))}
 
 
 def _one(what, values):
@@ -86,7 +101,7 @@ def _square(name, what, value):
 
 
 def _padding(name, part, kernel, stride):
-    if type(part).__name__ == "Conv2dSame":  # timm's, which pads in its forward()
+    if type(part).__name__ in SAME:  # in its forward()
         return "same"
     if part.padding == "same" and stride == 1 or part.padding in (kernel // 2, (kernel // 2, kernel // 2)):
         return "symmetric"
@@ -100,17 +115,20 @@ def _activations(module):
         for name, part in module.named_modules()
         if any(all(hasattr(part, layer) for layer in pair) for pair in SQUEEZES)
     }
-    outside, inside = [], {False: [], True: []}
+    outside, inside, shared = [], {False: [], True: []}, 0
     for name, part in module.named_modules():
         kind = _activation(name, part)
         if not kind:
             continue
         parent, leaf = name.rpartition(".")[0], name.rpartition(".")[2]
+        shared += leaf == "_swish"  # efficientnet_pytorch's: of all layers of a block
         if (f"{parent}." if parent else "") in squeezes:
             inside[leaf in GATES].append(kind)
         else:
             outside.append(kind)
     squeeze = [_one("activations in squeeze-excite", inside[gate]) for gate in (False, True)]
+    if shared:
+        outside = [_one("activations", outside)]
     return {
         "mbconv.activations": ",".join(outside),
         "mbconv.squeeze": ",".join(squeeze) if all(squeeze) else None,
@@ -119,7 +137,9 @@ def _activations(module):
 
 def _activation(name, part):
     kind = type(part)
-    if any(part.children()) or any(True for _ in part.parameters()) or "activation" not in kind.__module__:
+    if any(part.children()) or any(True for _ in part.parameters()):
+        return None
+    if "activation" not in kind.__module__ and kind.__name__ not in SWISH:
         return None
     for suffix in "Me", "Jit", "JitAuto":  # timm's, with less memory
         if kind.__name__.endswith(suffix) and kind.__name__[: -len(suffix)] in ACTIVATIONS:
@@ -127,6 +147,15 @@ def _activation(name, part):
     if kind.__name__ not in ACTIVATIONS:
         raise ValueError(f"{name} is a {kind.__name__}, which no network here has")
     return ACTIVATIONS[kind.__name__]
+
+
+def _stands_alone(name, part, convolutions):
+    """A 1x1 convolution of MobileNetV4's first stages, and MobileNetV1's block, in which an activation follows each
+    convolution: they add nothing, whatever their channels."""
+    if len(convolutions) == 1:
+        return _square(name, "kernel", convolutions[0].kernel_size) == 1
+    activations = [layer for inner, layer in part.named_modules() if _activation(f"{name}.{inner}", layer)]
+    return len(convolutions) == 2 and len(activations) == 2
 
 
 def _check_shortcuts(module):
@@ -138,5 +167,6 @@ def _check_shortcuts(module):
             continue
         first, last = convolutions[0], convolutions[-1]
         depthwise = [layer for layer in convolutions if _square(name, "stride", layer.stride) > 1]
-        if said != (not depthwise and first.in_channels == last.out_channels):
+        could = not depthwise and first.in_channels == last.out_channels and not _stands_alone(name, part, convolutions)
+        if (said and could if hasattr(part, "id_skip") else said) != could:
             raise ValueError(f"{name} {'adds' if said else 'does not add'} its input, unlike this block elsewhere")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A network as a list of layers: sizes only. tables.c makes it, names.c knows what its tensors are called.
+ * A network as a list of layers: sizes only. tables*.c make it, names.c knows what its tensors are called.
  */
 #ifndef MBCONV_DESCRIPTION_H
 #define MBCONV_DESCRIPTION_H
@@ -10,21 +10,25 @@
 #include "../kernels/arithmetic.h"
 #include "mbconv_networks.h"
 
-enum { MBCONV_MOST_LAYERS = 64 };
+enum { MBCONV_MOST_LAYERS = 96 };
 
 enum mbconv_layer_kind {
   MBCONV_LAYER_CONVOLUTION, /* with BN and activation */
-  MBCONV_LAYER_BLOCK,       /* MBConv */
+  MBCONV_LAYER_BLOCK,       /* MBConv, or one of its relatives */
   MBCONV_LAYER_POOL,        /* global average; only fully connected layers follow */
   MBCONV_LAYER_CONNECTED    /* fully connected, with bias and activation */
 };
 
 struct mbconv_layer {
   enum mbconv_layer_kind kind;
-  size_t in, expanded, out; /* channels */
-  bool expand;              /* blocks: whether there is an expand */
-  size_t kernel, stride;
-  size_t squeeze; /* blocks: width of squeeze-excite, 0 for none */
+  size_t in, expanded, out;   /* channels */
+  bool expand;                /* blocks: whether there is an expand */
+  bool fused;                 /* blocks: a dense convolution for expand and depthwise; without `expand` it is all */
+  bool activated;             /* blocks: the activation follows the project, too */
+  bool alone;                 /* blocks: the input is never added */
+  size_t kernel, stride;      /* blocks: of the depthwise, 0 for none, or of the dense convolution */
+  size_t start, start_stride; /* blocks: of a depthwise before the expand, without activation; 0: none */
+  size_t squeeze;             /* blocks: width of squeeze-excite, 0 for none */
   mbconv_activation_kind activation, inner, gate;
   size_t residual_back; /* convolutions: adds the input of the layer that many layers before; 0: none */
   bool classifier;      /* the last fully connected layer */
@@ -35,14 +39,20 @@ struct mbconv_layer {
 enum mbconv_family {
   MBCONV_MOBILENET_V2,
   MBCONV_EFFICIENTNET,
+  MBCONV_EFFICIENTNET_LITE,
+  MBCONV_EFFICIENTNET_V2,
   MBCONV_MOBILENET_V3,
+  MBCONV_MOBILENET_V4,
+  MBCONV_MOBILENET_V1,
+  MBCONV_MNASNET,
   MBCONV_SINGLE_BLOCK, /* of the notebook */
   MBCONV_PLAIN_BLOCK,
   MBCONV_BOTTLENECK
 };
 
-/* Whose names the tensors have. Single blocks have only one kind, which counts as torchvision's. */
-enum mbconv_naming { MBCONV_TORCHVISION, MBCONV_TIMM };
+/* Whose names the tensors have: torchvision's, timm's, or those of the package efficientnet_pytorch and of what is
+ * built on it. Single blocks have only one kind, which counts as torchvision's. */
+enum mbconv_naming { MBCONV_TORCHVISION, MBCONV_TIMM, MBCONV_EFFICIENTNET_PYTORCH };
 
 struct mbconv_description {
   char name[32];
@@ -53,7 +63,7 @@ struct mbconv_description {
   bool bicubic;  /* when they are resized */
   float mean[3], deviation[3];
   float epsilon;          /* of the BNs */
-  mbconv_padding padding; /* OWN: nobody said */
+  mbconv_padding padding; /* OWN: nobody said, and symmetric if nobody does */
   unsigned assumed;       /* MBCONV_ASSUMED_*, before the options are looked at */
   size_t channels;        /* of the images */
   size_t layers;

@@ -14,6 +14,7 @@ The tensors keep their names. All become f32; the counters that normalisations k
 import argparse
 import json
 import pathlib
+import re
 import struct
 import sys
 
@@ -22,6 +23,7 @@ from describe import describe, describe_images  # pylint: disable=wrong-import-p
 
 ALIGNMENT = 64  # of the first tensor in the file, so that a mapped file's floats lie on a cache line
 COUNTER = ".num_batches_tracked"
+TIMM = re.compile(r"(^|\.)conv_stem\.weight$")  # a tensor that all of timm's networks have
 
 
 def export(model, path, images=None, **more):
@@ -29,11 +31,20 @@ def export(model, path, images=None, **more):
     torchvision's transforms or timm's data config; `more`: strings by name for the metadata."""
     live = not isinstance(model, dict)
     metadata = describe(model) if live else {}
-    images = images or (live and (getattr(model, "pretrained_cfg", None) or getattr(model, "default_cfg", None)))
-    metadata.update(describe_images(images) if images else {}, **more)
+    metadata.update(describe_images(images) if images else _own_images(model) if live else {}, **more)
     tensors = model.state_dict() if live else model
     arrays = {name: _floats(name, tensor) for name, tensor in tensors.items() if not name.endswith(COUNTER)}
     write(path, arrays, metadata)
+
+
+def _own_images(model):
+    """What timm's modules say of images; nothing, with a line on standard error, if that cannot be told."""
+    images = getattr(model, "pretrained_cfg", None) or getattr(model, "default_cfg", None)
+    try:
+        return describe_images(images) if images else {}
+    except ValueError as error:
+        print(f"export: how images are prepared is left out: {error}", file=sys.stderr)
+        return {}
 
 
 def write(path, arrays, metadata=None):
@@ -82,7 +93,7 @@ def _said(arguments, model):
     """What the arguments say of a checkpoint; and a line on what nobody does, where the names leave it open."""
     said = {"mbconv.padding": arguments.padding, "bn_eps": arguments.epsilon and repr(arguments.epsilon)}
     said = {key: value for key, value in said.items() if value}
-    if isinstance(model, dict) and any(name.endswith("conv_stem.weight") for name in model) and len(said) < 2:
+    if isinstance(model, dict) and any(TIMM.search(name) for name in model) and len(said) < 2:
         print("export: a checkpoint does not say padding and epsilon; without --padding and --epsilon they are assumed "
               "to be symmetric and 1e-5 (timm's tf_* networks have same and 0.001)", file=sys.stderr)  # fmt: skip
     return said

@@ -3,19 +3,10 @@
 
 #include <stdio.h>
 
+#include "layer_stages.h"
 #include "weights.h"
 
 /* ---- Descriptions ------------------------------------------------------------------------------------------------ */
-
-/* A padding of kernel / 2 on all sides, or SAME, for which the description must have none. */
-static mbconv_pad pad_of(const struct mbconv_layer *layer, mbconv_padding padding) {
-  const size_t half = padding == MBCONV_PADDING_SAME ? 0 : layer->kernel / 2;
-  return (mbconv_pad){half, half, half, half};
-}
-
-static mbconv_pad_kind pad_kind_of(mbconv_padding padding) {
-  return padding == MBCONV_PADDING_SAME ? MBCONV_PAD_SAME : MBCONV_PAD_GIVEN;
-}
 
 static mbconv_convolution_desc describe_convolution(const struct mbconv_layer *layer, mbconv_padding padding,
                                                     mbconv_layout layout, struct mbconv_image image,
@@ -27,38 +18,11 @@ static mbconv_convolution_desc describe_convolution(const struct mbconv_layer *l
       .out_channels = layer->out,
       .kernel = layer->kernel,
       .stride = layer->stride,
-      .pad = pad_of(layer, padding),
-      .pad_kind = pad_kind_of(padding),
+      .pad = mbconv_layer_pad(layer->kernel, padding),
+      .pad_kind = mbconv_layer_pad_kind(padding),
       .conv = conv,
       .activation = layer->activation,
       .layout = layer->number == 0 ? layout : MBCONV_NHWC,
-  };
-}
-
-/* `convs` has MBCONV_ROLES convolutions; *excite is filled in. */
-static mbconv_block_desc describe_block(const struct mbconv_layer *layer, mbconv_padding padding,
-                                        struct mbconv_image image, const mbconv_conv *convs,
-                                        mbconv_squeeze_excite *excite) {
-  *excite = (mbconv_squeeze_excite){.width = layer->squeeze,
-                                    .reduce = &convs[MBCONV_REDUCE],
-                                    .expand = &convs[MBCONV_EXCITE],
-                                    .inner = layer->inner,
-                                    .gate = layer->gate};
-  return (mbconv_block_desc){
-      .height = image.height,
-      .width = image.width,
-      .in_channels = layer->in,
-      .expanded_channels = layer->expanded,
-      .out_channels = layer->out,
-      .expand = layer->expand ? &convs[MBCONV_EXPAND] : NULL,
-      .depthwise = &convs[MBCONV_DEPTHWISE],
-      .project = &convs[MBCONV_PROJECT],
-      .squeeze_excite = layer->squeeze > 0 ? excite : NULL,
-      .kernel = layer->kernel,
-      .stride = layer->stride,
-      .pad = pad_of(layer, padding),
-      .pad_kind = pad_kind_of(padding),
-      .activation = layer->activation,
   };
 }
 
@@ -84,22 +48,23 @@ static mbconv_status make_block(const struct mbconv_source *source, const struct
                                 mbconv_counts *counts, mbconv_error *error) {
   mbconv_batch_norm norms[MBCONV_ROLES];
   mbconv_conv convs[MBCONV_ROLES] = {{0}};
-  mbconv_squeeze_excite excite;
+  struct mbconv_block_words words;
   for (int role = 0; role < MBCONV_ROLES; role++)
     if (parts[role].out > 0) convs[role] = conv_of(source, &parts[role], &norms[role]);
-  const mbconv_block_desc desc = describe_block(layer, source->padding, image, convs, &excite);
-  const mbconv_status status = mbconv_block_count(&desc, counts, error);
-  return status == MBCONV_OK ? mbconv_block_create(&desc, source->options, made, error) : status;
+  mbconv_describe_block(layer, source->padding, image, convs, &words);
+  const mbconv_status status = mbconv_count_block(&words, counts, error);
+  return status == MBCONV_OK ? mbconv_create_block(&words, source->options, made, error) : status;
 }
 
 static mbconv_status make_connected(const struct mbconv_source *source, const struct mbconv_layer *layer,
                                     const struct mbconv_part *part, mbconv_pointwise **made, mbconv_counts *counts,
                                     mbconv_error *error) {
-  mbconv_batch_norm unused;
-  const mbconv_conv conv = conv_of(source, part, &unused);
+  mbconv_batch_norm norm;
+  const mbconv_conv conv = conv_of(source, part, &norm);
   const mbconv_pointwise_desc desc = {
       .in_channels = layer->in, .out_channels = layer->out, .conv = &conv, .activation = layer->activation};
-  *counts = (mbconv_counts){layer->out * (layer->in + 1), layer->out * layer->in};
+  const size_t more = part->batch_norm ? 2 : 1; /* parameters of each output: of its BN, or its bias */
+  *counts = (mbconv_counts){layer->out * (layer->in + more), layer->out * layer->in};
   return mbconv_pointwise_create(&desc, source->options, made, error);
 }
 
@@ -132,16 +97,24 @@ void mbconv_layer_destroy(const struct mbconv_layer *layer, union mbconv_layer_o
 
 /* ---- What a layer is --------------------------------------------------------------------------------------------- */
 
+static void name_block(const struct mbconv_layer *layer, char *name, size_t size) {
+  char windows[72] = "", start[72] = "";
+  if (layer->start > 0) snprintf(start, sizeof start, " %zux%zu/%zu", layer->start, layer->start, layer->start_stride);
+  if (layer->kernel > 0) snprintf(windows, sizeof windows, " %zux%zu/%zu", layer->kernel, layer->kernel, layer->stride);
+  if (layer->fused && !layer->expand)
+    snprintf(name, size, "fused%s %zu-%zu", windows, layer->in, layer->out);
+  else
+    snprintf(name, size, "%s%s%s %zu-%zu-%zu%s", layer->fused ? "fused" : "block", start, windows, layer->in,
+             layer->expanded, layer->out, layer->squeeze > 0 ? " se" : "");
+}
+
 void mbconv_layer_name(const struct mbconv_layer *layer, char *name, size_t size) {
   switch (layer->kind) {
     case MBCONV_LAYER_CONVOLUTION:
       snprintf(name, size, "convolution %zux%zu/%zu %zu-%zu", layer->kernel, layer->kernel, layer->stride, layer->in,
                layer->out);
       break;
-    case MBCONV_LAYER_BLOCK:
-      snprintf(name, size, "block %zux%zu/%zu %zu-%zu-%zu%s", layer->kernel, layer->kernel, layer->stride, layer->in,
-               layer->expanded, layer->out, layer->squeeze > 0 ? " se" : "");
-      break;
+    case MBCONV_LAYER_BLOCK: name_block(layer, name, size); break;
     case MBCONV_LAYER_POOL: snprintf(name, size, "pool %zu", layer->in); break;
     case MBCONV_LAYER_CONNECTED: snprintf(name, size, "connected %zu-%zu", layer->in, layer->out); break;
   }
@@ -190,9 +163,9 @@ mbconv_status mbconv_layer_multiply_adds(const struct mbconv_layer *layer, mbcon
     const mbconv_convolution_desc desc = describe_convolution(layer, padding, MBCONV_NHWC, image, convs);
     status = mbconv_convolution_count(&desc, &counts, error);
   } else if (layer->kind == MBCONV_LAYER_BLOCK) {
-    mbconv_squeeze_excite excite;
-    const mbconv_block_desc desc = describe_block(layer, padding, image, convs, &excite);
-    status = mbconv_block_count(&desc, &counts, error);
+    struct mbconv_block_words words;
+    mbconv_describe_block(layer, padding, image, convs, &words);
+    status = mbconv_count_block(&words, &counts, error);
   } else if (layer->kind == MBCONV_LAYER_CONNECTED) {
     counts.multiply_adds = layer->out * layer->in;
   }

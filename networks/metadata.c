@@ -148,6 +148,10 @@ static mbconv_status apply_strides(const struct mbconv_metadata *m, struct mbcon
   size_t count = 0;
   for (size_t i = 0; i < d->layers; i++) {
     struct mbconv_layer *layer = &d->layer[i];
+    if (layer->start > 0) {
+      if (count < m->strides) layer->start_stride = m->stride[count];
+      count++;
+    }
     if (layer->kernel < 2) continue;
     if (count < m->strides) layer->stride = m->stride[count];
     count++;
@@ -160,7 +164,8 @@ static mbconv_status apply_strides(const struct mbconv_metadata *m, struct mbcon
 /* How many activations a layer has that can differ: a block's inner layers have one in common. */
 static size_t activations_of(const struct mbconv_layer *layer) {
   if (layer->kind == MBCONV_LAYER_POOL || layer->classifier) return 0;
-  return layer->kind == MBCONV_LAYER_BLOCK && layer->expand ? 2 : 1;
+  if (layer->kind != MBCONV_LAYER_BLOCK || layer->fused) return 1;
+  return (size_t)layer->expand + (layer->kernel > 0) + layer->activated;
 }
 
 static mbconv_status apply_activations(const struct mbconv_metadata *m, struct mbconv_description *d,
@@ -211,7 +216,7 @@ mbconv_status mbconv_metadata_apply(const struct mbconv_metadata *m, struct mbco
     d->epsilon = m->epsilon;
   else if (d->naming == MBCONV_TIMM)
     d->assumed |= MBCONV_ASSUMED_EPSILON;
-  d->padding = m->padding;
+  if (m->padding != MBCONV_PADDING_OWN) d->padding = m->padding;
   if (m->padding == MBCONV_PADDING_OWN && d->naming == MBCONV_TIMM) d->assumed |= MBCONV_ASSUMED_PADDING;
   apply_preprocessing(m, d);
   return MBCONV_OK;

@@ -27,7 +27,7 @@ struct mbconv_metadata {
   float epsilon;
   mbconv_padding padding;
   size_t strides, activations; /* counts */
-  unsigned char stride[MBCONV_MOST_LAYERS], activation[2 * MBCONV_MOST_LAYERS];
+  unsigned char stride[2 * MBCONV_MOST_LAYERS], activation[2 * MBCONV_MOST_LAYERS];
   bool squeeze;
   mbconv_activation_kind inner, gate;
   size_t size, resize;

@@ -18,7 +18,15 @@ struct mbconv_part {
 
 /* The parts of a block, in the order in which they are listed; those that it lacks are left out. A convolution or fully
  * connected layer is a single part, a pooling has none. */
-enum mbconv_role { MBCONV_EXPAND, MBCONV_DEPTHWISE, MBCONV_REDUCE, MBCONV_EXCITE, MBCONV_PROJECT, MBCONV_ROLES };
+enum mbconv_role {
+  MBCONV_START,  /* the depthwise before the expand */
+  MBCONV_EXPAND, /* or the dense convolution */
+  MBCONV_DEPTHWISE,
+  MBCONV_REDUCE,
+  MBCONV_EXCITE,
+  MBCONV_PROJECT,
+  MBCONV_ROLES
+};
 
 /* Writes the parts of layer `index` to parts[role], for what is not a block to parts[0]; `out` is 0 where there is
  * none. `parts` has room for MBCONV_ROLES. */

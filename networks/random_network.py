@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""torchvision's networks with random weights and batch normalisations that matter, for tests and comparisons."""
+"""Networks with random weights and batch normalisations that matter, for tests and comparisons."""
 
 import re
 
 import torch
 import torchvision
+from other_networks import NETWORKS
 
 CALIBRATION = 8, 3, 160, 160  # images, channels, height, width
 SPOT = 32  # pixels
 
 
 def random_network(name, seed):
-    """A network in evaluation mode. `name` is torchvision's; mobilenet_v2_0.5 has half the width: from 0.1 to 4, with
-    up to three decimals, as tables.c has it."""
+    """A network in evaluation mode. `name` is torchvision's, or one of other_networks.py; mobilenet_v2_0.5 has half the
+    width: from 0.1 to 4, with up to three decimals, as tables_mobilenet.c has it."""
     width = re.fullmatch(r"mobilenet_v2_(\d(?:\.\d{1,3})?)", name)
     base, width = ("mobilenet_v2", width[1]) if width else (name, None)
-    make = getattr(torchvision.models, base, None)
+    make = NETWORKS.get(base) or getattr(torchvision.models, base, None)
     if not callable(make):
-        raise SystemExit(f"export: torchvision has no network {base}")
+        raise SystemExit(f"export: neither torchvision nor other_networks.py has a network {base}")
     if width and not 0.1 <= float(width) <= 4:
         raise SystemExit(f"export: the width {width} is not from 0.1 to 4")
     torch.manual_seed(seed)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A network is recognised by its names, its width by the channels, any other variant by which one's shapes fit most
- * tensors. Then all tensors are held against it.
+ * A network is recognised by its names, the width of a MobileNetV2 by the channels, any other variant by which one's
+ * shapes fit most tensors. Then all tensors are held against it.
  */
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "status.h"
 #include "weights.h"
 
-/* A tensor that only this family has under this naming. */
+/* A tensor that a family has under this naming. Those that have the same follow each other: the shapes decide. */
 static const struct {
   const char *tensor;
   enum mbconv_family family;
@@ -19,14 +19,26 @@ static const struct {
 } marks[] = {
     {"features.1.conv.0.0.weight", MBCONV_MOBILENET_V2, MBCONV_TORCHVISION},
     {"features.1.0.block.0.0.weight", MBCONV_EFFICIENTNET, MBCONV_TORCHVISION},
+    {"features.1.0.block.0.0.weight", MBCONV_EFFICIENTNET_V2, MBCONV_TORCHVISION},
     {"features.1.block.0.0.weight", MBCONV_MOBILENET_V3, MBCONV_TORCHVISION},
+    {"layers.0.weight", MBCONV_MNASNET, MBCONV_TORCHVISION},
+    {"_conv_stem.weight", MBCONV_EFFICIENTNET, MBCONV_EFFICIENTNET_PYTORCH},
+    {"_conv_stem.weight", MBCONV_EFFICIENTNET_LITE, MBCONV_EFFICIENTNET_PYTORCH},
+    {"norm_head.weight", MBCONV_MOBILENET_V4, MBCONV_TIMM},
     {"conv_head.bias", MBCONV_MOBILENET_V3, MBCONV_TIMM}, /* the others have a BN instead */
     {"blocks.0.0.se.conv_reduce.weight", MBCONV_EFFICIENTNET, MBCONV_TIMM},
     {"blocks.0.0.conv_dw.weight", MBCONV_MOBILENET_V2, MBCONV_TIMM},
+    {"blocks.0.0.conv_dw.weight", MBCONV_EFFICIENTNET_LITE, MBCONV_TIMM},
+    {"blocks.0.0.conv_dw.weight", MBCONV_MNASNET, MBCONV_TIMM},
+    {"blocks.0.0.conv_dw.weight", MBCONV_MOBILENET_V1, MBCONV_TIMM},
+    {"blocks.0.0.conv.weight", MBCONV_EFFICIENTNET_V2, MBCONV_TIMM},
+    {"blocks.0.0.conv.weight", MBCONV_MOBILENET_V4, MBCONV_TIMM},
+    {"blocks.0.0.conv_exp.weight", MBCONV_MOBILENET_V4, MBCONV_TIMM},
     {"expand.0.weight", MBCONV_SINGLE_BLOCK, MBCONV_TORCHVISION},
     {"conv.0.weight", MBCONV_PLAIN_BLOCK, MBCONV_TORCHVISION},
     {"bn3.weight", MBCONV_BOTTLENECK, MBCONV_TORCHVISION},
 };
+enum { MARKS = sizeof marks / sizeof *marks };
 
 /* What is wrong with a tensor that should be as `wanted`. */
 static mbconv_status check_tensor(const struct mbconv_tensor *tensor, const struct mbconv_tensor_name *wanted,
@@ -101,7 +113,8 @@ static bool is_counter(const struct mbconv_tensor *tensor) {
 
 /* Rows of the last layer's weights, whatever they are called. */
 static size_t classes_of(const struct mbconv_tensors *tensors) {
-  static const char *const classifiers[] = {"classifier.3.weight", "classifier.1.weight", "classifier.weight"};
+  static const char *const classifiers[] = {"classifier.3.weight", "classifier.1.weight", "classifier.weight",
+                                            "_fc.weight"};
   for (size_t i = 0; i < sizeof classifiers / sizeof *classifiers; i++) {
     const struct mbconv_tensor *tensor = mbconv_tensors_find(tensors, classifiers[i]);
     if (tensor && tensor->rank == 2 && tensor->shape[0] > 0) return tensor->shape[0];
@@ -111,17 +124,21 @@ static size_t classes_of(const struct mbconv_tensors *tensors) {
 
 /* ---- Which network ----------------------------------------------------------------------------------------------- */
 
-static struct mbconv_description describe(const char *name, size_t classes, enum mbconv_naming naming) {
-  struct mbconv_description d;
-  mbconv_describe(name, classes, &d);
-  d.naming = naming;
-  if (naming == MBCONV_TIMM) d.epsilon = 1e-5f;
-  return d;
+/* What a family's names say beyond the description: timm's leave epsilon and padding open, those of
+ * efficientnet_pytorch stand for TensorFlow's. */
+static void describe(const char *name, size_t classes, enum mbconv_naming naming, struct mbconv_description *d) {
+  mbconv_describe(name, classes, d);
+  d->naming = naming;
+  if (naming == MBCONV_TORCHVISION) return;
+  const bool timm = naming == MBCONV_TIMM;
+  d->epsilon = timm ? 1e-5f : 1e-3f;
+  d->padding = timm ? MBCONV_PADDING_OWN : MBCONV_PADDING_SAME;
 }
 
 /* The width of a MobileNetV2: by the channels that a convolution of each size puts out. */
 static void name_of_width(const struct mbconv_tensors *tensors, enum mbconv_naming naming, char name[32]) {
-  const struct mbconv_description d = describe("mobilenet_v2", 1, naming);
+  struct mbconv_description d;
+  describe("mobilenet_v2", 1, naming, &d);
   size_t channels[MBCONV_WIDTH_MARKS] = {0}, marks_found = 0;
   for (size_t i = 0; i < d.layers; i++) {
     const struct mbconv_layer *layer = &d.layer[i];
@@ -138,30 +155,43 @@ static void name_of_width(const struct mbconv_tensors *tensors, enum mbconv_nami
   mbconv_name_width(channels, name);
 }
 
+/* A network, and how well the tensors fit it. */
+struct candidate {
+  char name[32];
+  struct fit fit;
+};
+
+/* Takes the network if more tensors fit it than any before; of equals the one that lacks fewer. */
+static void consider(const struct mbconv_tensors *tensors, const char *name, size_t classes, enum mbconv_naming naming,
+                     struct candidate *best) {
+  struct mbconv_description d;
+  mbconv_status status;
+  describe(name, classes, naming, &d);
+  const struct fit fit = compare(tensors, &d, &status, NULL);
+  const bool better =
+      fit.right > best->fit.right || (fit.right == best->fit.right && fit.wrong < best->fit.wrong) || !*best->name;
+  if (!better) return;
+  best->fit = fit;
+  strcpy(best->name, name);
+}
+
 /* The network of the family whose tensors these are, or most of them. */
-static void name_of(const struct mbconv_tensors *tensors, enum mbconv_family family, enum mbconv_naming naming,
-                    size_t classes, char best[32]) {
+static void consider_family(const struct mbconv_tensors *tensors, enum mbconv_family family, enum mbconv_naming naming,
+                            size_t classes, struct candidate *best) {
+  char name[32];
   if (family == MBCONV_MOBILENET_V2) {
-    name_of_width(tensors, naming, best);
+    name_of_width(tensors, naming, name);
+    consider(tensors, name, classes, naming, best);
     return;
   }
-  size_t most = 0;
-  mbconv_status status;
-  char name[32];
-  for (size_t i = 0; mbconv_candidate(family, i, name); i++) {
-    const struct mbconv_description d = describe(name, classes, naming);
-    const size_t right = compare(tensors, &d, &status, NULL).right;
-    if (i > 0 && right <= most) continue;
-    most = right;
-    strcpy(best, name);
-  }
+  for (size_t i = 0; mbconv_candidate(family, i, name); i++) consider(tensors, name, classes, naming, best);
 }
 
 /* Fully connected layers at the end of which there is no tensor: the file is one without classifier. */
 static void drop_classifier(const struct mbconv_tensors *tensors, struct mbconv_description *d) {
   while (d->layers > 0 && d->layer[d->layers - 1].kind == MBCONV_LAYER_CONNECTED) {
     struct mbconv_part parts[MBCONV_ROLES];
-    struct mbconv_tensor_name weight, bias;
+    struct mbconv_tensor_name weight, bias = {.name = ""};
     mbconv_parts_of(d, d->layers - 1, parts);
     mbconv_tensor_of(&parts[0], MBCONV_WEIGHT, &weight);
     mbconv_tensor_of(&parts[0], MBCONV_BIAS, &bias);
@@ -205,16 +235,18 @@ mbconv_status mbconv_recognise(struct mbconv_tensors *tensors, struct mbconv_des
                                mbconv_error *error) {
   size_t mark = 0;
   mbconv_tensors_strip(tensors);
-  while (mark < sizeof marks / sizeof *marks && !mbconv_tensors_find(tensors, marks[mark].tensor)) mark++;
-  if (mark == sizeof marks / sizeof *marks)
+  while (mark < MARKS && !mbconv_tensors_find(tensors, marks[mark].tensor)) mark++;
+  if (mark == MARKS)
     return mbconv_network_fail(error, MBCONV_BAD_FILE,
                                "the tensors are of no network known here; the first is \"%.80s\"",
                                tensors->count > 0 ? tensors->tensor[0].name : "");
+  const char *const tensor = marks[mark].tensor;
   const enum mbconv_naming naming = marks[mark].naming;
   const size_t classes = classes_of(tensors);
-  char name[32];
-  name_of(tensors, marks[mark].family, naming, classes, name);
-  *description = describe(name, classes, naming);
+  struct candidate best = {.name = ""};
+  for (; mark < MARKS && strcmp(marks[mark].tensor, tensor) == 0; mark++)
+    consider_family(tensors, marks[mark].family, naming, classes, &best);
+  describe(best.name, classes, naming, description);
   drop_classifier(tensors, description);
   const mbconv_status status = check_all(tensors, description, error);
   return status == MBCONV_OK ? mbconv_metadata_apply(&tensors->metadata, description, error) : status;

@@ -31,7 +31,7 @@ static const struct wrong wrongs[] = {
     {NONE(POINTWISE, pointwise.conv), "conv is NULL"},
     {SIZE(POINTWISE, pointwise.in_channels, 0), "in_channels is 0"},
     {SIZE(POINTWISE, pointwise.out_channels, 0), "out_channels is 0"},
-    {ENUM(POINTWISE, pointwise.activation, 9), "activation is 9, which is no activation"},
+    {ENUM(POINTWISE, pointwise.activation, 11), "activation is 11, which is no activation"},
     {ENUM(DEPTHWISE, depthwise.type, 7), "type is 7, which is none"},
     {NONE(DEPTHWISE, depthwise.conv), "conv is NULL"},
     {SIZE(DEPTHWISE, depthwise.channels, 0), "channels is 0"},
@@ -43,7 +43,7 @@ static const struct wrong wrongs[] = {
     {SIZE(DEPTHWISE, depthwise.pad.left, 4), "pad.left is 4, not less than the kernel of 3"},
     {SIZE(DEPTHWISE, depthwise.pad.bottom, 5), "pad.bottom is 5, not less than the kernel of 3"},
     {SIZE(DEPTHWISE, depthwise.pad.right, 6), "pad.right is 6, not less than the kernel of 3"},
-    {ENUM(DEPTHWISE, depthwise.activation, 8), "activation is 8, which is no activation"},
+    {ENUM(DEPTHWISE, depthwise.activation, 12), "activation is 12, which is no activation"},
     {ENUM(CONVOLUTION, convolution.type, 7), "type is 7, which is none"},
     {NONE(CONVOLUTION, convolution.conv), "conv is NULL"},
     {SIZE(CONVOLUTION, convolution.in_channels, 0), "in_channels is 0"},
@@ -57,7 +57,7 @@ static const struct wrong wrongs[] = {
     {SIZE(GLOBAL_POOL, global_pool.width, 0), "the image is 4 x 0 x 18"},
     {SIZE(GLOBAL_POOL, global_pool.channels, 0), "the image is 4 x 5 x 0"},
     {ENUM(ACTIVATION, activation.type, 7), "type is 7, which is none"},
-    {ENUM(ACTIVATION, activation.kind, 7), "kind is 7, which is no activation"},
+    {ENUM(ACTIVATION, activation.kind, 13), "kind is 13, which is no activation"},
     {ENUM(BLOCK, c.desc.type, 7), "type is 7, which is none"},
     {NONE(BLOCK, c.desc.depthwise), "depthwise is NULL"},
     {NONE(BLOCK, c.desc.project), "project is NULL"},
@@ -71,10 +71,92 @@ static const struct wrong wrongs[] = {
     {SIZE(BLOCK, c.squeeze_excite.width, 0), "squeeze_excite->width is 0"},
     {ENUM(BLOCK, c.squeeze_excite.inner, 11), "squeeze_excite->inner is 11, which is no activation"},
     {ENUM(BLOCK, c.squeeze_excite.gate, 12), "squeeze_excite->gate is 12, which is no activation"},
-    {ENUM(BLOCK, c.desc.residual, 3), "residual is 3, which is no choice"},
+    {ENUM(BLOCK, c.desc.residual, 4), "residual is 4, which is no choice"},
     {ENUM(BLOCK, c.desc.layout, 4), "layout is 4, which is none"},
     {ENUM(BLOCK, c.desc.residual, MBCONV_RESIDUAL_ON),
      "residual is on, but the input is 4 x 5 x 6 and the output 4 x 5 x 7"},
+    {ENUM(BLOCK, c.desc.activation, 14), "activation is 14, which is no activation"},
+    {ENUM(BLOCK, c.desc.activation, MBCONV_ACTIVATION_GELU),
+     "activation is 7: GELU, leaky ReLU and PReLU are for mbconv_block_create_stages()"},
+    {ENUM(BLOCK, c.desc.activation, MBCONV_ACTIVATION_GELU_TANH),
+     "activation is 8: GELU, leaky ReLU and PReLU are for mbconv_block_create_stages()"},
+    {ENUM(BLOCK, c.desc.activation, MBCONV_ACTIVATION_LEAKY_RELU),
+     "activation is 9: GELU, leaky ReLU and PReLU are for mbconv_block_create_stages()"},
+    {ENUM(BLOCK, c.desc.activation, MBCONV_ACTIVATION_PRELU),
+     "activation is 10: GELU, leaky ReLU and PReLU are for mbconv_block_create_stages()"},
+    {ENUM(BLOCK, c.squeeze_excite.inner, MBCONV_ACTIVATION_GELU),
+     "squeeze_excite->inner is 7: GELU, leaky ReLU and PReLU are for mbconv_block_create_stages()"},
+    {ENUM(BLOCK, c.squeeze_excite.gate, MBCONV_ACTIVATION_PRELU),
+     "squeeze_excite->gate is 10: GELU, leaky ReLU and PReLU are for mbconv_block_create_stages()"},
+
+    {ENUM(STAGES, stages.type, 7), "type is 7, which is none"},
+    {SIZE(STAGES, stages.height, 0), "the image is 0 x 5"},
+    {SIZE(STAGES, stages.width, 0), "the image is 4 x 0"},
+    {SIZE(STAGES, stages.in_channels, 0), "in_channels is 0"},
+    {SIZE(STAGES, stages.count, 0), "count is 0, not 1 to 6 stages"},
+    {SIZE(STAGES, stages.count, 7), "count is 7, not 1 to 6 stages"},
+    {NONE(STAGES, stages.stages), "stages is NULL"},
+    {ENUM(STAGES, stages.residual, 5), "residual is 5, which is no choice"},
+    {ENUM(STAGES, stages.residual, MBCONV_RESIDUAL_ON),
+     "residual is on, but the input is 4 x 5 x 6 and the output 4 x 5 x 5"},
+    {ENUM(STAGES, stages.residual_place, 2), "residual_place is 2, which is none"},
+    {SIZE(STAGES, stages.residual_channels, 8), "residual_channels is 8, more than the 7 of the output"},
+    {ENUM(STAGES, stages.layout, 3), "layout is 3, which is none"},
+    {ENUM(STAGES, stage[0].kind, 0), "stages[0]: kind is 0, which is none"},
+    {ENUM(STAGES, stage[2].kind, 5), "stages[2]: kind is 5, which is none"},
+    {ENUM(STAGES, stage[1].kind, MBCONV_STAGE_DENSE), "stages[1] is dense: only the first stage can be"},
+    {ENUM(STAGES, stage[2].kind, MBCONV_STAGE_SQUEEZE_EXCITE),
+     "stages[2] is squeeze-excite: it must stand behind another stage and before the last, which is pointwise"},
+    {ENUM(STAGES, stage[4].kind, MBCONV_STAGE_DEPTHWISE),
+     "stages[3] is squeeze-excite: it must stand behind another stage and before the last, which is pointwise"},
+    {SIZE(STAGES, stages.count, 4),
+     "stages[3] is squeeze-excite: it must stand behind another stage and before the last, which is pointwise"},
+    {SIZE(STAGES, stage[0].kernel, 0), "stages[0]: kernel is 0, not 1 to 7"},
+    {SIZE(STAGES, stage[0].kernel, 8), "stages[0]: kernel is 8, not 1 to 7"},
+    {SIZE(STAGES, stage[2].kernel, 4), "stages[2]: kernel is 4, not 3, 5 or 7"},
+    {SIZE(STAGES, stage[2].kernel, 1), "stages[2]: kernel is 1, not 3, 5 or 7"},
+    {SIZE(STAGES, stage[0].kernel, 7), "the padded image of 6 x 7 is smaller than the kernel of 7"},
+    {SIZE(STAGES, stage[0].stride, 0), "stride is 0, not 1 or 2"},
+    {SIZE(STAGES, stage[2].stride, 3), "stride is 3, not 1 or 2"},
+    {SIZE(STAGES, stage[0].dilation, 2), "stages[0]: dilation is 2, but it is not depthwise"},
+    {SIZE(STAGES, stage[3].dilation, 3), "stages[3]: dilation is 3, but it is not depthwise"},
+    {SIZE(STAGES, stage[1].kernel, 2), "stages[1] has a kernel, stride or padding, but looks at one pixel"},
+    {SIZE(STAGES, stage[3].kernel, 3), "stages[3] has a kernel, stride or padding, but looks at one pixel"},
+    {SIZE(STAGES, stage[1].stride, 2), "stages[1] has a kernel, stride or padding, but looks at one pixel"},
+    {SIZE(STAGES, stage[1].pad.top, 1), "stages[1] has a kernel, stride or padding, but looks at one pixel"},
+    {SIZE(STAGES, stage[1].pad.left, 1), "stages[1] has a kernel, stride or padding, but looks at one pixel"},
+    {SIZE(STAGES, stage[3].pad.bottom, 1), "stages[3] has a kernel, stride or padding, but looks at one pixel"},
+    {SIZE(STAGES, stage[4].pad.right, 1), "stages[4] has a kernel, stride or padding, but looks at one pixel"},
+    {ENUM(STAGES, stage[4].pad_kind, MBCONV_PAD_SAME),
+     "stages[4] has a kernel, stride or padding, but looks at one pixel"},
+    {ENUM(STAGES, stage[1].pad_kind, 2), "pad_kind is 2, which is none"},
+    {ENUM(STAGES, stage[2].pad_kind, MBCONV_PAD_SAME), "pad.top is 1, but padding is SAME"},
+    {SIZE(STAGES, stage[0].out_channels, 0), "stages[0]: out_channels is 0"},
+    {SIZE(STAGES, stage[4].out_channels, 0), "stages[4]: out_channels is 0"},
+    {SIZE(STAGES, stage[2].out_channels, 17), "stages[2]: out_channels is 17, but it keeps its 18 channels"},
+    {SIZE(STAGES, stage[3].out_channels, 19), "stages[3]: out_channels is 19, but it keeps its 18 channels"},
+    {ENUM(STAGES, stage[0].activation, 11), "activation is 11, which is no activation"},
+    {ENUM(STAGES, stage[3].activation, 12), "activation is 12, which is no activation"},
+    {ENUM(STAGES, stage[3].activation, MBCONV_ACTIVATION_PRELU),
+     "stages[3]: squeeze-excite has an activation with slopes"},
+    {ENUM(STAGES, stage[3].activation, MBCONV_ACTIVATION_LEAKY_RELU),
+     "stages[3]: squeeze-excite has an activation with slopes"},
+    {ENUM(STAGES, c.squeeze_excite.inner, MBCONV_ACTIVATION_PRELU),
+     "stages[3]: squeeze-excite has an activation with slopes"},
+    {ENUM(STAGES, c.squeeze_excite.gate, MBCONV_ACTIVATION_LEAKY_RELU),
+     "stages[3]: squeeze-excite has an activation with slopes"},
+    {SIZE(STAGES, c.squeeze_excite.width, 0), "squeeze_excite->width is 0"},
+    {NONE(STAGES, stage[3].squeeze_excite), "stages[3]: squeeze-excite has squeeze_excite set, and no conv"},
+    {NONE(STAGES, stage[0].conv), "stages[0].conv is NULL"},
+    {NONE(STAGES, stage[1].conv), "stages[1].conv is NULL"},
+    {NONE(STAGES, stage[2].conv), "stages[2].conv is NULL"},
+    {NONE(STAGES, stage[4].conv), "stages[4].conv is NULL"},
+    {NONE(STAGES, stage_convs[1].weight), "stages[1].conv has no weights"},
+    {NONE(STAGES, stage_convs[0].slope), "stages[0].conv has no slope for the activation after it"},
+    {NONE(STAGES, stage_convs[2].slope), "stages[2].conv has no slope for the activation after it"},
+    {NONE(STAGES, c.norms[2].variance), "stages[4].conv: the BN's variance is NULL"},
+    {NONE(STAGES, c.squeeze_excite.reduce), "squeeze_excite->reduce is NULL"},
+    {NONE(STAGES, c.excite.weight), "squeeze_excite->expand has no weights"},
 };
 #undef SIZE
 #undef NONE
@@ -131,6 +213,45 @@ static void residuals(struct test *t, const struct api_fixture *f) {
   test_at(t, "no expand");
   api_check_error(t, "count", mbconv_block_count(&desc, &counts, &error), MBCONV_INVALID_ARGUMENT, &error);
   check_message(t, &error, "without expand, expanded_channels must equal in_channels, but they are 18 and 6");
+}
+
+/* With a dilation pads and images are held against what the taps reach over, and one that no memory holds is refused.
+ * The fixture's image is 4 x 5, its kernel 3, its pads 1. */
+static void dilations(struct test *t, struct api_fixture *f) {
+  static const struct {
+    size_t dilation, kernel, pad; /* of the top; 0: as it is */
+    mbconv_status status;
+    const char *message;
+  } cases[] = {
+      {4, 3, 0, MBCONV_INVALID_ARGUMENT,
+       "the padded image of 6 x 7 is smaller than the 9 pixels that a kernel of 3 with dilation 4 spans"},
+      {3, 3, 0, MBCONV_INVALID_ARGUMENT,
+       "the padded image of 6 x 7 is smaller than the 7 pixels that a kernel of 3 with dilation 3 spans"},
+      {2, 5, 9, MBCONV_INVALID_ARGUMENT,
+       "pad.top is 9, not less than the 9 pixels that a kernel of 5 with dilation 2 spans"},
+      {SIZE_MAX, 3, 0, MBCONV_SIZE_OVERFLOW, NULL},
+      {SIZE_MAX / 2 + 1, 3, 0, MBCONV_SIZE_OVERFLOW, NULL}, /* twice that is 0 */
+      {SIZE_MAX / 4 + 1, 5, 0, MBCONV_SIZE_OVERFLOW, NULL}, /* and so is four times that */
+  };
+  const mbconv_depthwise_desc depthwise = f->depthwise;
+  const mbconv_block_desc block = f->c.desc;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char expected[252];
+    snprintf(expected, sizeof expected, "a dilation of %zu does not fit into memory", cases[i].dilation);
+    f->depthwise.dilation = f->c.desc.dilation = cases[i].dilation;
+    f->depthwise.kernel = f->c.desc.kernel = cases[i].kernel;
+    if (cases[i].pad) f->depthwise.pad.top = f->c.desc.pad.top = cases[i].pad;
+    for (int kind = 0; kind < 2; kind++) {
+      void *object = NULL;
+      mbconv_error error = api_stale_error();
+      test_at(t, "dilation %zu, kernel %zu, kind %d", cases[i].dilation, cases[i].kernel, kind);
+      api_check_error(t, "create", api_create(f, kind ? BLOCK : DEPTHWISE, &f->options, &object, &error),
+                      cases[i].status, &error);
+      check_message(t, &error, cases[i].message ? cases[i].message : expected);
+    }
+    f->depthwise = depthwise;
+    f->c.desc = block;
+  }
 }
 
 /* Sizes that do not fit: the message names them in the order of the description. */
@@ -231,6 +352,7 @@ static void runs(struct test *t, const struct api_fixture *f) {
 void api_messages(struct test *t, struct api_fixture *f) {
   descriptions(t, f);
   residuals(t, f);
+  dilations(t, f);
   overflows(t, f);
   runs(t, f);
 }

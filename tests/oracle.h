@@ -34,7 +34,9 @@ struct oracle oracle_dot(float start, size_t k, const float *w, const float *x, 
                          float hi);
 
 /* Pixels from the first to the last of `kernel` taps, both included; a dilation of 0 stands for 1. */
-size_t oracle_span(size_t kernel, size_t dilation);
+static inline size_t oracle_span(size_t kernel, size_t dilation) {
+  return 1 + (kernel - 1) * (dilation == 0 ? 1 : dilation);
+}
 
 /* An image for a depthwise convolution, NHWC, one image of the batch. */
 struct oracle_image {
@@ -48,8 +50,11 @@ struct oracle_image {
 struct oracle oracle_depthwise(const struct oracle_image *image, const float *weights, float start, size_t row,
                                size_t column, size_t channel);
 
-/* act(x) in double, with c = max(x, -88) as in the definition. */
+/* act(x) in double, with c = max(x, -88) as in the definition. NaN for kinds with slopes. */
 double oracle_activation(mbconv_activation_kind kind, double x);
+
+/* 2u of GELU_TANH, which is x / (1 + e^-2u). */
+double oracle_gelu_exponent(double x);
 
 /* True if y is act(o) within the bound carried through the activation; `none` is a valid kind. */
 bool oracle_allows(const struct oracle *o, mbconv_activation_kind kind, float y);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whole networks: torchvision's, with random weights, as lists of convolutions with their normalisations folded."""
+"""Whole networks with random weights, as lists of convolutions with their normalisations folded."""
 
 import copy
 import dataclasses
@@ -15,19 +15,25 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "networks")
 from export import export  # pylint: disable=wrong-import-position
 from random_network import random_images, random_network  # pylint: disable=wrong-import-position
 
-NAMES = "mobilenet_v2", "efficientnet_b0"
-SIDE = 224  # of the image
-ACTIVATIONS = {torch.nn.ReLU6: "relu6", torch.nn.SiLU: "silu", torch.nn.Sigmoid: "sigmoid"}
+SIDES = {"mobilenet_v2": 224, "efficientnet_b0": 224, "efficientnet_v2_s": 384, "mobilenet_v4_conv_medium": 256}  # of images
+NAMES = tuple(SIDES)
+ACTIVATIONS = {torch.nn.ReLU: "relu", torch.nn.ReLU6: "relu6", torch.nn.SiLU: "silu", torch.nn.Sigmoid: "sigmoid"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    expand: Conv  # None: no expand
-    depthwise: Conv
-    reduce: Conv  # None, as gate: no squeeze-excite
-    gate: Conv
-    project: Conv
     residual: bool
+    expand: Conv = None  # no expand
+    depthwise: Conv = None
+    reduce: Conv = None  # as gate: no squeeze-excite
+    gate: Conv = None
+    project: Conv = None
+    stages: tuple = ()  # of a block that is no MBConv: its convolutions; what stands above is None
+
+    @property
+    def convs(self):
+        """Those that read images."""
+        return self.stages or [conv for conv in (self.expand, self.depthwise, self.project) if conv]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +44,7 @@ class Network:
     stem: Conv
     blocks: list
     head: Conv
+    features: Conv  # 1x1, between the pooling and the classifier; None: none
     classifier: Conv  # 1x1
     module: torch.nn.Module  # the same, before anything was folded
     x: np.ndarray  # NHWC
@@ -59,29 +66,39 @@ class Network:
     def _spatial(self):
         yield self.stem
         for block in self.blocks:
-            yield from (conv for conv in (block.expand, block.depthwise, block.project) if conv)
+            yield from block.convs
         yield self.head
 
     def _of_means(self):
         for block in self.blocks:
             yield from (conv for conv in (block.reduce, block.gate) if conv)
+        if self.features:
+            yield self.features
         yield self.classifier
 
 
 @torch.no_grad()
 def make_network(name, seed):
     module = random_network(name, seed)
-    x = random_images(1, 3, SIDE, SIDE)
-    stem, *middle, head = module.features
+    x = random_images(1, 3, SIDES[name], SIDES[name])
+    features = None
+    if hasattr(module, "features"):
+        stem, *middle, head = module.features
+        linear = module.classifier[-1]
+    else:  # MobileNetV4, of other_networks.py
+        stem = torch.nn.Sequential(module.conv_stem, module.bn1, module.act1)
+        *middle, head = module.blocks
+        features = _convs(torch.nn.Sequential(module.conv_head, module.norm_head, module.act2))[0]
+        linear = module.classifier
     parts = [part for stage in middle for part in (stage if isinstance(stage, torch.nn.Sequential) else [stage])]
-    linear = module.classifier[-1]
     return Network(
         name=name,
-        height=SIDE,
-        width=SIDE,
+        height=SIDES[name],
+        width=SIDES[name],
         stem=_convs(stem)[0],
         blocks=[_block(part) for part in parts],
         head=_convs(head)[0],
+        features=features,
         classifier=Conv(linear.weight.numpy()[:, :, np.newaxis, np.newaxis].copy(), linear.bias.numpy().copy()),
         module=module,
         x=np.ascontiguousarray(x.numpy().transpose(0, 2, 3, 1)),
@@ -96,12 +113,16 @@ def save(network, path):
 
 def _block(module):
     convs = _convs(module)
-    depthwise = next(i for i, conv in enumerate(convs) if conv.groups > 1)
+    residual = module.use_res_connect if hasattr(module, "use_res_connect") else module.has_skip
+    windows = [i for i, conv in enumerate(convs) if conv.kernel > 1]
+    depthwise = windows[0] if windows else 0
+    if len(windows) != 1 or depthwise > 1 or convs[depthwise].groups == 1 or len(convs) - depthwise not in (2, 4):
+        return Block(residual, stages=tuple(convs))
     reduce, gate = convs[depthwise + 1 : -1] or (None, None)
     if gate:  # whose activations are not listed behind them
         reduce, gate = _activated(reduce, "silu"), _activated(gate, "sigmoid")
     expand = convs[0] if depthwise else None
-    return Block(expand, convs[depthwise], reduce, gate, convs[-1], module.use_res_connect)
+    return Block(residual, expand, convs[depthwise], reduce, gate, convs[-1])
 
 
 def _convs(module):

@@ -5,7 +5,7 @@
 #include "kernels.h"
 #include "vec_avx2.h"
 
-/* s, and 1.5 * 2^23 + q; `low` is what t lacks. */
+/* s and 1.5 * 2^23 + q, where t + low = s - q 2 ln 2. */
 ALWAYS_INLINE __m256 reduce(__m256 t, __m256 low, __m256 *shifted) {
   const __m256 shifter = _mm256_set1_ps(0x1.8p23f);
   *shifted = _mm256_fmadd_ps(t, _mm256_set1_ps(-0.721347520444481703679962340f), shifter);
@@ -16,27 +16,26 @@ ALWAYS_INLINE __m256 reduce(__m256 t, __m256 low, __m256 *shifted) {
 
 /* e^(-s/2) - 1 */
 ALWAYS_INLINE __m256 raise(__m256 s) {
-  __m256 p = _mm256_set1_ps(2.162334931199439e-05f);
-  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-0.0002615372941363603f));
-  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(0.002604256384074688f));
-  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-0.020833145827054977f));
-  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(0.1249999850988388f));
-  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-0.5f));
-  return _mm256_mul_ps(p, s);
+  __m256 p = _mm256_set1_ps(1.9642740880954079e-05f);
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-0.00026151997735723853f));
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(0.0026055537164211273f));
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-0.020833151414990425f));
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(0.12499979883432388f));
+  return _mm256_fmadd_ps(_mm256_mul_ps(s, s), p, _mm256_mul_ps(s, _mm256_set1_ps(-0.5f)));
 }
 
 /* (1 + v) R(a) = r + *c */
 ALWAYS_INLINE __m256 ratio(__m256 a, __m256 v, __m256 *c) {
   const __m256 one = _mm256_set1_ps(1.0f), two = _mm256_set1_ps(2.0f);
-  __m256 d = _mm256_set1_ps(0.013828234747052193f), m = _mm256_set1_ps(0.007005294784903526f);
-  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.138545423746109f));
-  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.6307870745658875f));
-  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(1.5203708410263062f));
-  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(1.75f));
-  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(0.04255995899438858f));
-  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(0.07656686007976532f));
-  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(-0.13641738891601562f));
-  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(-0.7074038982391357f));
+  __m256 d = _mm256_set1_ps(0.011291068978607655f), m = _mm256_set1_ps(0.0057200486771762371f);
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.11157918721437454f));
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(0.50345569849014282f));
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(1.2047784328460693f));
+  d = _mm256_fmadd_ps(d, a, _mm256_set1_ps(1.375f));
+  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(0.033964719623327255f));
+  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(0.059796646237373352f));
+  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(-0.111314557492733f));
+  m = _mm256_fmadd_ps(m, a, _mm256_set1_ps(-0.555816650390625f));
   const __m256 b = _mm256_fmadd_ps(two, a, two), lost = _mm256_fmadd_ps(two, a, _mm256_sub_ps(two, b));
   m = _mm256_fmadd_ps(m, a, _mm256_mul_ps(lost, d));
   const __m256 reciprocal = _mm256_div_ps(one, _mm256_fmadd_ps(b, d, m));
@@ -46,7 +45,7 @@ ALWAYS_INLINE __m256 ratio(__m256 a, __m256 v, __m256 *c) {
   return r;
 }
 
-/* x 2^n by adding n to its exponent: n is the low bits of `shifted`. */
+/* x 2^n by adding n, the low bits of `shifted`, to its exponent. */
 ALWAYS_INLINE __m256 scaled(__m256 x, __m256i shifted) {
   return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(shifted, 23)));
 }

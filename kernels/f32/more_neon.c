@@ -12,7 +12,7 @@ ALWAYS_INLINE float32x4_t step(float32x4_t p, float32x4_t s, float constant) {
   return vfmaq_f32(vdupq_n_f32(constant), p, s);
 }
 
-/* s, and 1.5 * 2^23 + q; `low` is what t lacks. */
+/* s and 1.5 * 2^23 + q, where t + low = s - q 2 ln 2. */
 ALWAYS_INLINE float32x4_t reduce(float32x4_t t, float32x4_t low, float32x4_t *shifted) {
   const float32x4_t shifter = vdupq_n_f32(0x1.8p23f);
   *shifted = vfmaq_n_f32(shifter, t, -0.721347520444481703679962340f);
@@ -22,27 +22,26 @@ ALWAYS_INLINE float32x4_t reduce(float32x4_t t, float32x4_t low, float32x4_t *sh
 
 /* e^(-s/2) - 1 */
 ALWAYS_INLINE float32x4_t raise(float32x4_t s) {
-  float32x4_t p = vdupq_n_f32(2.162334931199439e-05f);
-  p = step(p, s, -0.0002615372941363603f);
-  p = step(p, s, 0.002604256384074688f);
-  p = step(p, s, -0.020833145827054977f);
-  p = step(p, s, 0.1249999850988388f);
-  p = step(p, s, -0.5f);
-  return vmulq_f32(p, s);
+  float32x4_t p = vdupq_n_f32(1.9642740880954079e-05f);
+  p = step(p, s, -0.00026151997735723853f);
+  p = step(p, s, 0.0026055537164211273f);
+  p = step(p, s, -0.020833151414990425f);
+  p = step(p, s, 0.12499979883432388f);
+  return vfmaq_f32(vmulq_n_f32(s, -0.5f), vmulq_f32(s, s), p);
 }
 
 /* (1 + v) R(a) = r + *c */
 ALWAYS_INLINE float32x4_t ratio(float32x4_t a, float32x4_t v, float32x4_t *c) {
   const float32x4_t one = vdupq_n_f32(1.0f), two = vdupq_n_f32(2.0f);
-  float32x4_t d = vdupq_n_f32(0.013828234747052193f), m = vdupq_n_f32(0.007005294784903526f);
-  d = step(d, a, 0.138545423746109f);
-  d = step(d, a, 0.6307870745658875f);
-  d = step(d, a, 1.5203708410263062f);
-  d = step(d, a, 1.75f);
-  m = step(m, a, 0.04255995899438858f);
-  m = step(m, a, 0.07656686007976532f);
-  m = step(m, a, -0.13641738891601562f);
-  m = step(m, a, -0.7074038982391357f);
+  float32x4_t d = vdupq_n_f32(0.011291068978607655f), m = vdupq_n_f32(0.0057200486771762371f);
+  d = step(d, a, 0.11157918721437454f);
+  d = step(d, a, 0.50345569849014282f);
+  d = step(d, a, 1.2047784328460693f);
+  d = step(d, a, 1.375f);
+  m = step(m, a, 0.033964719623327255f);
+  m = step(m, a, 0.059796646237373352f);
+  m = step(m, a, -0.111314557492733f);
+  m = step(m, a, -0.555816650390625f);
   const float32x4_t b = vfmaq_f32(two, two, a), lost = vfmaq_f32(vsubq_f32(two, b), two, a);
   m = vfmaq_f32(vmulq_f32(lost, d), m, a);
   const float32x4_t reciprocal = vdivq_f32(one, vfmaq_f32(m, b, d));
@@ -52,7 +51,7 @@ ALWAYS_INLINE float32x4_t ratio(float32x4_t a, float32x4_t v, float32x4_t *c) {
   return r;
 }
 
-/* x 2^n by adding n to its exponent: n is the low bits of `shifted`. */
+/* x 2^n by adding n, the low bits of `shifted`, to its exponent. */
 ALWAYS_INLINE float32x4_t scaled(float32x4_t x, uint32x4_t shifted) {
   return vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(x), vshlq_n_u32(shifted, 23)));
 }

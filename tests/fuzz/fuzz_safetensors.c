@@ -13,7 +13,7 @@
 
 #include "fuzz.h"
 
-enum { PREFIX = 8, MOST_DATA = 8 << 20, SIDE = 32 };
+enum { PREFIX = 8, MOST_DATA = 12 << 20, SIDE = 32 };
 
 static size_t largest_number(const uint8_t *text, size_t size) {
   size_t largest = 0, number = 0;

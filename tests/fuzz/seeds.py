@@ -5,6 +5,7 @@
 Of networks, whole files where they are small and headers alone where they are not (fuzz_safetensors.c tells why).
 """
 
+import json
 import pathlib
 import sys
 
@@ -16,8 +17,9 @@ from PIL import Image
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "networks"), str(ROOT / "tests" / "networks")]
 from export import export  # pylint: disable=wrong-import-position
+from other_networks import NETWORKS  # pylint: disable=wrong-import-position
 from single_blocks import single_blocks  # pylint: disable=wrong-import-position
-from timm_names import timm_names  # pylint: disable=wrong-import-position
+from timm_names import efficientnet_pytorch_names, timm_names  # pylint: disable=wrong-import-position
 
 
 CONFIG = {"input_size": (3, 96, 96), "crop_pct": 0.9, "interpolation": "bicubic", "mean": (0.5,) * 3, "std": (0.5,) * 3}
@@ -34,6 +36,25 @@ def write_networks(folder):
         export(model, folder / name, CONFIG)
         file = (folder / name).read_bytes()
         (folder / name).write_bytes(file[8 : 8 + int.from_bytes(file[:8], "little")])
+    write_halves(folder)
+
+
+def write_halves(folder):
+    """Headers of networks that only fit into the fuzzer's megabytes with two bytes per number."""
+    lite, v1 = NETWORKS["efficientnet_lite0"]().state_dict(), NETWORKS["mobilenet_v1"]().state_dict()
+    v4, v2_b0 = NETWORKS["mobilenet_v4_conv_small"]().state_dict(), NETWORKS["efficientnet_v2_b0"]().state_dict()
+    mnasnet, b0 = (make().state_dict() for make in (torchvision.models.mnasnet0_5, torchvision.models.efficientnet_b0))
+    for name, tensors in (
+        ("lite0_timm", lite), ("lite0", efficientnet_pytorch_names(lite)), ("v1", v1), ("v4", v4), ("v2_b0", v2_b0),
+        ("mnasnet", mnasnet), ("mnasnet_timm", timm_names(mnasnet)), ("b0_pytorch", efficientnet_pytorch_names(b0)),
+    ):  # fmt: skip
+        header, end = {"__metadata__": {"mbconv.padding": "same"}}, 0
+        for key, tensor in tensors.items():
+            shape = [1, *tensor.shape[1:]] if tensor.shape[:1] == (1000,) else list(tensor.shape)
+            if tensor.is_floating_point():
+                begin, end = end, end + 2 * int(np.prod(shape))
+                header[key] = {"dtype": "BF16", "shape": shape, "data_offsets": [begin, end]}
+        (folder / name).write_text(json.dumps(header, separators=(",", ":")))
 
 
 def write_images(folder):

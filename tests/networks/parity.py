@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Holds `mbconv run` against torchvision: whole networks, random weights, random statistics of normalisation.
+"""Holds `mbconv run` against PyTorch: whole networks, torchvision's and those of networks/other_networks.py, random weights, random statistics of normalisation.
 
     parity.py SET=COMMAND... [--small] [--threads [N...]] [--seed N]
     parity.py scalar=build/default/cli/mbconv avx2=build/default/cli/mbconv
@@ -30,20 +30,31 @@ from export import export  # pylint: disable=wrong-import-position
 from random_network import random_images, random_network, randomise  # pylint: disable=wrong-import-position
 from changed_modules import changed_modules, with_same_padding  # pylint: disable=wrong-import-position
 from single_blocks import random_input, single_blocks  # pylint: disable=wrong-import-position
-from timm_names import timm_names  # pylint: disable=wrong-import-position
+from timm_names import efficientnet_pytorch_names, timm_names  # pylint: disable=wrong-import-position
 
 TOLERANCE = 1e-4  # of the largest logit
 NETWORKS = (
     "mobilenet_v2", "mobilenet_v2_0.5", "efficientnet_b0", "efficientnet_b3",
-    "mobilenet_v3_small", "mobilenet_v3_large",
+    "mobilenet_v3_small", "mobilenet_v3_large", "mobilenet_v4_conv_small", "mnasnet0_5", "efficientnet_lite0",
+    "efficientnet_v2_b0",
 )  # fmt: skip
 # The rest of their families, once each: their tables.
 RELATIVES = (
     "mobilenet_v2_0.33", "mobilenet_v2_0.35", "mobilenet_v2_0.75", "mobilenet_v2_1.4", "mobilenet_v2_2.5", "efficientnet_b1", "efficientnet_b2",
-    "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
+    "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "efficientnet_lite1", "efficientnet_lite2",
+    "efficientnet_lite3", "efficientnet_lite4", "efficientnet_v2_b1", "efficientnet_v2_b2", "efficientnet_v2_b3",
+    "efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l", "mnasnet0_75", "mnasnet1_0", "mnasnet1_3",
+    "mobilenet_v1", "mobilenet_v1_1.25", "mobilenet_v4_conv_medium", "mobilenet_v4_conv_large",
 )  # fmt: skip
-SMALL_NETWORKS = "mobilenet_v2_0.5", "efficientnet_b0", "mobilenet_v3_small"
-SAME_NETWORKS = "mobilenet_v2_0.5", "efficientnet_b0", "mobilenet_v3_small", "mobilenet_v3_large"
+SMALL_NETWORKS = (
+    "mobilenet_v2_0.5", "efficientnet_b0", "mobilenet_v3_small", "mobilenet_v4_conv_small", "efficientnet_v2_b0",
+)  # fmt: skip
+SAME_NETWORKS = (
+    "mobilenet_v2_0.5", "efficientnet_b0", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_lite0",
+    "efficientnet_v2_b0",
+)  # fmt: skip
+# Under the names of efficientnet_pytorch, too.
+EFFICIENTNETS = "efficientnet_b", "efficientnet_lite"
 SIZES = (224, 224), (160, 160), (97, 131)
 SMALL_SIZES = ((97, 131),)
 THREADS = 2, 3, 7
@@ -175,6 +186,11 @@ class Parity:
         export(timm_names(module.state_dict()), model)
         epsilon = ("--epsilon", next(part.eps for part in module.modules() if isinstance(part, torch.nn.BatchNorm2d)))
         runner.check(f"{name} by timm's names", lambda: differs(runner.logits(model, images, more=epsilon), first))
+        if name.startswith(EFFICIENTNETS):
+            export(efficientnet_pytorch_names(module.state_dict()), model)
+            said = ("--padding", "symmetric", *epsilon)
+            what = f"{name} by efficientnet_pytorch's names"
+            runner.check(what, lambda: differs(runner.logits(model, images, more=said), first))
 
     @torch.no_grad()
     def same_padding(self, name):
@@ -193,6 +209,10 @@ class Parity:
             runner.check(f"{name} padding", lambda: "" if differs(wrong, first) else "has no effect")
             export(tensors, model, **{"mbconv.padding": "same", "bn_eps": repr(epsilon)})
             runner.check(f"{name} SAME in the file", lambda: differs(runner.logits(model, images), first))
+            if name.startswith(EFFICIENTNETS):  # whose padding these names stand for
+                export(efficientnet_pytorch_names(tensors), model)
+                what = f"{name} by efficientnet_pytorch's names"
+                runner.check(what, lambda: differs(runner.logits(model, images, more=said[2:]), first))
 
     @torch.no_grad()
     def changed_modules(self):
@@ -255,6 +275,8 @@ def main():
         if not arguments.small:
             parity.changed_tensors("mobilenet_v2_0.5")
             parity.changed_tensors("efficientnet_b0", 60)
+            parity.changed_tensors("efficientnet_v2_b0", 60)
+            parity.changed_tensors("mobilenet_v4_conv_small", 60)
     for runner in runners:
         print(f"set {runner.isa}: {runner.cases} cases, {runner.failed} failed, 0 skipped")
     sys.exit(any(runner.failed for runner in runners))

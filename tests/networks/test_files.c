@@ -174,6 +174,39 @@ static void check_nearest(struct test *t) {
   file_case_free(&file);
 }
 
+/* Files of one family's names in which a stage, or what tells the family, is missing: the nearest is of that family. */
+static void check_nearest_of_families(struct test *t) {
+  static const struct {
+    const char *name;
+    enum mbconv_naming naming;
+    const char *without_all, *message;
+  } files[] = {
+      {"mobilenet_v4_conv_small", MBCONV_TIMM, "blocks.3.",
+       "the nearest is mobilenet_v4_conv_small, with 132 of its 232"},
+      {"mobilenet_v4_conv_small", MBCONV_TIMM, "norm_head",
+       "\"norm_head.weight\" of mobilenet_v4_conv_small is missing"},
+      {"mobilenet_v4_conv_small", MBCONV_TIMM, "conv_head",
+       "\"conv_head.weight\" of mobilenet_v4_conv_small is missing"},
+      {"mobilenet_v4_conv_medium", MBCONV_TIMM, "norm_head", "\"norm_head.weight\" of mobilenet_v4_conv_medium is"},
+      {"efficientnet_v2_b0", MBCONV_TIMM, "blocks.5.", "the nearest is efficientnet_v2_b0, with 209 of its 361"},
+      {"efficientnet_v2_b1", MBCONV_TIMM, "conv_head", "\"conv_head.weight\" of efficientnet_v2_b1 is missing"},
+      {"efficientnet_lite0", MBCONV_EFFICIENTNET_PYTORCH, "_blocks.1", "the nearest is efficientnet_lite0, with "},
+      {"efficientnet_b0", MBCONV_EFFICIENTNET_PYTORCH, "_blocks.7.",
+       "\"_blocks.7._expand_conv.weight\" of efficientnet_b0"},
+      {"mnasnet0_5", MBCONV_TORCHVISION, "layers.12.", "the nearest is mnasnet0_5, with "},
+      {"mnasnet0_5", MBCONV_TIMM, "blocks.5.", "the nearest is mnasnet0_5, with "},
+      {"mobilenet_v1", MBCONV_TIMM, "blocks.3.", "the nearest is mobilenet_v1, with "},
+  };
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    const struct mbconv_description d = file_case_describe(files[i].name, files[i].naming, 3);
+    struct file_case file;
+    test_at(t, "%s without %s", files[i].name, files[i].without_all);
+    file_case_of_network(&file, &d, 1, &(struct file_changes){.without_all = files[i].without_all});
+    file_case_refused(t, &file, files[i].message);
+    file_case_free(&file);
+  }
+}
+
 /* ---- What loads leave behind ------------------------------------------------------------------------------------- */
 
 /* The entries of /proc/self/fd. */
@@ -234,5 +267,6 @@ void test_files(struct test *t) {
   check_features(t, "mobilenet_v3_small", MBCONV_TIMM, "classifier", 1024, 15);
   check_half_classifier(t);
   check_nearest(t);
+  check_nearest_of_families(t);
   check_left_behind(t);
 }

@@ -238,27 +238,49 @@ static void check_allocations(struct test *t) {
 
 /* ---- Counts ------------------------------------------------------------------------------------------------------ */
 
-/* Parameters as torchvision gives them for its models (num_params), and as the notebook prints them. */
+/* As PyTorch counts them of torchvision's models, of timm's where that has none; as the notebook prints them. */
 static void check_counts(struct test *t) {
   static const struct {
     const char *name;
-    uint64_t parameters;
-  } counts[] = {{"mbconv", 4352},
-                {"plain", 4672},
-                {"mobilenet_v2", 3504872},
-                {"mobilenet_v3_small", 2542856},
-                {"mobilenet_v3_large", 5483032},
-                {"efficientnet_b0", 5288548},
-                {"efficientnet_b1", 7794184},
-                {"efficientnet_b2", 9109994},
-                {"efficientnet_b3", 12233232},
-                {"efficientnet_b4", 19341616},
-                {"efficientnet_b5", 30389784},
-                {"efficientnet_b6", 43040704},
-                {"efficientnet_b7", 66347960}};
+    uint64_t parameters, multiply_adds; /* of images of the network's own size */
+  } counts[] = {{"mbconv", 4352, 4030464},
+                {"plain", 4672, 4718592},
+                {"mobilenet_v2", 3504872, 300774272},
+                {"efficientnet_v2_b0", 7139704, 718086176},
+                {"mobilenet_v4_conv_small", 3774024, 186005568},
+                {"mobilenet_v3_small", 2542856, 56510400},
+                {"mobilenet_v3_large", 5483032, 216589760},
+                {"efficientnet_b0", 5288548, 385814752},
+                {"efficientnet_b1", 7794184, 686802832},
+                {"efficientnet_b2", 9109994, 1087529456},
+                {"efficientnet_b3", 12233232, 1827141392},
+                {"efficientnet_b4", 19341616, 4393771024},
+                {"efficientnet_b5", 30389784, 10266384752},
+                {"efficientnet_b6", 43040704, 19067593536},
+                {"efficientnet_b7", 66347960, 37745884192},
+                {"efficientnet_b8", 87413142, 62597461568},
+                {"efficientnet_lite0", 4652008, 385187552},
+                {"efficientnet_lite1", 5416680, 600185232},
+                {"efficientnet_lite2", 6092072, 859736272},
+                {"efficientnet_lite3", 8197096, 1383321872},
+                {"efficientnet_lite4", 13006568, 2553034336},
+                {"efficientnet_v2_b1", 8141052, 1196819360},
+                {"efficientnet_v2_b2", 10096086, 1697542832},
+                {"efficientnet_v2_b3", 14358406, 3011458816},
+                {"efficientnet_v2_s", 21458488, 8365617152},
+                {"efficientnet_v2_m", 54139356, 24582460384},
+                {"efficientnet_v2_l", 118515272, 56079699008},
+                {"mnasnet0_5", 2218512, 104455968},
+                {"mnasnet0_75", 3170208, 215493104},
+                {"mnasnet1_0", 4383312, 314415872},
+                {"mnasnet1_3", 6282256, 526362432},
+                {"mobilenet_v1", 4231976, 568740352},
+                {"mobilenet_v1_1.25", 6270840, 879516800},
+                {"mobilenet_v4_conv_medium", 9715512, 1080244224},
+                {"mobilenet_v4_conv_large", 32590864, 6376220672}};
   const mbconv_options kernels = {.isa = t->isa};
   const mbconv_network_options options = {.kernels = &kernels, .height = 16, .width = 16};
-  for (size_t i = 0; i < (t->small ? 3 : sizeof counts / sizeof *counts); i++) {
+  for (size_t i = 0; i < (t->small ? 5 : sizeof counts / sizeof *counts); i++) {
     test_at(t, "parameters of %s", counts[i].name);
     mbconv_network *network = NULL;
     if (!test_check(t, mbconv_network_random(counts[i].name, &options, &network, NULL) == MBCONV_OK, "random"))
@@ -274,9 +296,18 @@ static void check_counts(struct test *t) {
     }
     test_check(t, sum.parameters == info.counts.parameters && sum.multiply_adds == info.counts.multiply_adds,
                "the layers do not add up");
+    const struct mbconv_description d = file_case_describe(counts[i].name, MBCONV_TORCHVISION, 1000);
+    uint64_t multiply_adds = 0;
+    for (size_t k = 0; k < info.layers; k++) {
+      mbconv_layer_info layer = {0};
+      test_check(t, mbconv_network_layer_at(network, k, d.size, d.size, &layer, NULL) == MBCONV_OK, "layer %zu", k);
+      multiply_adds += layer.counts.multiply_adds;
+    }
+    test_check(t, multiply_adds == counts[i].multiply_adds, "%llu multiply-adds instead of %llu",
+               (unsigned long long)multiply_adds, (unsigned long long)counts[i].multiply_adds);
     mbconv_network_destroy(network);
   }
-  test_check(t, mbconv_network_names(NULL, 0) >= 13, "too few names");
+  test_check(t, mbconv_network_names(NULL, 0) == 36, "too few names");
 }
 
 /* Each single block by its name has this activation in all its layers. */
@@ -301,9 +332,11 @@ void test_networks(struct test *t) {
   check_allocations(t);
   check_counts(t);
   check_activations(t);
-  static const char *const names[] = {"mobilenet_v2_0.35",  "mobilenet_v3_small", "efficientnet_b0",
-                                      "mobilenet_v3_large", "efficientnet_b3",    "mobilenet_v2"};
-  for (size_t i = 0; i < (t->small ? 2 : 6); i++) {
+  static const char *const names[] = {"mobilenet_v2_0.35",  "mobilenet_v3_small", "mobilenet_v4_conv_small",
+                                      "efficientnet_v2_b0", "efficientnet_b0",    "mobilenet_v3_large",
+                                      "efficientnet_b3",    "mobilenet_v2",       "efficientnet_lite0",
+                                      "mnasnet0_75",        "mobilenet_v1",       "mobilenet_v4_conv_medium"};
+  for (size_t i = 0; i < (t->small ? 4 : sizeof names / sizeof *names); i++) {
     check_places(t, names[i]);
     check_network(t, names[i], t->small ? 32 : 64 + i, t->small ? 32 : 97);
   }

@@ -16,7 +16,7 @@ static void check_bad_options(struct test *t) {
       {"name", "mobilenet_v9", {0}},
       {"width", "mobilenet_v2_9", {0}},
       {"width", "mobilenet_v2_x", {0}},
-      {"variant", "efficientnet_b8", {0}},
+      {"variant", "efficientnet_b9", {0}},
       {"variant", "efficientnet_b00", {0}},
       {"long name", "mobilenet_v2_0.5000000000000000000000000", {0}},
       {"height", "mobilenet_v2", {.height = 5}},

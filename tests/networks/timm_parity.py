@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Holds `mbconv run` against timm's own models: timm_parity.py SET=COMMAND.
+"""Holds `mbconv run` against timm's own models, and those of efficientnet_pytorch: timm_parity.py SET=COMMAND.
 
 Random weights and statistics; exported from the live module, and from its state dict with --padding and --epsilon. What
 is no network here must be refused as such, and not as a misshapen other one.
@@ -10,6 +10,8 @@ import pathlib
 import sys
 import tempfile
 
+import efficientnet_lite_pytorch
+import efficientnet_pytorch
 import timm
 import torch
 from parity import Runner, differs, differs_from_torch
@@ -22,11 +24,16 @@ from random_network import random_images, randomise  # pylint: disable=wrong-imp
 KNOWN = (
     "mobilenetv2_050", "mobilenetv2_100", "mobilenetv2_140", "efficientnet_b0", "efficientnet_b2",
     "mobilenetv3_large_100", "mobilenetv3_small_100", "tf_efficientnet_b0", "tf_efficientnet_b1", "tf_efficientnet_b5",
-    "tf_mobilenetv3_large_100", "tf_mobilenetv3_small_100",
+    "tf_mobilenetv3_large_100", "tf_mobilenetv3_small_100", "efficientnet_lite0", "tf_efficientnet_lite0",
+    "tf_efficientnet_lite1", "tf_efficientnet_lite2", "tf_efficientnet_lite3", "tf_efficientnet_lite4", "mnasnet_050",
+    "mnasnet_075", "mnasnet_100", "efficientnetv2_s", "tf_efficientnetv2_s", "tf_efficientnetv2_m", "tf_efficientnetv2_l",
+    "tf_efficientnetv2_b0", "tf_efficientnetv2_b1", "tf_efficientnetv2_b2", "tf_efficientnetv2_b3", "tf_efficientnet_b8",
+    "mobilenetv1_100", "mobilenetv1_125", "mobilenetv4_conv_small", "mobilenetv4_conv_medium", "mobilenetv4_conv_large",
 )  # fmt: skip
 UNKNOWN = (
-    "efficientnet_lite0", "tf_efficientnet_lite0", "mnasnet_100", "spnasnet_100", "lcnet_050", "mobilenetv2_110d",
-    "tf_mobilenetv3_large_075", "tf_mobilenetv3_large_minimal_100", "efficientnet_es", "tf_efficientnetv2_b0",
+    "mnasnet_140", "semnasnet_100", "spnasnet_100", "lcnet_050", "mobilenetv2_110d", "tf_mobilenetv3_large_075",
+    "tf_mobilenetv3_large_minimal_100", "efficientnet_es", "efficientnetv2_rw_t", "tf_efficientnetv2_xl",
+    "mobilenetv1_100h", "mobilenetv4_conv_blur_medium", "mobilenetv4_hybrid_medium", "mobilenetv4_conv_small_035",
 )  # fmt: skip
 
 
@@ -51,6 +58,20 @@ def check_known(runner, name, folder):
     runner.check(f"{name}, features", lambda: differs_from_torch(runner.logits(model, images), features(images).numpy()))
 
 
+@torch.no_grad()
+def check_efficientnet_pytorch(runner, make, name, size, folder):
+    """The live module, whose padding is that of one size, and its tensors, whose names say all but preprocessing."""
+    torch.manual_seed(1)
+    module, model = make(name).eval(), folder / f"{name}.safetensors"
+    images = random_images(1, 3, size, size)
+    randomise(module, random_images(4, 3, size, size))
+    export(module, model)
+    first = runner.logits(model, images)
+    runner.check(f"{name}, {size}x{size}", lambda: differs_from_torch(first, module(images).numpy()))
+    export(module.state_dict(), model)
+    runner.check(f"{name}, tensors", lambda: differs(runner.logits(model, images), first))
+
+
 def check_unknown(runner, name, folder):
     model = folder / f"{name}.safetensors"
     export(timm.create_model(name).state_dict(), model)  # of a live module the exporter might say it first
@@ -66,6 +87,12 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         for known in KNOWN:
             check_known(runner, known, pathlib.Path(name))
+        for variant, size in enumerate((224, 240, 260, 280, 300)):
+            make = efficientnet_lite_pytorch.EfficientNet.from_name
+            check_efficientnet_pytorch(runner, make, f"efficientnet-lite{variant}", size, pathlib.Path(name))
+        for variant, size in enumerate((224, 240, 260, 300, 380)):
+            make = efficientnet_pytorch.EfficientNet.from_name
+            check_efficientnet_pytorch(runner, make, f"efficientnet-b{variant}", size, pathlib.Path(name))
         for unknown in UNKNOWN:
             check_unknown(runner, unknown, pathlib.Path(name))
     print(f"check: {runner.cases} cases, {runner.failed} findings")

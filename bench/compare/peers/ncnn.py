@@ -158,7 +158,9 @@ def _network_layers(network):
     h = layers.conv(network.stem, "x")
     for block in network.blocks:
         h = layers.block(block, h)
-    layers.linear(network.classifier, layers.mean(layers.conv(network.head, h)), "y")
+    h = layers.mean(layers.conv(network.head, h))
+    h = layers.linear(network.features, h) if network.features else h
+    layers.linear(network.classifier, h, "y")
     return layers
 
 

@@ -26,7 +26,8 @@ def network_model(network):
     h = graph.conv(network.stem, "x")
     for block in network.blocks:
         h = graph.block(block, h)
-    h = graph.add("Flatten", graph.add("GlobalAveragePool", graph.conv(network.head, h)))
+    h = graph.add("GlobalAveragePool", graph.conv(network.head, h))
+    h = graph.add("Flatten", graph.conv(network.features, h) if network.features else h)
     return graph.model([1, 3, network.height, network.width], graph.linear(network.classifier, h))
 
 

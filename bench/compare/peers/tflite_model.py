@@ -19,8 +19,9 @@ def network_model(network):
     h = graph.conv(network.stem, graph.x)
     for block in network.blocks:
         h = graph.block(block, h)
-    mean = graph.mean(graph.conv(network.head, h), keep=False)
-    return graph.model(graph.linear(network.classifier, mean))
+    h = graph.mean(graph.conv(network.head, h), keep=False)
+    h = graph.linear(network.features, h) if network.features else h
+    return graph.model(graph.linear(network.classifier, h))
 
 
 def empty_model():
@@ -75,6 +76,7 @@ class _Graph:
     def linear(self, conv, x):
         inputs = [x, self._constant(conv.weight.reshape(conv.out, -1)), self._constant(conv.bias)]
         options = schema.FullyConnectedOptionsT()
+        options.fusedActivationFunction = FUSED.get(conv.activation, schema.ActivationFunctionType.NONE)
         return self._operator("FULLY_CONNECTED", "FullyConnectedOptions", options, inputs, [1, conv.out])
 
     def _padded(self, x, pad):

@@ -41,14 +41,14 @@ class Contender(Peer):
 
 
 class NetworkContender(Contender):
-    """torchvision's own module; freezing folds its normalisations."""
+    """The network's own module; freezing folds its normalisations."""
 
     def output(self):
         return self._run().numpy()
 
     @staticmethod
     def _module(case):
-        return copy.deepcopy(case.module)
+        return torch.jit.trace(copy.deepcopy(case.module), torch.zeros(1, 3, case.height, case.width))
 
 
 def _set_threads(threads):
