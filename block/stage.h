@@ -35,7 +35,7 @@ struct mbconv_stage {
 
 /* The parameters that a stage is made from. */
 struct mbconv_parameters {
-  const char *name; /* in messages */
+  const char *name; /* in messages; NULL: stages[i].conv */
   const mbconv_conv *conv;
   mbconv_activation_kind activation;
   const mbconv_squeeze_excite *excite; /* of E */

@@ -4,6 +4,7 @@
  */
 #include "dispatch.h"
 #include "fold.h"
+#include "format.h"
 #include "pack.h"
 #include "stage.h"
 
@@ -77,10 +78,13 @@ static mbconv_status check_stage(const struct mbconv_stage *stage, const struct 
 }
 
 static mbconv_status check_parameters(const struct mbconv_stage *stage, const struct mbconv_parameters *given,
-                                      bool weights_needed, mbconv_error *error) {
+                                      size_t index, bool weights_needed, mbconv_error *error) {
   const mbconv_squeeze_excite *excite = given->excite;
+  char name[24];
+  mbconv_format(name, sizeof name, "stages[%zu].conv", index);
   if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE)
-    return mbconv_conv_check(given->conv, given->name, stage->out_channels, given->activation, weights_needed, error);
+    return mbconv_conv_check(given->conv, given->name ? given->name : name, stage->out_channels, given->activation,
+                             weights_needed, error);
   const mbconv_status status =
       mbconv_conv_check(excite->reduce, "squeeze_excite->reduce", excite->width, excite->inner, weights_needed, error);
   if (status != MBCONV_OK) return status;
@@ -167,7 +171,7 @@ mbconv_status mbconv_described_check(struct mbconv_described *described, size_t 
   if (status == MBCONV_OK && (height > 0 || width > 0))
     status = mbconv_cut_shapes(stages, height, width, &stages->cut, error);
   for (size_t i = 0; i < stages->count && status == MBCONV_OK; i++)
-    status = check_parameters(&stages->stage[i], &described->parameters[i], weights_needed, error);
+    status = check_parameters(&stages->stage[i], &described->parameters[i], i, weights_needed, error);
   return status;
 }
 

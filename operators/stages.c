@@ -5,14 +5,9 @@
  */
 #include "block.h"
 #include "dense.h"
+#include "format.h"
 #include "more.h"
 #include "status.h"
-
-/* What messages call the stages and their parameters. */
-static const char *const stage_names[MBCONV_MOST_STAGES] = {"stages[0]", "stages[1]", "stages[2]",
-                                                            "stages[3]", "stages[4]", "stages[5]"};
-static const char *const conv_names[MBCONV_MOST_STAGES] = {"stages[0].conv", "stages[1].conv", "stages[2].conv",
-                                                           "stages[3].conv", "stages[4].conv", "stages[5].conv"};
 
 static bool windowed(mbconv_stage_kind kind) { return kind == MBCONV_STAGE_DEPTHWISE || kind == MBCONV_STAGE_DENSE; }
 
@@ -27,8 +22,7 @@ static const mbconv_stage_desc *stage_at(const mbconv_stages_desc *desc, size_t 
 }
 
 /* Where in a list a kind may be. */
-static mbconv_status check_place(const mbconv_stages_desc *desc, size_t index, mbconv_error *error) {
-  const char *name = stage_names[index];
+static mbconv_status check_place(const mbconv_stages_desc *desc, size_t index, const char *name, mbconv_error *error) {
   const mbconv_stage_kind kind = stage_at(desc, index)->kind;
   if (kind < MBCONV_STAGE_POINTWISE || kind > MBCONV_STAGE_SQUEEZE_EXCITE)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: kind is %d, which is none", name, (int)kind);
@@ -76,7 +70,8 @@ static mbconv_status check_channels(const mbconv_stage_desc *stage, const char *
 
 static mbconv_status check_stage(const mbconv_stages_desc *desc, size_t index, size_t in, mbconv_error *error) {
   const mbconv_stage_desc *stage = stage_at(desc, index);
-  const char *name = stage_names[index];
+  char name[16];
+  mbconv_format(name, sizeof name, "stages[%zu]", index);
   mbconv_status status = mbconv_struct_check(&stage->struct_size, sizeof *stage, name, error);
   if (status == MBCONV_OK && stage->struct_size != desc->stages->struct_size)
     status = mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: struct_size is %zu, but %zu in the first stage", name,
@@ -84,7 +79,7 @@ static mbconv_status check_stage(const mbconv_stages_desc *desc, size_t index, s
   if (status == MBCONV_OK && stage->struct_size % _Alignof(mbconv_stage_desc) != 0)
     status = mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: struct_size is %zu, which no array's elements have", name,
                          stage->struct_size);
-  if (status == MBCONV_OK) status = check_place(desc, index, error);
+  if (status == MBCONV_OK) status = check_place(desc, index, name, error);
   if (status == MBCONV_OK) status = mbconv_pad_kind_check(stage->pad_kind, error);
   if (status == MBCONV_OK) status = check_fields(stage, name, error);
   if (status == MBCONV_OK) status = check_channels(stage, name, in, error);
@@ -114,7 +109,6 @@ static size_t add_stage(const mbconv_stages_desc *desc, size_t index, size_t in,
       .dense = given->kind == MBCONV_STAGE_DENSE ? &mbconv_dense : NULL,
   };
   described->parameters[index] = (struct mbconv_parameters){
-      .name = conv_names[index],
       .conv = given->conv,
       .activation = given->activation,
       .excite = given->squeeze_excite,
