@@ -203,7 +203,7 @@ typedef struct mbconv_info {
  *
  * GELU is x*Phi(x), Phi being the normal distribution (Hendrycks and Gimpel 2016), within 2 ULP for every float, small
  * and denormal results below 0 included. GELU_TANH is their approximation x*(1+tanh(u))/2 with u = sqrt(2/pi)*(x +
- * 0.044715*x^3), computed as x/(1+exp(-2u)): within 2.5 ULP above 0 and 2.5*(1+|2u|) below, and -0 from -10.04 down.
+ * 0.044715*x^3), computed as x/(1+exp(-2u)): within 2 ULP above 0, 2.6*(1+|2u|) ULP below, and -0 from -10.05 down.
  * Both give -0 for -0 and, the limit, for -infinity, where PyTorch's give NaN. Neither depends on mbconv_exp. */
 typedef enum mbconv_activation_kind {
   MBCONV_ACTIVATION_NONE = 0,
