@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * For some output pixels at a time, as many as stay in L1, the window of each is copied to scratch as one pixel of
- * kernel * kernel * in_channels elements (tap rows one after the other), then the tiles of the 1x1 run over them. In
- * NHWC a window's tap row is contiguous. Planes are interleaved first, each input row once per thread, into a ring of
- * `kernel` rows. A 1x1 on NHWC is read in place.
+ * A window's k elements are one chain, tap row by tap row. Its tap rows are contiguous in an image of NHWC:
  *
- * The alternative was to run the tap rows as segments of one chain on the image itself, without copies. For the stems'
- * 9 elements per tap row the sums would be stored and loaded three times, which costs more than copying.
+ *     inside the image, NHWC    tiles read the windows where they lie, a tap row being one segment of k
+ *     at its edges, and NCHW    for some outputs at a time, as many as stay in L1, the windows are copied to scratch
+ * one after the other, as the pixels of a 1x1 a 1x1 on NHWC             is read in place
+ *
+ * Planes are interleaved first, each input row once per thread, into a ring of `kernel` rows. Short tap rows, as the
+ * stems' 9 elements, are copied, too: a tile would begin a new segment every 9 steps.
  */
 #include "dense.h"
 
@@ -14,6 +15,13 @@
 
 /* Windows are read in place if a tap row has so many elements, and a row so many windows that lie in it. */
 enum { LEAST_SEGMENT = 32, LEAST_PIXELS = 5 };
+
+/* NEON's tiles take no segments, so the code for them is left out of phones. */
+#ifdef MBCONV_SET_NEON
+enum { READS_IMAGES = 0 };
+#else
+enum { READS_IMAGES = 1 };
+#endif
 
 static bool in_place(const struct mbconv_stages *stages, const struct mbconv_stage *stage) {
   return stage->window.kernel == 1 && stages->layout == MBCONV_NHWC;
@@ -79,7 +87,7 @@ static void run_pixels(const struct mbconv_strip *strip, const struct mbconv_pix
 static bool reads_image(const struct mbconv_strip *strip) {
   const struct mbconv_stage *stage = strip->segment->stage;
   const struct mbconv_axis *columns = &strip->shape->columns;
-  return strip->stages->base.kernels->tiles_segments && strip->stages->layout == MBCONV_NHWC &&
+  return READS_IMAGES && strip->stages->base.kernels->tiles_segments && strip->stages->layout == MBCONV_NHWC &&
          stage->window.kernel > 1 && stage->window.kernel * stage->in_channels >= LEAST_SEGMENT &&
          mbconv_axis_whole_begin(columns) + LEAST_PIXELS <= mbconv_axis_whole_end(columns);
 }

@@ -97,16 +97,19 @@ static inline size_t mbconv_axis_whole_end(const struct mbconv_axis *axis) {
   return inside < axis->span ? 0 : mbconv_min((inside - axis->span) / axis->stride + 1, axis->out);
 }
 
-/* A dilated row is several ordinary ones, interleaved. With m = mbconv_axis_interleaved(), outputs o, o + m, o + 2m ...
- * are an ordinary row over every dilation-th pixel, with a stride of mbconv_axis_ordinary_stride(): the dilation and
- * the stride, 1 or 2, divided by what divides both. */
-static inline size_t mbconv_axis_interleaved(const struct mbconv_axis *axis) {
-  return axis->dilation % axis->stride == 0 ? axis->dilation / axis->stride : axis->dilation;
+/* A dilated row is several ordinary ones, interleaved: with m = mbconv_axis_interleaved(), outputs o, o + m, o + 2m ...
+ * are an ordinary row over every dilation-th pixel, with a stride of mbconv_axis_ordinary_stride(). A stride of 2 over
+ * an even dilation becomes 1, over half as many rows. */
+static inline bool mbconv_axis_halves(const struct mbconv_axis *axis) {
+  return axis->stride == 2 && axis->dilation % 2 == 0;
 }
 
-/* Its stride, counted in taps. */
+static inline size_t mbconv_axis_interleaved(const struct mbconv_axis *axis) {
+  return mbconv_axis_halves(axis) ? axis->dilation / 2 : axis->dilation;
+}
+
 static inline size_t mbconv_axis_ordinary_stride(const struct mbconv_axis *axis) {
-  return axis->dilation % axis->stride == 0 ? 1 : axis->stride;
+  return mbconv_axis_halves(axis) ? 1 : axis->stride;
 }
 
 #endif

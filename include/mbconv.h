@@ -199,7 +199,12 @@ typedef struct mbconv_info {
 /* Each operation is rounded once; NaN in gives NaN out. With c = max(x, -88), e = exp(-c) of 1.0 ULP (SLEEF u10):
  * sigmoid 1/(1+e), silu c/(1+e) (Hendrycks and Gimpel 2016; "swish" in Ramachandran et al. 2017); relu6(x) =
  * min(max(x,0),6) (Howard et al. 2017); hard-sigmoid relu6(x+3)/6, hard-swish x*relu6(x+3)/6 (Howard et al. 2019);
- * leaky ReLU x < 0 ? slope*x : x (Maas et al. 2013), PReLU the same with a slope per channel (He et al. 2015). */
+ * leaky ReLU x < 0 ? slope*x : x (Maas et al. 2013), PReLU the same with a slope per channel (He et al. 2015).
+ *
+ * GELU is x*Phi(x), Phi being the normal distribution (Hendrycks and Gimpel 2016), within 2 ULP for every float, small
+ * and denormal results below 0 included. GELU_TANH is their approximation x*(1+tanh(u))/2 with u = sqrt(2/pi)*(x +
+ * 0.044715*x^3), computed as x/(1+exp(-2u)): within 2.5 ULP above 0 and 2.5*(1+|2u|) below, and -0 from -10.04 down.
+ * Both give -0 for -0 and, the limit, for -infinity, where PyTorch's give NaN. Neither depends on mbconv_exp. */
 typedef enum mbconv_activation_kind {
   MBCONV_ACTIVATION_NONE = 0,
   MBCONV_ACTIVATION_RELU,
@@ -320,8 +325,7 @@ MBCONV_API mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise,
                                               void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                               mbconv_error *error);
 
-/* The three above for images of height x width. A size that is smaller than the kernel, padding included, is refused.
- */
+/* The three above for images of height x width. A size that is smaller than the span, padding included, is refused. */
 MBCONV_API mbconv_status mbconv_depthwise_output_size_at(const mbconv_depthwise *depthwise, size_t height, size_t width,
                                                          size_t *out_height, size_t *out_width, mbconv_error *error);
 MBCONV_API mbconv_status mbconv_depthwise_scratch_size_at(const mbconv_depthwise *depthwise, size_t height,
@@ -598,8 +602,8 @@ MBCONV_API mbconv_status mbconv_block_run_residual(const mbconv_block *block, si
                                                    const void *residual, void *y, void *scratch, size_t scratch_size,
                                                    const mbconv_threads *threads, mbconv_error *error);
 
-/* The four above for images of height x width. A size that is smaller than the kernel, padding included, is refused.
- */
+/* The four above for images of height x width. A size that is smaller than what a stage's taps reach over, padding
+ * included, is refused. */
 MBCONV_API mbconv_status mbconv_block_output_size_at(const mbconv_block *block, size_t height, size_t width,
                                                      size_t *out_height, size_t *out_width, mbconv_error *error);
 MBCONV_API mbconv_status mbconv_block_scratch_size_at(const mbconv_block *block, size_t height, size_t width,

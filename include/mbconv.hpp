@@ -70,6 +70,8 @@ using convolution_desc = sized<mbconv_convolution_desc>;
 using global_pool_desc = sized<mbconv_global_pool_desc>;
 using activation_desc = sized<mbconv_activation_desc>;
 using block_desc = sized<mbconv_block_desc>;
+using stage_desc = sized<mbconv_stage_desc>;
+using stages_desc = sized<mbconv_stages_desc>;
 /** @} */
 
 /** Padding by `p` on all sides, as PyTorch's padding=p. */
@@ -170,11 +172,16 @@ std::size_t scratch_size_at(mbconv_status (*query)(const Object *, std::size_t, 
 
 }  // namespace detail
 
-/** The whole MBConv. What takes a `size` is for input images of that size, the rest for that of the description. */
+/** The whole MBConv, or any list of stages. What takes a `size` is for input images of that size, the rest for that of
+ * the description. */
 class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_block_info> {
  public:
   explicit block(const mbconv_block_desc &desc, const mbconv_options *how = nullptr)
       : handle(mbconv_block_create, &desc, how) {}
+
+  /** mbconv_block_create_stages(): an array or a vector of stage_desc is its list. */
+  explicit block(const mbconv_stages_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_block_create_stages, &desc, how) {}
 
   size output_size() const noexcept { return detail::output_size(mbconv_block_output_size, get()); }
   size output_size(size image) const { return detail::output_size_at(mbconv_block_output_size_at, get(), image); }
@@ -200,6 +207,23 @@ class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_b
     mbconv_error report;
     check(mbconv_block_run_at(get(), batch, image.height, image.width, x, y, scratch.data(), scratch.size(), threads,
                               &report),
+          report);
+  }
+
+  /** mbconv_block_run_residual(). */
+  void run_residual(std::size_t batch, const float *x, const float *residual, float *y, const scratch &scratch,
+                    const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_block_run_residual(get(), batch, x, residual, y, scratch.data(), scratch.size(), threads, &report),
+          report);
+  }
+
+  /** mbconv_block_run_residual_at(). */
+  void run_residual(std::size_t batch, size image, const float *x, const float *residual, float *y,
+                    const scratch &scratch, const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_block_run_residual_at(get(), batch, image.height, image.width, x, residual, y, scratch.data(),
+                                       scratch.size(), threads, &report),
           report);
   }
 

@@ -81,6 +81,9 @@ static mbconv_status check_stage(const mbconv_stages_desc *desc, size_t index, s
   if (status == MBCONV_OK && stage->struct_size != desc->stages->struct_size)
     status = mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: struct_size is %zu, but %zu in the first stage", name,
                          stage->struct_size, desc->stages->struct_size);
+  if (status == MBCONV_OK && stage->struct_size % _Alignof(mbconv_stage_desc) != 0)
+    status = mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: struct_size is %zu, which no array's elements have", name,
+                         stage->struct_size);
   if (status == MBCONV_OK) status = check_place(desc, index, error);
   if (status == MBCONV_OK) status = mbconv_pad_kind_check(stage->pad_kind, error);
   if (status == MBCONV_OK) status = check_fields(stage, name, error);

@@ -19,7 +19,7 @@ struct api_ledger {
   bool bad_request;
 };
 
-enum api_kind { POINTWISE, DEPTHWISE, ACTIVATION, BLOCK, CONVOLUTION, GLOBAL_POOL, KINDS };
+enum api_kind { POINTWISE, DEPTHWISE, ACTIVATION, BLOCK, CONVOLUTION, GLOBAL_POOL, STAGES, KINDS };
 extern const char *const api_kind_names[KINDS];
 
 /* Valid descriptions of a small block and its parts, and options with the set under test and the ledger. */
@@ -32,6 +32,10 @@ struct api_fixture {
   mbconv_conv convolution_conv;
   float convolution_weights[18 * 6 * 3 * 3];
   mbconv_global_pool_desc global_pool;
+  mbconv_stages_desc stages; /* C P D E P with a residual of 5 of the 7 channels, given */
+  mbconv_stage_desc stage[5];
+  mbconv_conv stage_convs[5];
+  float slopes[18], scales[18];
   struct api_ledger ledger;
   mbconv_allocator allocator;
   mbconv_options options;
@@ -62,10 +66,12 @@ void api_expect_no_object(struct test *t, struct api_fixture *f, enum api_kind k
 void api_bad_descriptions(struct test *t, struct api_fixture *f);
 void api_bad_runs(struct test *t, const struct api_fixture *f);
 void api_messages(struct test *t, struct api_fixture *f);
+void api_dilation(struct test *t, struct api_fixture *f);
 void api_overlaps(struct test *t, const struct api_fixture *f);
 void api_limits(struct test *t, const struct api_fixture *f);
 void api_counts(struct test *t, const struct api_fixture *f);
 void api_struct_sizes(struct test *t, const struct api_fixture *f);
 void api_weight_bytes(struct test *t, const struct api_fixture *f);
+void api_stages(struct test *t, struct api_fixture *f);
 
 #endif

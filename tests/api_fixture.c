@@ -31,8 +31,49 @@ static void ledger_release(void *context, void *memory) {
 
 /* ---- Objects of all kinds ---------------------------------------------------------------------------------------- */
 
-const char *const api_kind_names[KINDS] = {"pointwise", "depthwise",   "activation",
-                                           "block",     "convolution", "global pool"};
+const char *const api_kind_names[KINDS] = {"pointwise",   "depthwise",   "activation",    "block",
+                                           "convolution", "global pool", "list of stages"};
+
+/* All that a block cannot be: a dense stage first, activations with slopes, layer scale, a shortcut that is given. */
+static void stages_new(struct api_fixture *f, uint64_t *state) {
+  test_fill(state, f->slopes, sizeof f->slopes / sizeof(float));
+  test_fill(state, f->scales, sizeof f->scales / sizeof(float));
+  for (size_t i = 0; i < 5; i++)
+    f->stage_convs[i] = (mbconv_conv){.weight = f->convolution_weights, .bias = f->scales, .slope = f->slopes};
+  f->stage_convs[1].scale = f->scales;
+  f->stage_convs[4].batch_norm = &f->c.norms[2];
+  const mbconv_pad pad = {1, 1, 1, 1};
+  f->stage[0] = (mbconv_stage_desc){.kind = MBCONV_STAGE_DENSE,
+                                    .out_channels = 18,
+                                    .activation = MBCONV_ACTIVATION_PRELU,
+                                    .kernel = 3,
+                                    .stride = 1,
+                                    .pad = pad};
+  f->stage[1] = (mbconv_stage_desc){
+      .kind = MBCONV_STAGE_POINTWISE, .out_channels = 18, .activation = MBCONV_ACTIVATION_GELU, .kernel = 1};
+  f->stage[2] = (mbconv_stage_desc){.kind = MBCONV_STAGE_DEPTHWISE,
+                                    .activation = MBCONV_ACTIVATION_LEAKY_RELU,
+                                    .kernel = 3,
+                                    .stride = 1,
+                                    .dilation = 1,
+                                    .pad = pad};
+  f->stage[3] = (mbconv_stage_desc){.kind = MBCONV_STAGE_SQUEEZE_EXCITE,
+                                    .out_channels = 18,
+                                    .squeeze_excite = &f->c.squeeze_excite,
+                                    .activation = MBCONV_ACTIVATION_GELU_TANH};
+  f->stage[4] = (mbconv_stage_desc){
+      .kind = MBCONV_STAGE_POINTWISE, .out_channels = 7, .activation = MBCONV_ACTIVATION_HARD_SWISH, .stride = 1};
+  for (size_t i = 0; i < 5; i++)
+    if (i != 3) f->stage[i].conv = &f->stage_convs[i];
+  f->stages = (mbconv_stages_desc){.height = 4,
+                                   .width = 5,
+                                   .in_channels = 6,
+                                   .count = 5,
+                                   .stages = f->stage,
+                                   .residual = MBCONV_RESIDUAL_GIVEN,
+                                   .residual_place = MBCONV_RESIDUAL_AFTER_ACTIVATION,
+                                   .residual_channels = 5};
+}
 
 void api_fixture_new(struct test *t, struct api_fixture *f) {
   mbconv_block_desc shape = {.height = 4,
@@ -76,6 +117,7 @@ void api_fixture_new(struct test *t, struct api_fixture *f) {
   f->convolution_conv = f->c.expand;
   f->convolution_conv.weight = f->convolution_weights;
   f->global_pool = (mbconv_global_pool_desc){.height = 4, .width = 5, .channels = 18};
+  stages_new(f, &state);
   f->allocator = (mbconv_allocator){ledger_allocate, ledger_release, &f->ledger};
   f->options = (mbconv_options){.isa = t->isa, .allocator = &f->allocator};
 }
@@ -108,6 +150,10 @@ mbconv_status api_create(const struct api_fixture *f, enum api_kind kind, const 
       status = mbconv_block_create(&f->c.desc, options, &block, error);
       *out = block;
       break;
+    case STAGES:
+      status = mbconv_block_create_stages(&f->stages, options, &block, error);
+      *out = block;
+      break;
     case CONVOLUTION:
       status = mbconv_convolution_create(&f->convolution, options, &convolution, error);
       *out = convolution;
@@ -125,7 +171,7 @@ void api_destroy(enum api_kind kind, void *object) {
   if (kind == POINTWISE) mbconv_pointwise_destroy(object);
   if (kind == DEPTHWISE) mbconv_depthwise_destroy(object);
   if (kind == ACTIVATION) mbconv_activation_destroy(object);
-  if (kind == BLOCK) mbconv_block_destroy(object);
+  if (kind == BLOCK || kind == STAGES) mbconv_block_destroy(object);
   if (kind == CONVOLUTION) mbconv_convolution_destroy(object);
   if (kind == GLOBAL_POOL) mbconv_global_pool_destroy(object);
 }

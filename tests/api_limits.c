@@ -116,6 +116,7 @@ static mbconv_status call_images(const void *context, size_t batch, mbconv_error
   switch (c->kind) {
     case DEPTHWISE: return mbconv_depthwise_run(c->object, batch, here, here, NULL, 0, NULL, error);
     case BLOCK: return mbconv_block_run(c->object, batch, here, here, NULL, 0, NULL, error);
+    case STAGES: return mbconv_block_run_residual(c->object, batch, here, here, here, NULL, 0, NULL, error);
     case CONVOLUTION: return mbconv_convolution_run(c->object, batch, here, here, NULL, NULL, 0, NULL, error);
     case GLOBAL_POOL: return mbconv_global_pool_run(c->object, batch, here, here, NULL, error);
     default: return mbconv_activation_run(c->object, batch, here, here + 1, error);
@@ -138,7 +139,7 @@ static void image_limits(struct test *t, const struct api_fixture *f) {
     const size_t stride = shapes[i].stride, pixels = height * width;
     const size_t out_pixels = ((height - 1) / stride + 1) * ((width - 1) / stride + 1);
     const size_t larger = pixels * in > out_pixels * out ? pixels * in : out_pixels * out;
-    mbconv_block *block = NULL;
+    mbconv_block *block = NULL, *stages = NULL;
     mbconv_depthwise *depthwise = NULL;
     mbconv_convolution *convolution = NULL;
     mbconv_global_pool *pool = NULL;
@@ -164,18 +165,30 @@ static void image_limits(struct test *t, const struct api_fixture *f) {
                                                       .pad = pad,
                                                       .conv = &conv};
     const mbconv_global_pool_desc pool_desc = {.height = height, .width = width, .channels = in};
+    const mbconv_stage_desc list[] = {
+        {.kind = MBCONV_STAGE_DEPTHWISE, .conv = &conv, .kernel = 3, .stride = stride, .pad = pad},
+        {.kind = MBCONV_STAGE_POINTWISE, .out_channels = out, .conv = &conv}};
+    const mbconv_stages_desc stages_desc = {.height = height,
+                                            .width = width,
+                                            .in_channels = in,
+                                            .count = 2,
+                                            .stages = list,
+                                            .residual = MBCONV_RESIDUAL_GIVEN};
     bool ok = mbconv_block_create(&block_desc, &f->options, &block, NULL) == MBCONV_OK;
+    ok = mbconv_block_create_stages(&stages_desc, &f->options, &stages, NULL) == MBCONV_OK && ok;
     ok = mbconv_depthwise_create(&depthwise_desc, &f->options, &depthwise, NULL) == MBCONV_OK && ok;
     ok = mbconv_convolution_create(&convolution_desc, &f->options, &convolution, NULL) == MBCONV_OK && ok;
     ok = mbconv_global_pool_create(&pool_desc, &f->options, &pool, NULL) == MBCONV_OK && ok;
     test_at(t, "limits of shape %zu", i);
     if (test_check(t, ok, "create")) {
       image_limit(t, BLOCK, block, larger, "batch of block");
+      image_limit(t, STAGES, stages, larger, "batch of a list of stages");
       image_limit(t, DEPTHWISE, depthwise, pixels * in, "batch of depthwise");
       image_limit(t, CONVOLUTION, convolution, larger, "batch of convolution");
       image_limit(t, GLOBAL_POOL, pool, pixels * in, "batch of global pool");
     }
     mbconv_block_destroy(block);
+    mbconv_block_destroy(stages);
     mbconv_depthwise_destroy(depthwise);
     mbconv_convolution_destroy(convolution);
     mbconv_global_pool_destroy(pool);
@@ -307,7 +320,21 @@ static mbconv_status call_create(const void *context, size_t number, mbconv_erro
                                    .kernel = c.kernel,
                                    .stride = c.stride,
                                    .pad = pad};
+  /* C D E P */
+  const mbconv_stage_desc list[] = {
+      {.kind = MBCONV_STAGE_DENSE,
+       .out_channels = c.expanded,
+       .conv = &none,
+       .kernel = c.kernel,
+       .stride = c.stride,
+       .pad = pad},
+      {.kind = MBCONV_STAGE_DEPTHWISE, .conv = &none, .kernel = c.kernel, .stride = 1, .pad = pad},
+      {.kind = MBCONV_STAGE_SQUEEZE_EXCITE, .squeeze_excite = &squeeze},
+      {.kind = MBCONV_STAGE_POINTWISE, .out_channels = c.out, .conv = &none}};
+  const mbconv_stages_desc stages = {
+      .height = c.height, .width = c.width, .in_channels = c.in, .count = 4, .stages = list};
   switch (c.kind) {
+    case STAGES: return mbconv_block_create_stages(&stages, NULL, &no_block, error);
     case POINTWISE: return mbconv_pointwise_create(&pointwise, NULL, &no_pointwise, error);
     case DEPTHWISE: return mbconv_depthwise_create(&depthwise, NULL, &no_depthwise, error);
     case CONVOLUTION: return mbconv_convolution_create(&convolution, NULL, &no_convolution, error);
@@ -324,6 +351,11 @@ static size_t largest_bytes(const struct create_call *c) {
     sizes[2] = times(pixels / (c->stride * c->stride), c->out);
   }
   if (c->kind == CONVOLUTION) sizes[0] = times(sizes[0], taps);
+  if (c->kind == STAGES) {
+    sizes[0] = times(times(c->in, c->expanded), taps);
+    sizes[3] = times(c->expanded, c->squeeze > c->out ? c->squeeze : c->out);
+    sizes[4] = times(pixels / (c->stride * c->stride), c->expanded);
+  }
   if (c->kind == DEPTHWISE) sizes[0] = times(c->in, taps);
   if (c->kind == BLOCK) {
     sizes[0] = times(c->expanded, c->in > c->out ? c->in : c->out);
@@ -400,7 +432,9 @@ static void description_limits(struct test *t) {
       {.kind = CONVOLUTION, .height = 512, .width = 70, .in = 64, .out = 4000},
       {.kind = BLOCK, .in = 1, .expanded = 1, .out = 1, .squeeze = 1},
       {.kind = BLOCK, .in = 9000, .expanded = 4, .out = 3},
-      {.kind = BLOCK, .height = 4096, .in = 4, .expanded = 50000, .out = 3000}};
+      {.kind = BLOCK, .height = 4096, .in = 4, .expanded = 50000, .out = 3000},
+      {.kind = STAGES, .in = 1, .expanded = 1, .out = 1, .squeeze = 1},
+      {.kind = STAGES, .height = 4096, .width = 70, .in = 9, .expanded = 5000, .out = 300, .squeeze = 7}};
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
     for (size_t stride = 1; stride <= 2; stride++) {
       for (int varied = HEIGHT; varied < VARIED; varied++) {
@@ -411,10 +445,10 @@ static void description_limits(struct test *t) {
         if (c.height == 0) c.height = 3;
         if (c.width == 0) c.width = 3;
         if (c.kind == POINTWISE) c.height = c.width = 1;
-        if (c.kind != BLOCK) c.expanded = 1;
+        if (c.kind != BLOCK && c.kind != STAGES) c.expanded = 1;
         if (c.kind == DEPTHWISE) c.out = c.in;
         const bool image = varied == HEIGHT || varied == WIDTH, se = varied == SQUEEZE || varied == EXPANDED;
-        if ((c.kind == POINTWISE && (image || stride == 2)) || (c.kind != BLOCK && se)) continue;
+        if ((c.kind == POINTWISE && (image || stride == 2)) || (c.kind != BLOCK && c.kind != STAGES && se)) continue;
         if (c.kind == DEPTHWISE && varied == CHANNELS_OUT) continue;
         if (varied == SQUEEZE && c.squeeze == 0) continue;
         check_description(t, &c);

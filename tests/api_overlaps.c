@@ -119,14 +119,20 @@ struct subject {
   enum api_kind kind;
   const char *name;
   void *object;
-  size_t x_size, y_size; /* of an image */
+  size_t x_size, y_size, r_size; /* of an image; r_size 0: runs take no residual */
 };
+
+/* A residual that overlaps nothing. */
+static const float elsewhere[ARENA];
 
 static mbconv_status run(const struct subject *s, size_t batch, const float *x, float *y, const float *residual,
                          void *scratch, size_t size, mbconv_error *error) {
   switch (s->kind) {
     case DEPTHWISE: return mbconv_depthwise_run(s->object, batch, x, y, scratch, size, NULL, error);
     case BLOCK: return mbconv_block_run(s->object, batch, x, y, scratch, size, NULL, error);
+    case STAGES:
+      return mbconv_block_run_residual(s->object, batch, x, residual ? residual : elsewhere, y, scratch, size, NULL,
+                                       error);
     case CONVOLUTION: return mbconv_convolution_run(s->object, batch, x, y, residual, scratch, size, NULL, error);
     case GLOBAL_POOL: return mbconv_global_pool_run(s->object, batch, x, y, NULL, error);
     case ACTIVATION: return mbconv_activation_run(s->object, batch * s->x_size, x, y, error);
@@ -137,7 +143,7 @@ static mbconv_status run(const struct subject *s, size_t batch, const float *x, 
 static size_t scratch_size(const struct subject *s) {
   if (s->kind == DEPTHWISE) return mbconv_depthwise_scratch_size(s->object, 1);
   if (s->kind == CONVOLUTION) return mbconv_convolution_scratch_size(s->object, 1);
-  return s->kind == BLOCK ? mbconv_block_scratch_size(s->object, 1) : 0;
+  return s->kind == BLOCK || s->kind == STAGES ? mbconv_block_scratch_size(s->object, 1) : 0;
 }
 
 /* x moves from before y to behind it. */
@@ -155,14 +161,14 @@ static void move_x(struct test *t, const struct subject *s, size_t batch, struct
   }
 }
 
-/* The residual moves past y and, likewise, past the scratch; x may be the residual's memory. */
+/* The residual moves past y; x may be the residual's memory. A convolution's residual may be y itself. */
 static void move_residual(struct test *t, const struct subject *s, size_t batch, struct arena *arena) {
-  const size_t size = batch * s->y_size;
-  const struct rows y = {CENTRE, 1, size, 0};
-  for (size_t at = CENTRE - size - 2; at <= CENTRE + size + 2; at++) {
+  const size_t size = batch * s->r_size, y_size = batch * s->y_size;
+  const struct rows y = {CENTRE, 1, y_size, 0};
+  for (size_t at = CENTRE - size - 2; at <= CENTRE + y_size + 2; at++) {
     test_at(t, "%s, batch %zu, residual %td floats behind y", s->name, batch, (ptrdiff_t)at - CENTRE);
     const struct rows residual = {at, 1, size, 0};
-    const bool shared = spans_meet(&residual, &y) && at != CENTRE;
+    const bool shared = spans_meet(&residual, &y) && !(s->kind == CONVOLUTION && at == CENTRE);
     memcpy(&before, arena, sizeof arena->floats);
     mbconv_error error = api_stale_error();
     const mbconv_status status = run(s, batch, arena->floats, arena->floats + CENTRE, arena->floats + at,
@@ -202,19 +208,19 @@ static void move_scratch(struct test *t, const struct subject *s, size_t batch, 
 static void move_all(struct test *t, const struct subject *s, struct arena *arena) {
   for (size_t batch = 1; batch <= 3; batch++) {
     move_x(t, s, batch, arena);
-    if (s->kind == CONVOLUTION) move_residual(t, s, batch, arena);
+    if (s->r_size > 0) move_residual(t, s, batch, arena);
     if (scratch_size(s) == 0) continue;
     /* One tensor in the middle of the scratch's memory, the others in the arena. */
     float *const a = arena->floats, *const middle = arena->scratch + SCRATCH_BYTES / sizeof(float) / 2;
     move_scratch(t, s, batch, arena, middle, a, NULL, middle, batch * s->x_size);
     move_scratch(t, s, batch, arena, a, middle, NULL, middle, batch * s->y_size);
-    if (s->kind == CONVOLUTION) move_scratch(t, s, batch, arena, a, a + CENTRE, middle, middle, batch * s->y_size);
+    if (s->r_size > 0) move_scratch(t, s, batch, arena, a, a + CENTRE, middle, middle, batch * s->r_size);
   }
 }
 
 static void images(struct test *t, const struct api_fixture *f, struct arena *arena) {
   const mbconv_conv conv = {.weight = f->convolution_weights};
-  mbconv_block *block = NULL;
+  mbconv_block *block = NULL, *stages = NULL;
   mbconv_depthwise *depthwise = NULL;
   mbconv_convolution *wider = NULL, *narrower = NULL;
   mbconv_global_pool *pool = NULL;
@@ -241,7 +247,19 @@ static void images(struct test *t, const struct api_fixture *f, struct arena *ar
                                               .pad = {1, 1, 1, 1},
                                               .conv = &conv};
   const mbconv_global_pool_desc pool_desc = {.height = 3, .width = 4, .channels = 2};
+  const mbconv_stage_desc list[] = {
+      {.kind = MBCONV_STAGE_POINTWISE, .out_channels = 4, .conv = &conv},
+      {.kind = MBCONV_STAGE_DEPTHWISE, .conv = &conv, .kernel = 3, .stride = 1, .pad = {1, 1, 1, 1}},
+      {.kind = MBCONV_STAGE_POINTWISE, .out_channels = 3, .conv = &conv}};
+  const mbconv_stages_desc stages_desc = {.height = 3,
+                                          .width = 4,
+                                          .in_channels = 2,
+                                          .count = 3,
+                                          .stages = list,
+                                          .residual = MBCONV_RESIDUAL_GIVEN,
+                                          .residual_channels = 2};
   bool ok = mbconv_block_create(&block_desc, &f->options, &block, NULL) == MBCONV_OK;
+  ok = mbconv_block_create_stages(&stages_desc, &f->options, &stages, NULL) == MBCONV_OK && ok;
   ok = mbconv_depthwise_create(&depthwise_desc, &f->options, &depthwise, NULL) == MBCONV_OK && ok;
   ok = mbconv_convolution_create(&convolution_desc, &f->options, &wider, NULL) == MBCONV_OK && ok;
   convolution_desc.stride = 2;
@@ -249,15 +267,17 @@ static void images(struct test *t, const struct api_fixture *f, struct arena *ar
   ok = mbconv_global_pool_create(&pool_desc, &f->options, &pool, NULL) == MBCONV_OK && ok;
   const mbconv_activation_desc relu = {.kind = MBCONV_ACTIVATION_RELU};
   ok = mbconv_activation_create(&relu, &f->options, &activation, NULL) == MBCONV_OK && ok;
-  const struct subject subjects[] = {{BLOCK, "block", block, 24, 36},
-                                     {DEPTHWISE, "depthwise", depthwise, 36, 12},
-                                     {CONVOLUTION, "convolution", wider, 24, 36},
-                                     {CONVOLUTION, "convolution of stride 2", narrower, 24, 12},
-                                     {GLOBAL_POOL, "global pool", pool, 24, 2},
-                                     {ACTIVATION, "activation", activation, 9, 9}};
+  const struct subject subjects[] = {{BLOCK, "block", block, 24, 36, 0},
+                                     {STAGES, "list of stages", stages, 24, 36, 24},
+                                     {DEPTHWISE, "depthwise", depthwise, 36, 12, 0},
+                                     {CONVOLUTION, "convolution", wider, 24, 36, 36},
+                                     {CONVOLUTION, "convolution of stride 2", narrower, 24, 12, 12},
+                                     {GLOBAL_POOL, "global pool", pool, 24, 2, 0},
+                                     {ACTIVATION, "activation", activation, 9, 9, 0}};
   if (test_check(t, ok, "create"))
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) move_all(t, &subjects[i], arena);
   mbconv_block_destroy(block);
+  mbconv_block_destroy(stages);
   mbconv_depthwise_destroy(depthwise);
   mbconv_convolution_destroy(wider);
   mbconv_convolution_destroy(narrower);

@@ -78,11 +78,15 @@ static void bad_activation_runs(struct test *t, const struct api_fixture *f, str
   api_destroy(ACTIVATION, object);
 }
 
-/* The runs of depthwise, block and convolution have the same arguments, but for the residual. */
+/* The runs of images have the same arguments, but for the residual. */
 static mbconv_status run(enum api_kind kind, const void *object, size_t batch, const float *x, float *y, void *scratch,
                          size_t size, const mbconv_threads *threads, mbconv_error *error) {
   if (kind == DEPTHWISE) return mbconv_depthwise_run(object, batch, x, y, scratch, size, threads, error);
   if (kind == CONVOLUTION) return mbconv_convolution_run(object, batch, x, y, NULL, scratch, size, threads, error);
+  if (kind == STAGES) {
+    static const float residual[IMAGE * WIDE];
+    return mbconv_block_run_residual(object, batch, x, residual, y, scratch, size, threads, error);
+  }
   return mbconv_block_run(object, batch, x, y, scratch, size, threads, error);
 }
 
@@ -131,7 +135,8 @@ static void bad_image_runs(struct test *t, const struct api_fixture *f, enum api
   if (!test_check(t, api_create(f, kind, &f->options, &object, NULL) == MBCONV_OK, "create")) return;
   float *const x = b->x, *const y = b->y;
   void *const s = b->scratch;
-  const size_t x_size = kind == DEPTHWISE ? WIDE * IMAGE : 6 * IMAGE, y_size = kind == BLOCK ? 7 * IMAGE : WIDE * IMAGE;
+  const size_t x_size = (kind == DEPTHWISE ? WIDE : 6) * IMAGE;
+  const size_t y_size = (kind == BLOCK || kind == STAGES ? 7 : WIDE) * IMAGE;
   const size_t n = scratch_size(kind, object, 1), n2 = scratch_size(kind, object, 2);
   test_check(t, n > 0 && n <= n2 && n2 <= SCRATCH_BYTES, "scratch of %zu and %zu bytes", n, n2);
   const mbconv_threads none = {.count = 2}, two = {.parallel_for = parallel_forward, .count = 2};
@@ -179,6 +184,7 @@ void api_bad_runs(struct test *t, const struct api_fixture *f) {
   bad_activation_runs(t, f, b);
   bad_image_runs(t, f, DEPTHWISE, b);
   bad_image_runs(t, f, BLOCK, b);
+  bad_image_runs(t, f, STAGES, b);
   bad_image_runs(t, f, CONVOLUTION, b);
   bad_residuals(t, f, b);
   bad_pool_runs(t, f, b);

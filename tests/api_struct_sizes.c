@@ -17,6 +17,8 @@ union grown {
   mbconv_pointwise_desc pointwise;
   mbconv_depthwise_desc depthwise;
   mbconv_block_desc block;
+  mbconv_stages_desc stages;
+  mbconv_stage_desc stage;
   mbconv_convolution_desc convolution;
   mbconv_global_pool_desc pool;
   mbconv_activation_desc activation;
@@ -35,6 +37,7 @@ static mbconv_status create(enum api_kind kind, const union grown *desc, const m
     case POINTWISE: return mbconv_pointwise_create(&desc->pointwise, options, (mbconv_pointwise **)out, error);
     case DEPTHWISE: return mbconv_depthwise_create(&desc->depthwise, options, (mbconv_depthwise **)out, error);
     case BLOCK: return mbconv_block_create(&desc->block, options, (mbconv_block **)out, error);
+    case STAGES: return mbconv_block_create_stages(&desc->stages, options, (mbconv_block **)out, error);
     case CONVOLUTION: return mbconv_convolution_create(&desc->convolution, options, (mbconv_convolution **)out, error);
     case GLOBAL_POOL: return mbconv_global_pool_create(&desc->pool, options, (mbconv_global_pool **)out, error);
     case ACTIVATION: return mbconv_activation_create(&desc->activation, options, (mbconv_activation **)out, error);
@@ -99,8 +102,9 @@ static mbconv_status call_create(struct test *t, void *context, mbconv_status ex
 static mbconv_status call_count(struct test *t, void *context, mbconv_status expected, mbconv_error *error) {
   const struct creation *c = context;
   mbconv_counts counts = {5, 6};
-  const mbconv_status status = c->kind == BLOCK ? mbconv_block_count(&c->desc->block, &counts, error)
-                                                : mbconv_convolution_count(&c->desc->convolution, &counts, error);
+  const mbconv_status status = c->kind == BLOCK    ? mbconv_block_count(&c->desc->block, &counts, error)
+                               : c->kind == STAGES ? mbconv_stages_count(&c->desc->stages, &counts, error)
+                                                   : mbconv_convolution_count(&c->desc->convolution, &counts, error);
   test_check(t, (counts.parameters == 5) == (expected != MBCONV_OK), "counts or none");
   return status;
 }
@@ -109,7 +113,7 @@ static mbconv_status call_count(struct test *t, void *context, mbconv_status exp
 static void try_description(struct test *t, struct creation *c, union grown *varied, size_t known, const char *name) {
   test_at(t, "struct_size of %s of %s", name, api_kind_names[c->kind]);
   try_sizes(t, varied, known, name, call_create, c);
-  if (c->kind == BLOCK || c->kind == CONVOLUTION) try_sizes(t, varied, known, name, call_count, c);
+  if (c->kind == BLOCK || c->kind == STAGES || c->kind == CONVOLUTION) try_sizes(t, varied, known, name, call_count, c);
 }
 
 static void descriptions(struct test *t, const struct api_fixture *f) {
@@ -120,6 +124,7 @@ static void descriptions(struct test *t, const struct api_fixture *f) {
   } descs[] = {{POINTWISE, &f->pointwise, sizeof f->pointwise},
                {DEPTHWISE, &f->depthwise, sizeof f->depthwise},
                {BLOCK, &f->c.desc, sizeof f->c.desc},
+               {STAGES, &f->stages, sizeof f->stages},
                {CONVOLUTION, &f->convolution, sizeof f->convolution},
                {GLOBAL_POOL, &f->global_pool, sizeof f->global_pool},
                {ACTIVATION, &f->activation, sizeof f->activation}};
@@ -181,6 +186,17 @@ static void convolutions_of_operators(struct test *t, const struct api_fixture *
   }
 }
 
+/* A list of one stage, and its convolution. Arrays of several are in api_stages.c. */
+static void stages_of_list(struct test *t, const struct api_fixture *f) {
+  union grown desc = {.stages = f->stages}, stage = {.stage = f->stage[0]}, conv = {.conv = f->stage_convs[0]};
+  struct creation c = {STAGES, &desc, &f->options};
+  desc.stages.stages = &stage.stage;
+  desc.stages.count = 1;
+  stage.stage.conv = &conv.conv;
+  try_description(t, &c, &stage, sizeof stage.stage, "stages[0]");
+  try_description(t, &c, &conv, sizeof conv.conv, "stages[0].conv");
+}
+
 /* ---- Threads ----------------------------------------------------------------------------------------------------- */
 
 enum { FLOATS = 360, SCRATCH = 1 << 16 };
@@ -203,6 +219,9 @@ static mbconv_status call_run(struct test *t, void *context, mbconv_status expec
       status = mbconv_depthwise_run(run->object, 1, x, y, scratch, sizeof scratch, run->threads, error);
       break;
     case BLOCK: status = mbconv_block_run(run->object, 1, x, y, scratch, sizeof scratch, run->threads, error); break;
+    case STAGES:
+      status = mbconv_block_run_residual(run->object, 1, x, x, y, scratch, sizeof scratch, run->threads, error);
+      break;
     case CONVOLUTION:
       status = mbconv_convolution_run(run->object, 1, x, y, NULL, scratch, sizeof scratch, run->threads, error);
       break;
@@ -244,7 +263,8 @@ static void info(struct test *t, const struct api_fixture *f, enum api_kind kind
 }
 
 static void info_of_nothing(struct test *t, enum api_kind kind, const void *object) {
-  static const char *const names[KINDS] = {"pointwise", "depthwise", "activation", "block", "convolution", "pool"};
+  static const char *const names[KINDS] = {"pointwise",   "depthwise", "activation", "block",
+                                           "convolution", "pool",      "block"};
   char expected[64];
   mbconv_info got = {0};
   mbconv_error error = api_stale_error();
@@ -259,6 +279,7 @@ void api_struct_sizes(struct test *t, const struct api_fixture *f) {
   descriptions(t, f);
   convolutions_of_block(t, f);
   convolutions_of_operators(t, f);
+  stages_of_list(t, f);
   for (enum api_kind kind = 0; kind < KINDS; kind++) {
     void *object = NULL;
     if (!test_check(t, api_create(f, kind, &f->options, &object, NULL) == MBCONV_OK, "create")) continue;

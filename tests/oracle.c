@@ -73,6 +73,8 @@ static double relu6(double x) {
   return x > 6 ? 6 : x;
 }
 
+double oracle_gelu_exponent(double x) { return 2 * sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x); }
+
 double oracle_activation(mbconv_activation_kind kind, double x) {
   const double c = x < -88 ? -88 : x;
   switch (kind) {
@@ -83,6 +85,11 @@ double oracle_activation(mbconv_activation_kind kind, double x) {
     case MBCONV_ACTIVATION_SIGMOID: return 1 / (1 + exp(-c));
     case MBCONV_ACTIVATION_HARD_SIGMOID: return relu6(x + 3) / 6;
     case MBCONV_ACTIVATION_HARD_SWISH: return x * relu6(x + 3) / 6;
+    /* Not erf, which would cancel; far below 0 the limit. */
+    case MBCONV_ACTIVATION_GELU: return x < -40 ? -0.0 : x * erfc(-x * sqrt(0.5)) / 2;
+    case MBCONV_ACTIVATION_GELU_TANH: return x < -40 ? -0.0 : x / (1 + exp(-oracle_gelu_exponent(x)));
+    case MBCONV_ACTIVATION_LEAKY_RELU:
+    case MBCONV_ACTIVATION_PRELU: return NAN; /* has slopes */
   }
   return NAN;
 }
@@ -94,7 +101,10 @@ bool oracle_allows(const struct oracle *o, mbconv_activation_kind kind, float y)
   /* No activation is steeper than hard-swish at 3, 1.5, nor adds more than 4 roundings of its result. */
   const double slope =
       kind == MBCONV_ACTIVATION_NONE || kind == MBCONV_ACTIVATION_RELU || kind == MBCONV_ACTIVATION_RELU6 ? 1 : 1.5;
-  const double rounding = slope == 1 ? 0 : 8 * unit_roundoff * fabs(want) + FLT_TRUE_MIN;
+  double rounding = slope == 1 ? 0 : 8 * unit_roundoff * fabs(want) + FLT_TRUE_MIN;
+  /* The exponent's own roundings become relative errors, and where e^-2u is infinite the result is 0. */
+  if (kind == MBCONV_ACTIVATION_GELU_TANH)
+    rounding += 6 * unit_roundoff * fabs(oracle_gelu_exponent(o->exact) * want) + 0x1p-124;
   return fabs(y - want) <= slope * o->bound + rounding;
 }
 

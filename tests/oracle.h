@@ -50,8 +50,11 @@ struct oracle_image {
 struct oracle oracle_depthwise(const struct oracle_image *image, const float *weights, float start, size_t row,
                                size_t column, size_t channel);
 
-/* act(x) in double, with c = max(x, -88) as in the definition. */
+/* act(x) in double, with c = max(x, -88) as in the definition. NaN for kinds with slopes. */
 double oracle_activation(mbconv_activation_kind kind, double x);
+
+/* 2u of GELU_TANH, which is x / (1 + e^-2u). */
+double oracle_gelu_exponent(double x);
 
 /* True if y is act(o) within the bound carried through the activation; `none` is a valid kind. */
 bool oracle_allows(const struct oracle *o, mbconv_activation_kind kind, float y);

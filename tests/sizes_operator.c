@@ -61,16 +61,18 @@ void sizes_describe_operator(struct test *t, const struct sizes_operator *o) {
   switch (o->kind) {
     case SIZES_BLOCK:
       test_at(t,
-              "block %zu-%zu-%zu%s%s, %zux%zu/%zu, pads %zu %zu %zu %zu%s, activation %d, residual %d, %s, strips %zu, "
+              "block %zu-%zu-%zu%s%s, %zux%zu/%zu, dilation %zu, pads %zu %zu %zu %zu%s, activation %d, residual %d, "
+              "%s, strips %zu, "
               "groups %zu",
               b->in_channels, b->expanded_channels, b->out_channels, b->expand ? "" : ", no expand",
-              b->squeeze_excite ? ", squeeze-excite" : "", b->kernel, b->kernel, b->stride, b->pad.top, b->pad.left,
-              b->pad.bottom, b->pad.right, b->pad_kind == MBCONV_PAD_SAME ? " SAME" : "", (int)b->activation,
-              (int)b->residual, b->layout == MBCONV_NCHW ? "NCHW" : "NHWC", b->strip_rows, b->group_channels);
+              b->squeeze_excite ? ", squeeze-excite" : "", b->kernel, b->kernel, b->stride, b->dilation, b->pad.top,
+              b->pad.left, b->pad.bottom, b->pad.right, b->pad_kind == MBCONV_PAD_SAME ? " SAME" : "",
+              (int)b->activation, (int)b->residual, b->layout == MBCONV_NCHW ? "NCHW" : "NHWC", b->strip_rows,
+              b->group_channels);
       break;
     case SIZES_DEPTHWISE:
-      test_at(t, "depthwise %zu, %zux%zu/%zu, pads %zu %zu %zu %zu%s, activation %d", d->channels, d->kernel, d->kernel,
-              d->stride, d->pad.top, d->pad.left, d->pad.bottom, d->pad.right,
+      test_at(t, "depthwise %zu, %zux%zu/%zu, dilation %zu, pads %zu %zu %zu %zu%s, activation %d", d->channels,
+              d->kernel, d->kernel, d->stride, d->dilation, d->pad.top, d->pad.left, d->pad.bottom, d->pad.right,
               d->pad_kind == MBCONV_PAD_SAME ? " SAME" : "", (int)d->activation);
       break;
     case SIZES_CONVOLUTION:

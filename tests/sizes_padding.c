@@ -6,13 +6,14 @@
 #include <stdio.h>
 
 #include "api.h"
+#include "oracle.h"
 #include "sizes.h"
 
-/* TensorFlow's formula for an axis of `in` pixels. */
-static void same_of(size_t in, size_t kernel, size_t stride, size_t *before, size_t *after, size_t *out) {
+/* TensorFlow's formula for an axis of `in` pixels; a dilated kernel is as large as what its taps span. */
+static void same_of(size_t in, size_t span, size_t stride, size_t *before, size_t *after, size_t *out) {
   *out = in / stride + (in % stride > 0);
   const size_t rest = in % stride, overlap = rest == 0 ? stride : rest;
-  const size_t padding = kernel > overlap ? kernel - overlap : 0;
+  const size_t padding = span > overlap ? span - overlap : 0;
   *before = padding / 2;
   *after = padding - padding / 2;
 }
@@ -30,13 +31,13 @@ static mbconv_pad *pad_of(struct sizes_operator *o, mbconv_pad_kind **kind) {
 
 /* `same` runs an image of any size; an object with the formula's padding, made for that size, must write the same. */
 static void check_size(struct test *t, uint64_t *state, struct sizes_operator *o, const void *same,
-                       struct sizes_size size, size_t kernel, size_t stride) {
+                       struct sizes_size size, size_t span, size_t stride) {
   const mbconv_options options = {.isa = t->isa};
   mbconv_pad_kind *kind;
   mbconv_pad *pad = pad_of(o, &kind), formula;
   struct sizes_size want_out, out = {0};
-  same_of(size.height, kernel, stride, &formula.top, &formula.bottom, &want_out.height);
-  same_of(size.width, kernel, stride, &formula.left, &formula.right, &want_out.width);
+  same_of(size.height, span, stride, &formula.top, &formula.bottom, &want_out.height);
+  same_of(size.width, span, stride, &formula.left, &formula.right, &want_out.width);
   *pad = formula;
   *kind = MBCONV_PAD_GIVEN;
   void *given = NULL;
@@ -70,7 +71,7 @@ static void check_size(struct test *t, uint64_t *state, struct sizes_operator *o
 }
 
 /* Sizes 1 to 12 in both directions; with the small budget each height and each width, but not each pair. */
-static void check_sizes(struct test *t, uint64_t *state, struct sizes_operator *o, size_t kernel, size_t stride) {
+static void check_sizes(struct test *t, uint64_t *state, struct sizes_operator *o, size_t span, size_t stride) {
   const mbconv_options options = {.isa = t->isa};
   mbconv_pad_kind *kind;
   *pad_of(o, &kind) = (mbconv_pad){0};
@@ -83,8 +84,8 @@ static void check_sizes(struct test *t, uint64_t *state, struct sizes_operator *
     return;
   for (size_t height = 1; height <= 12; height++)
     for (size_t width = 1; width <= 12; width++)
-      if (!t->small || width == 1 + (height * 5 + kernel) % 12)
-        check_size(t, state, o, same, (struct sizes_size){height, width}, kernel, stride);
+      if (!t->small || width == 1 + (height * 5 + span) % 12)
+        check_size(t, state, o, same, (struct sizes_size){height, width}, span, stride);
   sizes_destroy(o, same);
 }
 
@@ -97,11 +98,17 @@ static void check_kernel(struct test *t, uint64_t *state, size_t kernel, size_t 
   check_sizes(t, state, &o, kernel, stride);
   sizes_free(&o);
   if (kernel < 3 || kernel % 2 == 0) return;
-  sizes_depthwise_new(&o, &(mbconv_depthwise_desc){.channels = 3, .kernel = kernel, .stride = stride}, state);
-  check_sizes(t, state, &o, kernel, stride);
-  sizes_free(&o);
+  for (size_t dilation = 0; dilation < 5; dilation += 2) {
+    sizes_depthwise_new(&o,
+                        &(mbconv_depthwise_desc){
+                            .channels = 3, .kernel = kernel, .stride = stride, .dilation = dilation + dilation / 4},
+                        state);
+    check_sizes(t, state, &o, oracle_span(kernel, o.depthwise.dilation), stride);
+    sizes_free(&o);
+  }
   for (size_t i = 0; i < 4; i++) {
     const bool expand = i & 1;
+    const size_t dilation = (i + kernel + stride) % 3;
     const mbconv_block_desc block = {.in_channels = 3,
                                      .expanded_channels = expand ? 5 : 3,
                                      .out_channels = 3,
@@ -109,11 +116,12 @@ static void check_kernel(struct test *t, uint64_t *state, size_t kernel, size_t 
                                      .stride = stride,
                                      .layout = i >> 1 ? MBCONV_NCHW : layout,
                                      .activation = MBCONV_ACTIVATION_HARD_SWISH,
-                                     .strip_rows = i};
+                                     .strip_rows = i,
+                                     .dilation = dilation};
     const struct block_parts parts = {
         .expand = expand, .bias = true, .squeeze_excite = i >> 1, .gate = MBCONV_ACTIVATION_SIGMOID};
     sizes_block_new(&o, &block, &parts, state);
-    check_sizes(t, state, &o, kernel, stride);
+    check_sizes(t, state, &o, oracle_span(kernel, dilation), stride);
     sizes_free(&o);
   }
 }
@@ -212,6 +220,15 @@ static void residuals(struct test *t, uint64_t *state) {
   expect_create(t, &o, one, MBCONV_INVALID_ARGUMENT,
                 "residual is on, but the input is 6 x 7 x 3 and the output 3 x 4 x 3");
   desc->stride = 1;
+  desc->pad = (mbconv_pad){2, 8, 6, 0}; /* what keeps the size with a dilation of 2 only */
+  desc->pad_kind = MBCONV_PAD_GIVEN;
+  expect_create(t, &o, none, MBCONV_INVALID_ARGUMENT, "pad.left is 8, not less than the kernel of 5");
+  desc->dilation = 2;
+  expect_create(t, &o, none, MBCONV_OK, "");
+  check_residual(t, &o, none, other, true);
+  desc->dilation = 3;
+  expect_create(t, &o, none, MBCONV_INVALID_ARGUMENT, no_size);
+  desc->dilation = 0;
   desc->pad = (mbconv_pad){1, 4, 2, 0};
   expect_create(t, &o, none, MBCONV_INVALID_ARGUMENT, no_size);
   desc->pad = (mbconv_pad){0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "test.h"
 
-/* From the parts to the whole; the long SiLU sweep last. */
+/* From the parts to the whole; the long sweeps last. */
 const struct test_suite test_suites[] = {
     {"format", test_format},
     {"arithmetic", test_arithmetic},
@@ -14,6 +14,7 @@ const struct test_suite test_suites[] = {
     {"channel", test_channel},
     {"transpose", test_transpose},
     {"activation", test_activation},
+    {"more", test_more},
     {"api", test_api},
     {"block", test_block},
     {"golden", test_golden},
@@ -29,6 +30,7 @@ const struct test_suite test_suites[] = {
     {"signals", test_signals},
 #endif
     {"adapters", test_adapters},
+    {"gelu", test_gelu},
     {"silu", test_silu},
 };
 const size_t test_suite_count = sizeof test_suites / sizeof *test_suites;

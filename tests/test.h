@@ -168,6 +168,8 @@ void test_global_pool(struct test *t);
 void test_channel(struct test *t);
 void test_transpose(struct test *t);
 void test_activation(struct test *t);
+void test_more(struct test *t);
+void test_gelu(struct test *t);
 void test_silu(struct test *t);
 void test_api(struct test *t);
 void test_block(struct test *t);

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
  * Activations: each kernel against the definitions and the scalar set, over all sizes and over special values; then
- * the operator through the public header. SiLU and sigmoid on all floats are test_silu.c's.
+ * the operator through the public header. SiLU and sigmoid on all floats are
+ * test_silu.c's, GELU test_gelu.c's, and what has slopes is test_more.c's.
  */
 #include <float.h>
 #include <math.h>
 
+#include "more.h"
 #include "oracle.h"
 #include "test.h"
 
-enum { KINDS = MBCONV_ACTIVATION_HARD_SWISH + 1, VARIANTS = 2, LARGE = 1003 };
+enum { KINDS = MBCONV_ACTIVATION_GELU_TANH + 1, VARIANTS = 2, LARGE = 1003 };
 
-static const char *const kind_names[KINDS] = {"none", "relu", "relu6", "silu", "sigmoid", "hard-sigmoid", "hard-swish"};
+static const char *const kind_names[KINDS] = {"none",         "relu",       "relu6", "silu",     "sigmoid",
+                                              "hard-sigmoid", "hard-swish", "gelu",  "gelu-tanh"};
 
 static const mbconv_exp variants[VARIANTS] = {MBCONV_EXP_SLEEF, MBCONV_EXP_INLINE};
 
 /* ---- Special values ---------------------------------------------------------------------------------------------- */
 
 /* What each activation makes of x, as the operations that the public header names give it, each rounded once. Exact,
- * but for silu and sigmoid, which may differ by 4 units in the last place where they are not 0. */
+ * but for silu, sigmoid and gelu, which may differ by 4 units in the last place where they are not 0, and for
+ * gelu-tanh, by 64 below 0. */
 struct special {
   float x;
   double results[KINDS];
@@ -32,29 +36,32 @@ enum { SPECIALS = 21 };
 static void fill_specials(struct special *table) {
   const double least = sigmoid_least, silu = silu_least;
   const struct special rows[SPECIALS] = {
-      /* x, none, relu, relu6, silu, sigmoid, hard-sigmoid, hard-swish */
-      {INFINITY, {INFINITY, INFINITY, 6, INFINITY, 1, 1, INFINITY}},
-      {-INFINITY, {-INFINITY, 0, 0, silu, least, 0, NAN}},       /* hard-swish: -inf * 0 */
-      {FLT_MAX, {FLT_MAX, FLT_MAX, 6, FLT_MAX, 1, 1, INFINITY}}, /* hard-swish: x * 6 overflows before / 6 */
-      {-FLT_MAX, {-FLT_MAX, 0, 0, silu, least, 0, 0}},
-      {0x1p100f, {0x1p100, 0x1p100, 6, 0x1p100, 1, 1, 0x1p100}},
-      {-0x1p100f, {-0x1p100, 0, 0, silu, least, 0, 0}},
-      {0.0f, {0, 0, 0, 0, 0.5, 0.5, 0}},
-      {-0.0f, {0, 0, 0, 0, 0.5, 0.5, 0}},
-      {FLT_TRUE_MIN, {FLT_TRUE_MIN, FLT_TRUE_MIN, FLT_TRUE_MIN, 0, 0.5, 0.5, 0}}, /* its half is rounded to even */
-      {-FLT_TRUE_MIN, {-FLT_TRUE_MIN, 0, 0, 0, 0.5, 0.5, 0}},
-      {0x1p-140f, {0x1p-140, 0x1p-140, 0x1p-140, 0x1p-141, 0.5, 0.5, 0x1p-141}},
-      {-0x1p-140f, {-0x1p-140, 0, 0, -0x1p-141, 0.5, 0.5, -0x1p-141}},
-      {FLT_MIN, {FLT_MIN, FLT_MIN, FLT_MIN, 0x1p-127, 0.5, 0.5, 0x1p-127}},
-      {-88.0f, {-88, 0, 0, silu, least, 0, 0}},
-      {-0x1.600002p6f, {-0x1.600002p6, 0, 0, silu, least, 0, 0}}, /* the next float below */
+      /* x, none, relu, relu6, silu, sigmoid, hard-sigmoid, hard-swish, gelu, gelu-tanh */
+      {INFINITY, {INFINITY, INFINITY, 6, INFINITY, 1, 1, INFINITY, INFINITY, INFINITY}},
+      {-INFINITY, {-INFINITY, 0, 0, silu, least, 0, NAN, 0, 0}}, /* hard-swish: -inf * 0 */
+      {FLT_MAX,
+       {FLT_MAX, FLT_MAX, 6, FLT_MAX, 1, 1, INFINITY, FLT_MAX, FLT_MAX}}, /* hard-swish: x * 6 overflows before / 6 */
+      {-FLT_MAX, {-FLT_MAX, 0, 0, silu, least, 0, 0, 0, 0}},
+      {0x1p100f, {0x1p100, 0x1p100, 6, 0x1p100, 1, 1, 0x1p100, 0x1p100, 0x1p100}},
+      {-0x1p100f, {-0x1p100, 0, 0, silu, least, 0, 0, 0, 0}},
+      {0.0f, {0, 0, 0, 0, 0.5, 0.5, 0, 0, 0}},
+      {-0.0f, {0, 0, 0, 0, 0.5, 0.5, 0, 0, 0}},
+      {FLT_TRUE_MIN,
+       {FLT_TRUE_MIN, FLT_TRUE_MIN, FLT_TRUE_MIN, 0, 0.5, 0.5, 0, 0, 0}}, /* its half is rounded to even */
+      {-FLT_TRUE_MIN, {-FLT_TRUE_MIN, 0, 0, 0, 0.5, 0.5, 0, 0, 0}},
+      {0x1p-140f, {0x1p-140, 0x1p-140, 0x1p-140, 0x1p-141, 0.5, 0.5, 0x1p-141, 0x1p-141, 0x1p-141}},
+      {-0x1p-140f, {-0x1p-140, 0, 0, -0x1p-141, 0.5, 0.5, -0x1p-141, -0x1p-141, -0x1p-141}},
+      {FLT_MIN, {FLT_MIN, FLT_MIN, FLT_MIN, 0x1p-127, 0.5, 0.5, 0x1p-127, 0x1p-127, 0x1p-127}},
+      {-88.0f, {-88, 0, 0, silu, least, 0, 0, 0, 0}},
+      {-0x1.600002p6f, {-0x1.600002p6, 0, 0, silu, least, 0, 0, 0, 0}}, /* the next float below */
       /* and above: exp(2^-17) times as large */
-      {-0x1.5ffffep6f, {-0x1.5ffffep6, 0, 0, silu * 1.00000762942, least * 1.00000762942, 0, 0}},
-      {88.0f, {88, 88, 6, 88, 1, 1, 88}},
-      {-3.0f, {-3, 0, 0, -0.14227761953270035, 0.04742587317756678, 0, 0}},
-      {3.0f, {3, 3, 3, 2.8577223804672998, 0.9525741268224334, 1, 3}},
-      {6.0f, {6, 6, 6, 5.985164261060192, 0.9975273768433653, 1, 6}},
-      {-6.0f, {-6, 0, 0, -0.014835738939808, 0.00247262315663477, 0, 0}},
+      {-0x1.5ffffep6f, {-0x1.5ffffep6, 0, 0, silu * 1.00000762942, least * 1.00000762942, 0, 0, 0, 0}},
+      {88.0f, {88, 88, 6, 88, 1, 1, 88, 88, 88}},
+      {-3.0f,
+       {-3, 0, 0, -0.14227761953270035, 0.04742587317756678, 0, 0, -0.004049694094890287, -0.003637392081773019}},
+      {3.0f, {3, 3, 3, 2.8577223804672998, 0.9525741268224334, 1, 3, 2.99595030590511, 2.9963626079182273}},
+      {6.0f, {6, 6, 6, 5.985164261060192, 0.9975273768433653, 1, 6, 5.999999994080474, 5.9999999999156035}},
+      {-6.0f, {-6, 0, 0, -0.014835738939808, 0.00247262315663477, 0, 0, -5.919525870226207e-09, -8.43964670076231e-11}},
   };
   memcpy(table, rows, sizeof rows);
 }
@@ -64,9 +71,19 @@ static const uint32_t nans[] = {0x7fc00000, 0xffc00000, 0x7f800001, 0xff800001, 
 
 static bool is_result(mbconv_activation_kind kind, float y, double want) {
   if (isnan(want)) return isnan(y);
-  const bool rounded = kind == MBCONV_ACTIVATION_SILU || kind == MBCONV_ACTIVATION_SIGMOID;
+  const bool rounded = kind == MBCONV_ACTIVATION_SILU || kind == MBCONV_ACTIVATION_SIGMOID ||
+                       kind == MBCONV_ACTIVATION_GELU || kind == MBCONV_ACTIVATION_GELU_TANH;
   if (!rounded || want == 0 || isinf(want)) return y == want;
-  return oracle_ulp(y, want) <= 4;
+  return oracle_ulp(y, want) <= (kind == MBCONV_ACTIVATION_GELU_TANH && want < 0 ? 64 : 4);
+}
+
+/* A set's function for a kind. */
+static mbconv_activation_fn *function_of(const struct mbconv_kernels *kernels, size_t variant,
+                                         mbconv_activation_kind kind) {
+  const struct mbconv_more_kernels *more = mbconv_more_of(kernels);
+  if (kind == MBCONV_ACTIVATION_GELU) return more->gelu;
+  if (kind == MBCONV_ACTIVATION_GELU_TANH) return more->gelu_tanh;
+  return kernels->activation[variant][kind];
 }
 
 /* The value at every place of whole vectors and tails. */
@@ -120,7 +137,7 @@ static void check_size(struct test *t, run_fn *run, void *context, mbconv_activa
   float want[LARGE];
   const float *x = test_buffer_part(all, n);
   test_at_size(t, n, 1);
-  mbconv_kernels_scalar.activation[MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF][kind](n, x, want);
+  function_of(&mbconv_kernels_scalar, MBCONV_EXP_INLINE - MBCONV_EXP_SLEEF, kind)(n, x, want);
   test_buffer_reuse(y, n);
   run(context, n, x, y->data);
   test_check_equal(t, y->data, want, n, "against the scalar set");
@@ -174,7 +191,7 @@ void test_activation(struct test *t) {
     if (!mbconv_exp_usable(t->isa, variants[v])) continue;
     for (int k = MBCONV_ACTIVATION_NONE; k < KINDS; k++) {
       const mbconv_activation_kind kind = (mbconv_activation_kind)k;
-      struct kernel_context kernel = {t->kernels->activation[v][kind]};
+      struct kernel_context kernel = {function_of(t->kernels, v, kind)};
       test_at(t, "%s, %s", kind_names[kind], mbconv_exp_name(variants[v]));
       if (!test_check(t, kernel.run != NULL, "missing")) continue;
       check_specials(t, kernel.run, kind);

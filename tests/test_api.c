@@ -18,7 +18,7 @@ static void null_arguments(struct test *t, const struct api_fixture *f) {
   for (size_t i = 0; i < 2 * KINDS; i++) errors[i] = api_stale_error();
   mbconv_pointwise *pointwise = (void *)errors;
   mbconv_depthwise *depthwise = (void *)errors;
-  mbconv_block *block = (void *)errors;
+  mbconv_block *block = (void *)errors, *stages = (void *)errors;
   mbconv_activation *activation = (void *)errors;
   mbconv_convolution *convolution = (void *)errors;
   mbconv_global_pool *pool = (void *)errors;
@@ -30,16 +30,18 @@ static void null_arguments(struct test *t, const struct api_fixture *f) {
       mbconv_convolution_create(NULL, options, &convolution, &errors[3]),
       mbconv_global_pool_create(NULL, options, &pool, &errors[4]),
       mbconv_activation_create(NULL, options, &activation, &errors[5]),
-      mbconv_pointwise_create(&f->pointwise, options, NULL, &errors[6]),
-      mbconv_depthwise_create(&f->depthwise, options, NULL, &errors[7]),
-      mbconv_block_create(&f->c.desc, options, NULL, &errors[8]),
-      mbconv_activation_create(&f->activation, options, NULL, &errors[9]),
-      mbconv_convolution_create(&f->convolution, options, NULL, &errors[10]),
-      mbconv_global_pool_create(&f->global_pool, options, NULL, &errors[11]),
+      mbconv_block_create_stages(NULL, options, &stages, &errors[6]),
+      mbconv_pointwise_create(&f->pointwise, options, NULL, &errors[7]),
+      mbconv_depthwise_create(&f->depthwise, options, NULL, &errors[8]),
+      mbconv_block_create(&f->c.desc, options, NULL, &errors[9]),
+      mbconv_activation_create(&f->activation, options, NULL, &errors[10]),
+      mbconv_convolution_create(&f->convolution, options, NULL, &errors[11]),
+      mbconv_global_pool_create(&f->global_pool, options, NULL, &errors[12]),
+      mbconv_block_create_stages(&f->stages, options, NULL, &errors[13]),
   };
   for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
-    api_check_error(t, i < 6 ? "desc NULL" : "out NULL", statuses[i], MBCONV_INVALID_ARGUMENT, &errors[i]);
-  test_check(t, !pointwise && !depthwise && !block && !convolution && !pool && !activation,
+    api_check_error(t, i < KINDS ? "desc NULL" : "out NULL", statuses[i], MBCONV_INVALID_ARGUMENT, &errors[i]);
+  test_check(t, !pointwise && !depthwise && !block && !stages && !convolution && !pool && !activation,
              "*out is not NULL without a description");
   test_check(t, f->ledger.live == 0, "memory was left");
   test_check(t, mbconv_block_create(NULL, NULL, NULL, NULL) == MBCONV_INVALID_ARGUMENT, "all NULL");
@@ -205,6 +207,7 @@ void test_api(struct test *t) {
   null_arguments(t, f);
   api_bad_descriptions(t, f);
   api_messages(t, f);
+  api_dilation(t, f);
   options(t, f);
   allocation_failures(t, f);
   api_bad_runs(t, f);
@@ -213,6 +216,7 @@ void test_api(struct test *t) {
   api_counts(t, f);
   api_weight_bytes(t, f);
   api_struct_sizes(t, f);
+  api_stages(t, f);
   api_fixture_free(f);
   free(f);
 }

@@ -230,9 +230,12 @@ static void residual_by_default(struct test *t) {
     size_t height, width, out, stride;
     mbconv_pad pad;
     bool same;
-  } cases[] = {{4, 5, 6, 1, {1, 1, 1, 1}, true},  {4, 5, 7, 1, {1, 1, 1, 1}, false}, {4, 5, 6, 1, {1, 2, 1, 1}, false},
-               {4, 5, 6, 1, {1, 0, 1, 1}, false}, {4, 5, 6, 1, {1, 1, 2, 1}, false}, {4, 5, 6, 1, {0, 1, 1, 1}, false},
-               {4, 5, 6, 1, {2, 0, 0, 2}, true},  {1, 1, 6, 2, {1, 1, 1, 1}, false}, {4, 5, 6, 1, {2, 1, 1, 1}, false}};
+    size_t dilation;
+  } cases[] = {
+      {4, 5, 6, 1, {1, 1, 1, 1}, true, 1},  {4, 5, 7, 1, {1, 1, 1, 1}, false, 1}, {4, 5, 6, 1, {1, 2, 1, 1}, false, 1},
+      {4, 5, 6, 1, {1, 0, 1, 1}, false, 1}, {4, 5, 6, 1, {1, 1, 2, 1}, false, 1}, {4, 5, 6, 1, {0, 1, 1, 1}, false, 1},
+      {4, 5, 6, 1, {2, 0, 0, 2}, true, 1},  {1, 1, 6, 2, {1, 1, 1, 1}, false, 1}, {4, 5, 6, 1, {2, 1, 1, 1}, false, 1},
+      {4, 5, 6, 1, {2, 2, 2, 2}, true, 2},  {4, 5, 6, 1, {1, 1, 1, 1}, false, 2}, {4, 5, 6, 1, {0, 6, 6, 0}, true, 3}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     mbconv_block_desc shape = {.height = cases[i].height,
                                .width = cases[i].width,
@@ -241,7 +244,8 @@ static void residual_by_default(struct test *t) {
                                .out_channels = cases[i].out,
                                .kernel = 3,
                                .stride = cases[i].stride,
-                               .pad = cases[i].pad};
+                               .pad = cases[i].pad,
+                               .dilation = cases[i].dilation};
     for (size_t squeeze = 0; squeeze <= 2; squeeze += 2) {
       const struct block_parts parts = {.expand = true, .squeeze_excite = squeeze};
       test_at(t, "residual by default, case %zu, squeeze-excite %zu", i, squeeze);
@@ -313,9 +317,15 @@ static void special_values(struct test *t) {
   }
 }
 
+/* Whether a window of kernel 3 around pixel `middle` has a tap at `pixel`. */
+static bool taps(size_t middle, size_t pixel, size_t dilation) {
+  return middle == pixel || middle + dilation == pixel || middle == pixel + dilation;
+}
+
 /* A NaN in one input pixel comes out in exactly the pixels whose windows hold it, whatever the activation. */
 static void nan_spreads(struct test *t) {
   for (int kind = MBCONV_ACTIVATION_NONE; kind <= MBCONV_ACTIVATION_HARD_SWISH; kind++) {
+    const size_t dilation = 1 + (size_t)kind % 3;
     mbconv_block_desc shape = {.height = 7,
                                .width = 8,
                                .in_channels = 3,
@@ -323,7 +333,8 @@ static void nan_spreads(struct test *t) {
                                .out_channels = 4,
                                .kernel = 3,
                                .stride = 1,
-                               .pad = {1, 1, 1, 1}};
+                               .pad = {dilation, dilation, dilation, dilation},
+                               .dilation = dilation};
     shape.activation = (mbconv_activation_kind)kind;
     const struct block_parts parts = {.expand = true, .bias = true};
     uint64_t state = t->seed;
@@ -337,7 +348,7 @@ static void nan_spreads(struct test *t) {
     bool ok = true;
     for (size_t i = 0; i < s.y_size; i++) {
       const size_t h = i / shape.out_channels / shape.width, w = i / shape.out_channels % shape.width;
-      const bool in_window = h + 1 >= row && h <= row + 1 && w + 1 >= column && w <= column + 1;
+      const bool in_window = taps(h, row, dilation) && taps(w, column, dilation);
       if ((s.y[i] != s.y[i]) != in_window) ok = false;
     }
     test_check(t, ok, "NaN did not come out where it had to");

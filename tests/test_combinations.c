@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "block_subject.h"
+#include "oracle.h"
 #include "test.h"
 
 enum kind { POINTWISE, CONVOLUTION, DEPTHWISE, GLOBAL_POOL };
@@ -23,12 +24,13 @@ struct description {
   mbconv_activation_kind activation;
   mbconv_exp exp;
   mbconv_layout layout;
+  size_t dilation; /* of a depthwise */
 };
 
 static mbconv_status create(const struct description *d, const mbconv_conv *conv, mbconv_isa isa, void **out,
                             mbconv_error *error) {
   const mbconv_options options = {.isa = isa, .exp = d->exp};
-  const size_t before = d->kernel / 2, after = d->kernel - 1 - before;
+  const size_t padding = oracle_span(d->kernel, d->dilation) - 1, before = (padding + 1) / 2, after = padding - before;
   const mbconv_pad pad = {before, after, after, before};
   const mbconv_pointwise_desc pointwise = {
       .in_channels = d->in, .out_channels = d->out, .conv = conv, .activation = d->activation};
@@ -39,7 +41,8 @@ static mbconv_status create(const struct description *d, const mbconv_conv *conv
                                            .stride = d->stride,
                                            .pad = pad,
                                            .conv = conv,
-                                           .activation = d->activation};
+                                           .activation = d->activation,
+                                           .dilation = d->dilation};
   const mbconv_convolution_desc convolution = {.height = d->height,
                                                .width = d->width,
                                                .in_channels = d->in,
@@ -302,13 +305,13 @@ static void check_ways(struct test *t, const struct subject *s) {
                                   .y_gap = strided ? 5 * (gaps >> 1 & 1) : 0,
                                   .r_gap = strided ? 2 * (gaps >> 2 & 1) : 0,
                                   .guard = gaps % 3 ? TEST_GUARD_AFTER : TEST_GUARD_BEFORE};
-          test_at(
-              t,
-              "kind %d: %zu images of %zux%zux%zu to %zu, kernel %zu, stride %zu, layout %d, activation %d, exp %s; "
-              "%zu threads, order %zu, residual %d, gaps %zu %zu %zu",
-              (int)s->d.kind, s->d.batch, s->d.height, s->d.width, s->d.in, s->d.out, s->d.kernel, s->d.stride,
-              (int)s->d.layout, (int)s->d.activation, mbconv_exp_name(s->d.exp), way.threads, p, residual, way.x_gap,
-              way.y_gap, way.r_gap);
+          test_at(t,
+                  "kind %d: %zu images of %zux%zux%zu to %zu, kernel %zu, stride %zu, dilation %zu, layout %d, "
+                  "activation %d, exp %s; "
+                  "%zu threads, order %zu, residual %d, gaps %zu %zu %zu",
+                  (int)s->d.kind, s->d.batch, s->d.height, s->d.width, s->d.in, s->d.out, s->d.kernel, s->d.stride,
+                  s->d.dilation, (int)s->d.layout, (int)s->d.activation, mbconv_exp_name(s->d.exp), way.threads, p,
+                  residual, way.x_gap, way.y_gap, way.r_gap);
           check_way(t, s, &way);
         }
       }
@@ -405,7 +408,8 @@ static void convolutions(struct test *t, uint64_t *state) {
 }
 
 static void depthwises_and_pools(struct test *t, uint64_t *state) {
-  for (size_t i = 0; i < 4; i++) {
+  static const size_t dilations[] = {0, 1, 0, 2, 2, 3, 4};
+  for (size_t i = 0; i < sizeof dilations / sizeof *dilations; i++) {
     const struct description d = {.kind = DEPTHWISE,
                                   .batch = 3,
                                   .height = i == 3 ? 4 : 24 * (1 + i % 2),
@@ -414,7 +418,8 @@ static void depthwises_and_pools(struct test *t, uint64_t *state) {
                                   .out = t->small ? 3 : 21,
                                   .kernel = i == 1 ? 5 : 3,
                                   .stride = 1 + i % 2,
-                                  .activation = i % 2 ? MBCONV_ACTIVATION_RELU6 : MBCONV_ACTIVATION_SILU};
+                                  .activation = i % 2 ? MBCONV_ACTIVATION_RELU6 : MBCONV_ACTIVATION_SILU,
+                                  .dilation = dilations[i]};
     check_subject(t, state, &d);
   }
   for (size_t i = t->small ? 1 : 0; i < 3; i++) {
@@ -457,14 +462,17 @@ static void blocks(struct test *t, uint64_t *state) {
   static const size_t counts[] = {2, 3, 7, 9, 65, 100};
   const mbconv_parallel_for parallel_fors[] = {parallel_forward, parallel_reversed};
   const struct {
-    size_t height, width, in, expanded, out, squeeze, kernel;
-  } cases[] = {{24, 3, 2, 9, 2, 0, 3},
-               {23, 4, 3, 10, 3, 2, 5},
-               {3, 3, 4, t->small ? 70 : 400, 4, 0, 3},
-               {3, 2, 5, 90, 5, 3, 3},
-               {17, 3, 3, 7, 2, 0, 7}};
+    size_t height, width, in, expanded, out, squeeze, kernel, dilation;
+  } cases[] = {{24, 3, 2, 9, 2, 0, 3, 0},
+               {23, 4, 3, 10, 3, 2, 5, 0},
+               {3, 3, 4, t->small ? 70 : 400, 4, 0, 3, 0},
+               {3, 2, 5, 90, 5, 3, 3, 0},
+               {17, 3, 3, 7, 2, 0, 7, 0},
+               {24, 5, 3, 40, 3, 0, 3, 2},
+               {31, 4, 3, 9, 2, 2, 5, 2},
+               {37, 3, 2, t->small ? 70 : 150, 2, 0, 3, 4}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    const size_t pad = cases[i].kernel / 2;
+    const size_t pad = oracle_span(cases[i].kernel, cases[i].dilation) / 2;
     const mbconv_block_desc shape = {.height = cases[i].height,
                                      .width = cases[i].width,
                                      .in_channels = cases[i].in,
@@ -473,7 +481,8 @@ static void blocks(struct test *t, uint64_t *state) {
                                      .kernel = cases[i].kernel,
                                      .stride = 1,
                                      .pad = {pad, pad, pad, pad},
-                                     .activation = i % 2 ? MBCONV_ACTIVATION_SILU : MBCONV_ACTIVATION_RELU6};
+                                     .activation = i % 2 ? MBCONV_ACTIVATION_SILU : MBCONV_ACTIVATION_RELU6,
+                                     .dilation = cases[i].dilation};
     const struct block_parts parts = {
         .expand = true, .bias = true, .squeeze_excite = cases[i].squeeze, .gate = MBCONV_ACTIVATION_SIGMOID};
     test_at(t, "block %zu", i);

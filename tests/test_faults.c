@@ -13,7 +13,8 @@
 enum { PIXELS = 4 * 5, MOST_Y = FAULTS_BATCH * PIXELS * 18 };
 
 void faults_new(struct test *t, struct faults *s) {
-  static const size_t x_channels[KINDS] = {6, 18, 18, 6, 6, 18}, y_channels[KINDS] = {18, 18, 18, 7, 18, 18};
+  static const size_t x_channels[KINDS] = {6, 18, 18, 6, 6, 18, 6};
+  static const size_t y_channels[KINDS] = {18, 18, 18, 7, 18, 18, 7};
   uint64_t state = t->seed;
   *s = (struct faults){.x = test_new_floats(&state, MOST_Y)};
   api_fixture_new(t, &s->f);
@@ -47,7 +48,7 @@ void faults_free(struct faults *s) {
 size_t faults_scratch_size(const struct faults *s, enum api_kind kind, size_t threads) {
   if (kind == DEPTHWISE) return mbconv_depthwise_scratch_size(s->objects[kind], threads);
   if (kind == CONVOLUTION) return mbconv_convolution_scratch_size(s->objects[kind], threads);
-  return kind == BLOCK ? mbconv_block_scratch_size(s->objects[kind], threads) : 0;
+  return kind == BLOCK || kind == STAGES ? mbconv_block_scratch_size(s->objects[kind], threads) : 0;
 }
 
 mbconv_status faults_run_with(const struct faults *s, enum api_kind kind, const void *object, const float *x, float *y,
@@ -58,6 +59,7 @@ mbconv_status faults_run_with(const struct faults *s, enum api_kind kind, const 
     case DEPTHWISE: return mbconv_depthwise_run(object, batch, x, y, scratch, scratch_size, threads, error);
     case ACTIVATION: return mbconv_activation_run(object, s->y_sizes[kind], x, y, error);
     case BLOCK: return mbconv_block_run(object, batch, x, y, scratch, scratch_size, threads, error);
+    case STAGES: return mbconv_block_run_residual(object, batch, x, x, y, scratch, scratch_size, threads, error);
     case CONVOLUTION: return mbconv_convolution_run(object, batch, x, y, NULL, scratch, scratch_size, threads, error);
     case GLOBAL_POOL: return mbconv_global_pool_run(object, batch, x, y, threads, error);
     case KINDS: break;

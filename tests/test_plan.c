@@ -18,9 +18,9 @@ static struct mbconv_target target_of(const struct test *t, size_t l2_bytes) {
   };
 }
 
-static struct mbconv_shape shape_of(const struct block_layer *layer, bool squeeze_excite) {
-  const size_t pad = layer->kernel / 2;
-  const struct mbconv_window window = {layer->kernel, layer->stride, 1, {pad, pad, pad, pad}, false};
+static struct mbconv_shape shape_of(const struct block_layer *layer, bool squeeze_excite, size_t dilation) {
+  const size_t pad = layer->kernel / 2 * dilation;
+  const struct mbconv_window window = {layer->kernel, layer->stride, dilation, {pad, pad, pad, pad}, false};
   const struct mbconv_axis side = mbconv_axis_of(&window, layer->side, pad, pad);
   return (struct mbconv_shape){
       .rows = side,
@@ -50,11 +50,16 @@ static size_t scratch_bytes(const struct mbconv_shape *shape, const struct mbcon
   return rings * ring_bytes(plan) + output * sizeof(float);
 }
 
+/* What the channels of a group are a multiple of. */
+static size_t unit_of(const struct mbconv_shape *shape, size_t tile) {
+  return shape->expand || tile < MBCONV_MAX_LANES ? tile : MBCONV_MAX_LANES;
+}
+
 static void check_sound(struct test *t, const char *name, const struct mbconv_shape *shape,
                         const struct mbconv_plan *plan, size_t tile) {
   test_check(t, plan->strip_rows >= 1 && plan->strip_rows <= shape->rows.out, "%s: strips of %zu rows", name,
              plan->strip_rows);
-  const size_t unit = shape->expand || tile < MBCONV_MAX_LANES ? tile : MBCONV_MAX_LANES;
+  const size_t unit = unit_of(shape, tile);
   test_check(t,
              plan->group_channels % unit == 0 && plan->group_channels * plan->groups >= shape->expanded_channels &&
                  plan->group_channels * (plan->groups - 1) < shape->expanded_channels,
@@ -79,8 +84,8 @@ static void check_choice(struct test *t, const char *name, const struct mbconv_s
   const size_t known = l2_bytes ? l2_bytes : 512 * 1024;
   const size_t bytes = scratch_bytes(shape, &plan, mbconv_plan_rings(&plan, shape));
   const size_t most = mbconv_plan_one_strip(&plan, shape) ? 2 * known : known;
-  const size_t ring = ring_bytes(&plan);
-  test_check(t, bytes <= most || (plan.strip_rows == 1 && (ring <= known || plan.group_channels == tile)),
+  const size_t ring = ring_bytes(&plan), narrowest = mbconv_round_up(tile, unit_of(shape, tile));
+  test_check(t, bytes <= most || (plan.strip_rows == 1 && (ring <= known || plan.group_channels <= narrowest)),
              "%s: %zu bytes at L2 of %zu", name, bytes, l2_bytes);
   for (size_t threads = 1; threads <= 9; threads++) {
     const struct mbconv_plan shared = mbconv_plan_for_threads(&plan, shape, &target, threads);
@@ -176,7 +181,7 @@ static void check_huge(struct test *t, const struct block_layer *layer, bool squ
   const double most_times = 1000000;
   const struct mbconv_target target = target_of(t, 0);
   const size_t tile = target.tile_channels, huge = (size_t)1 << 31;
-  struct mbconv_shape channels = shape_of(layer, squeeze_excite), rows = channels;
+  struct mbconv_shape channels = shape_of(layer, squeeze_excite, 1), rows = channels;
   const double one = seconds_of_plan(t, &channels);
   channels.expanded_channels = huge;
   rows.rows.in = rows.rows.out = huge;
@@ -191,26 +196,46 @@ static void check_huge(struct test *t, const struct block_layer *layer, bool squ
   test_check(t, times < most_times, "plans of huge shapes took %.0f times as long as an ordinary one", times);
 }
 
-void test_plan(struct test *t) {
-  const size_t caches[] = {0, 64 * 1024, 128 * 1024, 256 * 1024, 512 * 1024, 1024 * 1024, 2048 * 1024};
-  for (size_t i = 0; i < BLOCK_LAYERS; i++) {
-    test_at(t, "plan of %s", block_layers[i].name);
-    for (int squeeze_excite = 0; squeeze_excite < 2; squeeze_excite++) {
-      const struct mbconv_shape shape = shape_of(&block_layers[i], squeeze_excite);
-      for (size_t c = 0; c < sizeof caches / sizeof *caches; c++)
-        check_choice(t, block_layers[i].name, &shape, caches[c]);
-      if (squeeze_excite)
-        check_tenth(t, block_layers[i].name, &shape);
-      else
-        check_monotonic(t, block_layers[i].name, &shape);
-      check_alike(t, block_layers[i].name, &shape);
-    }
+static const size_t caches[] = {0, 64 * 1024, 128 * 1024, 256 * 1024, 512 * 1024, 1024 * 1024, 2048 * 1024};
+enum { CACHES = sizeof caches / sizeof *caches };
+
+static void check_layer(struct test *t, const struct block_layer *layer, bool squeeze_excite, size_t dilation) {
+  const struct mbconv_shape shape = shape_of(layer, squeeze_excite, dilation);
+  test_at(t, "plan of %s, dilation %zu", layer->name, dilation);
+  for (size_t c = 0; c < CACHES; c++) check_choice(t, layer->name, &shape, caches[c]);
+  if (squeeze_excite)
+    check_tenth(t, layer->name, &shape);
+  else
+    check_monotonic(t, layer->name, &shape);
+  check_alike(t, layer->name, &shape);
+}
+
+/* Threads share out the groups of images of up to 14 rows, and of as many more as the dilation makes the halo higher.
+ */
+static void check_shared(struct test *t, size_t dilation) {
+  const struct mbconv_target target = target_of(t, 0);
+  struct block_layer layer = block_layers[8]; /* many channels, stride 1 */
+  for (layer.side = 1; layer.side < 60; layer.side++) {
+    const struct mbconv_shape shape = shape_of(&layer, false, dilation);
+    const struct mbconv_plan plan = mbconv_plan_choose(&shape, &target);
+    const struct mbconv_plan shared = mbconv_plan_for_threads(&plan, &shape, &target, 2);
+    test_at(t, "plan of %zu rows for 2 threads, dilation %zu", layer.side, dilation);
+    test_check(t, shared.by_groups == (layer.side <= 14 * dilation), "shared out by %s",
+               shared.by_groups ? "groups" : "rows");
   }
+}
+
+void test_plan(struct test *t) {
+  for (size_t i = 0; i < BLOCK_LAYERS; i++)
+    for (size_t dilation = 1; dilation <= 4; dilation++)
+      for (int squeeze_excite = 0; squeeze_excite < 2; squeeze_excite++)
+        if (dilation < 3 || !t->small) check_layer(t, &block_layers[i], squeeze_excite, dilation);
+  for (size_t dilation = 1; dilation <= 4; dilation++) check_shared(t, dilation);
   test_at(t, "plan of huge shapes");
   for (int squeeze_excite = 0; squeeze_excite < 2; squeeze_excite++) check_huge(t, &block_layers[1], squeeze_excite);
-  struct mbconv_shape wide = shape_of(&block_layers[1], false);
+  struct mbconv_shape wide = shape_of(&block_layers[1], false, 1);
   wide.columns.in = 20000;
   wide.columns.out = 10000;
   test_at(t, "plan of a wide image");
-  for (size_t c = 0; c < sizeof caches / sizeof *caches; c++) check_choice(t, "wide", &wide, caches[c]);
+  for (size_t c = 0; c < CACHES; c++) check_choice(t, "wide", &wide, caches[c]);
 }

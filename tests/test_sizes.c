@@ -5,6 +5,7 @@
  * the same size, by the plan of the same description; or refuse the size with the same words. Nothing but create may
  * call the allocator.
  */
+#include "oracle.h"
 #include "sizes.h"
 
 enum { MOST_HEIGHT = 500, MOST_WIDTH = 37 };
@@ -175,13 +176,13 @@ static mbconv_activation_kind random_activation(uint64_t *state) {
 }
 
 /* PyTorch's padding, SAME, none, or one that differs on each side. */
-static void random_padding(uint64_t *state, size_t kernel, mbconv_pad *pad, mbconv_pad_kind *kind) {
-  const size_t half = kernel / 2, choice = test_random_size(state, 0, 5);
+static void random_padding(uint64_t *state, size_t span, mbconv_pad *pad, mbconv_pad_kind *kind) {
+  const size_t half = span / 2, choice = test_random_size(state, 0, 5);
   *kind = choice == 0 ? MBCONV_PAD_SAME : MBCONV_PAD_GIVEN;
   *pad = choice > 2 ? (mbconv_pad){half, half, half, half} : (mbconv_pad){0};
   if (choice != 2) return;
-  *pad = (mbconv_pad){test_random_size(state, 0, kernel - 1), test_random_size(state, 0, kernel - 1),
-                      test_random_size(state, 0, kernel - 1), test_random_size(state, 0, kernel - 1)};
+  *pad = (mbconv_pad){test_random_size(state, 0, span - 1), test_random_size(state, 0, span - 1),
+                      test_random_size(state, 0, span - 1), test_random_size(state, 0, span - 1)};
 }
 
 static void blocks(struct test *t, uint64_t *state) {
@@ -199,9 +200,11 @@ static void blocks(struct test *t, uint64_t *state) {
     };
     desc.expanded_channels = !expand ? desc.in_channels : test_random_size(state, 1, i % 5 == 1 ? 150 : 20);
     desc.out_channels = test_random_size(state, 0, 2) ? desc.in_channels : test_random_size(state, 1, 9);
-    random_padding(state, desc.kernel, &desc.pad, &desc.pad_kind);
+    desc.dilation = i % 3 == 2 ? test_random_size(state, 2, 5) : 0;
+    const size_t span = oracle_span(desc.kernel, desc.dilation);
+    random_padding(state, span, &desc.pad, &desc.pad_kind);
     if (i % 4 == 1) { /* residuals, which random pads seldom allow */
-      const size_t half = desc.kernel / 2;
+      const size_t half = span / 2;
       desc.stride = 1;
       desc.pad_kind = MBCONV_PAD_GIVEN;
       desc.pad = (mbconv_pad){half, half, half, half};
@@ -222,12 +225,13 @@ static void blocks(struct test *t, uint64_t *state) {
 }
 
 static void depthwises(struct test *t, uint64_t *state) {
-  for (size_t i = 0; i < 6; i++) {
+  for (size_t i = 0; i < 12; i++) {
     mbconv_depthwise_desc desc = {.channels = test_random_size(state, 1, 40),
-                                  .kernel = 3 + 2 * (i / 2),
+                                  .kernel = 3 + 2 * (i / 2 % 3),
                                   .stride = 1 + i % 2,
-                                  .activation = random_activation(state)};
-    random_padding(state, desc.kernel, &desc.pad, &desc.pad_kind);
+                                  .activation = random_activation(state),
+                                  .dilation = i / 6 * test_random_size(state, 1, 7)};
+    random_padding(state, oracle_span(desc.kernel, desc.dilation), &desc.pad, &desc.pad_kind);
     struct sizes_operator o;
     sizes_depthwise_new(&o, &desc, state);
     check_operator(t, state, &o);

@@ -181,8 +181,17 @@ class Xnnpack : public compare_contender {
         dense_.push_back(taps_first(stage, shape.channels));
         weight = dense_.back().data();
       }
-      const Chain::Conv conv{stage.kernel, stage.stride, stage.kind == MBCONV_STAGE_DEPTHWISE,      stage.weight,
-                             stage.bias,   false,        stage.activation == MBCONV_ACTIVATION_RELU};
+      Chain::Conv conv;
+      conv.kernel = stage.kernel;
+      conv.stride = stage.stride;
+      conv.depthwise = stage.kind == MBCONV_STAGE_DEPTHWISE;
+      conv.weight = stage.weight;
+      conv.bias = stage.bias;
+      conv.relu = stage.activation == MBCONV_ACTIVATION_RELU;
+      if (stage.kind == MBCONV_STAGE_DENSE) {
+        dense_.push_back(taps_first(stage, shape.channels));
+        conv.weight = dense_.back().data();
+      }
       copy.chain.add_conv(conv, shape, stage.out, from, to);
       shape = stage_shape(shape, stage);
       if (stage.activation == MBCONV_ACTIVATION_SILU) copy.chain.add_silu(shape, to, mean_.data());

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """mbconv: the inverted bottleneck (MBConv) of MobileNetV2 and EfficientNet on CPUs, in float32.
 
-Operators on NumPy arrays: Block, Convolution, Pointwise. Under PyTorch: mbconv.torch.accelerate(model).
+Operators on NumPy arrays: Block, Stages, Convolution, Pointwise. Under PyTorch: mbconv.torch.accelerate(model).
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from ._native import (
     library,
 )
 from .operators import BatchNorm, Block, Conv, Convolution, Pointwise, SqueezeExcite
+from .stages import Stage, Stages
 from .threads import Threads
 
 __all__ = [
     "ACTIVATIONS", "BatchNorm", "Block", "Conv", "Convolution", "InvalidArgument", "MbconvError", "OutOfMemory",
-    "Pointwise", "SizeOverflow", "SqueezeExcite", "Threads", "UnsupportedIsa", "usable_isas",
+    "Pointwise", "SizeOverflow", "SqueezeExcite", "Stage", "Stages", "Threads", "UnsupportedIsa", "usable_isas",
 ]  # fmt: skip
 
 __version__: str = library.mbconv_version().decode()

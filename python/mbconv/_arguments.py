@@ -45,6 +45,13 @@ def size(value: Any, name: str, expected: str = "an integer") -> int:
     return number
 
 
+def dilation(value: Any) -> int:
+    number = size(value, "dilation")
+    if number == 0:
+        raise ValueError("dilation is 0: 1 is that of a kernel without gaps")
+    return number
+
+
 def real(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} is {described(value)}, not a number")
@@ -57,10 +64,10 @@ def instance(value: Any, name: str, kind: type[Anything]) -> Anything:
     return value
 
 
-def pads(value: Any, kernel: int) -> tuple[int, ...]:
+def pads(value: Any, kernel: int, dilation: int = 1) -> tuple[int, ...]:
     """top, left, bottom, right; nothing at all for "same"."""
     if value is None:
-        return (kernel // 2,) * 4
+        return (kernel // 2 * dilation,) * 4
     if isinstance(value, str) and value == "same":
         return ()
     if not isinstance(value, (list, tuple)) and not (isinstance(value, np.ndarray) and value.ndim == 1):
@@ -85,6 +92,18 @@ def activation(value: Any, name: str = "activation") -> int:
     return _position(value, name, _native.ACTIVATIONS)
 
 
+def block_activation(value: Any, name: str = "activation") -> int:
+    """Of a Block, which knows fewer."""
+    position = activation(value, name)
+    if position >= len(_native.BLOCK_ACTIVATIONS):
+        raise ValueError(f"{name} {value!r} is for mbconv.Stages: a Block takes {', '.join(_native.BLOCK_ACTIVATIONS)}")
+    return position
+
+
+def stage_kind(value: Any) -> int:
+    return _position(value, "kind", _native.STAGE_KINDS) + 1
+
+
 def layout(value: Any) -> int:
     return _position(value, "layout", _native.LAYOUTS)
 
@@ -101,6 +120,23 @@ def residual(value: Any) -> int:
     if value is not None and not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"residual is {described(value)}, not True, False or None")
     return _native.RESIDUALS[value if value is None else bool(value)]
+
+
+def residual_or_given(value: Any) -> int:
+    """Of Stages."""
+    if isinstance(value, str):
+        if value != "given":
+            raise ValueError(f"residual {value!r} is none of True, False, None, 'given'")
+        return _native.RESIDUALS["given"]
+    if value is not None and not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"residual is {described(value)}, not True, False, None or 'given'")
+    return residual(value)
+
+
+def flag(value: Any, name: str) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {described(value)}, not True or False")
+    return bool(value)
 
 
 # ---- Arrays --------------------------------------------------------------------------------------------------------
@@ -142,13 +178,15 @@ def shape(array: Floats, name: str, expected: tuple[int, ...]) -> None:
         raise ValueError(f"{name} has the shape {array.shape}, not {expected}")
 
 
-def output(out: Any, expected: tuple[int, ...], x: Floats) -> None:
+def output(out: Any, expected: tuple[int, ...], x: Floats, added: Optional[Floats] = None) -> None:
     image(out, "out")
     shape(out, "out", expected)
     if not out.flags.writeable:
         raise ValueError("out is read-only")
     if np.may_share_memory(x, out):
         raise ValueError("out overlaps x")
+    if added is not None and np.may_share_memory(added, out):
+        raise ValueError("out overlaps residual")
 
 
 def _refuse_mask(value: Any, name: str) -> None:

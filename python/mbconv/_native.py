@@ -12,8 +12,11 @@ from typing import Any
 
 LAYOUTS = "nhwc", "nchw"
 PAD_KINDS = "given", "same"
-ACTIVATIONS = "none", "relu", "relu6", "silu", "sigmoid", "hard_sigmoid", "hard_swish"
-RESIDUALS = {None: 0, False: 1, True: 2}
+ACTIVATIONS = "none", "relu", "relu6", "silu", "sigmoid", "hard_sigmoid", "hard_swish", "gelu", "gelu_tanh", \
+    "leaky_relu", "prelu"
+BLOCK_ACTIVATIONS = ACTIVATIONS[:7]  # what a Block and squeeze-excite in it take
+RESIDUALS = {None: 0, False: 1, True: 2, "given": 3}
+STAGE_KINDS = "pointwise", "depthwise", "dense", "squeeze_excite"  # from 1 on
 
 # ---- Structs -------------------------------------------------------------------------------------------------------
 
@@ -59,6 +62,7 @@ class Conv(Versioned):
         ("weight", c_void_p),
         ("bias", c_void_p),
         ("batch_norm", POINTER(BatchNorm)),
+        *[(name, c_void_p) for name in ("scale", "slope")],
     ]
 
 
@@ -114,6 +118,34 @@ class BlockDesc(Versioned):
         ("layout", c_int),
         ("strip_rows", c_size_t),
         ("group_channels", c_size_t),
+        ("dilation", c_size_t),
+    ]
+
+
+class StageDesc(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_int),
+        ("out_channels", c_size_t),
+        ("conv", POINTER(Conv)),
+        ("squeeze_excite", POINTER(SqueezeExcite)),
+        ("activation", c_int),
+        *[(name, c_size_t) for name in ("kernel", "stride", "dilation")],
+        ("pad", Pad),
+        ("pad_kind", c_int),
+    ]
+
+
+class StagesDesc(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("type", c_int),
+        *[(name, c_size_t) for name in ("height", "width", "in_channels", "count")],
+        ("stages", POINTER(StageDesc)),
+        *[(name, c_int) for name in ("residual", "residual_place")],
+        ("residual_channels", c_size_t),
+        ("layout", c_int),
+        *[(name, c_size_t) for name in ("strip_rows", "group_channels")],
     ]
 
 
@@ -207,6 +239,9 @@ for _noun in "block", "convolution":
         f"mbconv_{_noun}_scratch_size_at": (c_int, _object, *_image, c_size_t, c_void_p, c_void_p),
     })  # fmt: skip
 _declare(library, {
+    "mbconv_block_create_stages": (c_int, POINTER(StagesDesc), POINTER(Options), POINTER(c_void_p), _error),
+    "mbconv_block_run_residual_at":
+        (c_int, _object, c_size_t, *_image, *[c_void_p] * 3, *_scratch, c_void_p, c_void_p),
     "mbconv_block_run_at": (c_int, _object, c_size_t, *_image, *[c_void_p] * 2, *_scratch, c_void_p, c_void_p),
     "mbconv_block_describe_at":
         (c_int, _object, *_image, c_size_t, c_char_p, c_size_t, POINTER(c_size_t), c_void_p),

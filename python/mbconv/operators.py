@@ -44,10 +44,13 @@ class Conv:
     weight: Floats  # 1x1: [out][in] or [out][in][1][1]; depthwise: [channels][1][k][k]
     bias: Optional[Floats] = None
     batch_norm: Optional[BatchNorm] = None
+    scale: Optional[Floats] = None  # [out]: multiplies what the batch norm gives, as layer scale does
+    slope: Optional[Floats] = None  # of the activation after it: leaky_relu a single float, prelu [out]
 
     def __post_init__(self) -> None:
         _arguments.parameters(self.weight, "weight")
-        _arguments.parameters_or_none(self.bias, "bias")
+        for name in "bias", "scale", "slope":
+            _arguments.parameters_or_none(getattr(self, name), name)
         if self.batch_norm is not None:
             _arguments.instance(self.batch_norm, "batch_norm", BatchNorm)
 
@@ -75,12 +78,20 @@ class _Structs:
     def __init__(self) -> None:
         self._kept: list[Any] = []
 
-    def conv(self, conv: Conv, name: str, shape: tuple[int, ...]) -> Any:
-        """A pointer to the struct. `shape`: of the weights."""
+    def conv(self, conv: Conv, name: str, shape: tuple[int, ...], activation: str = "none") -> Any:
+        """A pointer to the struct. `shape`: of the weights. `activation`: what comes after it."""
         norm, channels = conv.batch_norm, shape[:1]
         made = _native.Conv(weight=self.address(conv.weight, f"{name}.weight", shape))
         if conv.bias is not None:
             made.bias = self.address(conv.bias, f"{name}.bias", channels)
+        if conv.scale is not None:
+            made.scale = self.address(conv.scale, f"{name}.scale", channels)
+        if activation in ("leaky_relu", "prelu"):
+            if conv.slope is None:
+                raise ValueError(f"{name}.slope is None, but {activation} needs one")
+            one = activation == "leaky_relu"
+            slope = np.reshape(conv.slope, 1) if one and np.size(conv.slope) == 1 else conv.slope
+            made.slope = self.address(slope, f"{name}.slope", (1,) if one else channels)
         if norm is not None:
             vectors = {key: getattr(norm, key) for key in ("gamma", "beta", "mean", "variance")}
             addresses = {
@@ -91,16 +102,16 @@ class _Structs:
             made.batch_norm = self.pointer(_native.BatchNorm(epsilon=float(norm.epsilon), **addresses))
         return self.pointer(made)
 
-    def squeeze_excite(self, squeeze: Any, channels: int) -> Any:
-        """A pointer to the struct."""
+    def squeeze_excite(self, squeeze: Any, channels: int, activation: Any = _arguments.block_activation) -> Any:
+        """A pointer to the struct. `activation`: what takes a name for an activation."""
         _arguments.instance(squeeze, "squeeze_excite", SqueezeExcite)
         width = _shape(squeeze.reduce, "squeeze_excite.reduce", (2, 4))[0]
         made = _native.SqueezeExcite(
             width=width,
             reduce=self.conv(squeeze.reduce, "squeeze_excite.reduce", (width, channels, 1, 1)),
             expand=self.conv(squeeze.expand, "squeeze_excite.expand", (channels, width, 1, 1)),
-            inner=_arguments.activation(squeeze.inner, "inner"),
-            gate=_arguments.activation(squeeze.gate, "gate"),
+            inner=activation(squeeze.inner, "inner"),
+            gate=activation(squeeze.gate, "gate"),
         )
         return self.pointer(made)
 
@@ -116,9 +127,9 @@ class _Structs:
         return _address(self._kept[-1])
 
 
-def _pad(pad: Any, kernel: int) -> dict[str, Any]:
+def _pad(pad: Any, kernel: int, dilation: int = 1) -> dict[str, Any]:
     """The fields of a description."""
-    sides = _arguments.pads(pad, kernel)
+    sides = _arguments.pads(pad, kernel, dilation)
     return {"pad": _native.Pad(*sides), "pad_kind": _native.PAD_KINDS.index("given" if sides else "same")}
 
 
@@ -146,10 +157,10 @@ class _Operator:
     exp: str
     weight_bytes: int
 
-    def _create(self, desc: _native.Versioned, isa: str, exp: str) -> None:
+    def _create(self, desc: _native.Versioned, isa: str, exp: str, function: str = "create") -> None:
         options = _native.Options(isa=_arguments.isa(isa), exp=_arguments.exp(exp))
         handle = ctypes.c_void_p()
-        status = getattr(library, f"mbconv_{self._noun}_create")(desc, options, handle, own.error)
+        status = getattr(library, f"mbconv_{self._noun}_{function}")(desc, options, handle, own.error)
         _native.check(status, own.error)
         self._handle = handle.value
         weakref.finalize(self, getattr(library, f"mbconv_{self._noun}_destroy"), self._handle).atexit = False
@@ -176,9 +187,9 @@ class _ImageOperator(_Operator):
     layout: str
     _output_layout: str
 
-    def _create(self, desc: Any, isa: str, exp: str) -> None:
-        super()._create(desc, isa, exp)
-        self._inputs, self._outputs = desc.in_channels, desc.out_channels
+    def _make(self, desc: Any, outputs: int, isa: str, exp: str, function: str = "create") -> None:
+        self._create(desc, isa, exp, function)
+        self._inputs, self._outputs = desc.in_channels, outputs
         self._output_size_at = getattr(library, f"mbconv_{self._noun}_output_size_at")
         self._scratch_size_at = getattr(library, f"mbconv_{self._noun}_scratch_size_at")
 
@@ -235,13 +246,29 @@ class _ImageOperator(_Operator):
         raise NotImplementedError
 
 
-class Block(_ImageOperator):
+class _Described(_ImageOperator):
+    """Blocks of both kinds."""
+
+    _noun = "block"
+
+    def describe(self, height: SupportsIndex, width: SupportsIndex, threads: SupportsIndex = 1) -> str:
+        """How it runs on images of height x width: strategy, strip, group, scratch and weight bytes."""
+        text, length = ctypes.create_string_buffer(512), ctypes.c_size_t()
+        _native.check(library.mbconv_block_describe_at(
+            self._handle, _size(height, "height"), _size(width, "width"), _size(threads, "threads"), text, len(text),
+            length, own.error_address,
+        ), own.error)  # fmt: skip
+        return text.value.decode()
+
+
+class Block(_Described):
     """The inverted bottleneck: 1x1 expand, depthwise, [squeeze-excite], 1x1 project, (+ x). Of images of any size.
 
     expand              None: the depthwise is the first
     pad                 zeros around the depthwise's input: one number, (top, left, bottom, right), None: kernel // 2,
-                        or "same": TensorFlow's padding, which depends on the size of the image
-    activation          after expand and depthwise: one of mbconv.ACTIVATIONS
+                        times the dilation, or "same": TensorFlow's padding, which depends on the image's size
+    activation          after expand and depthwise: "none", "relu", "relu6", "silu", "sigmoid", "hard_sigmoid" or
+                        "hard_swish"; Stages take all of mbconv.ACTIVATIONS
     residual            True, False, or None: where input and output have the same shape and the stride is 1
     layout              "nhwc" or "nchw", of x and the output
     isa, exp            "auto": what MBCONV_ISA and MBCONV_EXP in the environment name, else the best for this CPU
@@ -250,21 +277,22 @@ class Block(_ImageOperator):
     Numbers are of any type that Python takes for an integer, NumPy's among them.
     """
 
-    _noun = "block"
-
     def __init__(self, *, depthwise: Conv, project: Conv, activation: str, expand: Optional[Conv] = None,
                  squeeze_excite: Optional[SqueezeExcite] = None, stride: SupportsIndex = 1, pad: Pad = None,
                  residual: Optional[bool] = None, layout: str = "nhwc", isa: str = "auto", exp: str = "auto",
-                 strip_rows: SupportsIndex = 0, group_channels: SupportsIndex = 0) -> None:  # fmt: skip
+                 strip_rows: SupportsIndex = 0, group_channels: SupportsIndex = 0,
+                 dilation: SupportsIndex = 1) -> None:  # fmt: skip
         structs = _Structs()
         channels, one, kernel, _ = _shape(depthwise, "depthwise", (4,))
         outputs = _shape(project, "project", (2, 4))[0]
         inputs = channels if expand is None else _shape(expand, "expand", (2, 4))[1]
         if one != 1:
             raise ValueError(f"depthwise.weight has {one} inputs per channel, not 1")
+        apart = _arguments.dilation(dilation)
         desc = _native.BlockDesc(
-            in_channels=inputs, expanded_channels=channels, out_channels=outputs, kernel=kernel,
-            stride=_size(stride, "stride"), **_pad(pad, kernel), activation=_arguments.activation(activation),
+            in_channels=inputs, expanded_channels=channels, out_channels=outputs, kernel=kernel, dilation=apart,
+            stride=_size(stride, "stride"), **_pad(pad, kernel, apart),
+            activation=_arguments.block_activation(activation),
             residual=_arguments.residual(residual), layout=_arguments.layout(layout),
             strip_rows=_size(strip_rows, "strip_rows"),
             group_channels=_size(group_channels, "group_channels"),
@@ -275,17 +303,8 @@ class Block(_ImageOperator):
             desc.expand = structs.conv(expand, "expand", (channels, inputs, 1, 1))
         if squeeze_excite is not None:
             desc.squeeze_excite = structs.squeeze_excite(squeeze_excite, channels)
-        self._create(desc, isa, exp)
+        self._make(desc, outputs, isa, exp)
         self.layout = self._output_layout = layout
-
-    def describe(self, height: SupportsIndex, width: SupportsIndex, threads: SupportsIndex = 1) -> str:
-        """How it runs on images of height x width: strategy, strip, group, scratch and weight bytes."""
-        text, length = ctypes.create_string_buffer(512), ctypes.c_size_t()
-        _native.check(library.mbconv_block_describe_at(
-            self._handle, _size(height, "height"), _size(width, "width"), _size(threads, "threads"), text, len(text),
-            length, own.error_address,
-        ), own.error)  # fmt: skip
-        return text.value.decode()
 
     def run_at(self, batch: SupportsIndex, height: SupportsIndex, width: SupportsIndex, x: SupportsIndex,
                y: SupportsIndex, threads: ThreadsLike = None) -> None:  # fmt: skip
@@ -314,8 +333,8 @@ class Convolution(_ImageOperator):
             **_pad(pad, kernel), activation=_arguments.activation(activation), layout=_arguments.layout(layout),
         )  # fmt: skip
         structs = _Structs()
-        desc.conv = structs.conv(conv, "conv", (outputs, inputs, kernel, kernel))
-        self._create(desc, isa, exp)
+        desc.conv = structs.conv(conv, "conv", (outputs, inputs, kernel, kernel), activation)
+        self._make(desc, outputs, isa, exp)
         self.layout = layout
 
     def run_at(self, batch: SupportsIndex, height: SupportsIndex, width: SupportsIndex, x: SupportsIndex,
@@ -339,7 +358,8 @@ class Pointwise(_Operator):
         outputs, inputs = _shape(conv, "conv", (2, 4))[:2]
         structs = _Structs()
         desc = _native.PointwiseDesc(
-            in_channels=inputs, out_channels=outputs, conv=structs.conv(conv, "conv", (outputs, inputs, 1, 1)),
+            in_channels=inputs, out_channels=outputs,
+            conv=structs.conv(conv, "conv", (outputs, inputs, 1, 1), activation),
             activation=_arguments.activation(activation),
         )  # fmt: skip
         self._create(desc, isa, exp)

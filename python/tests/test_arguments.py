@@ -33,6 +33,7 @@ class Word(str, enum.Enum):
     SILU = "silu"
     NHWC = "nhwc"
     AUTO = "auto"
+    DEPTHWISE = "depthwise"
 
 
 class NoArray:
@@ -94,6 +95,9 @@ CHOICE = Kind(
 )  # fmt: skip
 RESIDUAL = Kind(wrong(0, 1, 1.0, "yes", "", b"", [], [True], np.int64(1), np.array([True]), object()),
                 lambda value: (np.bool_(value), None))  # fmt: skip
+RESIDUAL_OR_GIVEN = Kind(RESIDUAL.but("yes", "").refused + senseless("yes", "", "GIVEN"), RESIDUAL.same)
+FLAG = Kind(RESIDUAL.refused + wrong(None), lambda value: (np.bool_(value),))
+APART = INTEGER.and_refuses(*senseless(0), *too_large(2**64 - 1))
 NUMBER = Kind(
     wrong("1e-5", b"1", None, [1e-5], (1e-5,), 1j, True, np.array([1e-5]), object())
     + senseless(float("nan"), float("inf"), -1.0, 1e300),
@@ -138,6 +142,10 @@ def record(kind):
     return Kind(wrong(0, False, "", "a", [], {}, (), X, None, object(), kind))
 
 
+LISTED = Kind(wrong(None, "PDP", 3, {}, np.zeros(3), iter(()), [1, 2], [None], object()) + senseless([], ()),
+              lambda value: (tuple(value),))  # fmt: skip
+
+
 def pixels(of):
     return Kind(
         NO_ARRAYS + of_other_types(of)
@@ -168,12 +176,30 @@ LAYERS = {"expand": conv(EXPANDED, INPUTS), "depthwise": conv(EXPANDED, 1, 3, 3)
 SQUEEZE = {"reduce": conv(WIDTH, EXPANDED), "expand": conv(EXPANDED, WIDTH), "inner": "silu", "gate": "silu"}
 NORM = {name: np.abs(random.floats(INPUTS)) for name in ("mean", "variance", "gamma", "beta")}
 BLOCK = mbconv.Block(**LAYERS, activation="silu")
+STAGE = {"kind": "depthwise", "parameters": LAYERS["depthwise"], "activation": "silu", "stride": 1, "pad": 1,
+         "dilation": 1}  # fmt: skip
+LIST = [mbconv.Stage("pointwise", LAYERS["expand"], "gelu"), mbconv.Stage(**STAGE),
+        mbconv.Stage("pointwise", LAYERS["project"])]  # fmt: skip
+STAGES = mbconv.Stages(LIST, residual="given", residual_channels=4)
+RESIDUAL_IMAGE = random.floats(2, SIDE, SIDE, 4)
 CONVOLUTION = mbconv.Convolution(conv=conv(5, INPUTS, 3, 3))
 POINTWISE = mbconv.Pointwise(conv=conv(5, INPUTS))
 
 
 def made_block(**arguments):
     return mbconv.Block(**{**LAYERS, "activation": "silu", **arguments})(X)
+
+
+def made_stages(**arguments):
+    return mbconv.Stages(**{"stages": LIST, "residual": True, **arguments})(X)
+
+
+def with_stage(**arguments):
+    return made_stages(stages=[LIST[0], mbconv.Stage(**arguments), LIST[2]])
+
+
+def called_stages(x, out, threads, residual):
+    return STAGES(x, out, threads, residual)
 
 
 def made_convolution(**arguments):
@@ -190,7 +216,7 @@ def with_norm(**arguments):
 
 
 def with_conv(**arguments):
-    return made_pointwise(conv=mbconv.Conv(**arguments))
+    return made_pointwise(conv=mbconv.Conv(**arguments), activation="prelu")
 
 
 def with_squeeze(**arguments):
@@ -226,7 +252,7 @@ ISA = {"isa": (CHOICE, "auto"), "exp": (CHOICE, "auto")}
 SIZE = {"height": (EXTENT, SIDE), "width": (EXTENT, SIDE)}
 OF_SHAPES = {
     f"{name}.{method}": (getattr(operator, method), {**SIZE, **others})
-    for name, operator in (("Block", BLOCK), ("Convolution", CONVOLUTION))
+    for name, operator in (("Block", BLOCK), ("Stages", STAGES), ("Convolution", CONVOLUTION))
     for method, others in (
         ("output_size", {}), ("output_shape", {"batch": (INTEGER, 2)}), ("scratch_size", {"threads": (INTEGER, 2)}),
     )
@@ -241,6 +267,8 @@ TABLE = {
     "Conv": (with_conv, {
         "weight": (parameters(5, INPUTS), random.floats(5, INPUTS)),
         "bias": (parameters(5).but(None), random.floats(5)),
+        "scale": (parameters(5).but(None), random.floats(5)),
+        "slope": (parameters(5).but(None).and_refuses(*senseless(None)), random.floats(5)),
         "batch_norm": (record(mbconv.BatchNorm).but(None), random.conv(5, INPUTS).batch_norm)}),
     "SqueezeExcite": (with_squeeze, {
         name: (CHOICE if name in ("inner", "gate") else record(mbconv.Conv), value)
@@ -251,6 +279,13 @@ TABLE = {
         "expand": (record(mbconv.Conv).but(None), LAYERS["expand"]),
         "squeeze_excite": (record(mbconv.SqueezeExcite).but(None), mbconv.SqueezeExcite(**SQUEEZE)),
         "activation": (CHOICE, "silu"), "residual": (RESIDUAL, True), "layout": (CHOICE, "nhwc"), **ISA,
+        "strip_rows": (INTEGER, 2), "group_channels": (INTEGER, 0), "dilation": (APART, 1)}),
+    "Stage": (with_stage, {
+        "kind": (CHOICE, "depthwise"), "parameters": (record(mbconv.Conv), STAGE["parameters"]),
+        "activation": (CHOICE, "silu"), "stride": (INTEGER, 1), "pad": (PAD, 1), "dilation": (APART, 1)}),
+    "Stages": (made_stages, {
+        "stages": (LISTED, LIST), "residual": (RESIDUAL_OR_GIVEN, True), "residual_after": (FLAG, False),
+        "residual_channels": (INTEGER, 0), "layout": (CHOICE, "nhwc"), **ISA,
         "strip_rows": (INTEGER, 2), "group_channels": (INTEGER, 0)}),
     "Convolution": (made_convolution, {
         "stride": (INTEGER, 1), "pad": (PAD, 1),
@@ -259,6 +294,12 @@ TABLE = {
     "Pointwise": (made_pointwise, {
         "conv": (record(mbconv.Conv), conv(5, INPUTS)), "activation": (CHOICE, "silu"), **ISA}),
     "Block.__call__": of_call(BLOCK, INPUTS, image),
+    "Stages.__call__": (called_stages, {
+        **of_call(STAGES, INPUTS, image)[1], "residual": (image(RESIDUAL_IMAGE), RESIDUAL_IMAGE)}),
+    "Stages.run_at": (ran_at(STAGES, INPUTS), {
+        **of_run_at(STAGES, INPUTS, batch=(INTEGER, 2), **SIZE)[1],
+        "residual": (ADDRESS, RESIDUAL_IMAGE.ctypes.data)}),
+    "Stages.describe": (STAGES.describe, {**SIZE, "threads": (INTEGER, 2)}),
     "Convolution.__call__": of_call(CONVOLUTION, 5, image),
     "Pointwise.__call__": of_call(POINTWISE, 5, pixels),
     "Block.run_at": of_run_at(BLOCK, INPUTS, batch=(INTEGER, 2), **SIZE),

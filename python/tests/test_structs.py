@@ -23,6 +23,8 @@ STRUCTS = {
     "mbconv_convolution_desc": _native.ConvolutionDesc,
     "mbconv_squeeze_excite": _native.SqueezeExcite,
     "mbconv_block_desc": _native.BlockDesc,
+    "mbconv_stage_desc": _native.StageDesc,
+    "mbconv_stages_desc": _native.StagesDesc,
     "struct mbconv_team": _native.Team,
 }
 ENUMS = {
@@ -40,7 +42,8 @@ def in_c():
         for field, *_ in struct._fields_:
             lines.append(f'printf("{name}.{field} %zu\\n", offsetof({name}, {field}));')
     constants = [prefix + name.upper() for prefix, names in ENUMS.items() for name in names] + [*ERRORS]
-    constants += ["RESIDUAL_AUTO", "RESIDUAL_OFF", "RESIDUAL_ON"]
+    constants += ["RESIDUAL_AUTO", "RESIDUAL_OFF", "RESIDUAL_ON", "RESIDUAL_GIVEN", "RESIDUAL_BEFORE_ACTIVATION"]
+    constants += ["RESIDUAL_AFTER_ACTIVATION", *("STAGE_" + name.upper() for name in _native.STAGE_KINDS)]
     lines += [f'printf("{name} %zu\\n", (size_t)MBCONV_{name});' for name in constants]
     source = '#include <mbconv.h>\n#include <stdio.h>\n#include "threads.h"\nint main(void) {%s}' % "\n".join(lines)
     with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +63,10 @@ class Structs(unittest.TestCase):
                 self.assertEqual(getattr(struct, field).offset, expected[f"{name}.{field}"], f"{name}.{field}")
         for prefix, names in ENUMS.items():
             self.assertEqual([expected[prefix + name.upper()] for name in names], list(range(len(names))))
-        residuals = {None: "AUTO", False: "OFF", True: "ON"}
+        kinds = [expected["STAGE_" + name.upper()] for name in _native.STAGE_KINDS]
+        self.assertEqual(kinds, [1, 2, 3, 4])
+        self.assertEqual([expected[f"RESIDUAL_{when}_ACTIVATION"] for when in ("BEFORE", "AFTER")], [False, True])
+        residuals = {None: "AUTO", False: "OFF", True: "ON", "given": "GIVEN"}
         for residual, number in _native.RESIDUALS.items():
             self.assertEqual(number, expected[f"RESIDUAL_{residuals[residual]}"])
         for name, number in ERRORS.items():

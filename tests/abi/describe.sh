@@ -13,4 +13,5 @@ for library in $build/libmbconv.so $build/networks/libmbconv_networks.so; do
   name=$(basename "$library" .so)
   abidw --no-architecture --no-show-locs --no-comp-dir-path --no-corpus-path --no-elf-needed --exported-interfaces-only \
     --drop-private-types --headers-dir include --out-file "$directory/${name#lib}.abi" "$library"
+  sed -i "s|path='$PWD/|path='../../../|" "$directory/${name#lib}.abi" # of the source files: where the tree is, is nobody's matter
 done

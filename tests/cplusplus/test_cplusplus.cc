@@ -53,6 +53,12 @@ void check_descriptions(test *t) {
   check_sized<mbconv::activation_desc, mbconv_activation_desc>(t, "activation_desc");
   check_sized<mbconv::block_desc, mbconv_block_desc>(t, "block_desc",
                                                      {type, offsetof(mbconv_block_desc, layout) + word});
+  check_sized<mbconv::stage_desc, mbconv_stage_desc>(
+      t, "stage_desc",
+      {offsetof(mbconv_stage_desc, kind) + word, offsetof(mbconv_stage_desc, activation) + word,
+       offsetof(mbconv_stage_desc, pad_kind) + word});
+  check_sized<mbconv::stages_desc, mbconv_stages_desc>(t, "stages_desc",
+                                                       {type, offsetof(mbconv_stages_desc, layout) + word});
   test_at(t, "pad");
   for (std::size_t p = 0; p < 7; p++) {
     const mbconv_pad pad = mbconv::pad(p);
@@ -119,6 +125,7 @@ void test_cplusplus(test *t) try {
   check_global_pool(t, o);
   check_activation(t, o);
   check_block(t, o);
+  check_stages(t, o);
   check_any_size(t, o);
 } catch (const std::exception &error) {
   test_check(t, false, "%s", error.what());

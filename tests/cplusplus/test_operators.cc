@@ -191,7 +191,7 @@ void check_activation(test *t, const operands &o) {
       [&](mbconv_error *report) { return mbconv_activation_run(object.get(), 3, y.data(), y.data() + 1, report); },
       [&] { object.run(3, y.data(), y.data() + 1); });
   mbconv::activation_desc none_such;
-  none_such.kind = static_cast<mbconv_activation_kind>(7);
+  none_such.kind = static_cast<mbconv_activation_kind>(MBCONV_ACTIVATION_PRELU + 1);
   mbconv_activation *none;
   check_throws(
       t, MBCONV_INVALID_ARGUMENT,
@@ -257,6 +257,88 @@ void check_block(test *t, const operands &o) {
   check_throws(
       t, MBCONV_INVALID_ARGUMENT,
       [&](mbconv_error *report) { return mbconv_block_create(&desc, nullptr, &none, report); }, [&] { make(nullptr); });
+}
+
+void check_stages(test *t, const operands &o) {
+  test_at(t, "a list of stages");
+  constexpr std::size_t residual_channels = 7;
+  std::vector<mbconv::stage_desc> stages(3);
+  stages[0].kind = MBCONV_STAGE_DENSE;
+  stages[0].out_channels = expanded;
+  stages[0].conv = &o.conv;
+  stages[0].kernel = 3;
+  stages[0].stride = 2;
+  stages[0].pad = {0, 1, 2, 1};
+  stages[0].activation = MBCONV_ACTIVATION_GELU;
+  stages[1].kind = MBCONV_STAGE_DEPTHWISE;
+  stages[1].conv = &o.conv;
+  stages[1].kernel = 3;
+  stages[1].stride = 1;
+  stages[1].pad = mbconv::pad(1);
+  stages[2].kind = MBCONV_STAGE_POINTWISE;
+  stages[2].out_channels = channels;
+  stages[2].conv = &o.conv;
+  mbconv::stages_desc desc;
+  desc.height = height;
+  desc.width = width;
+  desc.in_channels = channels;
+  desc.count = stages.size();
+  desc.stages = stages.data();
+  desc.residual = MBCONV_RESIDUAL_GIVEN;
+  desc.residual_channels = residual_channels;
+  const auto make = [&](const mbconv_options *how) { return mbconv::block(desc, how); };
+  check_ownership<mbconv::block>(t, make);
+  check_options<mbconv::block>(t, make, mbconv_block_info);
+  mbconv::options how;
+  how.isa = t->isa;
+  const mbconv::block object = make(&how);
+  check_sizes(t, object, mbconv_block_scratch_size, mbconv_block_output_size);
+  const mbconv::scratch scratch(object.scratch_size(7));
+  const auto [rows, columns] = object.output_size();
+  const std::size_t y_size = batch * rows * columns * channels;
+  const float *const x = o.x.data(), *const residual = o.residual.data();
+  check_run(
+      t, y_size,
+      [&](float *y, const mbconv_threads *threads) { object.run_residual(batch, x, residual, y, scratch, threads); },
+      [&](float *y, const mbconv_threads *threads) {
+        return mbconv_block_run_residual(object.get(), batch, x, residual, y, scratch.data(), scratch.size(), threads,
+                                         nullptr);
+      });
+  constexpr mbconv::size image = {5, 6};
+  const mbconv::scratch scratch_at(object.scratch_size(image, 7));
+  const mbconv::size out = object.output_size(image);
+  check_run(
+      t, batch * out.height * out.width * channels,
+      [&](float *y, const mbconv_threads *threads) {
+        object.run_residual(batch, image, x, residual, y, scratch_at, threads);
+      },
+      [&](float *y, const mbconv_threads *threads) {
+        return mbconv_block_run_residual_at(object.get(), batch, image.height, image.width, x, residual, y,
+                                            scratch_at.data(), scratch_at.size(), threads, nullptr);
+      });
+  floats y(y_size);
+  check_throws(
+      t, MBCONV_INVALID_ARGUMENT,
+      [&](mbconv_error *report) {
+        return mbconv_block_run_residual(object.get(), batch, x, y.data(), y.data(), scratch.data(), scratch.size(),
+                                         nullptr, report);
+      },
+      [&] { object.run_residual(batch, x, y.data(), y.data(), scratch); });
+  check_throws(
+      t, MBCONV_INVALID_ARGUMENT,
+      [&](mbconv_error *report) {
+        return mbconv_block_run_residual_at(object.get(), batch, 0, 6, x, residual, y.data(), scratch.data(),
+                                            scratch.size(), nullptr, report);
+      },
+      [&] {
+        object.run_residual(batch, {0, 6}, x, residual, y.data(), scratch);
+      });
+  stages[1].kernel = 4;
+  mbconv_block *none;
+  check_throws(
+      t, MBCONV_INVALID_ARGUMENT,
+      [&](mbconv_error *report) { return mbconv_block_create_stages(&desc, nullptr, &none, report); },
+      [&] { make(nullptr); });
 }
 
 }  // namespace wrapped

@@ -183,6 +183,7 @@ void check_convolution(test *t, const operands &o);
 void check_global_pool(test *t, const operands &o);
 void check_activation(test *t, const operands &o);
 void check_block(test *t, const operands &o);
+void check_stages(test *t, const operands &o);
 
 /* test_sizes.cc */
 void check_any_size(test *t, const operands &o);

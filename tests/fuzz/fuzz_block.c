@@ -8,6 +8,7 @@
 
 #include "block_subject.h"
 #include "input.h"
+#include "oracle.h"
 
 enum { ALL = 1 << 20, MOST_MULTIPLY_ADDS = 50000, MOST_SETS = MBCONV_ISA_COUNT };
 
@@ -19,36 +20,48 @@ static mbconv_block_desc shape_of(struct fuzz_input *in) {
       .expanded_channels = fuzz_between(in, 1, 200),
       .out_channels = fuzz_between(in, 1, 50),
       .kernel = 3 + 2 * fuzz_between(in, 0, 2),
-      .stride = fuzz_between(in, 1, 2),
+      .stride = fuzz_bytes(in, 1),
       .activation = (mbconv_activation_kind)fuzz_between(in, MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_HARD_SWISH),
       .residual = (mbconv_residual)fuzz_between(in, MBCONV_RESIDUAL_AUTO, MBCONV_RESIDUAL_OFF),
   };
   size_t *pads[] = {&shape.pad.top, &shape.pad.left, &shape.pad.bottom, &shape.pad.right};
-  for (size_t i = 0; i < 4; i++) *pads[i] = fuzz_between(in, 0, shape.kernel - 1);
+  fuzz_stride(&shape.stride, &shape.dilation);
+  const size_t most = oracle_span(shape.kernel, shape.dilation) - 1;
+  for (size_t i = 0; i < 4; i++) *pads[i] = fuzz_between(in, 0, most);
   return shape;
 }
 
-/* Without an expand the channels are one; an image must hold the kernel; and nothing may take long. */
+/* Without an expand the channels are one; an image must hold the taps; and nothing may take long, so that the output of
+ * a dilated kernel may not be much larger than the input. */
 static void make_sound(mbconv_block_desc *shape, bool expand) {
+  const size_t span = oracle_span(shape->kernel, shape->dilation);
   if (!expand) shape->expanded_channels = shape->in_channels;
   const size_t channel = shape->in_channels + shape->out_channels + shape->kernel * shape->kernel;
   const size_t most = MOST_MULTIPLY_ADDS / channel / shape->expanded_channels;
   if (shape->height * shape->width > most) shape->height = most / shape->width > 0 ? most / shape->width : 1;
-  if (shape->height + shape->pad.top + shape->pad.bottom < shape->kernel) shape->height = shape->kernel;
-  if (shape->width + shape->pad.left + shape->pad.right < shape->kernel) shape->width = shape->kernel;
+  const size_t rows = shape->height + shape->pad.top + shape->pad.bottom, half = span / 2;
+  const size_t columns = shape->width + shape->pad.left + shape->pad.right;
+  const bool small = rows < span || columns < span;
+  if (shape->dilation > 1 && (small || (rows - span + 1) * (columns - span + 1) > most)) {
+    shape->pad = (mbconv_pad){half, half, half, half};
+  } else if (small) {
+    if (rows < span) shape->height = span;
+    if (columns < span) shape->width = span;
+  }
 }
 
 /* How the size and the padding are said: `ways` has a bit for each way of check_set() whose calls name the size. */
 static void choose_sizes(struct fuzz_input *in, mbconv_block_desc *shape, struct block_run *run, unsigned *ways) {
+  const size_t span = oracle_span(shape->kernel, shape->dilation);
   *ways = (unsigned)fuzz_bytes(in, 1);
   run->same = fuzz_flag(in);
   if (fuzz_flag(in)) {
-    run->made_height = shape->kernel + fuzz_between(in, 0, 40);
-    run->made_width = shape->kernel + fuzz_between(in, 0, 40);
+    run->made_height = span + fuzz_between(in, 0, 40);
+    run->made_width = span + fuzz_between(in, 0, 40);
   }
   if (!run->same) return;
-  fuzz_same(shape->height, shape->kernel, shape->stride, &shape->pad.top, &shape->pad.bottom);
-  fuzz_same(shape->width, shape->kernel, shape->stride, &shape->pad.left, &shape->pad.right);
+  fuzz_same(shape->height, span, shape->stride, &shape->pad.top, &shape->pad.bottom);
+  fuzz_same(shape->width, span, shape->stride, &shape->pad.left, &shape->pad.right);
 }
 
 /* The weights of a convolution are a buffer of the case, which is read-only. */

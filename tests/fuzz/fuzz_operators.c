@@ -7,6 +7,7 @@
 #include "block_case.h"
 #include "input.h"
 #include "mbconv.h"
+#include "oracle.h"
 
 enum { MOST_SETS = MBCONV_ISA_COUNT, ROOM = 2 /* floats */ };
 
@@ -97,23 +98,23 @@ static void choose_size(struct fuzz_input *in, struct operator_case *c, size_t l
   c->made.width = least + fuzz_between(in, 0, 30);
 }
 
-/* An image that holds the kernel; returns the size of the output in pixels. */
-static size_t image_case(struct fuzz_input *in, struct operator_case *c, size_t kernel, size_t stride, size_t *height,
+/* An image that holds the taps; returns the size of the output in pixels. */
+static size_t image_case(struct fuzz_input *in, struct operator_case *c, size_t span, size_t stride, size_t *height,
                          size_t *width, mbconv_pad *pad) {
   size_t *pads[] = {&pad->top, &pad->left, &pad->bottom, &pad->right};
-  for (size_t i = 0; i < 4; i++) *pads[i] = fuzz_between(in, 0, kernel - 1);
+  for (size_t i = 0; i < 4; i++) *pads[i] = fuzz_between(in, 0, span - 1);
   *height = fuzz_between(in, 1, 20);
   *width = fuzz_between(in, 1, 40);
-  if (*height + pad->top + pad->bottom < kernel) *height = kernel;
-  if (*width + pad->left + pad->right < kernel) *width = kernel;
-  choose_size(in, c, kernel);
+  if (*height + pad->top + pad->bottom < span) *height = span;
+  if (*width + pad->left + pad->right < span) *width = span;
+  choose_size(in, c, span);
   c->same = fuzz_flag(in);
   if (c->same) {
-    fuzz_same(*height, kernel, stride, &pad->top, &pad->bottom);
-    fuzz_same(*width, kernel, stride, &pad->left, &pad->right);
+    fuzz_same(*height, span, stride, &pad->top, &pad->bottom);
+    fuzz_same(*width, span, stride, &pad->left, &pad->right);
   }
-  return ((*height + pad->top + pad->bottom - kernel) / stride + 1) *
-         ((*width + pad->left + pad->right - kernel) / stride + 1);
+  return ((*height + pad->top + pad->bottom - span) / stride + 1) *
+         ((*width + pad->left + pad->right - span) / stride + 1);
 }
 
 static bool run_depthwise(const struct operator_case *c, const mbconv_options *options, const struct tensors *t) {
@@ -142,9 +143,11 @@ static run_fn *depthwise_case(struct fuzz_input *in, struct operator_case *c) {
   mbconv_depthwise_desc *desc = &c->depthwise;
   *desc = (mbconv_depthwise_desc){.channels = fuzz_between(in, 1, 70),
                                   .kernel = 3 + 2 * fuzz_between(in, 0, 2),
-                                  .stride = fuzz_between(in, 1, 2),
+                                  .stride = fuzz_bytes(in, 1),
                                   .activation = c->activation};
-  const size_t pixels = image_case(in, c, desc->kernel, desc->stride, &desc->height, &desc->width, &desc->pad);
+  fuzz_stride(&desc->stride, &desc->dilation);
+  const size_t span = oracle_span(desc->kernel, desc->dilation);
+  const size_t pixels = image_case(in, c, span, desc->stride, &desc->height, &desc->width, &desc->pad);
   c->row = c->y_stride = desc->channels;
   c->rows = c->batch * pixels;
   c->weights = desc->channels * desc->kernel * desc->kernel;

@@ -87,9 +87,11 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
                                         .expand = &conv,
                                         .inner = MBCONV_ACTIVATION_SILU,
                                         .gate = MBCONV_ACTIVATION_SIGMOID};
-  const mbconv_block_desc desc = description(&in, &conv, &excite);
+  mbconv_block_desc desc = description(&in, &conv, &excite);
   const size_t l2_bytes = fuzz_hostile(&in), strip_rows = fuzz_hostile(&in), group_channels = fuzz_hostile(&in);
   const size_t threads = fuzz_hostile(&in);
+  desc.dilation = fuzz_hostile(&in);
+  if (fuzz_flag(&in)) desc.pad = (mbconv_pad){0}, desc.pad_kind = MBCONV_PAD_SAME; /* any dilation fits an image then */
   mbconv_error error = {0};
   struct mbconv_described described;
   if (mbconv_block_check(&desc, false, &described, &error) != MBCONV_OK) {

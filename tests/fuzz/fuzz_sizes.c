@@ -36,7 +36,7 @@ static void release(void *context, void *memory) {
 
 static const mbconv_allocator allocator = {allocate, release, NULL};
 
-enum { MOST_BUFFERS = 16 };
+enum { MOST_BUFFERS = 48 };
 
 struct weights {
   struct test_buffer buffers[MOST_BUFFERS];
@@ -170,6 +170,7 @@ static void check_block(struct fuzz_input *in, struct weights *w) {
   }
   const mbconv_options options = options_of(in);
   const size_t threads = fuzz_hostile(in), batch = fuzz_hostile(in);
+  desc.dilation = fuzz_hostile(in);
   mbconv_block *block = NULL;
   mbconv_error error;
   mbconv_counts counts;
@@ -194,6 +195,105 @@ static void check_block(struct fuzz_input *in, struct weights *w) {
                              .made_scratch = mbconv_block_scratch_size(block, 1),
                              .in = desc.in_channels,
                              .out = desc.out_channels};
+  mbconv_block_output_size(block, &o.made_out.height, &o.made_out.width);
+  check_operator(in, &o, threads, batch);
+  mbconv_block_destroy(block);
+}
+
+/* Every block of stages is run with a residual if it was made for one: this has as many floats as any that is run. */
+static const float added[MOST_RUN];
+static bool residual_given;
+
+static mbconv_status run_stages(const void *object, const struct size *at, size_t batch, const float *x, float *y,
+                                void *scratch, size_t size, mbconv_error *error) {
+  if (!residual_given) return run_block(object, at, batch, x, y, scratch, size, error);
+  if (!at) return mbconv_block_run_residual(object, batch, x, added, y, scratch, size, NULL, error);
+  return mbconv_block_run_residual_at(object, batch, at->height, at->width, x, added, y, scratch, size, NULL, error);
+}
+
+struct stages_parameters {
+  mbconv_batch_norm norms[MBCONV_MOST_STAGES + 2];
+  mbconv_conv convs[MBCONV_MOST_STAGES + 2];
+  mbconv_squeeze_excite excite;
+};
+
+/* A stage that reads `in_channels`, mostly sound by itself; returns its output channels. */
+static size_t stage_new(struct fuzz_input *in, struct weights *w, size_t index, size_t in_channels,
+                        struct stages_parameters *p, mbconv_stage_desc *stage) {
+  const int kind = choice(in);
+  stage->kind = (mbconv_stage_kind)kind;
+  const bool keeps = kind == MBCONV_STAGE_DEPTHWISE || kind == MBCONV_STAGE_SQUEEZE_EXCITE;
+  const bool windowed = kind == MBCONV_STAGE_DEPTHWISE || kind == MBCONV_STAGE_DENSE;
+  stage->activation = (mbconv_activation_kind)(fuzz_bytes(in, 1) % 13);
+  if (!keeps || fuzz_bytes(in, 1) > 200) stage->out_channels = small(in, 1, 20);
+  if (windowed || fuzz_bytes(in, 1) > 240) {
+    stage->kernel = small(in, 3, 5);
+    stage->stride = small(in, 1, 2);
+    if (fuzz_bytes(in, 1) > 200) stage->dilation = fuzz_hostile(in);
+    stage->pad = pad_of(in);
+    stage->pad_kind = pad_kind_of(in, &stage->pad);
+  }
+  const wide out = keeps ? in_channels : stage->out_channels, taps = times(stage->kernel, stage->kernel);
+  const wide inputs = kind == MBCONV_STAGE_DEPTHWISE ? 1 : in_channels;
+  if (kind == MBCONV_STAGE_SQUEEZE_EXCITE) {
+    mbconv_conv *const pair = &p->convs[MBCONV_MOST_STAGES];
+    p->excite.width = small(in, 1, 20);
+    pair[0] = conv_new(in, w, p->excite.width, in_channels, &p->norms[MBCONV_MOST_STAGES]);
+    pair[1] = conv_new(in, w, in_channels, p->excite.width, &p->norms[MBCONV_MOST_STAGES + 1]);
+    p->excite.reduce = &pair[0];
+    p->excite.expand = &pair[1];
+    p->excite.inner = p->excite.gate = (mbconv_activation_kind)(fuzz_bytes(in, 1) % 12);
+    stage->squeeze_excite = &p->excite;
+    return in_channels;
+  }
+  p->convs[index] = conv_new(in, w, out, times(inputs, windowed ? taps : 1), &p->norms[index]);
+  if (fuzz_flag(in)) p->convs[index].slope = p->convs[index].scale = weights_new(w, out);
+  stage->conv = &p->convs[index];
+  return (size_t)out;
+}
+
+static void check_stages(struct fuzz_input *in, struct weights *w) {
+  struct stages_parameters parameters = {0};
+  mbconv_stage_desc stages[MBCONV_MOST_STAGES] = {0};
+  mbconv_stages_desc desc = {.height = fuzz_hostile(in),
+                             .width = fuzz_hostile(in),
+                             .in_channels = small(in, 1, 20),
+                             .count = small(in, 1, 4),
+                             .stages = stages,
+                             .residual = (mbconv_residual)choice(in),
+                             .residual_place = (mbconv_residual_place)(fuzz_bytes(in, 1) % 3),
+                             .layout = (mbconv_layout)(fuzz_bytes(in, 1) % 3),
+                             .strip_rows = small(in, 0, 4),
+                             .group_channels = small(in, 0, 40)};
+  const mbconv_options options = options_of(in);
+  const size_t threads = fuzz_hostile(in), batch = fuzz_hostile(in);
+  size_t channels = desc.in_channels;
+  for (size_t i = 0; i < desc.count && i < MBCONV_MOST_STAGES; i++)
+    channels = stage_new(in, w, i, channels, &parameters, &stages[i]);
+  if (fuzz_flag(in)) desc.residual_channels = small(in, 0, 20);
+  residual_given = desc.residual == MBCONV_RESIDUAL_GIVEN;
+  mbconv_block *block = NULL;
+  mbconv_error error;
+  mbconv_counts counts;
+  const mbconv_status counted = mbconv_stages_count(&desc, &counts, NULL);
+  const mbconv_status status = mbconv_block_create_stages(&desc, &options, &block, &error);
+  if (status != MBCONV_OK) {
+    refused(&error, status, block);
+    return;
+  }
+  const bool any = desc.height == 0;
+  fuzz_require(any ? counted == MBCONV_INVALID_ARGUMENT : counted == MBCONV_OK || counted == MBCONV_SIZE_OVERFLOW,
+               "a list that cannot be counted");
+  char text[512];
+  fuzz_require(mbconv_block_describe(block, threads, text, sizeof text) == strlen(text), "a description cut off");
+  struct image_operator o = {.object = block,
+                             .run = run_stages,
+                             .output_size = block_output_size,
+                             .scratch_size = block_scratch_size,
+                             .made = {desc.height, desc.width},
+                             .made_scratch = mbconv_block_scratch_size(block, 1),
+                             .in = desc.in_channels,
+                             .out = channels};
   mbconv_block_output_size(block, &o.made_out.height, &o.made_out.width);
   check_operator(in, &o, threads, batch);
   mbconv_block_destroy(block);
@@ -229,6 +329,7 @@ static void check_depthwise(struct fuzz_input *in, struct weights *w) {
   desc.conv = &conv;
   const mbconv_options options = options_of(in);
   const size_t threads = fuzz_hostile(in), batch = fuzz_hostile(in);
+  desc.dilation = fuzz_hostile(in);
   mbconv_depthwise *depthwise = NULL;
   mbconv_error error;
   const mbconv_status status = mbconv_depthwise_create(&desc, &options, &depthwise, &error);
@@ -387,6 +488,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
     case 1: check_convolution(&in, &w); break;
     case 2: check_pointwise(&in, &w); break;
     case 3: check_global_pool(&in); break;
+    case 6: check_stages(&in, &w); break;
     default: check_block(&in, &w); break;
   }
   for (size_t i = 0; i < w.count; i++) test_buffer_free(&w.buffers[i]);

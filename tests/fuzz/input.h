@@ -37,9 +37,16 @@ static inline size_t fuzz_hostile(struct fuzz_input *in) {
   return fuzz_bytes(in, 8);
 }
 
-/* The padding that TensorFlow's SAME makes of an axis. */
-static inline void fuzz_same(size_t in, size_t kernel, size_t stride, size_t *before, size_t *after) {
-  const size_t rest = in % stride ? in % stride : stride, padding = kernel > rest ? kernel - rest : 0;
+/* A stride of 1 or 2 and a dilation from one byte, which *stride holds: mostly a dilation of 1, else up to 5. */
+static inline void fuzz_stride(size_t *stride, size_t *dilation) {
+  const size_t rest = *stride / 2 % 12;
+  *stride = 1 + *stride % 2;
+  *dilation = rest < 6 ? 0 : rest - 6;
+}
+
+/* The padding that TensorFlow's SAME makes of an axis for taps that span so many pixels. */
+static inline void fuzz_same(size_t in, size_t span, size_t stride, size_t *before, size_t *after) {
+  const size_t rest = in % stride ? in % stride : stride, padding = span > rest ? span - rest : 0;
   *before = padding / 2;
   *after = padding - padding / 2;
 }

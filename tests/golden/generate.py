@@ -41,7 +41,8 @@ class Case:
     batch: int = 1
     kernel: int = 3
     stride: int = 1
-    pad: Optional[Tuple[int, int, int, int]] = None  # top, left, bottom, right; None: kernel // 2 on all sides
+    dilation: int = 1
+    pad: Optional[Tuple[int, int, int, int]] = None  # top, left, bottom, right; None: half of what the taps span
     activation: str = "silu"
     expand: bool = True
     squeeze: Optional[Tuple[int, str, str]] = None  # width, inner activation, gate
@@ -52,15 +53,15 @@ class Case:
     training: bool = False  # normalise by the statistics of the batch itself, as a module in training mode does
 
     def __post_init__(self):
-        self.pad = self.pad or (self.kernel // 2,) * 4
+        self.pad = self.pad or (self.kernel // 2 * self.dilation,) * 4
 
 
 class ConvNorm(nn.Sequential):
     """A convolution without padding and, as the case asks, its batch normalisation."""
 
-    def __init__(self, case, c_in, c_out, kernel=1, stride=1, groups=1):
+    def __init__(self, case, c_in, c_out, kernel=1, stride=1, dilation=1, groups=1):
         super().__init__(
-            nn.Conv2d(c_in, c_out, kernel, stride, groups=groups, bias=case.bias),
+            nn.Conv2d(c_in, c_out, kernel, stride, dilation=dilation, groups=groups, bias=case.bias),
             nn.BatchNorm2d(c_out, eps=case.epsilon) if case.batch_norm else nn.Identity(),
         )
 
@@ -101,7 +102,9 @@ class MBConv(nn.Module):
         top, left, bottom, right = case.pad
         self.expand = ConvNorm(case, c_in, expanded) if case.expand else None
         self.pad = nn.ZeroPad2d((left, right, top, bottom))
-        self.depthwise = ConvNorm(case, expanded, expanded, case.kernel, case.stride, groups=expanded)
+        self.depthwise = ConvNorm(
+            case, expanded, expanded, case.kernel, case.stride, case.dilation, groups=expanded
+        )
         self.squeeze = SqueezeExcite(expanded, *case.squeeze) if case.squeeze else None
         self.project = ConvNorm(case, expanded, c_out)
         self.activation = ACTIVATIONS[case.activation][1]()
@@ -191,12 +194,13 @@ def write(case, seed, directory):
     width, inner, gate = case.squeeze or (0, "none", "none")
     floats = b"".join(t.detach().contiguous().numpy().astype("<f4").tobytes() for t in (x, *block.tensors(), y))
     header = (
-        1,  # version of the format
+        1 if case.dilation == 1 else 2,  # version of the format
         case.batch, *case.image, *case.channels, case.kernel, case.stride, *case.pad, ACTIVATIONS[case.activation][0],
         RESIDUAL_AUTO if case.residual else RESIDUAL_OFF,
         block.expand.flags() if block.expand else 0, block.depthwise.flags(), block.project.flags(),
         width, ACTIVATIONS[inner][0], ACTIVATIONS[gate][0], *y.shape[2:],
         count_parameters(block), count_parameters(plain_block(case.channels[0], case.channels[2])), len(floats) // 4,
+        *(() if case.dilation == 1 else (case.dilation,)),
     )  # fmt: skip
     path = directory / f"{case.name}.bin"
     path.write_bytes(struct.pack(f"<8s{len(header)}I", b"MBGOLDEN", *header) + floats)
@@ -238,6 +242,13 @@ CASES = [
     Case("bias_with_norm", (6, 6), (16, 48, 16), bias=True),
     Case("bias_without_norm", (6, 6), (16, 48, 16), bias=True, batch_norm=False),
     Case("residual_off", (6, 6), (16, 48, 16), residual=False),
+    Case("dilation2", (9, 10), (16, 96, 16), dilation=2, activation="relu6"),
+    Case("dilation2_squeeze", (9, 7), (24, 72, 40), kernel=5, dilation=2, activation="hard_swish",
+         squeeze=(24, "relu", "hard_sigmoid"), epsilon=1e-3),
+    Case("dilation2_stride2", (10, 9), (16, 48, 24), stride=2, dilation=2),
+    Case("dilation3_stride2", (11, 12), (8, 32, 24), kernel=5, stride=2, dilation=3, pad=(5, 6, 7, 4)),
+    Case("dilation4_no_expand", (8, 13), (32, 32, 16), expand=False, dilation=4),
+    Case("dilation18_k7", (6, 7), (16, 32, 16), kernel=7, dilation=18),
 ]  # fmt: skip
 
 
@@ -245,14 +256,17 @@ def random_case(rng, index):
     kernel = rng.choice((3, 5, 7))
     c_in, expand = rng.randint(1, 50), rng.random() < 0.8
     expanded = rng.randint(1, 150) if expand else c_in
+    dilation = rng.choice((1, 1, 2, 3))
+    span = (kernel - 1) * dilation + 1
     return Case(
         f"random{index}",
-        (rng.randint(kernel, 20), rng.randint(kernel, 20)),
+        (rng.randint(span, span + 13), rng.randint(span, span + 13)),
         (c_in, expanded, rng.choice((c_in, rng.randint(1, 50)))),
         batch=rng.randint(1, 3),
         kernel=kernel,
         stride=rng.choice((1, 2)),
-        pad=rng.choice((None, tuple(rng.randint(0, kernel - 1) for _ in range(4)))),
+        dilation=dilation,
+        pad=rng.choice((None, tuple(rng.randint(0, span - 1) for _ in range(4)))),
         activation=rng.choice(("relu", "relu6", "silu", "hard_swish")),
         expand=expand,
         squeeze=rng.choice((None, (max(1, c_in // 4), "silu", "sigmoid"), (8, "relu", "hard_sigmoid"))),

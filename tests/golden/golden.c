@@ -38,11 +38,12 @@ enum word {
   PARAMETERS,
   PLAIN_PARAMETERS,
   FLOATS,
+  DILATION, /* version 2 alone; version 1 has none, which is 1 */
   WORDS
 };
 
 static const char magic[8] = {'M', 'B', 'G', 'O', 'L', 'D', 'E', 'N'};
-enum { HEADER_SIZE = sizeof magic + 4 * WORDS, FORMAT_VERSION = 1 };
+enum { LAST_VERSION = 2 };
 
 /* Flags of a convolution. */
 enum { PRESENT = 1, BIAS = 2, BATCH_NORM = 4 };
@@ -129,13 +130,22 @@ static bool take_all(struct golden *g, const uint32_t *words, struct reader *r) 
 
 /* ---- The file ---------------------------------------------------------------------------------------------------- */
 
-static bool check_header(const uint32_t *words, size_t size, char message[GOLDEN_MESSAGE]) {
-  if (words[VERSION] != FORMAT_VERSION) return fail(message, "golden data of another version");
+static size_t header_size(uint32_t version) { return sizeof magic + 4 * (size_t)(version == 1 ? DILATION : WORDS); }
+
+/* The words of the header, of which a file of version 1 lacks the last. */
+static bool read_header(const unsigned char *bytes, size_t size, uint32_t words[WORDS], char message[GOLDEN_MESSAGE]) {
+  if (size < sizeof magic + 4 || memcmp(bytes, magic, sizeof magic) != 0) return fail(message, "not golden data");
+  const uint32_t version = little_endian(bytes + sizeof magic);
+  if (version < 1 || version > LAST_VERSION) return fail(message, "golden data of another version");
+  const size_t header = header_size(version);
+  if (size < header) return fail(message, "not golden data");
+  words[DILATION] = 1;
+  for (size_t i = 0; sizeof magic + 4 * i < header; i++) words[i] = little_endian(bytes + sizeof magic + 4 * i);
   for (int i = BATCH; i <= OUT_WIDTH; i++) {
     if (words[i] > LARGEST_SIZE) return fail(message, "a size in the header is too large");
   }
-  if ((size - HEADER_SIZE) / 4 != words[FLOATS] || size % 4 != 0)
-    return fail(message, "not as long as its header says");
+  if (words[DILATION] > LARGEST_SIZE) return fail(message, "a size in the header is too large");
+  if ((size - header) / 4 != words[FLOATS] || size % 4 != 0) return fail(message, "not as long as its header says");
   return true;
 }
 
@@ -152,6 +162,7 @@ static void fill_desc(struct golden *g, const uint32_t *words) {
       .activation = (mbconv_activation_kind)words[ACTIVATION],
       .residual = (mbconv_residual)words[RESIDUAL],
       .layout = MBCONV_NCHW,
+      .dilation = words[DILATION],
   };
   g->batch = words[BATCH];
   g->out_height = words[OUT_HEIGHT];
@@ -162,14 +173,12 @@ static void fill_desc(struct golden *g, const uint32_t *words) {
 
 bool golden_parse(struct golden *g, const unsigned char *bytes, size_t size, char message[GOLDEN_MESSAGE]) {
   *g = (struct golden){0};
-  if (size < HEADER_SIZE || memcmp(bytes, magic, sizeof magic) != 0) return fail(message, "not golden data");
   uint32_t words[WORDS];
-  for (size_t i = 0; i < WORDS; i++) words[i] = little_endian(bytes + sizeof magic + 4 * i);
-  if (!check_header(words, size, message)) return false;
+  if (!read_header(bytes, size, words, message)) return false;
   g->floats = malloc((words[FLOATS] + (size_t)1) * sizeof(float));
   if (!g->floats) return fail(message, "no memory");
   for (size_t i = 0; i < words[FLOATS]; i++) {
-    const uint32_t bits = little_endian(bytes + HEADER_SIZE + 4 * i);
+    const uint32_t bits = little_endian(bytes + header_size(words[VERSION]) + 4 * i);
     memcpy(&g->floats[i], &bits, sizeof bits);
   }
   fill_desc(g, words);
