@@ -17,6 +17,8 @@ GATES = "scale_activation", "gate"
 SHORTCUTS = "use_res_connect", "apply_residual", "has_skip", "has_residual", "id_skip"
 # Modules with SAME padding: timm's; efficientnet_pytorch's, the second of which pads at every size as it would at one.
 SAME = "Conv2dSame", "Conv2dDynamicSamePadding", "Conv2dStaticSamePadding"
+# The pooling before the classifier: any other is of a network that is none here, such as timm's with BlurPool2d.
+POOLS = "AdaptiveAvgPool2d", "SelectAdaptivePool2d", "FastAdaptiveAvgPool"
 SWISH = "Swish", "MemoryEfficientSwish"  # in efficientnet_pytorch's utils, among others that are no activations
 
 
@@ -28,6 +30,7 @@ def describe(module):
         **_activations(module),
     }
     _check_shortcuts(module)
+    _check_pools(module)
     found.update(_size(module))
     return {key: value for key, value in found.items() if value}
 
@@ -147,6 +150,13 @@ def _activation(name, part):
     if kind.__name__ not in ACTIVATIONS:
         raise ValueError(f"{name} is a {kind.__name__}, which no network here has")
     return ACTIVATIONS[kind.__name__]
+
+
+def _check_pools(module):
+    for name, part in module.named_modules():
+        kind = type(part).__name__
+        if "Pool" in kind and kind not in POOLS:
+            raise ValueError(f"{name} is a {kind}, which no network here has")
 
 
 def _stands_alone(name, part, convolutions):

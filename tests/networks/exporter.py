@@ -117,6 +117,7 @@ def check_untellable(folder):
         ("features.1.conv.1 is 1x1 with stride 2", lambda m: setattr(m.features[1].conv[1], "stride", (2, 2))),
         ("features.0.0 has the stride (1, 2)", lambda m: setattr(m.features[0][0], "stride", (1, 2))),
         ("features.0.2 is a GELU", lambda m: m.features[0].__setitem__(2, torch.nn.GELU())),
+        ("features.0.pool is a AvgPool2d", lambda m: m.features[0].add_module("pool", torch.nn.AvgPool2d(2))),
         ("features.3 does not add its input", lambda m: setattr(m.features[3], "use_res_connect", False)),
         ("features.2 adds its input", lambda m: setattr(m.features[2], "use_res_connect", True)),
         ("different epsilons: 0.001, 1e-05", lambda m: setattr(m.features[0][1], "eps", 0.001)),
