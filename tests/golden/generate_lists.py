@@ -168,7 +168,8 @@ def compute(case, seed):
 
 def write(case, seed, directory):
     x, block, added, y = compute(case, seed)
-    tensors = [x, *(tensor for layer in block.layers for tensor in layer.tensors()), *([] if added is None else [added]), y]
+    of_layers = [tensor for layer in block.layers for tensor in layer.tensors()]
+    tensors = [x, *of_layers, *([] if added is None else [added]), y]
     floats = b"".join(t.detach().contiguous().numpy().astype("<f4").tobytes() for t in tensors)
     parameters = sum(p.numel() for p in block.parameters())
     words = [1, case.batch, *case.image, case.channels, len(case.stages), case.residual, int(case.after),
@@ -205,7 +206,8 @@ CASES = [
     Case("convnext_like", (9, 8), 16, [
         depth(kernel=7, bias=True), point(48, "gelu", bias=True), point(16, scale=True, bias=True)], residual=ON),
     Case("lcnet_squeeze_excite", (9, 7), 24, [
-        depth("hard_swish", 5, 2), Stage(SQUEEZE_EXCITE, squeeze=(6, "relu", "hard_sigmoid")), point(48, "hard_swish")]),
+        depth("hard_swish", 5, 2), Stage(SQUEEZE_EXCITE, squeeze=(6, "relu", "hard_sigmoid")),
+        point(48, "hard_swish")]),
     Case("blazeface", (8, 8), 24, [depth(kernel=5, stride=2, bias=True), point(40, "prelu", bias=True)],
          residual=GIVEN, residual_channels=24),
     Case("rexnet", (7, 8), 15, [
