@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * For some output pixels at a time, as many as stay in L1, the window of each is copied to scratch as one pixel of
- * kernel * kernel * in_channels elements (tap rows one after the other), then the tiles of the 1x1 run over them. In
- * NHWC a window's tap row is contiguous. Planes are interleaved first, each input row once per thread, into a ring of
- * `kernel` rows. A 1x1 on NHWC is read in place.
+ * In NHWC a window's tap row is contiguous. Where the set's tiles take a pixel in segments, windows that lie in the
+ * image are read in place, row by row of outputs; those that reach over an edge are gathered: for some output pixels at
+ * a time, as many as stay in L1, the window of each is copied to scratch as one pixel of kernel * kernel * in_channels
+ * elements (tap rows one after the other), then the tiles of the 1x1 run over them. A 1x1 on NHWC is read in place,
+ * too.
  *
- * The alternative was to run the tap rows as segments of one chain on the image itself, without copies. For the stems'
- * 9 elements per tap row the sums would be stored and loaded three times, which costs more than copying.
+ * Where tap rows are short, as in the stems of networks, and in NCHW all windows are gathered. Planes are interleaved
+ * first, each input row once per thread, into a ring of `kernel` rows.
+ *
+ * Percent of the FMA peak on Sapphire Rapids with AVX-512, gathered and in place: 3x3 from 48 to 192 channels at 56x56
+ * 90 and 94, from 24 to 96 at stride 2 85 and 94, from 24 to 24 53 and 66.
  */
 #include "dense.h"
 
