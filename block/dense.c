@@ -19,6 +19,13 @@
 /* Windows are read in place if a tap row has so many elements, and a row so many windows that lie in it. */
 enum { LEAST_SEGMENT = 32, LEAST_PIXELS = 5 };
 
+/* NEON's tiles take no segments, so the code for them is left out of phones. */
+#ifdef MBCONV_SET_NEON
+enum { READS_IMAGES = 0 };
+#else
+enum { READS_IMAGES = 1 };
+#endif
+
 static bool in_place(const struct mbconv_stages *stages, const struct mbconv_stage *stage) {
   return stage->window.kernel == 1 && stages->layout == MBCONV_NHWC;
 }
@@ -83,7 +90,7 @@ static void run_pixels(const struct mbconv_strip *strip, const struct mbconv_pix
 static bool reads_image(const struct mbconv_strip *strip) {
   const struct mbconv_stage *stage = strip->segment->stage;
   const struct mbconv_axis *columns = &strip->shape->columns;
-  return strip->stages->base.kernels->tiles_segments && strip->stages->layout == MBCONV_NHWC &&
+  return READS_IMAGES && strip->stages->base.kernels->tiles_segments && strip->stages->layout == MBCONV_NHWC &&
          stage->window.kernel > 1 && stage->window.kernel * stage->in_channels >= LEAST_SEGMENT &&
          mbconv_axis_whole_begin(columns) + LEAST_PIXELS <= mbconv_axis_whole_end(columns);
 }

@@ -325,8 +325,7 @@ MBCONV_API mbconv_status mbconv_depthwise_run(const mbconv_depthwise *depthwise,
                                               void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                               mbconv_error *error);
 
-/* The three above for images of height x width. A size that is smaller than the kernel, padding included, is refused.
- */
+/* The three above for images of height x width. A size that is smaller than the span, padding included, is refused. */
 MBCONV_API mbconv_status mbconv_depthwise_output_size_at(const mbconv_depthwise *depthwise, size_t height, size_t width,
                                                          size_t *out_height, size_t *out_width, mbconv_error *error);
 MBCONV_API mbconv_status mbconv_depthwise_scratch_size_at(const mbconv_depthwise *depthwise, size_t height,
@@ -603,8 +602,8 @@ MBCONV_API mbconv_status mbconv_block_run_residual(const mbconv_block *block, si
                                                    const void *residual, void *y, void *scratch, size_t scratch_size,
                                                    const mbconv_threads *threads, mbconv_error *error);
 
-/* The four above for images of height x width. A size that is smaller than the kernel, padding included, is refused.
- */
+/* The four above for images of height x width. A size that is smaller than what a stage's taps reach over, padding
+ * included, is refused. */
 MBCONV_API mbconv_status mbconv_block_output_size_at(const mbconv_block *block, size_t height, size_t width,
                                                      size_t *out_height, size_t *out_width, mbconv_error *error);
 MBCONV_API mbconv_status mbconv_block_scratch_size_at(const mbconv_block *block, size_t height, size_t width,

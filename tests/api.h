@@ -66,6 +66,7 @@ void api_expect_no_object(struct test *t, struct api_fixture *f, enum api_kind k
 void api_bad_descriptions(struct test *t, struct api_fixture *f);
 void api_bad_runs(struct test *t, const struct api_fixture *f);
 void api_messages(struct test *t, struct api_fixture *f);
+void api_dilation(struct test *t, struct api_fixture *f);
 void api_overlaps(struct test *t, const struct api_fixture *f);
 void api_limits(struct test *t, const struct api_fixture *f);
 void api_counts(struct test *t, const struct api_fixture *f);

@@ -457,68 +457,9 @@ static void description_limits(struct test *t) {
   }
 }
 
-/* ---- Dilation ---------------------------------------------------------------------------------------------------- */
-
-/* A dilation is taken, and then the scratch has room for a padded row, or is refused: of descriptions that name a size
- * and of those that name none, which are told it later. `same`: SAME, which pads any image; else an image of 3 x 3 with
- * pads of 1 is too small. */
-static void check_dilation(struct test *t, size_t dilation, size_t kernel, bool same) {
-  const float one[49] = {0};
-  const mbconv_conv conv = {.weight = one};
-  mbconv_depthwise_desc desc = {.height = 3,
-                                .width = 3,
-                                .channels = 1,
-                                .kernel = kernel,
-                                .stride = 1,
-                                .pad = same ? (mbconv_pad){0} : (mbconv_pad){1, 1, 1, 1},
-                                .pad_kind = same ? MBCONV_PAD_SAME : MBCONV_PAD_GIVEN,
-                                .conv = &conv,
-                                .dilation = dilation};
-  mbconv_depthwise *named = NULL, *any = NULL;
-  mbconv_error error = api_stale_error(), later = api_stale_error();
-  size_t bytes = 0, height = 0, width = 0;
-  test_at(t, "dilation %zu, kernel %zu, %s", dilation, kernel, same ? "SAME" : "pads");
-  const mbconv_status status = mbconv_depthwise_create(&desc, NULL, &named, &error);
-  desc.height = desc.width = 0;
-  mbconv_status told = mbconv_depthwise_create(&desc, NULL, &any, &later);
-  if (told == MBCONV_OK) told = mbconv_depthwise_output_size_at(any, 3, 3, &height, &width, &later);
-  test_check(t, status == told && strcmp(error.message, later.message) == 0, "\"%s\" at create, \"%s\" later",
-             error.message, later.message);
-  const bool wraps = dilation > (SIZE_MAX - 1) / (kernel - 1);
-  test_check(t, status != over || dilation > 256, "a small dilation does not fit");
-  test_check(t, !wraps || status == over, "status %d of a span that wraps", (int)status);
-  test_check(t, status == over || status == (same ? MBCONV_OK : bad), "status %d", (int)status);
-  if (status == MBCONV_OK) {
-    bytes = mbconv_depthwise_scratch_size(named, 1);
-    test_check(t, height == 3 && width == 3, "output %zu x %zu", height, width);
-    test_check(t, bytes < SIZE_MAX && bytes / sizeof(float) > (kernel - 1) * dilation, "%zu bytes of scratch", bytes);
-  }
-  mbconv_depthwise_destroy(named);
-  mbconv_depthwise_destroy(any);
-}
-
-static void dilation_limits(struct test *t) {
-  for (size_t kernel = 3; kernel <= 7; kernel += 2) {
-    for (size_t power = 4; power; power = power > SIZE_MAX / 2 ? 0 : power * 2) {
-      for (size_t off = 0; off < 3; off++) {
-        check_dilation(t, power + off - 1, kernel, true);
-        check_dilation(t, power + off - 1, kernel, false);
-      }
-    }
-    for (size_t divisor = 1; divisor <= 16; divisor++) {
-      for (size_t off = 0; off < 3; off++) {
-        const size_t quotient = SIZE_MAX / divisor;
-        check_dilation(t, quotient == SIZE_MAX ? quotient - off : quotient + off - 1, kernel, true);
-        check_dilation(t, quotient == SIZE_MAX ? quotient - off : quotient + off - 1, kernel, false);
-      }
-    }
-  }
-}
-
 void api_limits(struct test *t, const struct api_fixture *f) {
   pointwise_limits(t, f);
   image_limits(t, f);
   scratch_limits(t, f);
   description_limits(t);
-  dilation_limits(t);
 }

@@ -215,45 +215,6 @@ static void residuals(struct test *t, const struct api_fixture *f) {
   check_message(t, &error, "without expand, expanded_channels must equal in_channels, but they are 18 and 6");
 }
 
-/* With a dilation pads and images are held against what the taps reach over, and one that no memory holds is refused.
- * The fixture's image is 4 x 5, its kernel 3, its pads 1. */
-static void dilations(struct test *t, struct api_fixture *f) {
-  static const struct {
-    size_t dilation, kernel, pad; /* of the top; 0: as it is */
-    mbconv_status status;
-    const char *message;
-  } cases[] = {
-      {4, 3, 0, MBCONV_INVALID_ARGUMENT,
-       "the padded image of 6 x 7 is smaller than the 9 pixels that a kernel of 3 with dilation 4 spans"},
-      {3, 3, 0, MBCONV_INVALID_ARGUMENT,
-       "the padded image of 6 x 7 is smaller than the 7 pixels that a kernel of 3 with dilation 3 spans"},
-      {2, 5, 9, MBCONV_INVALID_ARGUMENT,
-       "pad.top is 9, not less than the 9 pixels that a kernel of 5 with dilation 2 spans"},
-      {SIZE_MAX, 3, 0, MBCONV_SIZE_OVERFLOW, NULL},
-      {SIZE_MAX / 2 + 1, 3, 0, MBCONV_SIZE_OVERFLOW, NULL}, /* twice that is 0 */
-      {SIZE_MAX / 4 + 1, 5, 0, MBCONV_SIZE_OVERFLOW, NULL}, /* and so is four times that */
-  };
-  const mbconv_depthwise_desc depthwise = f->depthwise;
-  const mbconv_block_desc block = f->c.desc;
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    char expected[252];
-    snprintf(expected, sizeof expected, "a dilation of %zu does not fit into memory", cases[i].dilation);
-    f->depthwise.dilation = f->c.desc.dilation = cases[i].dilation;
-    f->depthwise.kernel = f->c.desc.kernel = cases[i].kernel;
-    if (cases[i].pad) f->depthwise.pad.top = f->c.desc.pad.top = cases[i].pad;
-    for (int kind = 0; kind < 2; kind++) {
-      void *object = NULL;
-      mbconv_error error = api_stale_error();
-      test_at(t, "dilation %zu, kernel %zu, kind %d", cases[i].dilation, cases[i].kernel, kind);
-      api_check_error(t, "create", api_create(f, kind ? BLOCK : DEPTHWISE, &f->options, &object, &error),
-                      cases[i].status, &error);
-      check_message(t, &error, cases[i].message ? cases[i].message : expected);
-    }
-    f->depthwise = depthwise;
-    f->c.desc = block;
-  }
-}
-
 /* Sizes that do not fit: the message names them in the order of the description. */
 static void overflows(struct test *t, const struct api_fixture *f) {
   const size_t huge = SIZE_MAX / 4, large = SIZE_MAX / 1024;
@@ -352,7 +313,6 @@ static void runs(struct test *t, const struct api_fixture *f) {
 void api_messages(struct test *t, struct api_fixture *f) {
   descriptions(t, f);
   residuals(t, f);
-  dilations(t, f);
   overflows(t, f);
   runs(t, f);
 }

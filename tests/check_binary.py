@@ -5,8 +5,8 @@
 Symbols    a library defines nothing outside its own name: all global symbols start with mbconv_
 Registers  no code needs a CPU that its set does not ask for: zmm and mask registers only in *_avx512 objects,
            ymm and VEX instructions only there and in *_avx2 objects
-Spills     the innermost loops that multiply and add (every pointwise, gemv and depthwise object must have some) keep
-           their vectors in registers: no vector load or store on the stack, no vector store at all but in depthwise
+Spills     the innermost loops that multiply and add (every pointwise, gemv, depthwise and more object must have some) keep
+           their vectors in registers: no vector load or store on the stack, no vector store at all but in depthwise and more
 Prefetches the loops that fetch weights ahead do so, and no others: PREFETCHES
 
 BUILD is a build directory with libmbconv.a and the objects of mbconv_objects. Before all that, the checks are run on
@@ -131,7 +131,7 @@ def check_build(build):
     for path in objects:
         yield from check_registers(path)
         yield from check_prefetches(path)
-    kernels = [path for path in objects if re.match(r"(pointwise(_narrow|_abreast)?|gemv|depthwise)_(avx2|avx512|neon)\.", path.name)]
+    kernels = [path for path in objects if re.match(r"(pointwise(_narrow|_abreast)?|gemv|depthwise|more)_(avx2|avx512|neon)\.", path.name)]
     for path in kernels:
         print(path)
         yield from check_spills(path)

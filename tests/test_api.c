@@ -207,6 +207,7 @@ void test_api(struct test *t) {
   null_arguments(t, f);
   api_bad_descriptions(t, f);
   api_messages(t, f);
+  api_dilation(t, f);
   options(t, f);
   allocation_failures(t, f);
   api_bad_runs(t, f);

@@ -312,6 +312,14 @@ static void check_pads(struct test *t, uint64_t *state) {
   }
 }
 
+/* Any pads that a description with this kernel and dilation may name; now and then those that keep the size. */
+static mbconv_pad random_pads(uint64_t *state, const mbconv_depthwise_desc *d) {
+  const size_t most = oracle_span(d->kernel, d->dilation) - 1, half = most / 2;
+  if (test_random_size(state, 0, 2) == 0) return (mbconv_pad){half, half, half, half};
+  return (mbconv_pad){test_random_size(state, 0, most), test_random_size(state, 0, most),
+                      test_random_size(state, 0, most), test_random_size(state, 0, most)};
+}
+
 static void check_random_shapes(struct test *t, uint64_t *state) {
   const size_t size = t->small ? 9 : 23, channels = 2 * MBCONV_MAX_LANES + 1;
   for (size_t i = 0; i < (t->small ? 60 : 500); i++) {
@@ -321,20 +329,10 @@ static void check_random_shapes(struct test *t, uint64_t *state) {
                                      .channels = test_random_size(state, 1, channels),
                                      .kernel = 3 + 2 * test_random_size(state, 0, 2),
                                      .stride = test_random_size(state, 1, 2)};
-    const size_t most = s.desc.kernel - 1;
-    s.desc.pad = (mbconv_pad){test_random_size(state, 0, most), test_random_size(state, 0, most),
-                              test_random_size(state, 0, most), test_random_size(state, 0, most)};
+    s.desc.pad = random_pads(state, &s.desc);
     decorate(state, &s);
     check_shape(t, state, &s);
   }
-}
-
-/* Any pads that a description with this kernel and dilation may name; now and then those that keep the size. */
-static mbconv_pad random_pads(uint64_t *state, const mbconv_depthwise_desc *d) {
-  const size_t most = oracle_span(d->kernel, d->dilation) - 1, half = most / 2;
-  if (test_random_size(state, 0, 2) == 0) return (mbconv_pad){half, half, half, half};
-  return (mbconv_pad){test_random_size(state, 0, most), test_random_size(state, 0, most),
-                      test_random_size(state, 0, most), test_random_size(state, 0, most)};
 }
 
 /* Dilations up to far more than the image has pixels. Of rows of whole tiles of channels much is read in place. */

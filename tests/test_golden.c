@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Blocks against PyTorch: every case file of tests/golden, or of the directory that the environment variable
- * MBCONV_GOLDEN_DIR names, in both layouts and with both variants of the exponential. Through the public API only.
+ * Blocks and lists of stages against PyTorch: every file of tests/golden, or of the directory that the environment
+ * variable MBCONV_GOLDEN_DIR names, in both layouts and with both variants of the exponential. Through the public API
+ * only.
  */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "golden.h"
+#include "golden_lists.h"
 #include "test.h"
 
 /* Relative to the largest |y| of PyTorch. */
@@ -143,6 +145,11 @@ static void check_reader(struct test *t, const unsigned char *bytes, size_t size
   }
 }
 
+static bool has_ending(const char *name, const char *ending) {
+  const size_t length = strlen(name), least = strlen(ending);
+  return length > least && strcmp(name + length - least, ending) == 0;
+}
+
 static void check_file(struct test *t, const char *name) {
   char path[4096], message[GOLDEN_MESSAGE] = "";
   test_at(t, "%s", name);
@@ -152,7 +159,9 @@ static void check_file(struct test *t, const char *name) {
   unsigned char *bytes = golden_read(path, &size, message);
   if (!test_check(t, bytes != NULL, "%s: %s", path, message)) return;
   struct golden g;
-  if (test_check(t, golden_parse(&g, bytes, size, message), "%s: %s", path, message)) {
+  if (has_ending(name, ".list")) {
+    golden_list_check(t, name, bytes, size);
+  } else if (test_check(t, golden_parse(&g, bytes, size, message), "%s: %s", path, message)) {
     check_reader(t, bytes, size);
     check_case(t, name, &g);
     golden_free(&g);
@@ -185,18 +194,13 @@ static void check_notebook_counts(struct test *t) {
   test_check(t, counts.parameters == 4672, "%llu, not 4672", (unsigned long long)counts.parameters);
 }
 
-static bool is_case(const char *name) {
-  const size_t length = strlen(name);
-  return length > 4 && strcmp(name + length - 4, ".bin") == 0;
-}
-
 void test_golden(struct test *t) {
   check_notebook_counts(t);
   test_at(t, "%s", directory());
   DIR *folder = opendir(directory());
   size_t cases = 0;
   for (struct dirent *entry; folder && (entry = readdir(folder));) {
-    if (!is_case(entry->d_name)) continue;
+    if (!has_ending(entry->d_name, ".bin") && !has_ending(entry->d_name, ".list")) continue;
     check_file(t, entry->d_name);
     cases++;
   }

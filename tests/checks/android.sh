@@ -90,13 +90,29 @@ judge "the example shows $exported" test "$exported" = "$expected"
 added=$(($(stripped_size "$build/libmbconv_jni.so") - $(stripped_size "$build/libwithout.so")))
 judge "a static link of one block adds too much" at_most "$added" "$most_static" "a static link of one block"
 
-# The same with blocks as lists of stages: with the dense stage, GELU and PReLU.
-printf '%s\n' '#include <mbconv.h>' 'mbconv_status make(const mbconv_stages_desc *desc, mbconv_block **block);' \
-  'mbconv_status make(const mbconv_stages_desc *desc, mbconv_block **block) {' \
-  '  return mbconv_block_create_stages(desc, NULL, block, NULL);' '}' > "$build/stages.c"
-stages=$(compile "$build/stages.c" -Iinclude -fvisibility=default)
-"${link[@]}" "$jni" "$stages" "$library" -Wl,--exclude-libs,libmbconv.a -o "$build/libstages.so"
-added=$(($(stripped_size "$build/libstages.so") - $(stripped_size "$build/libwithout.so")))
+# Blocks as lists of stages, with the dense stage, GELU and PReLU: an app's calls, against themselves without the library.
+cat > "$build/stages.c" <<'PROGRAM'
+#include <mbconv.h>
+#define SHOWN __attribute__((visibility("default")))
+SHOWN mbconv_block *app_create(const mbconv_stages_desc *desc);
+SHOWN size_t app_scratch(const mbconv_block *block);
+SHOWN int app_run(const mbconv_block *block, const void *x, void *y, void *scratch, size_t size, mbconv_error *error);
+SHOWN void app_destroy(mbconv_block *block);
+mbconv_block *app_create(const mbconv_stages_desc *desc) {
+  mbconv_block *block;
+  mbconv_block_create_stages(desc, NULL, &block, NULL);
+  return block;
+}
+size_t app_scratch(const mbconv_block *block) { return mbconv_block_scratch_size(block, 1); }
+int app_run(const mbconv_block *block, const void *x, void *y, void *scratch, size_t size, mbconv_error *error) {
+  return mbconv_block_run(block, 1, x, y, scratch, size, NULL, error);
+}
+void app_destroy(mbconv_block *block) { mbconv_block_destroy(block); }
+PROGRAM
+stages=$(compile "$build/stages.c" -Iinclude)
+"${link[@]}" "$stages" "$library" -Wl,--exclude-libs,ALL -o "$build/libstages.so"
+"${link[@]}" "$stages" -o "$build/libapp.so"
+added=$(($(stripped_size "$build/libstages.so") - $(stripped_size "$build/libapp.so")))
 judge "a static link of all kinds of blocks adds too much" at_most "$added" "$most_stages" \
   "a static link of blocks as lists of stages"
 

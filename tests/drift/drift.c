@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * mbconv_drift FILE|--print [--isa NAME] [--largest SIDE]: a hash of the output of every block of the networks, with
- * and without squeeze-excite, whole and cut to a small image, for fixed parameters and inputs. Compares them with the
- * file's on every usable set with each variant of the exponential, or prints the file.
+ * and without squeeze-excite, whole and cut to a small image, and of the lists of stages of lists.c, for fixed
+ * parameters and inputs. Compares them with the file's on every usable set with each variant of the exponential, or
+ * prints the file.
  *   --isa      only this set          --largest  only images of up to so many rows, for emulators
  */
 #include <stdio.h>
@@ -10,9 +11,10 @@
 #include <string.h>
 
 #include "block_case.h"
+#include "lists.h"
 #include "test.h"
 
-enum { SMALL_SIDE = 4, LINE = 80 };
+enum { SMALL_SIDE = 4, LIST_SIDE = 14, LINE = 80 };
 
 static const uint64_t seed = 20180113;
 
@@ -42,11 +44,23 @@ static uint64_t hash_of(const float *y, size_t n) {
 /* ---- The blocks -------------------------------------------------------------------------------------------------- */
 
 struct subject {
-  const struct block_layer *layer;
-  size_t side, squeeze_excite; /* of the image; width, or 0 */
+  const struct block_layer *layer; /* NULL: a list of stages */
+  size_t side, squeeze_excite;     /* of the image; width, or 0 */
+  size_t list;
 };
 
+static uint64_t run_list(const struct subject *s, mbconv_isa isa, mbconv_exp variant) {
+  mbconv_error error;
+  size_t size;
+  float *y = drift_list_run(s->list, s->side, isa, variant, seed, &size, &error);
+  if (!y) stop(drift_list_name(s->list), error.message);
+  const uint64_t hash = hash_of(y, size);
+  free(y);
+  return hash;
+}
+
 static uint64_t run(const struct subject *s, mbconv_isa isa, mbconv_exp variant) {
+  if (!s->layer) return run_list(s, isa, variant);
   mbconv_block_desc shape = block_layer_shape(s->layer);
   shape.height = shape.width = s->side;
   const struct block_parts parts = {.expand = shape.in_channels != shape.expanded_channels,
@@ -77,7 +91,7 @@ static uint64_t run(const struct subject *s, mbconv_isa isa, mbconv_exp variant)
   return hash;
 }
 
-enum { SUBJECTS = 4 * BLOCK_LAYERS };
+enum { SUBJECTS = 4 * BLOCK_LAYERS + 2 * DRIFT_LISTS };
 
 static size_t list_subjects(struct subject subjects[SUBJECTS]) {
   size_t count = 0;
@@ -85,9 +99,13 @@ static size_t list_subjects(struct subject subjects[SUBJECTS]) {
     const struct block_layer *layer = &block_layers[i];
     const size_t sides[] = {layer->side, SMALL_SIDE};
     for (size_t j = 0; j < 2; j++) {
-      subjects[count++] = (struct subject){layer, sides[j], 0};
-      if (layer->name[0] == 'e') subjects[count++] = (struct subject){layer, sides[j], layer->in_channels / 4};
+      subjects[count++] = (struct subject){layer, sides[j], 0, 0};
+      if (layer->name[0] == 'e') subjects[count++] = (struct subject){layer, sides[j], layer->in_channels / 4, 0};
     }
+  }
+  for (size_t i = 0; i < DRIFT_LISTS; i++) {
+    subjects[count++] = (struct subject){NULL, LIST_SIDE, 0, i};
+    subjects[count++] = (struct subject){NULL, SMALL_SIDE, 0, i};
   }
   return count;
 }
@@ -95,6 +113,10 @@ static size_t list_subjects(struct subject subjects[SUBJECTS]) {
 /* ---- The file ---------------------------------------------------------------------------------------------------- */
 
 static void write_line(const struct subject *s, uint64_t hash, char line[LINE]) {
+  if (!s->layer) {
+    snprintf(line, LINE, "%-22s side %-3zu  %016llx\n", drift_list_name(s->list), s->side, (unsigned long long)hash);
+    return;
+  }
   snprintf(line, LINE, "%-3s side %-3zu squeeze-excite %-2zu  %016llx\n", s->layer->name, s->side, s->squeeze_excite,
            (unsigned long long)hash);
 }

@@ -10,6 +10,7 @@
 
 #include "block_case.h"
 #include "dispatch.h"
+#include "more.h"
 #include "steps.h"
 #include "test.h"
 
@@ -112,6 +113,26 @@ static void activation(void *argument) {
   c->kernels->activation[1][c->index](c->pixels, x, y);
 }
 
+static void gelu(void *argument) {
+  const struct kernel_call *c = argument;
+  mbconv_more_of(c->kernels)->gelu(c->pixels, x, y);
+}
+
+static void gelu_tanh(void *argument) {
+  const struct kernel_call *c = argument;
+  mbconv_more_of(c->kernels)->gelu_tanh(c->pixels, x, y);
+}
+
+static void prelu(void *argument) {
+  const struct kernel_call *c = argument;
+  mbconv_more_of(c->kernels)->prelu(c->pixels, c->channels, x, c->channels, weights, y, c->channels);
+}
+
+static void add(void *argument) {
+  const struct kernel_call *c = argument;
+  mbconv_more_of(c->kernels)->add(c->pixels, c->channels, x, c->channels, y, c->channels);
+}
+
 static void channel_sum(void *argument) {
   const struct kernel_call *c = argument;
   c->kernels->channel_sum(c->pixels, c->channels, x, c->channels, y);
@@ -152,10 +173,16 @@ static void count_kernels(struct report *r, const struct mbconv_kernels *kernels
   for (c.index = MBCONV_ACTIVATION_RELU; c.index <= MBCONV_ACTIVATION_HARD_SWISH; c.index++)
     for (c.pixels = 20; c.pixels <= 200; c.pixels += 180)
       count(r, activation, &c, "%s %s, %zu floats", isa, activations[c.index], c.pixels);
+  for (c.pixels = 20; c.pixels <= 200; c.pixels += 180) {
+    count(r, gelu, &c, "%s gelu, %zu floats", isa, c.pixels);
+    count(r, gelu_tanh, &c, "%s gelu-tanh, %zu floats", isa, c.pixels);
+  }
   for (c.channels = 24; c.channels <= 91; c.channels += 67) {
     c.pixels = 6;
     count(r, channel_sum, &c, "%s sum of %zu pixels, %zu channels", isa, c.pixels, c.channels);
     count(r, channel_scale, &c, "%s scale of %zu pixels, %zu channels", isa, c.pixels, c.channels);
+    count(r, prelu, &c, "%s prelu of %zu pixels, %zu channels", isa, c.pixels, c.channels);
+    count(r, add, &c, "%s add of %zu pixels, %zu channels", isa, c.pixels, c.channels);
   }
   for (int residual = 0; residual < 2; residual++) {
     c.residual = residual;
