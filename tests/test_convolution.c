@@ -256,8 +256,32 @@ static void check_strided_1x1(struct test *t, uint64_t *state) {
   }
 }
 
+/* NHWC with tap rows that are long enough to be read from the image itself: images with windows inside, and only a few
+ * or none; and more rows than windows at an edge are gathered at a time. */
+static void check_in_place(struct test *t, uint64_t *state) {
+  static const size_t sizes[][6] = {/* height, width, in, out, kernel, stride */
+                                    {7, 11, 11, 5, 3, 1}, {8, 12, 12, 19, 3, 2}, {9, 6, 13, 49, 3, 1},
+                                    {9, 17, 7, 33, 5, 2}, {40, 8, 48, 3, 3, 1},  {5, 5, 16, 4, 3, 1},
+                                    {6, 19, 9, 18, 4, 1}, {70, 17, 33, 2, 3, 2}};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    const size_t *n = sizes[i], pad = n[4] / 2;
+    struct shape s = {.desc = {.height = n[0],
+                               .width = n[1],
+                               .in_channels = n[2],
+                               .out_channels = n[3],
+                               .kernel = n[4],
+                               .stride = n[5],
+                               .pad = {pad, i % 2 ? 0 : pad, pad, pad}}};
+    decorate(state, &s);
+    if (i % 3 == 1) s.threads = 1;
+    s.desc.layout = MBCONV_NHWC;
+    check_shape(t, state, &s);
+  }
+}
+
 void test_convolution(struct test *t) {
   uint64_t state = t->seed;
+  check_in_place(t, &state);
   check_strided_1x1(t, &state);
   check_small_images(t, &state);
   check_stems(t, &state);
