@@ -144,16 +144,16 @@ all_parts() {
   build default
   if [[ -n $(emulated_sets) ]]; then part emulator emulated $(emulated_sets); fi
   for isa in $(native_sets); do
-    part "native-$isa" tests_of default --isa "$isa" --require "$isa"
+    part "native-$isa" but_sweep_of_gelu default --isa "$isa" --require "$isa"
     part "networks-$isa" networks_tests_of default --isa "$isa" --require "$isa"
   done
   for preset in clang asan tsan shared no-sleef; do build "$preset"; done
   if [[ $machine == x86_64 ]]; then build arm64-linux; build arm64-linux-clang; fi
-  part asan but_small_silu asan
+  part asan but_sweeps asan
   part asan-networks networks_tests_of asan --budget small
   part asan-cplusplus build/asan/tests/cplusplus/mbconv_cplusplus_tests
   part cplusplus build/default/tests/cplusplus/mbconv_cplusplus_tests
-  part clang but_small_silu clang
+  part clang but_sweeps clang
   if [[ $machine == x86_64 ]]; then
     arm64_parts
     part arm64-networks emulated_networks
@@ -189,15 +189,21 @@ arm64_tests_as() {
 
 tests_of() { "build/$1/tests/mbconv_tests" "${@:2}"; }
 
-# suites_but SUITE: all others
-suites_but() { tests_of default --list | sed -n 's/^suites: //p' | tr ' ' '\n' | grep -vx "$1"; }
+# suites_but PATTERN: all others
+suites_but() { tests_of default --list | sed -n 's/^suites: //p' | tr ' ' '\n' | grep -vxE "$1"; }
 
 networks_tests_of() { "build/$1/tests/networks/mbconv_networks_tests" "${@:2}"; }
 
-# The sweep over every float is run once, by the default build.
-but_small_silu() {
-  tests_of "$1" $(suites_but silu)
-  tests_of "$1" --budget small silu
+# GELU's sweep over every float takes minutes: `./run check sweeps`.
+but_sweep_of_gelu() {
+  tests_of "$@" $(suites_but gelu)
+  tests_of "$@" --budget small gelu
+}
+
+# SiLU's is run once, by the default build.
+but_sweeps() {
+  tests_of "$1" $(suites_but 'silu|gelu')
+  tests_of "$1" --budget small silu gelu
 }
 
 # GCC's thread sanitizer does not start where addresses are randomised by more bits than it knows of.
