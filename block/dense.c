@@ -19,8 +19,8 @@
 /* Windows are read in place if a tap row has so many elements, and a row so many windows that lie in it. */
 enum { LEAST_SEGMENT = 32, LEAST_PIXELS = 5 };
 
-/* NEON's tiles take no segments, so the code for them is left out of phones. */
-#ifdef MBCONV_SET_NEON
+/* NEON's tiles take no segments: the presets for phones leave the code for them out (MBCONV_SEGMENTS=OFF). */
+#ifdef MBCONV_NO_SEGMENTS
 enum { READS_IMAGES = 0 };
 #else
 enum { READS_IMAGES = 1 };

@@ -43,22 +43,22 @@ static void describe_mobilenet_v3(struct mbconv_description *d, const struct bne
   unsigned index = 0;
   for (size_t i = 0; i < count; i++) {
     const struct bneck *row = &rows[i];
+    const size_t quarter = row->expanded / 4;
     const size_t in = mbconv_last_channels(d);
     index = i > 0 && rows[i - 1].stage == row->stage ? index + 1 : 0;
-    mbconv_add(d,
-               (struct mbconv_layer){.kind = MBCONV_LAYER_BLOCK,
-                                     .in = in,
-                                     .expanded = row->expanded,
-                                     .out = row->out,
-                                     .expand = row->expanded != in,
-                                     .kernel = row->kernel,
-                                     .stride = row->stride,
-                                     .squeeze = row->squeeze_excite ? mbconv_divisible((double)(row->expanded / 4)) : 0,
-                                     .activation = row->activation,
-                                     .inner = MBCONV_ACTIVATION_RELU,
-                                     .gate = MBCONV_ACTIVATION_HARD_SIGMOID,
-                                     .stage = row->stage,
-                                     .index = index});
+    mbconv_add(d, (struct mbconv_layer){.kind = MBCONV_LAYER_BLOCK,
+                                        .in = in,
+                                        .expanded = row->expanded,
+                                        .out = row->out,
+                                        .expand = row->expanded != in,
+                                        .kernel = row->kernel,
+                                        .stride = row->stride,
+                                        .squeeze = row->squeeze_excite ? mbconv_divisible((double)quarter) : 0,
+                                        .activation = row->activation,
+                                        .inner = MBCONV_ACTIVATION_RELU,
+                                        .gate = MBCONV_ACTIVATION_HARD_SIGMOID,
+                                        .stage = row->stage,
+                                        .index = index});
   }
   mbconv_add_convolution(d, 6 * mbconv_last_channels(d), 1, 1, MBCONV_ACTIVATION_HARD_SWISH)->stage =
       rows[count - 1].stage + 1;

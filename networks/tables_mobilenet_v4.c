@@ -52,7 +52,8 @@ static void add_uibs(struct mbconv_description *d, const struct uib *rows, size_
                                           .start_stride = row->kernel > 0 ? 1 : stride,
                                           .activation = MBCONV_ACTIVATION_RELU,
                                           .stage = row->stage,
-                                          .index = index++});
+                                          .index = index});
+      index++;
     }
   }
 }

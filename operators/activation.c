@@ -58,11 +58,12 @@ mbconv_status mbconv_activation_create(const mbconv_activation_desc *desc, const
   lay_out(&made, desc, channels, &cursor);
   status = mbconv_operator_allocate(&made.base, &cursor, error);
   if (status != MBCONV_OK) return status;
-  *out = (mbconv_activation *)(void *)cursor.base;
+  mbconv_activation *activation = (void *)cursor.base; /* the first of all that is taken */
   lay_out(&made, desc, channels, &cursor);
   for (size_t i = 0; i < made.period; i += channels)
     mbconv_slopes_pack(desc->kind, channels, desc->slope, made.slopes + i * made.base.kernels->element);
-  **out = made;
+  *activation = made;
+  *out = activation;
   return mbconv_succeed(error);
 }
 

@@ -16,8 +16,15 @@
 
 /* ---- The objects ------------------------------------------------------------------------------------------------- */
 
+/* A block is run with a residual if it was made for one: this has as many floats as any that is run. */
+static const float added[MOST_RUN];
+static bool residual_given;
+
 static mbconv_status run_block(const void *object, const struct size *at, size_t batch, const float *x, float *y,
                                void *scratch, size_t size, mbconv_error *error) {
+  if (residual_given && at)
+    return mbconv_block_run_residual_at(object, batch, at->height, at->width, x, added, y, scratch, size, NULL, error);
+  if (residual_given) return mbconv_block_run_residual(object, batch, x, added, y, scratch, size, NULL, error);
   if (at) return mbconv_block_run_at(object, batch, at->height, at->width, x, y, scratch, size, NULL, error);
   return mbconv_block_run(object, batch, x, y, scratch, size, NULL, error);
 }
@@ -73,6 +80,7 @@ static void check_block(struct fuzz_input *in, struct weights *w) {
   mbconv_block *block = NULL;
   mbconv_error error;
   mbconv_counts counts;
+  residual_given = desc.residual == MBCONV_RESIDUAL_GIVEN;
   const mbconv_status counted = mbconv_block_count(&desc, &counts, NULL);
   const mbconv_status status = mbconv_block_create(&desc, &options, &block, &error);
   if (status != MBCONV_OK) {
@@ -97,17 +105,6 @@ static void check_block(struct fuzz_input *in, struct weights *w) {
   mbconv_block_output_size(block, &o.made_out.height, &o.made_out.width);
   check_operator(in, &o, threads, batch);
   mbconv_block_destroy(block);
-}
-
-/* Every block of stages is run with a residual if it was made for one: this has as many floats as any that is run. */
-static const float added[MOST_RUN];
-static bool residual_given;
-
-static mbconv_status run_stages(const void *object, const struct size *at, size_t batch, const float *x, float *y,
-                                void *scratch, size_t size, mbconv_error *error) {
-  if (!residual_given) return run_block(object, at, batch, x, y, scratch, size, error);
-  if (!at) return mbconv_block_run_residual(object, batch, x, added, y, scratch, size, NULL, error);
-  return mbconv_block_run_residual_at(object, batch, at->height, at->width, x, added, y, scratch, size, NULL, error);
 }
 
 struct stages_parameters {
@@ -186,7 +183,7 @@ static void check_stages(struct fuzz_input *in, struct weights *w) {
   char text[512];
   fuzz_require(mbconv_block_describe(block, threads, text, sizeof text) == strlen(text), "a description cut off");
   struct image_operator o = {.object = block,
-                             .run = run_stages,
+                             .run = run_block,
                              .output_size = block_output_size,
                              .scratch_size = block_scratch_size,
                              .made = {desc.height, desc.width},

@@ -8,8 +8,8 @@ source "${BASH_SOURCE[0]%/*}/expect.sh"
 
 expect 2 '^usage: mbconv run MODEL IMAGE'
 expect 0 '^usage: mbconv run MODEL IMAGE' --help
-expect 0 '^  mobilenet_v2 efficientnet_b0 .* efficientnet_b5$' --help
-expect 0 ' mobilenet_v3_large mbconv plain bottleneck$' --help
+expect 0 '^  mobilenet_v1 mobilenet_v1_1.25 mobilenet_v2 .* mobilenet_v4_conv_medium$' --help
+expect 0 ' efficientnet_v2_l mbconv plain$' --help
 expect 0 '^mbconv [0-9]+\.[0-9]+\.[0-9]+$' --version
 expect 2 '^mbconv: there is no command "walk"' walk
 for command in run bench table info; do
