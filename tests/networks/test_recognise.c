@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "file_case.h"
 #include "weights.h"
@@ -113,18 +114,24 @@ static const struct {
     {"bottleneck", MBCONV_TORCHVISION, "conv3.weight", 4, {16, 4, 1, 1}},
 };
 
+/* Examples of one network stand one after the other: its tensors are made once. */
 static void check_examples(struct test *t) {
+  struct mbconv_tensors tensors = {0};
   for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
     test_at(t, "%s of %s", examples[i].tensor, examples[i].network);
-    const struct mbconv_description d = file_case_describe(examples[i].network, examples[i].naming, 1000);
-    struct mbconv_tensors tensors;
-    if (mbconv_random_tensors(&d, 1, &tensors, NULL) != MBCONV_OK) abort();
+    const bool another = i == 0 || examples[i].naming != examples[i - 1].naming ||
+                         strcmp(examples[i].network, examples[i - 1].network) != 0;
+    if (another) {
+      const struct mbconv_description d = file_case_describe(examples[i].network, examples[i].naming, 1000);
+      if (i > 0) mbconv_tensors_free(&tensors);
+      if (mbconv_random_tensors(&d, 1, &tensors, NULL) != MBCONV_OK) abort();
+    }
     const struct mbconv_tensor *tensor = mbconv_tensors_find(&tensors, examples[i].tensor);
     bool same = tensor && tensor->rank == examples[i].rank;
     for (size_t k = 0; same && k < tensor->rank; k++) same = tensor->shape[k] == examples[i].shape[k];
     test_check(t, same, tensor ? "its shape differs" : "there is no such tensor");
-    mbconv_tensors_free(&tensors);
   }
+  mbconv_tensors_free(&tensors);
 }
 
 /* ---- From file to network ---------------------------------------------------------------------------------------- */
