@@ -62,8 +62,7 @@ struct mbconv_stages {
   bool residual_after;            /* it is added after the last stage's activation, not before */
   bool last_activates;            /* the last stage has an activation */
   size_t residual_channels;       /* it has so many channels, and is added to the first ones */
-  mbconv_more_fn *more_of;        /* NULL, or mbconv_more_of: only those that may need more kernels link them */
-  const struct mbconv_more_kernels *more;
+  const struct mbconv_more_kernels *more; /* NULL for a list that needs none */
   size_t strip_rows, group_channels; /* the plan that the caller wants; 0 for the library's choice */
   size_t count;
   struct mbconv_stage stage[MBCONV_MOST_STAGES];
@@ -78,6 +77,7 @@ struct mbconv_stages {
 /* What a description says: a list whose stages are not made yet, and what they are made from. */
 struct mbconv_described {
   struct mbconv_stages stages;
+  mbconv_more_fn *more_of; /* NULL, or mbconv_more_of: only those that may need more kernels link them */
   struct mbconv_parameters parameters[MBCONV_MOST_STAGES];
 };
 

@@ -257,7 +257,6 @@ void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_par
                            struct mbconv_cursor *cursor) {
   const struct mbconv_kernels *kernels = stages->base.kernels;
   link_segments(stages);
-  stages->more = stages->more_of ? stages->more_of(kernels) : NULL;
   for (size_t i = 0; i < stages->count; i++) {
     struct mbconv_stage *stage = &stages->stage[i];
     const bool grouped = i + 1 < stages->count && stage[1].kind == MBCONV_STAGE_DEPTHWISE;
@@ -301,6 +300,7 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
   mbconv_status status = mbconv_operator_choose(&list.base, list.base.info.type, options, error);
   if (status != MBCONV_OK) return status;
   struct mbconv_cursor cursor = {0};
+  if (described->more_of) list.more = described->more_of(list.base.kernels);
   list.target.l2_bytes = mbconv_l2_bytes();
   mbconv_take(&cursor, 1, sizeof list);
   mbconv_stages_lay_out(&list, parameters, &cursor);

@@ -52,8 +52,8 @@ static mbconv_status make_block(const struct mbconv_source *source, const struct
   for (int role = 0; role < MBCONV_ROLES; role++)
     if (parts[role].out > 0) convs[role] = conv_of(source, &parts[role], &norms[role]);
   mbconv_describe_block(layer, source->padding, image, convs, &words);
-  const mbconv_status status = mbconv_count_block(&words, counts, error);
-  return status == MBCONV_OK ? mbconv_create_block(&words, source->options, made, error) : status;
+  const mbconv_status status = mbconv_stages_count(&words.list, counts, error);
+  return status == MBCONV_OK ? mbconv_block_create_stages(&words.list, source->options, made, error) : status;
 }
 
 static mbconv_status make_connected(const struct mbconv_source *source, const struct mbconv_layer *layer,
@@ -165,7 +165,7 @@ mbconv_status mbconv_layer_multiply_adds(const struct mbconv_layer *layer, mbcon
   } else if (layer->kind == MBCONV_LAYER_BLOCK) {
     struct mbconv_block_words words;
     mbconv_describe_block(layer, padding, image, convs, &words);
-    status = mbconv_count_block(&words, &counts, error);
+    status = mbconv_stages_count(&words.list, &counts, error);
   } else if (layer->kind == MBCONV_LAYER_CONNECTED) {
     counts.multiply_adds = layer->out * layer->in;
   }

@@ -56,39 +56,13 @@ static void list_stages(const struct mbconv_layer *layer, mbconv_padding padding
 
 /* ---- A block ----------------------------------------------------------------------------------------------------- */
 
-static mbconv_block_desc describe_mbconv(const struct mbconv_layer *layer, mbconv_padding padding,
-                                         struct mbconv_image image, const mbconv_conv *convs,
-                                         const mbconv_squeeze_excite *excite) {
-  return (mbconv_block_desc){
-      .height = image.height,
-      .width = image.width,
-      .in_channels = layer->in,
-      .expanded_channels = layer->expanded,
-      .out_channels = layer->out,
-      .expand = layer->expand ? &convs[MBCONV_EXPAND] : NULL,
-      .depthwise = &convs[MBCONV_DEPTHWISE],
-      .project = &convs[MBCONV_PROJECT],
-      .squeeze_excite = layer->squeeze > 0 ? excite : NULL,
-      .kernel = layer->kernel,
-      .stride = layer->stride,
-      .pad = mbconv_layer_pad(layer->kernel, padding),
-      .pad_kind = mbconv_layer_pad_kind(padding),
-      .activation = layer->activation,
-  };
-}
-
 void mbconv_describe_block(const struct mbconv_layer *layer, mbconv_padding padding, struct mbconv_image image,
                            const mbconv_conv *convs, struct mbconv_block_words *words) {
-  words->classic = !layer->fused && layer->start == 0 && layer->kernel > 0 && !layer->activated && !layer->alone;
   words->excite = (mbconv_squeeze_excite){.width = layer->squeeze,
                                           .reduce = &convs[MBCONV_REDUCE],
                                           .expand = &convs[MBCONV_EXCITE],
                                           .inner = layer->inner,
                                           .gate = layer->gate};
-  if (words->classic) {
-    words->block = describe_mbconv(layer, padding, image, convs, &words->excite);
-    return;
-  }
   words->list = (mbconv_stages_desc){
       .height = image.height,
       .width = image.width,
@@ -98,15 +72,4 @@ void mbconv_describe_block(const struct mbconv_layer *layer, mbconv_padding padd
       .residual_place = MBCONV_RESIDUAL_AFTER_ACTIVATION,
   };
   list_stages(layer, padding, convs, words);
-}
-
-mbconv_status mbconv_create_block(const struct mbconv_block_words *words, const mbconv_options *options,
-                                  mbconv_block **made, mbconv_error *error) {
-  return words->classic ? mbconv_block_create(&words->block, options, made, error)
-                        : mbconv_block_create_stages(&words->list, options, made, error);
-}
-
-mbconv_status mbconv_count_block(const struct mbconv_block_words *words, mbconv_counts *counts, mbconv_error *error) {
-  return words->classic ? mbconv_block_count(&words->block, counts, error)
-                        : mbconv_stages_count(&words->list, counts, error);
 }

@@ -24,35 +24,35 @@ mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_op
   return status;
 }
 
-static mbconv_status run(const mbconv_block *block, const struct mbconv_size *at, size_t batch, const void *x, void *y,
-                         void *scratch, size_t scratch_size, const mbconv_threads *threads, mbconv_error *error) {
+/* `residual` NULL: none is given. */
+static mbconv_status run(const mbconv_block *block, const struct mbconv_size *at, size_t batch, const void *x,
+                         const void *residual, void *y, void *scratch, size_t scratch_size,
+                         const mbconv_threads *threads, mbconv_error *error) {
   const struct mbconv_operands operands = {
       .batch = batch, .x = x, .y = y, .scratch = scratch, .scratch_size = scratch_size};
   if (!block) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "block is NULL");
-  return mbconv_stages_run(&block->stages, at, &operands, NULL, threads, error);
+  return mbconv_stages_run(&block->stages, at, &operands, residual, threads, error);
 }
 
+/* The same for a block that takes a residual. */
 static mbconv_status run_residual(const mbconv_block *block, const struct mbconv_size *at, size_t batch, const void *x,
                                   const void *residual, void *y, void *scratch, size_t scratch_size,
                                   const mbconv_threads *threads, mbconv_error *error) {
-  const struct mbconv_operands operands = {
-      .batch = batch, .x = x, .y = y, .scratch = scratch, .scratch_size = scratch_size};
-  if (!block) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "block is NULL");
-  if (!block->stages.residual_given)
+  if (block && !block->stages.residual_given)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "a residual is given, but the block is not made for one");
-  return mbconv_stages_run(&block->stages, at, &operands, residual, threads, error);
+  return run(block, at, batch, x, residual, y, scratch, scratch_size, threads, error);
 }
 
 mbconv_status mbconv_block_run(const mbconv_block *block, size_t batch, const void *x, void *y, void *scratch,
                                size_t scratch_size, const mbconv_threads *threads, mbconv_error *error) {
-  return run(block, NULL, batch, x, y, scratch, scratch_size, threads, error);
+  return run(block, NULL, batch, x, NULL, y, scratch, scratch_size, threads, error);
 }
 
 mbconv_status mbconv_block_run_at(const mbconv_block *block, size_t batch, size_t height, size_t width, const void *x,
                                   void *y, void *scratch, size_t scratch_size, const mbconv_threads *threads,
                                   mbconv_error *error) {
   const struct mbconv_size at = {height, width};
-  return run(block, &at, batch, x, y, scratch, scratch_size, threads, error);
+  return run(block, &at, batch, x, NULL, y, scratch, scratch_size, threads, error);
 }
 
 mbconv_status mbconv_block_run_residual(const mbconv_block *block, size_t batch, const void *x, const void *residual,

@@ -71,6 +71,7 @@ static void list_stages(const mbconv_block_desc *desc, struct mbconv_described *
   const struct mbconv_parameters depthwise = {.name = "depthwise", .conv = desc->depthwise, .activation = activation};
   const struct mbconv_parameters excite = {.name = "squeeze_excite", .excite = desc->squeeze_excite};
   const struct mbconv_parameters project = {.name = "project", .conv = desc->project};
+  described->more_of = NULL;
   described->stages = (struct mbconv_stages){.base.info.type = desc->type,
                                              .layout = desc->layout,
                                              .y_layout = desc->layout,

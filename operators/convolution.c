@@ -30,13 +30,13 @@ mbconv_status mbconv_convolution_check(const mbconv_convolution_desc *desc, bool
       .stages = {.base.info.type = desc->type,
                  .layout = desc->layout,
                  .residual_channels = desc->out_channels,
-                 .more_of = mbconv_more_of,
                  .count = 1,
                  .stage = {{.kind = MBCONV_STAGE_DENSE,
                             .in_channels = desc->in_channels,
                             .out_channels = desc->out_channels,
                             .window = mbconv_window_of(desc->kernel, desc->stride, 1, &desc->pad, desc->pad_kind),
                             .dense = &mbconv_dense}}},
+      .more_of = mbconv_more_of,
       .parameters = {{.name = "conv", .conv = desc->conv, .activation = desc->activation}},
   };
   return mbconv_described_check(described, desc->height, desc->width, weights_needed, error);

@@ -25,13 +25,13 @@ static mbconv_status check(const mbconv_depthwise_desc *desc, struct mbconv_desc
   *described = (struct mbconv_described){
       .stages = {.base.info.type = desc->type,
                  .strip_rows = 1,
-                 .more_of = mbconv_more_of,
                  .count = 1,
                  .stage = {{.kind = MBCONV_STAGE_DEPTHWISE,
                             .in_channels = desc->channels,
                             .out_channels = desc->channels,
                             .window = mbconv_window_of(desc->kernel, desc->stride, desc->dilation, &desc->pad,
                                                        desc->pad_kind)}}},
+      .more_of = mbconv_more_of,
       .parameters = {{.name = "conv", .conv = desc->conv, .activation = desc->activation}},
   };
   return mbconv_described_check(described, desc->height, desc->width, true, error);

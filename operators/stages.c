@@ -123,8 +123,6 @@ static mbconv_status list_stages(const mbconv_stages_desc *desc, struct mbconv_d
   described->stages = (struct mbconv_stages){.base.info.type = desc->type,
                                              .layout = desc->layout,
                                              .y_layout = desc->layout,
-                                             .residual_after = desc->residual_place != 0,
-                                             .more_of = mbconv_more_of,
                                              .strip_rows = desc->strip_rows,
                                              .group_channels = desc->group_channels,
                                              .count = desc->count};
@@ -133,6 +131,10 @@ static mbconv_status list_stages(const mbconv_stages_desc *desc, struct mbconv_d
     if (status != MBCONV_OK) return status;
     channels = add_stage(desc, i, channels, described);
   }
+  described->more_of = mbconv_more_of;
+  /* Without an activation the place makes no difference, and the tiles can add it. */
+  described->stages.residual_after = desc->residual_place == MBCONV_RESIDUAL_AFTER_ACTIVATION &&
+                                     stage_at(desc, desc->count - 1)->activation != MBCONV_ACTIVATION_NONE;
   described->stages.residual_channels = desc->residual_channels ? desc->residual_channels : channels;
   if (desc->residual_channels <= channels) return MBCONV_OK;
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "residual_channels is %zu, more than the %zu of the output",
