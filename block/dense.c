@@ -51,24 +51,34 @@ static void take(const struct mbconv_stages *stages, const struct mbconv_stage *
   scratch->planes = mbconv_take(cursor, mbconv_multiply(row, stage->window.kernel, &cursor->overflow), element);
 }
 
+/* A strip that is run. */
+struct dense_run {
+  const struct mbconv_strip *strip;
+  struct mbconv_pixel_run to; /* where its first pixel goes, and what is added to it */
+  struct mbconv_window_source source;
+  size_t chunk;
+  bool maps; /* the tiles leave an activation */
+};
+
 /* Runs some pixels and maps the activation over them. */
-static void run_part(const struct mbconv_stage *stage, struct mbconv_pixel_run *part, size_t pixels) {
+static void run_part(const struct dense_run *run, struct mbconv_pixel_run *part, size_t pixels) {
+  const struct mbconv_stage *stage = run->strip->segment->stage;
   part->pixels = pixels;
   mbconv_panels_run(&stage->panels, part);
-  if (mbconv_epilogue_maps(&stage->epilogue)) mbconv_panels_map(&stage->panels, part, &stage->epilogue);
+  if (run->maps) mbconv_panels_map(&stage->panels, part, &stage->epilogue);
 }
 
 /* Outputs [done, last) of the strip, by gathered windows or by pixels in place. */
-static void run_pixels(const struct mbconv_strip *strip, const struct mbconv_pixel_run *to,
-                       struct mbconv_window_source *source, size_t done, size_t last) {
+static void run_pixels(struct dense_run *run, size_t done, size_t last) {
+  const struct mbconv_strip *strip = run->strip;
   const struct mbconv_stage *stage = strip->segment->stage;
   const struct mbconv_shape *shape = strip->shape;
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const size_t element = kernels->element, width = shape->columns.out, stride = stage->window.stride;
-  const size_t chunk = chunk_of(strip->stages, stage), x_stride = stride * stage->in_channels;
+  const size_t x_stride = stride * stage->in_channels;
   for (size_t count; done < last; done += count) {
-    count = mbconv_min(chunk, last - done);
-    struct mbconv_pixel_run part = mbconv_run_from(to, done, element);
+    count = mbconv_min(run->chunk, last - done);
+    struct mbconv_pixel_run part = mbconv_run_from(&run->to, done, element);
     part.x = strip->scratch->windows;
     part.x_stride = stage->panels.k;
     part.warm = done > 0;
@@ -78,9 +88,9 @@ static void run_pixels(const struct mbconv_strip *strip, const struct mbconv_pix
       part.x = strip->image + (row * shape->columns.in + column) * x_stride * element;
       part.x_stride = x_stride;
     } else {
-      mbconv_windows_gather(kernels, shape, source, strip->first * width + done, count, strip->scratch->windows);
+      mbconv_windows_gather(kernels, shape, &run->source, strip->first * width + done, count, strip->scratch->windows);
     }
-    run_part(stage, &part, count);
+    run_part(run, &part, count);
   }
 }
 
@@ -95,58 +105,56 @@ static bool reads_image(const struct mbconv_strip *strip) {
          mbconv_axis_whole_begin(columns) + LEAST_PIXELS <= mbconv_axis_whole_end(columns);
 }
 
-/* Columns [column, last) of rows [done, done + rows) of the strip, whose windows reach over its left or right edge. */
-static void run_edge(const struct mbconv_strip *strip, const struct mbconv_pixel_run *to,
-                     struct mbconv_window_source *source, size_t done, size_t rows, size_t column, size_t last) {
+/* A column of rows [done, last) of the strip, whose windows reach over its left or right edge. */
+static void run_edge(struct dense_run *run, size_t done, size_t last, size_t column) {
+  const struct mbconv_strip *strip = run->strip;
   const struct mbconv_stage *stage = strip->segment->stage;
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
-  const size_t width = strip->shape->columns.out, chunk = chunk_of(strip->stages, stage);
-  const size_t bytes = stage->panels.k * kernels->element;
-  for (; column < last; column++) {
-    for (size_t first = done, count; first < done + rows; first += count) {
-      count = mbconv_min(chunk, done + rows - first);
-      for (size_t i = 0; i < count; i++)
-        mbconv_windows_gather(kernels, strip->shape, source, (strip->first + first + i) * width + column, 1,
-                              strip->scratch->windows + i * bytes);
-      struct mbconv_pixel_run part = mbconv_run_from(to, first * width + column, kernels->element);
-      part.x = strip->scratch->windows;
-      part.x_stride = stage->panels.k;
-      part.y_stride *= width;
-      part.r_stride *= width;
-      part.warm = true;
-      run_part(stage, &part, count);
-    }
+  const size_t width = strip->shape->columns.out, bytes = stage->panels.k * kernels->element;
+  for (size_t count; done < last; done += count) {
+    count = mbconv_min(run->chunk, last - done);
+    for (size_t i = 0; i < count; i++)
+      mbconv_windows_gather(kernels, strip->shape, &run->source, (strip->first + done + i) * width + column, 1,
+                            strip->scratch->windows + i * bytes);
+    struct mbconv_pixel_run part = mbconv_run_from(&run->to, done * width + column, kernels->element);
+    part.x = strip->scratch->windows;
+    part.x_stride = stage->panels.k;
+    part.y_stride *= width;
+    part.r_stride *= width;
+    part.warm = true;
+    run_part(run, &part, count);
   }
 }
 
 /* Columns [column, last) of a row of the strip, whose windows lie in the image. */
-static void run_inside(const struct mbconv_strip *strip, const struct mbconv_pixel_run *to, size_t done, size_t column,
-                       size_t last) {
+static void run_inside(const struct dense_run *run, size_t done, size_t column, size_t last) {
+  const struct mbconv_strip *strip = run->strip;
   const struct mbconv_stage *stage = strip->segment->stage;
-  const struct mbconv_axis *rows = &strip->shape->rows, *columns = &strip->shape->columns;
-  const size_t element = strip->stages->base.kernels->element, chunk = chunk_of(strip->stages, stage);
-  const size_t row = mbconv_axis_begin(rows, strip->first + done);
+  const struct mbconv_axis *columns = &strip->shape->columns;
+  const size_t element = strip->stages->base.kernels->element;
+  const size_t row = mbconv_axis_begin(&strip->shape->rows, strip->first + done);
   for (size_t count; column < last; column += count) {
-    count = mbconv_epilogue_maps(&stage->epilogue) ? mbconv_min(chunk, last - column) : last - column;
-    struct mbconv_pixel_run part = mbconv_run_from(to, done * columns->out + column, element);
+    count = run->maps ? mbconv_min(run->chunk, last - column) : last - column;
+    struct mbconv_pixel_run part = mbconv_run_from(&run->to, done * columns->out + column, element);
     part.x = strip->image + (row * columns->in + mbconv_axis_begin(columns, column)) * stage->in_channels * element;
     part.x_stride = stage->window.stride * stage->in_channels;
     part.segment = stage->window.kernel * stage->in_channels;
     part.jump = (columns->in - stage->window.kernel) * stage->in_channels;
     part.warm = true;
-    run_part(stage, &part, count);
+    run_part(run, &part, count);
   }
 }
 
 static void run(const struct mbconv_strip *strip, const struct mbconv_pixel_run *to) {
   const struct mbconv_axis *down = &strip->shape->rows, *across = &strip->shape->columns;
+  const struct mbconv_stage *stage = strip->segment->stage;
   const size_t width = across->out;
-  struct mbconv_pixel_run ended = *to;
-  ended.ending = strip->segment->stage->epilogue.ending;
-  struct mbconv_window_source source = {
-      .x = strip->image,
-      .ring = strip->scratch->planes,
-      .next = strip->begins ? 0 : strip->fresh_first,
+  struct dense_run run = {
+      .strip = strip,
+      .to = *to,
+      .source = {.x = strip->image, .ring = strip->scratch->planes, .next = strip->begins ? 0 : strip->fresh_first},
+      .chunk = chunk_of(strip->stages, stage),
+      .maps = mbconv_epilogue_maps(&stage->epilogue),
   };
   size_t first = strip->rows, last = strip->rows; /* the rows whose windows lie in the image */
   if (reads_image(strip)) {
@@ -154,14 +162,14 @@ static void run(const struct mbconv_strip *strip, const struct mbconv_pixel_run 
     const size_t end = mbconv_max(mbconv_axis_whole_end(down), strip->first) - strip->first;
     first = mbconv_min(begin, strip->rows), last = mbconv_max(first, mbconv_min(end, strip->rows));
   }
-  run_pixels(strip, &ended, &source, 0, first * width);
-  const size_t left = mbconv_axis_whole_begin(across), right = mbconv_axis_whole_end(across);
+  run_pixels(&run, 0, first * width);
   if (first < last) {
-    run_edge(strip, &ended, &source, first, last - first, 0, left);
-    for (size_t row = first; row < last; row++) run_inside(strip, &ended, row, left, right);
-    run_edge(strip, &ended, &source, first, last - first, right, width);
+    const size_t left = mbconv_axis_whole_begin(across), right = mbconv_axis_whole_end(across);
+    for (size_t column = 0; column < left; column++) run_edge(&run, first, last, column);
+    for (size_t row = first; row < last; row++) run_inside(&run, row, left, right);
+    for (size_t column = right; column < width; column++) run_edge(&run, first, last, column);
   }
-  run_pixels(strip, &ended, &source, last * width, strip->rows * width);
+  run_pixels(&run, last * width, strip->rows * width);
 }
 
 const struct mbconv_dense mbconv_dense = {take, run};

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "format.h"
 #include "parallel.h"
 #include "strip.h"
 
@@ -77,24 +76,12 @@ static size_t scratch_size(const struct mbconv_stages *stages, const struct mbco
   return most;
 }
 
-/* The cut for one thread: the one that create made, or a new one in *made. */
-static mbconv_status cut_for(const struct mbconv_stages *stages, const struct mbconv_size *at, struct mbconv_cut *made,
-                             const struct mbconv_cut **cut, mbconv_error *error) {
-  *cut = &stages->cut;
-  if (!at && stages->cut.height == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, MBCONV_ANY_SIZE);
-  if (!at || (at->height == stages->cut.height && at->width == stages->cut.width && at->height > 0)) return MBCONV_OK;
-  *cut = made;
-  const mbconv_status status = mbconv_cut_shapes(stages, at->height, at->width, made, error);
-  if (status == MBCONV_OK) mbconv_cut_plan(stages, made);
-  return status;
-}
-
 mbconv_status mbconv_stages_scratch_size(const struct mbconv_stages *stages, const struct mbconv_size *at,
                                          size_t threads, size_t *bytes, mbconv_error *error) {
   struct mbconv_cut made;
   const struct mbconv_cut *cut;
   if (!bytes) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "bytes is NULL");
-  const mbconv_status status = cut_for(stages, at, &made, &cut, error);
+  const mbconv_status status = mbconv_cut_for(stages, at, &made, &cut, error);
   if (status != MBCONV_OK) return status;
   *bytes = scratch_size(stages, cut, threads);
   return mbconv_succeed(error);
@@ -106,7 +93,7 @@ mbconv_status mbconv_stages_output_size(const struct mbconv_stages *stages, cons
   const struct mbconv_cut *cut;
   if (!height || !width)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", height ? "out_width" : "out_height");
-  const mbconv_status status = cut_for(stages, at, &made, &cut, error);
+  const mbconv_status status = mbconv_cut_for(stages, at, &made, &cut, error);
   if (status != MBCONV_OK) return status;
   const struct mbconv_shape *last = mbconv_cut_last(stages, cut);
   *height = last->rows.out;
@@ -351,7 +338,7 @@ mbconv_status mbconv_stages_run(const struct mbconv_stages *stages, const struct
   if (status == MBCONV_OK && stages->residual_given && !residual && operands->batch > 0)
     status =
         mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "residual is NULL, but the block is made for one that is given");
-  if (status == MBCONV_OK) status = cut_for(stages, at, &made, &run.cut, error);
+  if (status == MBCONV_OK) status = mbconv_cut_for(stages, at, &made, &run.cut, error);
   if (status != MBCONV_OK) return status;
   if (operands->batch == 0) return mbconv_succeed(error);
   if (run.tasks > 1) {
@@ -370,45 +357,5 @@ mbconv_status mbconv_stages_run(const struct mbconv_stages *stages, const struct
     run_two_phases(&run, threads);
   else
     mbconv_parallel(threads, run.tasks, run_rows, &run);
-  return mbconv_succeed(error);
-}
-
-/* ---- Description ------------------------------------------------------------------------------------------------- */
-
-static const char *strategy_of(const struct mbconv_plan *plan, const struct mbconv_shape *shape) {
-  if (plan->by_groups) return "groups shared out, then pixels";
-  if (mbconv_plan_one_strip(plan, shape)) return plan->groups == 1 ? "unfused" : "channel split";
-  return plan->groups == 1 ? "row ring" : "row ring of channel groups";
-}
-
-static const char *in_passes(const struct mbconv_shape *shape) { return shape->squeeze_excite ? " in two passes" : ""; }
-
-mbconv_status mbconv_stages_describe(const struct mbconv_stages *stages, const struct mbconv_size *at, size_t threads,
-                                     char *text, size_t size, size_t *length, mbconv_error *error) {
-  struct mbconv_cut made;
-  const struct mbconv_cut *one;
-  if (!length) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "length is NULL");
-  const mbconv_status status = cut_for(stages, at, &made, &one, error);
-  if (status != MBCONV_OK) return status;
-  const size_t planned = stages->planned, scratch = scratch_size(stages, one, threads);
-  struct mbconv_cut cut = *one;
-  mbconv_cut_share(stages, &cut, mbconv_max(threads, 1));
-  const struct mbconv_plan *plan = &cut.plan[planned];
-  const struct mbconv_shape *shape = &cut.shape[planned];
-  const mbconv_info *info = &stages->base.info;
-  const char *isa = mbconv_isa_name(info->isa), *variant = mbconv_exp_name(info->exp);
-  if (stages->segment[planned].stage->kind != MBCONV_STAGE_DEPTHWISE) {
-    *length =
-        mbconv_format(text, size, "%s, %s exp%s: strips of %zu of %zu rows, scratch %zu bytes, weights %zu bytes", isa,
-                      variant, in_passes(shape), plan->strip_rows, shape->rows.out, scratch, info->weight_bytes);
-    return mbconv_succeed(error);
-  }
-  *length = mbconv_format(
-      text, size,
-      "%s, %s exp, %s%s%s: strips of %zu of %zu rows, %zu groups of %zu channels, ring of %zu rows x %zu pixels, "
-      "scratch %zu bytes, weights %zu bytes",
-      isa, variant, strategy_of(plan, shape), in_passes(shape), plan->ring_in_y ? ", the ring in y" : "",
-      plan->strip_rows, shape->rows.out, plan->groups, plan->group_channels, plan->ring_rows, plan->ring_width, scratch,
-      info->weight_bytes);
   return mbconv_succeed(error);
 }

@@ -7,12 +7,6 @@
 
 #include "stage.h"
 
-/* The size of an image that a call names. NULL in its place: that of the description; if it names none, the call is
- * refused. */
-struct mbconv_size {
-  size_t height, width;
-};
-
 /* Bytes of scratch for a run with up to `threads` threads. SIZE_MAX if they do not fit into memory. */
 mbconv_status mbconv_stages_scratch_size(const struct mbconv_stages *stages, const struct mbconv_size *at,
                                          size_t threads, size_t *bytes, mbconv_error *error);

@@ -41,6 +41,11 @@ struct mbconv_parameters {
   const mbconv_squeeze_excite *excite; /* of E */
 };
 
+/* The size of an image that a call names. */
+struct mbconv_size {
+  size_t height, width;
+};
+
 struct mbconv_segment {
   const struct mbconv_stage *expand; /* the P before a D, or NULL */
   const struct mbconv_stage *stage;
@@ -56,14 +61,14 @@ struct mbconv_cut {
 /* A list of stages: all of an operator that the engine runs. Immutable after create. */
 struct mbconv_stages {
   struct mbconv_operator base;
-  mbconv_layout layout, y_layout; /* of the input and of the output */
-  bool residual;                  /* the input is added to what the last stage gives */
-  bool residual_given;            /* every run must be given what is added, and it must not be y */
-  bool residual_after;            /* it is added after the last stage's activation, not before */
-  bool last_activates;            /* the last stage has an activation */
-  size_t residual_channels;       /* it has so many channels, and is added to the first ones */
+  mbconv_layout layout, y_layout;         /* of the input and of the output */
+  bool residual;                          /* the input is added to what the last stage gives */
+  bool residual_given;                    /* every run must be given what is added, and it must not be y */
+  bool residual_after;                    /* it is added after the last stage's activation, not before */
+  bool last_activates;                    /* the last stage has an activation */
+  size_t residual_channels;               /* it has so many channels, and is added to the first ones */
   const struct mbconv_more_kernels *more; /* NULL for a list that needs none */
-  size_t strip_rows, group_channels; /* the plan that the caller wants; 0 for the library's choice */
+  size_t strip_rows, group_channels;      /* the plan that the caller wants; 0 for the library's choice */
   size_t count;
   struct mbconv_stage stage[MBCONV_MOST_STAGES];
   size_t segments;
@@ -106,6 +111,11 @@ void mbconv_cut_plan(const struct mbconv_stages *stages, struct mbconv_cut *cut)
 
 /* Makes the plan of one thread that of `threads` threads. */
 void mbconv_cut_share(const struct mbconv_stages *stages, struct mbconv_cut *cut, size_t threads);
+
+/* The cut for one thread, for the size named: that which create made, or a new one in *made. `at` NULL: the size of the
+ * description; if it names none, the call is refused. */
+mbconv_status mbconv_cut_for(const struct mbconv_stages *stages, const struct mbconv_size *at, struct mbconv_cut *made,
+                             const struct mbconv_cut **cut, mbconv_error *error);
 
 /* Whether the image before the last segment is stored whole: a run has two phases then. */
 static inline bool mbconv_cut_stored(const struct mbconv_stages *stages, const struct mbconv_cut *cut) {

@@ -212,6 +212,17 @@ void mbconv_cut_share(const struct mbconv_stages *stages, struct mbconv_cut *cut
   plan_others(stages, cut, planned);
 }
 
+mbconv_status mbconv_cut_for(const struct mbconv_stages *stages, const struct mbconv_size *at, struct mbconv_cut *made,
+                             const struct mbconv_cut **cut, mbconv_error *error) {
+  *cut = &stages->cut;
+  if (!at && stages->cut.height == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, MBCONV_ANY_SIZE);
+  if (!at || (at->height == stages->cut.height && at->width == stages->cut.width && at->height > 0)) return MBCONV_OK;
+  *cut = made;
+  const mbconv_status status = mbconv_cut_shapes(stages, at->height, at->width, made, error);
+  if (status == MBCONV_OK) mbconv_cut_plan(stages, made);
+  return status;
+}
+
 /* ---- Create ------------------------------------------------------------------------------------------------------ */
 
 static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
