@@ -4,6 +4,7 @@
  * floats must be exactly as many as the header implies.
  */
 #include "golden.h"
+#include "reader.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -48,39 +49,8 @@ enum { LAST_VERSION = 2 };
 /* Flags of a convolution. */
 enum { PRESENT = 1, BIAS = 2, BATCH_NORM = 4 };
 
-/* Larger sizes than this are a broken file; products of four of them fit into 64 bits. */
-enum { LARGEST_SIZE = 1 << 14 };
-
 /* Of a file. What fseek says of a directory is larger. */
 static const long largest_file = 1L << 28;
-
-static bool fail(char message[GOLDEN_MESSAGE], const char *problem) {
-  snprintf(message, GOLDEN_MESSAGE, "%s", problem);
-  return false;
-}
-
-static uint32_t little_endian(const unsigned char *bytes) {
-  return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
-/* ---- Floats in the order of the file ----------------------------------------------------------------------------- */
-
-struct reader {
-  const float *next;
-  uint64_t left;
-  bool short_of; /* more floats were asked for than there are */
-};
-
-static const float *take(struct reader *r, uint64_t n) {
-  if (r->short_of || n > r->left) {
-    r->short_of = true;
-    return NULL;
-  }
-  const float *floats = r->next;
-  r->next += n;
-  r->left -= n;
-  return floats;
-}
 
 /* One convolution of `outputs` channels, each of `fan_in` weights; NULL if it is not there. */
 static const mbconv_conv *take_conv(struct reader *r, struct golden_conv *part, uint32_t flags, uint64_t outputs,
@@ -88,16 +58,7 @@ static const mbconv_conv *take_conv(struct reader *r, struct golden_conv *part, 
   if (!(flags & PRESENT)) return NULL;
   part->conv.weight = take(r, outputs * fan_in);
   if (flags & BIAS) part->conv.bias = take(r, outputs);
-  if (flags & BATCH_NORM) {
-    mbconv_batch_norm *norm = &part->batch_norm;
-    norm->gamma = take(r, outputs);
-    norm->beta = take(r, outputs);
-    norm->mean = take(r, outputs);
-    norm->variance = take(r, outputs);
-    const float *epsilon = take(r, 1);
-    norm->epsilon = epsilon ? *epsilon : 0.0f;
-    part->conv.batch_norm = norm;
-  }
+  if (flags & BATCH_NORM) part->conv.batch_norm = take_batch_norm(r, &part->batch_norm, outputs);
   return &part->conv;
 }
 

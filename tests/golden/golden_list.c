@@ -4,6 +4,7 @@
  * the floats must be exactly as many as the header implies.
  */
 #include "golden_list.h"
+#include "reader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,50 +48,12 @@ enum {
 /* Flags of a convolution. */
 enum { BIAS = 1, BATCH_NORM = 2, SCALE = 4, SLOPE = 8 };
 
-/* Larger sizes than this are a broken file; products of four of them fit into 64 bits. */
-enum { LARGEST_SIZE = 1 << 14 };
-
 static const char magic[8] = {'M', 'B', 'S', 'T', 'A', 'G', 'E', 'S'};
-
-static bool fail(char message[GOLDEN_MESSAGE], const char *problem) {
-  snprintf(message, GOLDEN_MESSAGE, "%s", problem);
-  return false;
-}
-
-static uint32_t little_endian(const unsigned char *bytes) {
-  return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
-struct reader {
-  const float *next;
-  uint64_t left;
-  bool short_of; /* more floats were asked for than there are */
-};
-
-static const float *take(struct reader *r, uint64_t n) {
-  if (r->short_of || n > r->left) {
-    r->short_of = true;
-    return NULL;
-  }
-  const float *floats = r->next;
-  r->next += n;
-  r->left -= n;
-  return floats;
-}
 
 static void take_conv(struct reader *r, struct golden_conv *part, uint32_t flags, uint64_t out, uint64_t terms) {
   part->conv.weight = take(r, out * terms);
   if (flags & BIAS) part->conv.bias = take(r, out);
-  if (flags & BATCH_NORM) {
-    mbconv_batch_norm *norm = &part->batch_norm;
-    norm->gamma = take(r, out);
-    norm->beta = take(r, out);
-    norm->mean = take(r, out);
-    norm->variance = take(r, out);
-    const float *epsilon = take(r, 1);
-    norm->epsilon = epsilon ? *epsilon : 0.0f;
-    part->conv.batch_norm = norm;
-  }
+  if (flags & BATCH_NORM) part->conv.batch_norm = take_batch_norm(r, &part->batch_norm, out);
   if (flags & SCALE) part->conv.scale = take(r, out);
   if (flags & SLOPE) part->conv.slope = take(r, out);
 }
