@@ -48,7 +48,7 @@ def folders():
         y = 40 + index * step + (12 if index >= OPTIONAL else 0)
         yield box(left, y, width, height, "white" if index < OPTIONAL else PALE)
         yield text(left + 10, y + 21, name + "/", 13, fill=BLUE, weight="bold")
-        yield text(left + 90, y + 21, what, 11)
+        yield text(left + 98, y + 21, what, 11)
         if index + 1 < len(FLOORS):
             gap = step - height + (12 if index + 1 == OPTIONAL else 0)
             yield arrow(left + width / 2, y + height, left + width / 2, y + height + gap - 2)
@@ -73,7 +73,7 @@ def block():
     """A strip of MBConv, from x to y."""
     left, top = 372, 92
     yield text(left, 24, "A block without squeeze-excite: one strip, group by group", 14, weight="bold")
-    yield text(left, 44, "The expanded image never exists in full: of it there is one ring at a time.", 11)
+    yield text(left, 44, "The expanded image never exists in full: each group keeps only the rows that its depthwise reads.", 11)
     # x
     yield text(left, top - 12, "x", 13, weight="bold")
     yield from rows(left, top, 84, 12, 14, range(3, 8), "#f6d3a4")
