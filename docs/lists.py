@@ -78,7 +78,7 @@ def commands(root):
     for path, text in pages(root).items():
         for word in sorted(set(re.findall(r"\./run ([a-z0-9]+)", text)) - there):
             yield f"{path}: ./run has no command {word}"
-        for words in re.findall(r"\./run check((?: [a-z0-9]+)+)[`\n]", text):
+        for words in re.findall(r"`\./run check((?: [a-z0-9]+)+)`", text):
             yield from (f"{path}: there is no check {word}" for word in words.split() if word not in checks)
 
 
