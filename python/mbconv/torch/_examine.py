@@ -5,8 +5,10 @@ import torch
 
 from . import _cache
 from ._operators import OPERATORS
-from ._recognise import BlockParts, ConvolutionParts, Unfit, family_of, kind, own_class
+from ._recognise import NORMS, NOTHING_IN_EVALUATION, BlockParts, ConvolutionParts, Unfit, family_of, kind, own_class
+from ._snapshot import HOOKS
 
+CHANGED_BY_TRAINING = {*NORMS, *NOTHING_IN_EVALUATION} - {"Identity", "FrozenBatchNorm2d"}
 TOLERANCE = 1e-3  # of the largest output: rounding differs by far less than that, another computation by far more
 
 
@@ -30,12 +32,12 @@ def _check_state(modules):
     """Whether these modules compute what their classes say, in evaluation, with what mbconv can read."""
     for outer in modules:
         for module in outer.modules():
-            if module.training:
+            if module.training and kind(module) in CHANGED_BY_TRAINING:
                 raise Unfit(f"its {kind(module)} is in training mode")
             if "forward" in vars(module):
                 raise Unfit(f"its {kind(module)} has a forward of its own")
             # A hook of a block sees what goes into the block and what comes out of it, and that stays as it was.
-            if (module is not outer or len(modules) > 1) and (module._forward_hooks or module._forward_pre_hooks):
+            if (module is not outer or len(modules) > 1) and any(vars(module)[name] for name in HOOKS):
                 raise Unfit(f"its {kind(module)} has hooks, which would not be called any more")
         for key, tensor in outer.state_dict(keep_vars=True).items():
             if tensor.device.type != "cpu":

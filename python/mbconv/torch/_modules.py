@@ -11,7 +11,7 @@ import weakref
 import torch
 from torch.nn.modules import module as torch_module
 
-from ._call import Call, has_watchers, is_compiling, is_watched
+from ._call import Call, Way, has_watchers, is_autocasting, is_compiling, way_of
 from ._examine import examine
 from ._recognise import Unfit, kind, own_class
 from ._snapshot import Snapshot
@@ -32,18 +32,17 @@ class _Derived:
 
 class Fused(_Derived):
     def forward(self, x):
-        if self.training:
-            raise RuntimeError(
-                f"a {kind(self)} in training mode, accelerated by mbconv, which only evaluates: "
-                "call model.eval(), or mbconv.torch.restore(model) to train it"
-            )
-        watched = is_watched(x)
         if is_compiling():
             _look_at(self)
-            call = self._mbconv_replacement.call if _has_call(self) else None
+            call = self._mbconv_replacement.call if _has_call(self) and not is_autocasting() else None
+            y = call.operator(x) if call is not None and call.takes(x) else None
         else:
-            call = call_of(self, may_examine=not watched)
-        return self._mbconv_own.forward(self, x) if call is None else call(x, watched)
+            way = way_of(x)
+            call = None if way is Way.EAGER else call_of(self, may_examine=way is Way.RUN)
+            y = None if call is None else call(x) if way is Way.RUN else call.operator(x)
+            if way is Way.RUN and y is not None and PAIR in vars(self):
+                vars(y)[PAIR] = vars(self)[PAIR]  # its neighbour will find it
+        return self._mbconv_own.forward(self, x) if y is None else y
 
 
 class Skipped(_Derived):
@@ -52,7 +51,12 @@ class Skipped(_Derived):
     def forward(self, x):
         if is_compiling():
             _look_at(self)
-        return x if _is_skipped(self) else self._mbconv_own.forward(self, x)
+            is_done = _is_skipped(self) and x.dtype == torch.float32 and not is_autocasting()
+        elif way_of(x) is Way.RUN:
+            is_done = vars(x).pop(PAIR, None) is vars(self)[PAIR]
+        else:
+            is_done = way_of(x) is Way.OPERATOR and _is_skipped(self)
+        return x if is_done else self._mbconv_own.forward(self, x)
 
 
 def fuse(modules, parts, pair=None):
@@ -115,9 +119,17 @@ class Pair:
 # ---- What a module computes now ------------------------------------------------------------------------------------
 
 
+_GLOBAL_HOOKS = [
+    name
+    for name in ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks",
+                 "_global_backward_pre_hooks")
+    if hasattr(torch_module, name)
+]  # fmt: skip
+
+
 def call_of(module, may_examine):
     """The call that computes what this replaced module would now, or None where only PyTorch does."""
-    if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
+    if any([getattr(torch_module, name) for name in _GLOBAL_HOOKS]):
         return None  # they are called for each of the modules in it
     together = _together(module)
     return getattr(module, REPLACEMENT).call_of(together, may_examine) if together else None
