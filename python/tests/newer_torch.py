@@ -181,14 +181,14 @@ class Transforms(unittest.TestCase):
         """Compiled anew where autocast is on: then all is PyTorch's."""
         for backend in ("eager", "inductor"):
             torch.compiler.reset()
-            compiled = torch.compile(self.block, backend=backend)
+            compiled, expected = (torch.compile(one, backend=backend) for one in (self.block, self.plain))
             for _ in range(2):
                 with torch.no_grad():
                     self.assertLess(difference(compiled(self.x), self.plain(self.x)), TOLERANCE)
                     with torch.autocast("cpu", dtype=torch.bfloat16):
-                        y, expected = compiled(self.x), self.plain(self.x)
-                        self.assertEqual(y.dtype, torch.bfloat16)
-                        self.assertLess(difference(y, expected), 0.02)
+                        y = compiled(self.x)
+                        self.assertTrue(torch.equal(y, expected(self.x)))
+                    self.assertGreater(difference(y, self.plain(self.x)), 1e-3)  # it is another result
 
     @torch.no_grad()
     def test_other_types_compiled(self):

@@ -48,9 +48,12 @@ class Call:
         if run is None:
             return None
         x = arranged(x, layout)
-        if not torch.is_grad_enabled():
-            return run(x)
-        return run_derived(run, REFERENCE[type(self.parts)], x, self.parts.arguments())
+        try:
+            if not torch.is_grad_enabled():
+                return run(x)
+            return run_derived(run, REFERENCE[type(self.parts)], x, self.parts.arguments())
+        except ValueError:  # the image is too small: PyTorch says so, too
+            return None
 
     def _prepare(self, prepared, layout):
         try:

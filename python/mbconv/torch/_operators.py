@@ -123,12 +123,7 @@ def has_channels_last(tensors):
 
 
 def layout_of(x, has_channels_last_weights):
-    if has_channels_last_weights:
-        return "nhwc"
-    if x.is_contiguous():  # it may be of both formats: one pixel, or one channel
-        is_both = x.is_contiguous(memory_format=torch.channels_last)
-        return "nhwc" if is_both and _is_channels_last(x) else "nchw"
-    return "nhwc" if x.is_contiguous(memory_format=torch.channels_last) or _is_channels_last(x) else "nchw"
+    return "nhwc" if _is_channels_last(x) or has_channels_last_weights and x.numel() else "nchw"
 
 
 def arranged(x, layout):
@@ -145,15 +140,12 @@ def arranged(x, layout):
 
 
 def _is_channels_last(x):
-    """Whether the strides go up from channels to columns, rows and images, each past all that is before it."""
-    order, extent = (1, 3, 2, 0), 0
-    if x.stride(1) == 0 or (x.shape[1] == 1 and x.stride(0) == x.stride(1)):
+    """Whether the strides go up from channels to columns, rows and images, each past all that is before it. What could
+    be of both formats is of PyTorch's choice."""
+    (batch, channels, height, width), (image, channel, row, column) = x.shape, x.stride()
+    if channel == 0 or 0 in (batch, channels, height, width) or (channels == 1 and image == channel):
         return False
-    for dim in order:
-        if x.stride(dim) < extent or x.shape[dim] == 0:
-            return False
-        extent = x.stride(dim) * x.shape[dim]
-    return True
+    return column >= channel * channels and row >= column * width and image >= row * height
 
 
 def _say_once(text):
