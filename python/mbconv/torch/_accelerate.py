@@ -160,7 +160,7 @@ class Search:
 
     def _blame(self, name, module, reason):
         for path, inner in module.named_modules():
-            if isinstance(inner, COMPUTING):
+            if isinstance(inner, COMPUTING) and not isinstance(inner, nn.Linear):
                 self.reasons.setdefault(_joined(name, path), reason)
 
 
