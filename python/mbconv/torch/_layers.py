@@ -71,8 +71,6 @@ class Conv:
             self.problem = f"padding with {mode}"
         elif len({*kernel}) > 1 or len({*strides}) > 1 or len({*dilations}) > 1:
             self.problem = f"kernel {kernel}, stride {strides} and dilation {dilations} differ between the directions"
-        elif bias is not None and bias[0].get(bias[1]) is None:
-            self.bias = None
 
 
 def _pair(value):
@@ -192,6 +190,16 @@ def norm_at(graph, node):
         if given["training"] is False and places[0] and places[1] and (places[2] is None) == (places[3] is None):
             return Norm(*places, given["eps"])
     return None
+
+
+def _norm_problem(module):
+    """Why a normalisation is none that mbconv knows, "" if it is one, or something else."""
+    if not isinstance(module, nn.BatchNorm2d):
+        return ""
+    if module._buffers.get("running_mean") is None:
+        return "without running statistics"
+    affine = [module._parameters.get(name) is None for name in ("weight", "bias")]
+    return "with only one of weight and bias" if len({*affine}) > 1 else ""
 
 
 def _is_frozen(module):
@@ -359,7 +367,9 @@ def is_identity(graph, node):
 def describe(graph, node):
     """A node, for those who read a report."""
     if node.op == "call_module":
-        return f"a {kind(graph.module_of(node))}"
+        module = graph.module_of(node)
+        reason = graph.opaque.get(node.target, "") or _norm_problem(module)
+        return f"a {kind(module)}" + (f" ({reason})" if reason and reason != "it is a leaf" else "")
     if node.op == "output":
         return "the end of its module"
     return getattr(node.target, "__name__", str(node.target))

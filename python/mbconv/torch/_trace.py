@@ -70,14 +70,18 @@ def trace(module, is_leaf=lambda module: False, sized=None):
     tracer = _Tracer(module, is_leaf, sized)
     try:
         nodes = tracer.run()
+        changed = tracer.shadows.changed()
+        if changed is not None:
+            raise Unfit(f"the forward of its {kind(changed)} changes its attributes")
+        return Graph(module, nodes, tracer)
+    except Unfit:
+        raise
     except RecursionError as error:
         raise Unfit("its forward calls itself") from error
     except Exception as error:  # pylint: disable=broad-except # it may be anyone's module
         raise Unfit(f"its forward cannot be traced: {_short(error)}") from error
-    changed = tracer.shadows.changed()
-    if changed is not None:
-        raise Unfit(f"the forward of its {kind(changed)} changes its attributes")
-    return Graph(module, nodes, tracer)
+    finally:
+        tracer.close()
 
 
 def named_arguments(parameters):
@@ -183,11 +187,10 @@ class _Tracer(TracerBase):
         self.module, self._is_leaf, self._sized = module, is_leaf, sized
         self.instances, self.instance_of, self.opaque = [], {}, {}
         self.graph, self.top, self._current = fx.Graph(), None, None
-        self._symbols, self.shadows = {}, None
+        self._symbols, self.shadows = {}, _Shadows(self)
         self._tensors, self._shapes = _names_of_tensors(module)
 
     def run(self):
-        self.shadows = _Shadows(self)
         shadow = self.shadows.of(self.module, "")
         parameters = list(inspect.signature(own_class(self.module).forward).parameters.values())[1:]
         if any(one.kind not in (one.POSITIONAL_OR_KEYWORD, one.VAR_KEYWORD) for one in parameters):
@@ -200,6 +203,11 @@ class _Tracer(TracerBase):
         output = self.call(shadow, "", self.module, symbols, {}, always=True)
         self.create_node("output", "output", (self.create_arg(output),), {})
         return self.graph
+
+    def close(self):
+        """Lets go of everything, or it would wait for Python's garbage collector."""
+        self.shadows.close()
+        vars(self).clear()
 
     def call(self, shadow, path, module, arguments, named, always=False):
         """A module is called."""
@@ -363,6 +371,10 @@ class _Shadows:
         before = {name: (value, _copied(value)) for name, value in vars(shadow).items()}
         self._before.append((module, shadow, before))
         return shadow
+
+    def close(self):
+        for _, shadow, _ in self._before:
+            vars(shadow).clear()
 
     def changed(self):
         """A module whose forward wrote to its attributes, or None."""
