@@ -94,7 +94,7 @@ def conv_at(graph, node):
         if own.forward is not getattr(nn.Conv2d, "forward") or own._conv_forward is not nn.Conv2d._conv_forward:
             return None
         weight, bias = (module._parameters, "weight"), (module._parameters, "bias")
-        if module._parameters.get("weight") is None:
+        if module._parameters.get("weight") is None or not _are_attributes(module, "weight", "bias"):
             return None
         return Conv(node, node.target, weight, bias, module.stride, module.padding, module.dilation, module.groups,
                     module.padding_mode)  # fmt: skip
@@ -110,6 +110,11 @@ def conv_at(graph, node):
             return None
         return Conv(node, name, weight, bias, *numbers)
     return None
+
+
+def _are_attributes(module, *names):
+    """Whether the tensors are what the forward reads: a class may have properties of these names."""
+    return all(getattr(module, name, None) is module._parameters.get(name, module._buffers.get(name)) for name in names)
 
 
 def linear_at(graph, node):
@@ -178,6 +183,8 @@ def norm_at(graph, node):
             return None
         buffers, parameters = module._buffers, module._parameters
         if buffers.get("running_mean") is None or buffers.get("running_var") is None:
+            return None
+        if not _are_attributes(module, "weight", "bias", "running_mean", "running_var"):
             return None
         if "weight" not in parameters or (parameters["weight"] is None) != (parameters.get("bias") is None):
             return None
