@@ -32,7 +32,7 @@ STILL = {
     "padding the same in words": attribute("padding", "same", lambda b: b.depthwise[0]),
     "convolution in training": train("project.0"),
     "activation in training": train("expand.2"),
-    "containers in training": train("expand", "depthwise"),
+    "containers in training": lambda b: [setattr(one, "training", True) for one in (b.expand, b.depthwise)],
     "another convolution's class": lambda b: setattr(b.depthwise[0], "__class__", Conv2dSame),
 }
 # What only PyTorch computes.
@@ -58,7 +58,8 @@ NOT_ANY_MORE = {
     "strides": (attribute("stride", 1, lambda b: b.project[0]), "it cannot be recognised"),
 }  # fmt: skip
 WITHOUT_EFFECT = {
-    "another convolution's class", "attribute of no meaning", "convolution in training", "padding as a list",
+    "another convolution's class", "attribute of no meaning", "activation in training",
+    "containers in training", "convolution in training", "padding as a list",
     "padding the same in words", "quantization stub", "strides", "weight norm",
 }  # fmt: skip
 

@@ -20,23 +20,44 @@ class Call:
     parameters are still the same tensors in the same version.
     """
 
-    def __init__(self, parts, absent=None):
-        """`absent`: which of the tensors there are none of. None: as it is now."""
-        self.parts, self._begins_with_depthwise = parts, parts.layers[0] is None
+    def __init__(self, parts, more=()):
+        """`more`: places in the modules where there is no tensor. There is none as long as the call holds."""
+        self.parts, self._begins_with_depthwise = parts, parts.begins_with_depthwise()
         self._places = parts.places()
-        self._absent = [place[name] is None for place, name in self._places] if absent is None else absent
+        self._absent, self._more = [place[name] is None for place, name in self._places], list(more)
         self._present = [place for place, is_absent in zip(self._places, self._absent) if not is_absent]
         self._prepared = _Prepared([])
 
     def has_its_tensors(self):
         """Whether there are tensors where there were, and none where there was none."""
         try:
-            return [place[name] is None for place, name in self._places] == self._absent
+            return [place[name] is None for place, name in self._places] == self._absent and all(
+                [place[name] is None for place, name in self._more]
+            )
         except KeyError:
             return False
 
-    def __call__(self, x):
+    def __call__(self, x, way):
         """None for an input or parameters that mbconv does not take."""
+        return self._run(x) if way is Way.RUN else self.operator(x)
+
+    def compiled(self, x):
+        """Likewise, for torch.compile, which looks into this."""
+        tensors = self.parts.tensors()
+        channels = tensors[0].shape[0 if self._begins_with_depthwise else 1]
+        is_taken = x.dim() == 4 and x.shape[1] == channels and all([_is_of_floats(one) for one in (x, *tensors)])
+        return self.operator(x) if is_taken else None
+
+    def always(self, x):
+        """What it computes, by PyTorch where mbconv does not."""
+        if is_compiling():
+            y = self.compiled(x)
+        else:
+            way = way_of(x)
+            y = None if way is Way.EAGER else self(x, way)
+        return REFERENCE[type(self.parts)](x, *self.parts.arguments()) if y is None else y
+
+    def _run(self, x):
         tensors = [place[name] for place, name in self._present]
         prepared = self._prepared
         if not prepared.is_of(tensors):
@@ -68,21 +89,12 @@ class Call:
         """The same through PyTorch, for those who watch which operators are called."""
         return OPERATORS[type(self.parts)](x, *self.parts.arguments())
 
-    def takes(self, x):
-        """Whether the operator computes such an input. torch.compile looks into this."""
-        tensors = self.parts.tensors()
-        channels = tensors[0].shape[0 if self._begins_with_depthwise else 1]
-        return x.dim() == 4 and x.shape[1] == channels and all([_is_of_floats(tensor) for tensor in (x, *tensors)])
-
     def forget(self):
         """Frees what was prepared."""
         tensors = self._prepared.tensors
         self._prepared = _Prepared([])
         forget(tensors)
         forget([place[name] for place, name in self._places if place.get(name) is not None])
-
-    def __reduce__(self):
-        return Call, (self.parts, self._absent)
 
 
 class _Prepared:
@@ -126,20 +138,22 @@ class Way(enum.Enum):
 
 
 def way_of(x):
-    """How a call with this input is made. What is not an ordinary image in float32, and what PyTorch would compute
-    otherwise than in float32, is left to the module itself."""
+    """How a call with this input is made. What is not an ordinary image in float32 is left to the module itself."""
     if type(x) not in _PLAIN:
-        return Way.OPERATOR if _is_of_a_trace(x) else Way.EAGER
+        return Way.OPERATOR if _is_tracing(type(x)) else Way.EAGER
+    way = way_now()
+    is_image = way is Way.OPERATOR and _is_of_floats(x) or _is_plain(x)
+    return way if is_image and x.dim() == 4 else Way.EAGER
+
+
+def way_now():
+    """How calls are made now, whatever the input is."""
     if is_transformed() or has_dual_level() or is_autocasting():
         return Way.EAGER
     if any([watches() for watches in _MODES]):
         modes = [mode for mode in map(type, _modes()) if mode.__name__ not in _WITHOUT_EFFECT]
-        if modes and not any(map(_is_tracing, modes)):
-            return Way.EAGER  # they see PyTorch's operators
-        if modes:
-            return Way.OPERATOR
-    if not _is_plain(x) or x.dim() != 4:
-        return Way.EAGER
+        if modes:  # others than tracing ones see PyTorch's operators
+            return Way.OPERATOR if any(map(_is_tracing, modes)) else Way.EAGER
     return Way.OPERATOR if any([watches() for watches in _WATCHERS]) else Way.RUN
 
 
@@ -192,10 +206,6 @@ def _modes():
             yield from map(at, range(count()))
 
 
-def _is_of_a_trace(x):
-    """torch.fx's proxies and the tensors without numbers that PyTorch traces with."""
-    return _is_tracing(type(x))
-
-
 def _is_tracing(kind):
+    """torch.fx's proxies, and the tensors without numbers that PyTorch traces with, and their modes."""
     return kind.__module__.startswith(("torch.fx.", "torch._subclasses.", "torch._functorch.", "torch._export."))

@@ -208,26 +208,29 @@ def _derived(name, x, *arguments):
     return run_derived(run, REFERENCES[name], x, arguments)
 
 
-def _computed(name, x, *arguments):
-    """The operator on the CPU."""
-    layers = [argument for argument in arguments if isinstance(argument, (list, tuple)) and _is_layer(argument)]
-    tensors = [tensor for layer in layers for tensor in layer]
-    layout = checked_layout(x, tensors, is_depthwise=name == "block" and not arguments[0])
-    return _PREPARED[name](layout, *arguments)(arranged(x, layout))
-
-
 def _is_layer(argument):
-    return bool(argument) and isinstance(argument[0], torch.Tensor)
+    return isinstance(argument, (list, tuple)) and bool(argument) and isinstance(argument[0], torch.Tensor)
 
 
-_PREPARED = {"block": prepared_block, "convolution": prepared_convolution}
-for _name, _meta in ("block", _block_meta), ("convolution", _convolution_meta):
-    library.impl(_name, functools.partial(_computed, _name), "CPU")
-    library.impl(_name, _meta, "Meta")
-    library.impl(_name, functools.partial(_derived, _name), "Autograd")
-    for _key in "AutocastCPU", "FuncTorchBatched":  # under autocast and torch.vmap
-        library.impl(_name, REFERENCES[_name], _key)
+PREPARE, OPERATORS, REFERENCE = {}, {}, {}  # by the class of the parts
 
-PREPARE = {BlockParts: prepared_block, ConvolutionParts: prepared_convolution}
-REFERENCE = {BlockParts: REFERENCES["block"], ConvolutionParts: REFERENCES["convolution"]}
-OPERATORS = {BlockParts: torch.ops.mbconv.block, ConvolutionParts: torch.ops.mbconv.convolution}
+
+def implement(name, kind, prepare, meta, begins_with_depthwise):
+    """The operator of a name, for parts of a class."""
+    reference = REFERENCES[name]
+
+    def compute(x, *arguments):
+        layers = [argument for argument in arguments if _is_layer(argument)]
+        layout = checked_layout(x, [tensor for layer in layers for tensor in layer], begins_with_depthwise(*arguments))
+        return prepare(layout, *arguments)(arranged(x, layout))
+
+    library.impl(name, compute, "CPU")
+    library.impl(name, meta, "Meta")
+    library.impl(name, functools.partial(_derived, name), "Autograd")
+    for key in "AutocastCPU", "FuncTorchBatched":  # under autocast and torch.vmap
+        library.impl(name, reference, key)
+    PREPARE[kind], OPERATORS[kind], REFERENCE[kind] = prepare, getattr(torch.ops.mbconv, name), reference
+
+
+implement("block", BlockParts, prepared_block, _block_meta, lambda expand, *others: not expand)
+implement("convolution", ConvolutionParts, prepared_convolution, _convolution_meta, lambda *arguments: False)

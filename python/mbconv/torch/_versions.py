@@ -68,7 +68,7 @@ def _sampled(tensor):
         return np.zeros(0, np.uint64)
     first = np.arange(min(count, SAMPLED)) * count // SAMPLED if count > SAMPLED else np.arange(count)
     size = np.diff(first, append=count)
-    indices = np.unravel_index(first + np.arange(1, len(first) + 1) * 7919 % size, tensor.shape)
+    indices = np.unravel_index(first + np.arange(1, len(first) + 1) * 7919 % size, tensor.shape or (1,))
     offsets = sum((index * stride for index, stride in zip(indices, tensor.stride())), np.zeros(len(first), np.int64))
     return (tensor.data_ptr() + offsets * tensor.element_size()).astype(np.uint64)
 
