@@ -102,7 +102,7 @@ class NewerTorch(unittest.TestCase):
         changes = {**STILL, **{name: change for name, (change, _) in NOT_ANY_MORE.items()}}
         for name in (
             "epsilon of depthwise", "residual", "activations", "convolution", "larger kernel", "no normalisation",
-            "normalisation in training", "unknown activation", "longer", "dilation",
+            "normalisation in training", "another activation", "longer", "dilation",
         ):  # fmt: skip
             torch.compiler.reset()
             block, plain, graphs = mbconv.torch.accelerate(random_block(16, 16)), random_block(16, 16), []

@@ -7,6 +7,7 @@ from typing import List, TypeVar
 from torch import nn
 
 from ._call import Call
+from ._chains import OUTSIDE
 from ._examine import Structure, examine
 from ._modules import fuse, is_replaced, reason_of, undo
 from ._recognise import Unfit, kind
@@ -106,7 +107,7 @@ def accelerate(model: Model, convolutions: bool = True) -> Model:
         if name in found:
             findings.append(found[name][0])
         if isinstance(module, COMPUTING) and name not in done:
-            reason = search.reasons.get(name, "outside any MBConv")
+            reason = search.reasons.get(name, OUTSIDE)
             findings.append(Finding(name, kind(module), False, reason, name))
     return model
 
@@ -149,7 +150,10 @@ class Search:
             owner, _ = structure.owner(chain)
             self.owners.setdefault(_joined(name, owner.path), owner.module)
             self.has_blocks |= not chain.is_lone
-        self.reasons.update({_joined(name, path): reason for path, reason in structure.reasons.items()})
+        for path, reason in structure.reasons.items():
+            known = self.reasons.setdefault(_joined(name, path), reason)
+            if known != reason != OUTSIDE:
+                self.reasons[_joined(name, path)] = reason
         self._seen.update(id(one.module) for one in structure.graph.instances)
         for node in structure.graph.nodes.nodes:
             if node.op == "call_module" and node.target not in structure.graph.opaque:
@@ -187,6 +191,5 @@ def _replaced(search, convolutions):
 
 
 def _blamed(name, module, search, reason):
-    lone = "outside any MBConv"
     names = [_joined(name, path) for path, inner in module.named_modules() if isinstance(inner, COMPUTING)]
-    return {one: reason for one in names if search.reasons.get(one, lone) == lone}
+    return {one: reason for one in names if search.reasons.get(one, OUTSIDE) == OUTSIDE}

@@ -143,10 +143,13 @@ class Chains:
                 self.reasons.setdefault(layer.name, reason)
 
     def _explain(self):
-        taken = {name for chain in self.chains for name in chain.names()}
+        """Also of convolutions alone, which are not always computed."""
+        blocks = [chain for chain in self.chains if not chain.is_lone]
+        taken = {name for chain in blocks for name in chain.names()}
         self.reasons = {name: reason for name, reason in self.reasons.items() if name not in taken}
+        of_blocks = {stage for chain in blocks for stage in chain.found}
         for run in self._stages.runs():
-            left = [stage for stage in run if stage not in self._taken]
+            left = [stage for stage in run if stage not in of_blocks]
             depthwise = any(stage.letter == "D" for stage in left)
             for stage in left:
                 self._blame([stage], stage.problem or self._why(run, stage, depthwise))
@@ -157,7 +160,8 @@ class Chains:
         problems = [f"beside {one.stage}: {one.problem}" for one in near if one.problem]
         if problems:
             return problems[0]
-        return f"no block: {self._stages.why_it_ends(run[-1])}" if depthwise else OUTSIDE
+        reason, is_opaque = self._stages.why_it_ends(run[-1])
+        return f"no block: {reason}" if depthwise or is_opaque else OUTSIDE
 
 
 OUTSIDE = "outside any MBConv"
@@ -240,9 +244,5 @@ def _first_block(row):
     for block in ("CP", "PP"):
         if letters.startswith(block) and not is_linear[0] and is_linear[1] and _is_inverted(row[:2]):
             return 2
-    if letters[0] == "C":
-        alone = first.inputs <= MOST_STEM_CHANNELS and first.is_plain
-        return int(alone)
-    if letters[0] == "P":
-        return int(first.is_plain and (first.has_norm or first.activation != "none"))
-    return 0
+    is_layer = first.is_plain and (first.has_norm or first.activation != "none")
+    return int(is_layer and (letters[0] == "P" or (letters[0] == "C" and first.inputs <= MOST_STEM_CHANNELS)))

@@ -3,7 +3,7 @@
 
 from . import _trial
 from ._call import Call
-from ._chains import Chains
+from ._chains import OUTSIDE, Chains
 from ._program import Program
 from ._recognise import Unfit
 from ._trace import trace
@@ -69,7 +69,7 @@ def _owned(structure, lone):
 
 
 def _reason(structure):
-    convolutions = [reason for reason in structure.reasons.values() if reason != "outside any MBConv"]
+    convolutions = [reason for reason in structure.reasons.values() if reason != OUTSIDE]
     opaque = [reason for reason in structure.graph.opaque.values() if "replaced" not in reason]
     return next(iter([*opaque, *convolutions]), "it has no chain of convolutions that mbconv computes")
 

@@ -316,11 +316,12 @@ class Stages:
                 yield run
 
     def why_it_ends(self, stage):
-        """What comes after a stage, if it is no other stage."""
+        """What comes after a stage, if it is no other stage, and whether that is a module that is not looked into."""
         uses = self.flow.uses(self.following.get(stage, stage).output)
-        if len(uses) > 1:
-            return f"what it gives goes to {len(uses)} places"
-        return f"{describe(self.flow.graph, uses[0])} follows it" if uses else "nobody uses what it gives"
+        if len(uses) != 1:
+            return f"what it gives goes to {len(uses)} places", False
+        is_opaque = uses[0].op == "call_module" and uses[0].target in self.flow.graph.opaque
+        return f"{describe(self.flow.graph, uses[0])} follows it", is_opaque
 
 
 # ---- Shortcuts -----------------------------------------------------------------------------------------------------
