@@ -19,7 +19,7 @@ class Call:
 
     def __init__(self, parts, absent=None):
         """`absent`: which of the tensors there are none of. None: as it is now."""
-        self.parts, self._begins_with_depthwise = parts, parts.layers[0] is None
+        self.parts, self._begins_with_depthwise = parts, parts.begins_with_depthwise()
         self._places = parts.places()
         self._absent = [place[name] is None for place, name in self._places] if absent is None else absent
         self._present = [place for place, is_absent in zip(self._places, self._absent) if not is_absent]
@@ -51,9 +51,6 @@ class Call:
         self._prepared = _Prepared([])
         forget(tensors)
         forget([place[name] for place, name in self._places if place.get(name) is not None])
-
-    def __reduce__(self):
-        return Call, (self.parts, self._absent)
 
 
 class _Prepared:

@@ -5,8 +5,8 @@ it.
 """
 
 import functools
+import inspect
 import warnings
-import weakref
 
 import torch
 from torch.nn.modules import module as torch_module
@@ -16,53 +16,45 @@ from ._examine import examine
 from ._recognise import Unfit, kind, own_class
 from ._snapshot import Snapshot
 
-REPLACEMENT, PAIR = "_mbconv_replacement", "_mbconv_pair"  # attributes of the modules
+REPLACEMENT = "_mbconv_replacement"  # the attribute of a module
 
 _assume_constant_result = getattr(getattr(torch, "compiler", None), "assume_constant_result", lambda function: function)
 
 # ---- Classes -------------------------------------------------------------------------------------------------------
 
 
-class _Derived:
-    """What comes before the module's own class."""
+class Fused:
+    """What comes before the module's own class. Its forward has the arguments of the module's own, by their names."""
 
     def __reduce__(self):
-        return _unpickled, (type(self).__bases__[0], self._mbconv_own), self.__dict__
+        return _unpickled, (self._mbconv_own,), self.__dict__
 
 
-class Fused(_Derived):
-    def forward(self, x):
-        if self.training:
-            raise RuntimeError(
-                f"a {kind(self)} in training mode, accelerated by mbconv, which only evaluates: "
-                "call model.eval(), or mbconv.torch.restore(model) to train it"
-            )
-        watched = is_watched(x)
-        if is_compiling():
-            _look_at(self)
-            call = self._mbconv_replacement.call if _has_call(self) else None
-        else:
-            call = call_of(self, may_examine=not watched)
-        return self._mbconv_own.forward(self, x) if call is None else call(x, watched)
+def _run(module, arguments, defaults):
+    """The forward of a replaced module. `arguments`: those without a default. `defaults`: pairs of what was given and
+    what it would be."""
+    if module.training:
+        raise RuntimeError(
+            f"a {kind(module)} in training mode, accelerated by mbconv, which only evaluates: "
+            "call model.eval(), or mbconv.torch.restore(model) to train it"
+        )
+    x, *others = arguments
+    watched = is_watched(x) or any([is_watched(other) for other in others if isinstance(other, torch.Tensor)])
+    if is_compiling():
+        _look_at(module)
+        call = module._mbconv_replacement.call if _has_call(module) else None
+    else:
+        call = call_of(module, may_examine=not watched)
+    if call is None or not all([given is usual for given, usual in defaults]):
+        return module._mbconv_own.forward(module, *arguments, *[given for given, _ in defaults])
+    return call(x, watched) if type(call) is Call else call(module, arguments)
 
 
-class Skipped(_Derived):
-    """What a fused convolution, its neighbour, has already done."""
-
-    def forward(self, x):
-        if is_compiling():
-            _look_at(self)
-        return x if _is_skipped(self) else self._mbconv_own.forward(self, x)
-
-
-def fuse(modules, parts, pair=None):
-    """Makes a module compute with mbconv, or the two modules of a pair."""
-    for module, derived in zip(modules, (Fused, Skipped)):
-        module.__class__ = _class(derived, type(module))
-        if pair is not None:
-            setattr(module, PAIR, pair)
-    setattr(modules[0], REPLACEMENT, None)  # a snapshot counts the attributes
-    setattr(modules[0], REPLACEMENT, Replacement(modules, Call(parts)))
+def fuse(module, call, others, lone):
+    """Makes a module compute with a Call or a Program, which was made of the modules `others`, too."""
+    module.__class__ = _class(type(module))
+    setattr(module, REPLACEMENT, None)  # a snapshot counts the attributes
+    setattr(module, REPLACEMENT, Replacement(lone, call, Snapshot(module, others)))
 
 
 def is_replaced(module):
@@ -72,44 +64,29 @@ def is_replaced(module):
 def undo(module):
     """Makes a module what it was."""
     module.__class__ = own_class(module)
-    vars(module).pop(PAIR, None)
     replacement = vars(module).pop(REPLACEMENT, None)
     if replacement is not None:
         replacement.forget()
 
 
 @functools.lru_cache(maxsize=None)
-def _class(derived, own):
-    return type(f"{derived.__name__}{own.__name__}", (derived, own), {"__doc__": own.__doc__, "_mbconv_own": own})
+def _class(own):
+    parameters = list(inspect.signature(own.forward).parameters.values())[1:]
+    required = [one.name for one in parameters if one.default is one.empty]
+    defaults = {one.name: one.default for one in parameters if one.default is not one.empty}
+    found = {"_run": _run, **{f"_default_{name}": value for name, value in defaults.items()}}
+    given = ", ".join(["self", *required, *[f"{name}=_default_{name}" for name in defaults]])
+    pairs = ", ".join(f"({name}, _default_{name})" for name in defaults)
+    exec(  # pylint: disable=exec-used # what traces a forward reads the names of its arguments
+        f"def forward({given}):\n    return _run(self, ({', '.join(required)},), [{pairs}])", found
+    )
+    members = {"__doc__": own.__doc__, "_mbconv_own": own, "forward": found["forward"]}
+    return type(f"Fused{own.__name__}", (Fused, own), members)
 
 
-def _unpickled(derived, own):
-    made = _class(derived, own)
+def _unpickled(own):
+    made = _class(own)
     return made.__new__(made)
-
-
-# ---- Pairs ---------------------------------------------------------------------------------------------------------
-
-
-class Pair:
-    """A convolution and the normalisation that follows it, of one module. The first computes both, as long as both are
-    where they were."""
-
-    def __init__(self, parent, names):
-        """`parent`: None: it is gone. Not kept: its modules hold this object."""
-        self._parent, self._names = weakref.ref(parent) if parent is not None else lambda: None, names
-
-    def modules(self):
-        """Both, or nothing if they are not together any more."""
-        parent = self._parent()
-        modules = [parent._modules.get(name) for name in self._names] if parent is not None else []
-        return modules if all(module is not None and vars(module).get(PAIR) is self for module in modules) else []
-
-    def __deepcopy__(self, memo):
-        return Pair(memo.get(id(self._parent())), self._names)
-
-    def __reduce__(self):
-        return Pair, (self._parent(), self._names)
 
 
 # ---- What a module computes now ------------------------------------------------------------------------------------
@@ -119,24 +96,14 @@ def call_of(module, may_examine):
     """The call that computes what this replaced module would now, or None where only PyTorch does."""
     if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
         return None  # they are called for each of the modules in it
-    together = _together(module)
-    return getattr(module, REPLACEMENT).call_of(together, may_examine) if together else None
+    return getattr(module, REPLACEMENT).call_of(module, may_examine)
 
 
 def reason_of(module):
     """Why only PyTorch computes what this replaced module would now; "" where mbconv does, too."""
     if call_of(module, may_examine=True) is not None:
         return ""
-    return getattr(module, REPLACEMENT).reason or "it is not where it was"
-
-
-def _together(module):
-    """This module and the one that it computes, too; nothing if that has been exchanged."""
-    pair = vars(module).get(PAIR)
-    if pair is None:
-        return [module]
-    modules = pair.modules()
-    return modules if modules and modules[0] is module else []
+    return getattr(module, REPLACEMENT).reason or "hooks of all modules"
 
 
 # For torch.compile, which asks these once and does not look into them. It compiles anew when what it has seen by itself
@@ -162,36 +129,35 @@ def _has_call(module):
     return call_of(module, may_examine=not has_watchers()) is not None
 
 
-@_assume_constant_result
-def _is_skipped(module):
-    modules = vars(module)[PAIR].modules()
-    return module in modules and call_of(modules[0], may_examine=False) is not None
-
-
 class Replacement:
     """What computes a module. It was found right for the module in one state. A module that is in another state is
-    examined again, and computed by PyTorch as long as mbconv would not compute the same."""
+    examined again, and computed by PyTorch as long as mbconv would not compute the same. So is a copy, which shares
+    nothing with the original."""
 
-    def __init__(self, modules, call):
-        self.reason, self._found = "", (call, _snapshot(modules))
+    def __init__(self, lone, call=None, snapshot=None):
+        self.lone, self.reason, self._found = lone, "", (call, snapshot)
 
-    def call_of(self, modules, may_examine):
+    def call_of(self, module, may_examine):
         call, snapshot = self._found
-        if snapshot.is_of(modules[0]) and (call is None or call.has_its_tensors()):
+        if snapshot is not None and snapshot.is_of(module) and (call is None or call.has_its_tensors()):
             return call
-        return self._renewed(modules) if may_examine else None
+        return self._renewed(module) if may_examine else None
 
     @property
     def call(self):
         return self._found[0]
 
-    def _renewed(self, modules):
-        snapshot = _snapshot(modules)  # before, so that a change in the meantime is noticed
+    def _renewed(self, module):
+        every = [inner for inner in module.modules() if inner is not module]
+        snapshot = Snapshot(module, every)  # before, so that a change in the meantime is noticed
         try:
-            call, self.reason = Call(examine(modules)), ""
+            call, others, _ = examine(module, self.lone)
+            self.reason = ""
+            if len(others) <= len(every):
+                snapshot = Snapshot(module, _without(others, module))
         except Unfit as reason:
             call, self.reason = None, str(reason)
-            text = f"a {kind(modules[0])} that mbconv accelerated is computed by PyTorch from now on: {reason}"
+            text = f"a {kind(module)} that mbconv accelerated is computed by PyTorch from now on: {reason}"
             warnings.warn(text, stacklevel=2)
         self._found = call, snapshot
         return call
@@ -200,7 +166,9 @@ class Replacement:
         if self.call is not None:
             self.call.forget()
 
+    def __reduce__(self):
+        return Replacement, (self.lone,)
 
-def _snapshot(modules):
-    others = [inner for module in modules for inner in module.modules() if inner is not modules[0]]
-    return Snapshot(modules[0], others, own_hooks=len(modules) > 1)
+
+def _without(modules, module):
+    return [other for other in modules if other is not module]
