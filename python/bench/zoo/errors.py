@@ -17,7 +17,7 @@ import mbconv.torch
 from .blocks import block_names
 from .bounds import bounded
 from .create import create
-from .products import products
+from .products import by_block, products
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "networks"))
 from random_network import random_images, randomise  # pylint: disable=wrong-import-position
@@ -71,14 +71,20 @@ def rms(t):
     return float(t.double().square().mean().sqrt())
 
 
-def replaced(model, modules, x):
+def replaced(model, block, x):
     """The block's output with mbconv, or None: by the module itself, or by a copy of it alone, where what was rewritten
     is the forward of a module around it."""
-    if not products(model, lambda x: run(modules, x), x):
+    modules = parts(model, block)
+    if done_by_mbconv(model, modules, block, x):
         return run(modules, x)
-    alone = torch.nn.Sequential(*(mbconv.torch.restore(module) for module in copy.deepcopy(modules))).eval()
+    alone = torch.nn.Sequential(*map(mbconv.torch.restore, copy.deepcopy(modules))).eval()
     mbconv.torch.accelerate(alone)
-    return None if products(alone, alone, x) else alone(x)
+    return alone(x) if done_by_mbconv(alone, [alone], map(str, range(len(block))), x) else None
+
+
+def done_by_mbconv(model, modules, block, x):
+    (left,), _ = by_block(products(model, lambda x: run(modules, x), x), [tuple(block)])
+    return left == 0
 
 
 def errors(row):
@@ -92,7 +98,7 @@ def errors(row):
     mbconv.torch.accelerate(model)
     worst, nearest, measured, wrong = 0.0, 0.0, 0, []
     for block, x in zip(blocks, seen):
-        y = replaced(model, parts(model, block), x.clone())
+        y = replaced(model, block, x.clone())
         if y is None:
             continue
         measured += 1
