@@ -98,11 +98,10 @@ def accelerate(model: Model, convolutions: bool = True) -> Model:
     if model.training:
         raise RuntimeError("the model is in training mode, and mbconv only evaluates: call model.eval() first")
     restore(model)
-    search = Search(model)
+    search, findings = Search(model), Report()
+    setattr(model, REPORT, findings)  # before a snapshot counts the attributes
     found = _replaced(search, convolutions) if search.has_blocks else {}
     done = {name for _, names in found.values() for name in names}
-    findings = Report()
-    setattr(model, REPORT, findings)
     for name, module in model.named_modules():
         if name in found:
             findings.append(found[name][0])
@@ -160,7 +159,7 @@ class Search:
 
     def _blame(self, name, module, reason):
         for path, inner in module.named_modules():
-            if isinstance(inner, COMPUTING):
+            if isinstance(inner, COMPUTING) and not isinstance(inner, nn.Linear):
                 self.reasons.setdefault(_joined(name, path), reason)
 
 

@@ -17,18 +17,20 @@ class Call:
     parameters are still the same tensors in the same version.
     """
 
-    def __init__(self, parts, absent=None):
-        """`absent`: which of the tensors there are none of. None: as it is now."""
+    def __init__(self, parts, more=()):
+        """`more`: places in the modules where there is no tensor. There is none as long as the call holds."""
         self.parts, self._begins_with_depthwise = parts, parts.begins_with_depthwise()
         self._places = parts.places()
-        self._absent = [place[name] is None for place, name in self._places] if absent is None else absent
+        self._absent, self._more = [place[name] is None for place, name in self._places], list(more)
         self._present = [place for place, is_absent in zip(self._places, self._absent) if not is_absent]
         self._prepared = _Prepared([])
 
     def has_its_tensors(self):
         """Whether there are tensors where there were, and none where there was none."""
         try:
-            return [place[name] is None for place, name in self._places] == self._absent
+            return [place[name] is None for place, name in self._places] == self._absent and all(
+                [place[name] is None for place, name in self._more]
+            )
         except KeyError:
             return False
 

@@ -146,19 +146,21 @@ class Chains:
         taken = {name for chain in self.chains for name in chain.names()}
         self.reasons = {name: reason for name, reason in self.reasons.items() if name not in taken}
         for run in self._stages.runs():
-            problems = [stage.problem for stage in run if stage.problem]
-            for stage in run:
-                if stage not in self._taken:
-                    reason = stage.problem or (problems[0] if problems and _is_near(run, stage) else "")
-                    alone = stage.letter == "D" or any(one.letter == "D" for one in run)
-                    reason = reason or (self._stages.why_it_ends(run[-1]) if alone else "outside any MBConv")
-                    self._blame([stage], reason)
+            left = [stage for stage in run if stage not in self._taken]
+            depthwise = any(stage.letter == "D" for stage in left)
+            for stage in left:
+                self._blame([stage], stage.problem or self._why(run, stage, depthwise))
+
+    def _why(self, run, stage, depthwise):
+        """Why a stage is in no chain."""
+        near = run[max(run.index(stage) - 2, 0) : run.index(stage) + 3]
+        problems = [f"beside {one.stage}: {one.problem}" for one in near if one.problem]
+        if problems:
+            return problems[0]
+        return f"no block: {self._stages.why_it_ends(run[-1])}" if depthwise else OUTSIDE
 
 
-def _is_near(run, stage):
-    """Whether the stage beside it is depthwise or has a problem."""
-    position = run.index(stage)
-    return any(one.letter == "D" or one.problem for one in run[max(position - 2, 0) : position + 3])
+OUTSIDE = "outside any MBConv"
 
 
 def _views(flow, value):

@@ -53,7 +53,8 @@ def examine(module, lone=True):
     if is_whole:
         _trial.check_state(chain)
         _trial.confirm(chain, _trial.whole_forward(module))
-        return Call(chain.parts), list(module.modules()), [chain]
+        others = list(module.modules())
+        return Call(chain.parts, _absent(others)), others, [chain]
     return _program(module, structure, [chain for chain, _ in owned], lone)
 
 
@@ -93,5 +94,12 @@ def _program(module, structure, chains, lone):
     called = {id(graph.module_of(node)): graph.module_of(node) for chain in chains for node in chain.nodes
               if node.op == "call_module"}  # fmt: skip
     inlined = {id(one.module): one.module for one in graph.instances}
-    program = Program(graph, structure.flow, chains, [Call(chain.parts) for chain in chains])
-    return program, [module, *{**inlined, **called, id(module): module}.values()], chains
+    others = list({**inlined, **called}.values())
+    calls = [Call(chain.parts, _absent(others)) for chain in chains[:1]] + [Call(chain.parts) for chain in chains[1:]]
+    return Program(graph, structure.flow, chains, calls), others, chains
+
+
+def _absent(modules):
+    """Where there is no parameter and no buffer: a forward may do something else if there is one."""
+    return [(tensors, name) for one in modules for tensors in (one._parameters, one._buffers)
+            for name, tensor in tensors.items() if tensor is None]  # fmt: skip

@@ -71,8 +71,6 @@ class Conv:
             self.problem = f"padding with {mode}"
         elif len({*kernel}) > 1 or len({*strides}) > 1 or len({*dilations}) > 1:
             self.problem = f"kernel {kernel}, stride {strides} and dilation {dilations} differ between the directions"
-        elif bias is not None and bias[0].get(bias[1]) is None:
-            self.bias = None
 
 
 def _pair(value):
@@ -96,7 +94,7 @@ def conv_at(graph, node):
         if own.forward is not getattr(nn.Conv2d, "forward") or own._conv_forward is not nn.Conv2d._conv_forward:
             return None
         weight, bias = (module._parameters, "weight"), (module._parameters, "bias")
-        if module._parameters.get("weight") is None:
+        if module._parameters.get("weight") is None or not _are_attributes(module, "weight", "bias"):
             return None
         return Conv(node, node.target, weight, bias, module.stride, module.padding, module.dilation, module.groups,
                     module.padding_mode)  # fmt: skip
@@ -112,6 +110,11 @@ def conv_at(graph, node):
             return None
         return Conv(node, name, weight, bias, *numbers)
     return None
+
+
+def _are_attributes(module, *names):
+    """Whether the tensors are what the forward reads: a class may have properties of these names."""
+    return all(getattr(module, name, None) is module._parameters.get(name, module._buffers.get(name)) for name in names)
 
 
 def linear_at(graph, node):
@@ -181,6 +184,8 @@ def norm_at(graph, node):
         buffers, parameters = module._buffers, module._parameters
         if buffers.get("running_mean") is None or buffers.get("running_var") is None:
             return None
+        if not _are_attributes(module, "weight", "bias", "running_mean", "running_var"):
+            return None
         if "weight" not in parameters or (parameters["weight"] is None) != (parameters.get("bias") is None):
             return None
         return Norm((buffers, "running_mean"), (buffers, "running_var"), (parameters, "weight"), (parameters, "bias"),
@@ -192,6 +197,16 @@ def norm_at(graph, node):
         if given["training"] is False and places[0] and places[1] and (places[2] is None) == (places[3] is None):
             return Norm(*places, given["eps"])
     return None
+
+
+def _norm_problem(module):
+    """Why a normalisation is none that mbconv knows, "" if it is one, or something else."""
+    if not isinstance(module, nn.BatchNorm2d):
+        return ""
+    if module._buffers.get("running_mean") is None:
+        return "without running statistics"
+    affine = [module._parameters.get(name) is None for name in ("weight", "bias")]
+    return "with only one of weight and bias" if len({*affine}) > 1 else ""
 
 
 def _is_frozen(module):
@@ -359,7 +374,9 @@ def is_identity(graph, node):
 def describe(graph, node):
     """A node, for those who read a report."""
     if node.op == "call_module":
-        return f"a {kind(graph.module_of(node))}"
+        module = graph.module_of(node)
+        reason = graph.opaque.get(node.target, "") or _norm_problem(module)
+        return f"a {kind(module)}" + (f" ({reason})" if reason and reason != "it is a leaf" else "")
     if node.op == "output":
         return "the end of its module"
     return getattr(node.target, "__name__", str(node.target))

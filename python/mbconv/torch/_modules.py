@@ -15,6 +15,7 @@ from ._call import Call, has_watchers, is_compiling, is_watched
 from ._examine import examine
 from ._recognise import Unfit, kind, own_class
 from ._snapshot import Snapshot
+from ._trace import named_arguments
 
 REPLACEMENT = "_mbconv_replacement"  # the attribute of a module
 
@@ -30,22 +31,24 @@ class Fused:
         return _unpickled, (self._mbconv_own,), self.__dict__
 
 
-def _run(module, arguments, defaults):
-    """The forward of a replaced module. `arguments`: those without a default. `defaults`: pairs of what was given and
-    what it would be."""
+def _run(module, arguments, defaults, others):
+    """The forward of a replaced module. `arguments`: the first, and those without a default. `defaults`: pairs of what
+    was given and what it would be. `others`: whatever else was given, by name."""
     if module.training:
         raise RuntimeError(
             f"a {kind(module)} in training mode, accelerated by mbconv, which only evaluates: "
             "call model.eval(), or mbconv.torch.restore(model) to train it"
         )
-    x, *others = arguments
-    watched = is_watched(x) or any([is_watched(other) for other in others if isinstance(other, torch.Tensor)])
+    x = arguments[0]
+    if others or x is None or not all([given is usual for given, usual in defaults]):
+        return module._mbconv_own.forward(module, *arguments, *[given for given, _ in defaults], **others)
+    watched = is_watched(x)
     if is_compiling():
         _look_at(module)
         call = module._mbconv_replacement.call if _has_call(module) else None
     else:
         call = call_of(module, may_examine=not watched)
-    if call is None or not all([given is usual for given, usual in defaults]):
+    if call is None:
         return module._mbconv_own.forward(module, *arguments, *[given for given, _ in defaults])
     return call(x, watched) if type(call) is Call else call(module, arguments)
 
@@ -72,14 +75,17 @@ def undo(module):
 @functools.lru_cache(maxsize=None)
 def _class(own):
     parameters = list(inspect.signature(own.forward).parameters.values())[1:]
-    required = [one.name for one in parameters if one.default is one.empty]
-    defaults = {one.name: one.default for one in parameters if one.default is not one.empty}
+    named = named_arguments(parameters)
+    defaults = {one.name: one.default for one in named if one.default is not one.empty}
+    required = [one.name for one in named[:1]] + [one.name for one in named[1:] if one.name not in defaults]
+    others = "".join(one.name for one in parameters if one not in named)  # all that have no name of their own
     found = {"_run": _run, **{f"_default_{name}": value for name, value in defaults.items()}}
-    given = ", ".join(["self", *required, *[f"{name}=_default_{name}" for name in defaults]])
-    pairs = ", ".join(f"({name}, _default_{name})" for name in defaults)
+    given = [f"{one.name}=_default_{one.name}" if one.name in defaults else one.name for one in named]
+    pairs = ", ".join(f"({name}, _default_{name})" for name in defaults if name not in required)
     exec(  # pylint: disable=exec-used # what traces a forward reads the names of its arguments
-        f"def forward({given}):\n    return _run(self, ({', '.join(required)},), [{pairs}])", found
-    )
+        f"def forward(self, {', '.join(given + ['**' + others] * bool(others))}):\n"
+        f"    return _run(self, ({', '.join(required)},), [{pairs}], {others or '{}'})", found,
+    )  # fmt: skip
     members = {"__doc__": own.__doc__, "_mbconv_own": own, "forward": found["forward"]}
     return type(f"Fused{own.__name__}", (Fused, own), members)
 

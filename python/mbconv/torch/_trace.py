@@ -10,6 +10,8 @@ a call in the graph. Opaque, too, is what computes otherwise than its forward sa
 mode. There is one exception, `_sizes.py`.
 """
 
+import collections
+import dataclasses
 import dis
 import inspect
 import operator
@@ -68,14 +70,23 @@ def trace(module, is_leaf=lambda module: False, sized=None):
     tracer = _Tracer(module, is_leaf, sized)
     try:
         nodes = tracer.run()
+        changed = tracer.shadows.changed()
+        if changed is not None:
+            raise Unfit(f"the forward of its {kind(changed)} changes its attributes")
+        return Graph(module, nodes, tracer)
+    except Unfit:
+        raise
     except RecursionError as error:
         raise Unfit("its forward calls itself") from error
     except Exception as error:  # pylint: disable=broad-except # it may be anyone's module
         raise Unfit(f"its forward cannot be traced: {_short(error)}") from error
-    changed = tracer.shadows.changed()
-    if changed is not None:
-        raise Unfit(f"the forward of its {kind(changed)} changes its attributes")
-    return Graph(module, nodes, tracer)
+    finally:
+        tracer.close()
+
+
+def named_arguments(parameters):
+    """Those of a forward that have a name."""
+    return [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
 
 
 def _short(error):
@@ -176,22 +187,27 @@ class _Tracer(TracerBase):
         self.module, self._is_leaf, self._sized = module, is_leaf, sized
         self.instances, self.instance_of, self.opaque = [], {}, {}
         self.graph, self.top, self._current = fx.Graph(), None, None
-        self._tensors, self._symbols, self.shadows = _names_of_tensors(module), {}, None
+        self._symbols, self.shadows = {}, _Shadows(self)
+        self._tensors, self._shapes = _names_of_tensors(module)
 
     def run(self):
-        self.shadows = _Shadows(self)
         shadow = self.shadows.of(self.module, "")
         parameters = list(inspect.signature(own_class(self.module).forward).parameters.values())[1:]
-        if any(one.kind is not one.POSITIONAL_OR_KEYWORD for one in parameters):
+        if any(one.kind not in (one.POSITIONAL_OR_KEYWORD, one.VAR_KEYWORD) for one in parameters):
             raise Unfit("its forward takes any number of arguments")
         symbols = []  # what has a default has that: another is left to PyTorch
-        for one in parameters:
-            if one.default is one.empty:
+        for one in named_arguments(parameters):
+            if not symbols or one.default is one.empty:
                 node = self.create_proxy("placeholder", one.name, (), {}).node
                 symbols.append(Input(node, self, None if symbols else self._sized))
         output = self.call(shadow, "", self.module, symbols, {}, always=True)
         self.create_node("output", "output", (self.create_arg(output),), {})
         return self.graph
+
+    def close(self):
+        """Lets go of everything, or it would wait for Python's garbage collector."""
+        self.shadows.close()
+        vars(self).clear()
 
     def call(self, shadow, path, module, arguments, named, always=False):
         """A module is called."""
@@ -288,13 +304,21 @@ class _Tracer(TracerBase):
             return self.tensor(name).node
         if isinstance(a, nn.Module):
             raise TypeError(f"a {type(a).__name__} is an argument")
+        if dataclasses.is_dataclass(a) and not isinstance(a, type):
+            fields = {field.name: getattr(a, field.name) for field in dataclasses.fields(a)}
+            return self.create_proxy("call_function", type(a), (), fields).node
+        if type(a) is collections.OrderedDict:
+            return self.create_proxy("call_function", type(a), ([*a.items()],), {}).node
+        if isinstance(a, dict) and type(a) is not dict:  # torch.fx would make one of Python's of it
+            raise TypeError(f"a {type(a).__name__} is an argument, or is given back")
         if isinstance(a, (torch.Size, range)):
             return tuple(self.create_arg(one) for one in a)
         return super().create_arg(a)
 
     def tensor(self, name):
         if name not in self._symbols:
-            self._symbols[name] = self.create_proxy("get_attr", name, (), {})
+            node = self.create_proxy("get_attr", name, (), {}).node
+            self._symbols[name] = Symbol(node, self, self._shapes[name])
         return self._symbols[name]
 
     def symbol_of(self, value):
@@ -309,12 +333,14 @@ def _is_frozen(module):
 
 
 def _names_of_tensors(module):
-    names = {}
+    names, shapes = {}, {}
     for path, inner in module.named_modules():
         prefix = f"{path}." if path else ""
         for tensors in (inner._buffers, inner._parameters):
-            names.update({id(tensor): prefix + name for name, tensor in tensors.items() if tensor is not None})
-    return names
+            for name, tensor in tensors.items():
+                if tensor is not None:
+                    names[id(tensor)], shapes[prefix + name] = prefix + name, tuple(tensor.shape)
+    return names, shapes
 
 
 # ---- Shadows -------------------------------------------------------------------------------------------------------
@@ -345,6 +371,10 @@ class _Shadows:
         before = {name: (value, _copied(value)) for name, value in vars(shadow).items()}
         self._before.append((module, shadow, before))
         return shadow
+
+    def close(self):
+        for _, shadow, _ in self._before:
+            vars(shadow).clear()
 
     def changed(self):
         """A module whose forward wrote to its attributes, or None."""
