@@ -30,12 +30,14 @@ STILL = {
     "attribute of no meaning": attribute("note", "the first"),
     "padding as a list": attribute("padding", [1, 1], lambda b: b.depthwise[0]),
     "padding the same in words": attribute("padding", "same", lambda b: b.depthwise[0]),
+    "convolution in training": train("project.0"),
+    "activation in training": train("expand.2"),
+    "containers in training": lambda b: [setattr(one, "training", True) for one in (b.expand, b.depthwise)],
     "another convolution's class": lambda b: setattr(b.depthwise[0], "__class__", Conv2dSame),
 }
 # What only PyTorch computes.
 NOT_ANY_MORE = {
     "normalisation in training": (train("depthwise.1"), "its BatchNorm2d is in training mode"),
-    "convolution in training": (train("project.0"), "its Conv2d is in training mode"),
     "one activation": (exchange(lambda b: b.expand, "2", nn.ReLU), "relu after expand, but silu after depthwise"),
     "unknown activation": (activations(nn.GELU), "a GELU where a Conv2d was expected"),
     "longer": (lambda b: b.project.append(evaluating(nn.ReLU)), "relu after project"),
@@ -56,7 +58,8 @@ NOT_ANY_MORE = {
     "strides": (attribute("stride", 1, lambda b: b.project[0]), "it cannot be recognised"),
 }  # fmt: skip
 WITHOUT_EFFECT = {
-    "another convolution's class", "attribute of no meaning", "convolution in training", "padding as a list",
+    "another convolution's class", "attribute of no meaning", "activation in training",
+    "containers in training", "convolution in training", "padding as a list",
     "padding the same in words", "quantization stub", "strides", "weight norm",
 }  # fmt: skip
 

@@ -11,8 +11,9 @@ import warnings
 import torch
 from torch.nn.modules import module as torch_module
 
-from ._call import Call, has_watchers, is_compiling, is_watched
+from ._call import Call, Way, has_watchers, is_autocasting, is_compiling, way_now, way_of
 from ._examine import examine
+from ._program import Program
 from ._recognise import Unfit, kind, own_class
 from ._snapshot import Snapshot
 from ._trace import named_arguments
@@ -34,23 +35,19 @@ class Fused:
 def _run(module, arguments, defaults, others):
     """The forward of a replaced module. `arguments`: the first, and those without a default. `defaults`: pairs of what
     was given and what it would be. `others`: whatever else was given, by name."""
-    if module.training:
-        raise RuntimeError(
-            f"a {kind(module)} in training mode, accelerated by mbconv, which only evaluates: "
-            "call model.eval(), or mbconv.torch.restore(model) to train it"
-        )
     x = arguments[0]
     if others or x is None or not all([given is usual for given, usual in defaults]):
         return module._mbconv_own.forward(module, *arguments, *[given for given, _ in defaults], **others)
-    watched = is_watched(x)
     if is_compiling():
         _look_at(module)
-        call = module._mbconv_replacement.call if _has_call(module) else None
+        call = module._mbconv_replacement.call if not is_autocasting() and _has_call(module) else None
+        y = None if call is None else call.compiled(x) if type(call) is Call else call(module, arguments)
     else:
-        call = call_of(module, may_examine=not watched)
-    if call is None:
-        return module._mbconv_own.forward(module, *arguments, *[given for given, _ in defaults])
-    return call(x, watched) if type(call) is Call else call(module, arguments)
+        # An image says itself whether mbconv takes it; in a Program each chain's does.
+        way = way_now() if type(module._mbconv_replacement.call) is Program else way_of(x)
+        call = call_of(module, may_examine=way is Way.RUN) if way is not Way.EAGER else None
+        y = None if call is None else call(module, arguments) if type(call) is Program else call(x, way)
+    return module._mbconv_own.forward(module, *arguments, *[given for given, _ in defaults]) if y is None else y
 
 
 def fuse(module, call, others, lone):
@@ -98,9 +95,17 @@ def _unpickled(own):
 # ---- What a module computes now ------------------------------------------------------------------------------------
 
 
+_GLOBAL_HOOKS = [
+    name
+    for name in ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks",
+                 "_global_backward_pre_hooks")
+    if hasattr(torch_module, name)
+]  # fmt: skip
+
+
 def call_of(module, may_examine):
     """The call that computes what this replaced module would now, or None where only PyTorch does."""
-    if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
+    if any([getattr(torch_module, name) for name in _GLOBAL_HOOKS]):
         return None  # they are called for each of the modules in it
     return getattr(module, REPLACEMENT).call_of(module, may_examine)
 

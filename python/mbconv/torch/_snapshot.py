@@ -13,7 +13,11 @@ from torch import nn
 from ._recognise import own_class
 
 OURS = "_mbconv_"  # an attribute whose name begins so says nothing about what a module computes
-HOOKS = "_forward_hooks", "_forward_pre_hooks"
+HOOKS = tuple(
+    name
+    for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    if name in vars(nn.Module())
+)
 ALWAYS = "training", "_modules"
 _BOOKKEEPING = frozenset(vars(nn.Module()))  # every module has it; what matters of it is compared apart
 

@@ -10,32 +10,26 @@ TENSORS has a letter for each: w(eight), b(ias), g and B (gamma and beta), m(ean
 (the slopes of prelu). PAD is top,left,bottom,right or same. `epsilons` has one number for each layer.
 """
 
-import functools
-
 import numpy as np
 import torch
 
 from ..operators import BatchNorm, Conv, SqueezeExcite
 from ..stages import Stage, Stages
 from . import _cache
-from ._operators import _FORMATS, OPERATORS, PREPARE, Prepared, _underived, checked_layout, library
+from ._operators import _FORMATS, Prepared, checked_layout, implement, library
 from ._recognise import StagesParts
+from ._reference import words
 
 library.define(
     "stages(Tensor x, Tensor[] tensors, str stages, float[] epsilons, str residual, int residual_channels) -> Tensor"
 )
 
 
-@functools.lru_cache(maxsize=None)
-def _words(stages):
-    return tuple(tuple(stage.split()) for stage in stages.split(";"))
-
-
 def _made(tensors, stages, epsilons):
     """The stages, as the library takes them."""
     values, epsilons = iter([tensor.detach().numpy() for tensor in tensors]), iter(epsilons)
     made = []
-    for name, activation, letters, *rest in _words(stages):
+    for name, activation, letters, *rest in words(stages):
         activation, _, slope = activation.partition("=")
         if name == "squeeze_excite":
             more, inner, gate = rest
@@ -57,11 +51,10 @@ def _conv(values, letters, epsilon, slope=None):
     return Conv(found["w"], found.get("b"), norm, scale=found.get("s"), slope=found.get("p", slope))
 
 
-def prepared_stages(x, tensors, stages, epsilons, residual, residual_channels):
+def prepared_stages(layout, tensors, stages, epsilons, residual, residual_channels):
     for tensor in tensors:
         if tensor.dtype != torch.float32:
             raise TypeError(f"a weight is {tensor.dtype}, not float32: mbconv computes nothing else")
-    layout = checked_layout(x, tensors[0], is_depthwise=_words(stages)[0][0] == "depthwise")
 
     def make():
         return Stages(
@@ -75,10 +68,10 @@ def prepared_stages(x, tensors, stages, epsilons, residual, residual_channels):
 
 
 def _stages_meta(x, tensors, stages, epsilons, residual, residual_channels):  # pylint: disable=unused-argument
-    words = _words(stages)
-    layout = checked_layout(x, tensors[0], is_depthwise=words[0][0] == "depthwise")
+    listed = words(stages)
+    layout = checked_layout(x, tensors, is_depthwise=listed[0][0] == "depthwise")
     (batch, channels, *sizes), position = x.shape, 0
-    for name, _, letters, *rest in words:
+    for name, _, letters, *rest in listed:
         weight = tensors[position]
         if name == "squeeze_excite":
             position += len(letters) + len(rest[0])
@@ -97,10 +90,8 @@ def _output_sizes(sizes, extent, stride, pad):
     return [(size + sides - extent) // stride + 1 for size, sides in zip(sizes, (top + bottom, left + right))]
 
 
-library.impl("stages", lambda x, *arguments: prepared_stages(x, *arguments)(x), "CPU")
-library.impl("stages", _stages_meta, "Meta")
-_operator = torch.ops.mbconv.stages.default
-library.impl("stages", lambda x, *arguments: _underived(_operator, x, *arguments), "Autograd")
+def _begins_with_depthwise(_tensors, stages, *_others):
+    return words(stages)[0][0] == "depthwise"
 
-PREPARE[StagesParts] = prepared_stages
-OPERATORS[StagesParts] = torch.ops.mbconv.stages
+
+implement("stages", StagesParts, prepared_stages, _stages_meta, _begins_with_depthwise)
