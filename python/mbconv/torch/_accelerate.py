@@ -129,14 +129,14 @@ class Search:
 
     def __init__(self, model):
         self.owners, self.reasons, self.has_blocks = {}, {}, False  # by name
-        self._seen = set()
+        self._visited, self._seen = set(), set()  # `_seen`: in a graph
         self._look("", model)
 
     def _look(self, name, module):
-        if id(module) in self._seen:
+        if id(module) in self._visited:
             return
-        self._seen.add(id(module))
-        if type(module).forward is not nn.Module.forward and any(isinstance(one, COMPUTING) for one in module.modules()):
+        self._visited.add(id(module))
+        if id(module) not in self._seen and _computes(module):
             try:
                 self._follow(name, module, Structure(module))
             except Unfit as reason:
@@ -148,7 +148,7 @@ class Search:
         """Notes the chains of a graph. Modules that it looks into need no look of their own."""
         for chain in structure.chains:
             owner, _ = structure.owner(chain)
-            self.owners.setdefault(_joined(name, owner.path), owner.module)
+            self.owners.setdefault(_joined(name, owner.path), (owner.module, owner.given))
             self.has_blocks |= not chain.is_lone
         for path, reason in structure.reasons.items():
             known = self.reasons.setdefault(_joined(name, path), reason)
@@ -167,6 +167,11 @@ class Search:
                 self.reasons.setdefault(_joined(name, path), reason)
 
 
+def _computes(module):
+    has_forward = type(module).forward is not nn.Module.forward
+    return has_forward and any(isinstance(one, COMPUTING) for one in module.modules())
+
+
 def _joined(*names):
     return ".".join(name for name in names if name)
 
@@ -175,9 +180,9 @@ def _replaced(search, convolutions):
     """Replaces what was found, the innermost first, and returns the findings by name."""
     findings = {}
     for name in sorted(search.owners, key=lambda name: -name.count(".") - bool(name)):
-        module = search.owners[name]
+        module, given = search.owners[name]
         try:
-            call, others, chains = examine(module, convolutions)
+            call, others, chains = examine(module, convolutions, given)
         except Unfit as reason:
             search.reasons.update(_blamed(name, module, search, str(reason)))
             continue
@@ -186,7 +191,7 @@ def _replaced(search, convolutions):
             first = name if isinstance(call, Call) else _joined(name, chain.names()[0])
             done = [_joined(name, path) for path in chain.names()]
             findings[first] = Finding(first, kind(module), True, str(chain.parts), name), done
-        fuse(module, call, others, convolutions)
+        fuse(module, call, others, convolutions, given)
     return findings
 
 

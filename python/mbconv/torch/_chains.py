@@ -11,6 +11,7 @@ into blocks that a network has; the last layer of one, which has no activation, 
     P D [E] P  MBConv
     P P        with more channels between: a feed-forward network
     C [E] P    likewise: Fused-MBConv
+    C P        with few channels before: MobileNetV4's first blocks
     C, P       alone: stems, and layers with a normalisation or an activation
 """
 
@@ -18,7 +19,7 @@ from ._flow import Flow, Stages, activation_after, shortcuts
 from ._layers import is_in_place
 from ._recognise import ConvolutionParts, SqueezeExcite, parts_of
 
-MOST_STAGES, MOST_STEM_CHANNELS = 6, 4
+MOST_STAGES, MOST_STEM_CHANNELS, MOST_NARROW_CHANNELS = 6, 4, 32
 
 
 class Chain:
@@ -241,6 +242,8 @@ def _first_block(row):
             return len(block)
     if letters.startswith("CEP") and _is_inverted(row[:3]):
         return 3
+    if letters.startswith("CP") and not is_linear[0] and first.inputs <= MOST_NARROW_CHANNELS:
+        return 2
     for block in ("CP", "PP"):
         if letters.startswith(block) and not is_linear[0] and is_linear[1] and _is_inverted(row[:2]):
             return 2

@@ -6,14 +6,14 @@ from ._call import Call
 from ._chains import OUTSIDE, Chains
 from ._program import Program
 from ._recognise import Unfit
-from ._trace import trace
+from ._trace import named_values, trace
 
 
 class Structure:
     """A module's graph, its chains, and of each the call whose forward it is in."""
 
-    def __init__(self, module, is_leaf=lambda module: False):
-        self.graph = trace(module, is_leaf)
+    def __init__(self, module, is_leaf=lambda module: False, given=()):
+        self.graph = trace(module, is_leaf, given=given)
         found = Chains(self.graph)
         self.flow, self.chains, self.reasons = found.flow, found.chains, found.reasons
 
@@ -42,20 +42,20 @@ class Structure:
         )
 
 
-def examine(module, lone=True):
+def examine(module, lone=True, given=()):
     """What computes this module's forward and the modules that it was made of: a Call, if all of it is one chain, or a
-    Program; or Unfit with the reason. `lone`: also convolutions that are no block."""
-    structure = Structure(module)
+    Program; or Unfit with the reason. `lone`: also convolutions that are no block. `given`: of `given_to`."""
+    structure = Structure(module, given=given)
     owned = _owned(structure, lone)
     if not owned:
         raise Unfit(_reason(structure))
     chain, is_whole = owned[0]
     if is_whole:
         _trial.check_state(chain)
-        _trial.confirm(chain, _trial.whole_forward(module))
+        _trial.confirm(chain, _trial.whole_forward(module, named_values(given)))
         others = list(module.modules())
         return Call(chain.parts, _absent(others)), others, [chain]
-    return _program(module, structure, [chain for chain, _ in owned], lone)
+    return _program(module, structure, [chain for chain, _ in owned], lone, given)
 
 
 def _owned(structure, lone):
@@ -74,13 +74,13 @@ def _reason(structure):
     return next(iter([*opaque, *convolutions]), "it has no chain of convolutions that mbconv computes")
 
 
-def _program(module, structure, chains, lone):
+def _program(module, structure, chains, lone, given):
     """Of another graph, in which the modules without nodes of these chains are called."""
     inside = {
         id(one.module) for chain in chains for node in chain.nodes
         for one in structure.graph.instance_of[node].ancestors()
     }  # fmt: skip
-    structure = Structure(module, is_leaf=lambda inner: id(inner) not in inside)
+    structure = Structure(module, is_leaf=lambda inner: id(inner) not in inside, given=given)
     graph, chains, reason = structure.graph, [], "it has no chain of convolutions that mbconv computes"
     for chain, _ in _owned(structure, lone):
         try:

@@ -65,6 +65,7 @@ class Conv:
         self.node, self.name, self.weight, self.bias, self.groups = node, name, weight, bias, groups
         shape = weight[0][weight[1]].shape
         kernel, strides, dilations = tuple(shape[2:]) or (1, 1), _pair(stride), _pair(dilation)
+        dilations = dilations if max(kernel) > 1 else (1, 1)
         self.kernel, self.stride, self.dilation = kernel[0], strides[0], dilations[0]
         self.own_pad, self.problem = _sides(padding, kernel, dilations), ""
         if mode != "zeros":

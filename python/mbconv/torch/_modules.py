@@ -16,7 +16,7 @@ from ._examine import examine
 from ._program import Program
 from ._recognise import Unfit, kind, own_class
 from ._snapshot import Snapshot
-from ._trace import named_arguments
+from ._trace import given_of, named_arguments, named_values
 
 REPLACEMENT = "_mbconv_replacement"  # the attribute of a module
 
@@ -33,28 +33,28 @@ class Fused:
 
 
 def _run(module, arguments, defaults, others):
-    """The forward of a replaced module. `arguments`: the first, and those without a default. `defaults`: pairs of what
-    was given and what it would be. `others`: whatever else was given, by name."""
-    x = arguments[0]
-    if others or x is None or not all([given is usual for given, usual in defaults]):
-        return module._mbconv_own.forward(module, *arguments, *[given for given, _ in defaults], **others)
+    """The forward of a replaced module. `arguments`: the first, and those without a default. `defaults`: of the others
+    (name, what was given, what it would be). `others`: whatever else was given, by name."""
+    x, given = arguments[0], given_of(defaults) if defaults else ()
+    if others or x is None or given is None:
+        return module._mbconv_own.forward(module, *arguments, **{name: value for name, value, _ in defaults}, **others)
     if is_compiling():
         _look_at(module)
-        call = module._mbconv_replacement.call if not is_autocasting() and _has_call(module) else None
+        call = module._mbconv_replacement.found(given) if not is_autocasting() and _has_call(module, given) else None
         y = None if call is None else call.compiled(x) if type(call) is Call else call(module, arguments)
     else:
         # An image says itself whether mbconv takes it; in a Program each chain's does.
-        way = way_now() if type(module._mbconv_replacement.call) is Program else way_of(x)
-        call = call_of(module, may_examine=way is Way.RUN) if way is not Way.EAGER else None
+        way = way_now() if type(module._mbconv_replacement.found(given)) is Program else way_of(x)
+        call = call_of(module, may_examine=way is Way.RUN, given=given) if way is not Way.EAGER else None
         y = None if call is None else call(module, arguments) if type(call) is Program else call(x, way)
-    return module._mbconv_own.forward(module, *arguments, *[given for given, _ in defaults]) if y is None else y
+    return module._mbconv_own.forward(module, *arguments, **named_values(given)) if y is None else y
 
 
-def fuse(module, call, others, lone):
+def fuse(module, call, others, lone, given=()):
     """Makes a module compute with a Call or a Program, which was made of the modules `others`, too."""
     module.__class__ = _class(type(module))
     setattr(module, REPLACEMENT, None)  # a snapshot counts the attributes
-    setattr(module, REPLACEMENT, Replacement(lone, call, Snapshot(module, others)))
+    setattr(module, REPLACEMENT, Replacement(lone, given, call, Snapshot(module, others)))
 
 
 def is_replaced(module):
@@ -78,10 +78,10 @@ def _class(own):
     others = "".join(one.name for one in parameters if one not in named)  # all that have no name of their own
     found = {"_run": _run, **{f"_default_{name}": value for name, value in defaults.items()}}
     given = [f"{one.name}=_default_{one.name}" if one.name in defaults else one.name for one in named]
-    pairs = ", ".join(f"({name}, _default_{name})" for name in defaults if name not in required)
+    optional = ", ".join(f"('{name}', {name}, _default_{name})" for name in defaults if name not in required)
     exec(  # pylint: disable=exec-used # what traces a forward reads the names of its arguments
         f"def forward(self, {', '.join(given + ['**' + others] * bool(others))}):\n"
-        f"    return _run(self, ({', '.join(required)},), [{pairs}], {others or '{}'})", found,
+        f"    return _run(self, ({', '.join(required)},), [{optional}], {others or '{}'})", found,
     )  # fmt: skip
     members = {"__doc__": own.__doc__, "_mbconv_own": own, "forward": found["forward"]}
     return type(f"Fused{own.__name__}", (Fused, own), members)
@@ -103,18 +103,19 @@ _GLOBAL_HOOKS = [
 ]  # fmt: skip
 
 
-def call_of(module, may_examine):
+def call_of(module, may_examine, given):
     """The call that computes what this replaced module would now, or None where only PyTorch does."""
     if any([getattr(torch_module, name) for name in _GLOBAL_HOOKS]):
         return None  # they are called for each of the modules in it
-    return getattr(module, REPLACEMENT).call_of(module, may_examine)
+    return getattr(module, REPLACEMENT).call_of(module, may_examine, given)
 
 
 def reason_of(module):
     """Why only PyTorch computes what this replaced module would now; "" where mbconv does, too."""
-    if call_of(module, may_examine=True) is not None:
+    replacement = getattr(module, REPLACEMENT)
+    if call_of(module, may_examine=True, given=replacement.given) is not None:
         return ""
-    return getattr(module, REPLACEMENT).reason or "hooks of all modules"
+    return replacement.reason or "hooks of all modules"
 
 
 # For torch.compile, which asks these once and does not look into them. It compiles anew when what it has seen by itself
@@ -136,49 +137,59 @@ def _look_at(module):
 
 
 @_assume_constant_result
-def _has_call(module):
-    return call_of(module, may_examine=not has_watchers()) is not None
+def _has_call(module, given):
+    return call_of(module, may_examine=not has_watchers(), given=given) is not None
 
 
 class Replacement:
     """What computes a module. It was found right for the module in one state. A module that is in another state is
     examined again, and computed by PyTorch as long as mbconv would not compute the same. So is a copy, which shares
-    nothing with the original."""
+    nothing with the original, and what is called with other values for arguments that have a default (`given`)."""
 
-    def __init__(self, lone, call=None, snapshot=None):
-        self.lone, self.reason, self._found = lone, "", (call, snapshot)
+    def __init__(self, lone, given=(), call=None, snapshot=None):
+        self.lone, self.given, self.reason, self._found = lone, given, "", {given: (call, snapshot)}
 
-    def call_of(self, module, may_examine):
-        call, snapshot = self._found
+    def call_of(self, module, may_examine, given):
+        call, snapshot = self._found.get(given, (None, None))
         if snapshot is not None and snapshot.is_of(module) and (call is None or call.has_its_tensors()):
             return call
-        return self._renewed(module) if may_examine else None
+        return self._renewed(module, given) if may_examine else None
 
     @property
     def call(self):
-        return self._found[0]
+        return self.found(self.given)
 
-    def _renewed(self, module):
+    def found(self, given):
+        return self._found[given][0] if given in self._found else None
+
+    def _renewed(self, module, given):
+        if given not in self._found and len(self._found) == MOST_CHOICES:
+            return None
         every = [inner for inner in module.modules() if inner is not module]
         snapshot = Snapshot(module, every)  # before, so that a change in the meantime is noticed
         try:
-            call, others, _ = examine(module, self.lone)
-            self.reason = ""
+            call, others, _ = examine(module, self.lone, given)
+            self.reason = "" if given == self.given else self.reason
             if len(others) <= len(every):
                 snapshot = Snapshot(module, _without(others, module))
         except Unfit as reason:
-            call, self.reason = None, str(reason)
-            text = f"a {kind(module)} that mbconv accelerated is computed by PyTorch from now on: {reason}"
+            call, text = None, f"a {kind(module)} that mbconv accelerated is computed by PyTorch from now on: {reason}"
+            if given == self.given:
+                self.reason = str(reason)
             warnings.warn(text, stacklevel=2)
-        self._found = call, snapshot
+        self._found[given] = call, snapshot
         return call
 
     def forget(self):
-        if self.call is not None:
-            self.call.forget()
+        for call, _ in self._found.values():
+            if call is not None:
+                call.forget()
 
     def __reduce__(self):
-        return Replacement, (self.lone,)
+        return Replacement, (self.lone, self.given)
+
+
+MOST_CHOICES = 4  # of values for the arguments that have a default: with more, PyTorch computes
 
 
 def _without(modules, module):

@@ -21,9 +21,11 @@ class Program:
             program = nodes.placeholder("mbconv_program")
         obsolete = {node for chain in chains for node in chain.nodes}
         obsolete |= {node for node in nodes.nodes if flow.is_nothing(node)}
+        made = {}
         for i, chain in enumerate(chains):
+            source = made.get(chain.source, chain.source)  # what the chain before it gives
             with nodes.inserting_after(chain.output):
-                call = nodes.call_function(run_chain, (program, i, chain.source))
+                call = made[chain.output] = nodes.call_function(run_chain, (program, i, source))
             chain.output.replace_all_uses_with(call)
         for node in reversed(list(nodes.nodes)):
             if not node.users and (node in obsolete or node.op == "get_attr"):

@@ -59,6 +59,8 @@ def padded_layer(module):
         elif _text(graph) != _text(first[0]):
             return None
     graph, conv = first
+    if conv.kernel == 1:
+        return graph  # never padded
     source = next(iter(node for node in graph.nodes.nodes if node.op == "placeholder"))
     with graph.nodes.inserting_before(conv.node):
         padding = graph.nodes.call_function(same_pad, (source, conv.kernel, conv.stride, conv.dilation))

@@ -28,7 +28,8 @@ class Instance:
 
     def __init__(self, path, module, parent=None):
         self.path, self.module, self.parent = path, module, parent
-        self.inputs, self.output, self.extra = [], None, False  # `extra`: it was given something else than tensors
+        self.inputs, self.output, self.given, self.extra = [], None, (), False
+        # `given`: its arguments that are no tensors (below); `extra`: it was given something else than those and tensors
 
     def within(self, other):
         """Whether it is this call, or one in it."""
@@ -64,10 +65,10 @@ class Graph:
         return (module._parameters if name in module._parameters else module._buffers), name
 
 
-def trace(module, is_leaf=lambda module: False, sized=None):
+def trace(module, is_leaf=lambda module: False, sized=None, given=()):
     """The Graph of a module's forward. `is_leaf` tells which modules in it to call, not to look into. `sized`: the
-    shape of its input (`_sizes.py`)."""
-    tracer = _Tracer(module, is_leaf, sized)
+    shape of its input (`_sizes.py`). `given`: of arguments that have a default (`given_to`)."""
+    tracer = _Tracer(module, is_leaf, sized, given)
     try:
         nodes = tracer.run()
         changed = tracer.shadows.changed()
@@ -87,6 +88,33 @@ def trace(module, is_leaf=lambda module: False, sized=None):
 def named_arguments(parameters):
     """Those of a forward that have a name."""
     return [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
+
+
+def given_to(module, arguments, named):
+    """(name, kind, value) of the arguments of a module's forward that have a default and are another value, if all of
+    those are plain values; or else None. A forward is traced for each such choice anew."""
+    parameters = list(inspect.signature(own_class(module).forward).parameters.values())[1:]
+    names = [one.name for one in named_arguments(parameters)]
+    found = {**dict(zip(names, arguments)), **named}
+    optional = {one.name: one.default for one in named_arguments(parameters)[1:] if one.default is not one.empty}
+    if len(arguments) > len(names) or not found.keys() <= {*names}:
+        return None
+    if not all(isinstance(value, Proxy) for name, value in found.items() if name not in optional):
+        return None
+    return given_of((name, found[name], usual) for name, usual in optional.items() if name in found)
+
+
+def given_of(arguments):
+    """Likewise, from (name, value, default)."""
+    found = tuple([(name, type(value), value) for name, value, usual in arguments if value is not usual])
+    return found if all([kind_of in PLAIN_VALUES for _, kind_of, _ in found]) else None
+
+
+def named_values(given):
+    return {name: value for name, _, value in given}
+
+
+PLAIN_VALUES = type(None), bool, int, float, str
 
 
 def _short(error):
@@ -182,9 +210,9 @@ for _name in ("iadd", "isub", "imul", "itruediv"):
 
 
 class _Tracer(TracerBase):
-    def __init__(self, module, is_leaf, sized):
+    def __init__(self, module, is_leaf, sized, given):
         super().__init__()
-        self.module, self._is_leaf, self._sized = module, is_leaf, sized
+        self.module, self._is_leaf, self._sized, self._given = module, is_leaf, sized, named_values(given)
         self.instances, self.instance_of, self.opaque = [], {}, {}
         self.graph, self.top, self._current = fx.Graph(), None, None
         self._symbols, self.shadows = {}, _Shadows(self)
@@ -200,7 +228,7 @@ class _Tracer(TracerBase):
             if not symbols or one.default is one.empty:
                 node = self.create_proxy("placeholder", one.name, (), {}).node
                 symbols.append(Input(node, self, None if symbols else self._sized))
-        output = self.call(shadow, "", self.module, symbols, {}, always=True)
+        output = self.call(shadow, "", self.module, symbols, self._given, always=True)
         self.create_node("output", "output", (self.create_arg(output),), {})
         return self.graph
 
@@ -218,7 +246,9 @@ class _Tracer(TracerBase):
             return self._noted(path, arguments, named)
         instance = Instance(path, module, self._current)
         instance.inputs = [one.node for one in arguments if isinstance(one, Proxy)]
-        instance.extra = bool(named) or len(instance.inputs) != len(arguments)
+        given = given_to(module, arguments, named)
+        instance.given = given or ()
+        instance.extra = given is None or any(isinstance(one, Proxy) for one in named.values())
         self.instances.append(instance)
         if always:
             self.top = instance

@@ -110,8 +110,8 @@ def _random(tensor, layer, name, generator):
 # ---- What PyTorch computes -----------------------------------------------------------------------------------------
 
 
-def whole_forward(module):
-    """A module's own forward, on a copy of it."""
+def whole_forward(module, given):
+    """A module's own forward, on a copy of it, with further arguments by name."""
 
     def run(x, substitutes):
         copied = copy.deepcopy(module)
@@ -119,7 +119,7 @@ def whole_forward(module):
             for tensors, others in ((one._parameters, other._parameters), (one._buffers, other._buffers)):
                 others.update({name: substitutes[id(tensor)] for name, tensor in tensors.items()
                                if id(tensor) in substitutes})  # fmt: skip
-        return own_class(module).forward(copied, x)
+        return own_class(module).forward(copied, x, **given)
 
     return run
 
