@@ -247,5 +247,6 @@ def _first_block(row):
     for block in ("CP", "PP"):
         if letters.startswith(block) and not is_linear[0] and is_linear[1] and _is_inverted(row[:2]):
             return 2
-    is_layer = first.is_plain and (first.has_norm or first.activation != "none")
-    return int(is_layer and (letters[0] == "P" or (letters[0] == "C" and first.inputs <= MOST_STEM_CHANNELS)))
+    is_narrow = letters[0] == "C" and first.inputs <= MOST_STEM_CHANNELS
+    is_alone = (is_narrow or letters[0] == "P") and first.is_plain
+    return int(is_alone and (first.has_norm or first.activation != "none"))
