@@ -31,6 +31,12 @@ class Fused:
     def __reduce__(self):
         return _unpickled, (self._mbconv_own,), self.__dict__
 
+    def __prepare_scriptable__(self):
+        raise RuntimeError(
+            f"torch.jit.script compiles no {kind(self)} that mbconv replaced: call mbconv.torch.restore(model) first, or "
+            "use torch.jit.trace"
+        )
+
 
 def _run(module, arguments, defaults, others):
     """The forward of a replaced module. `arguments`: the first, and those without a default. `defaults`: of the others
