@@ -7,7 +7,7 @@ import ctypes
 import importlib.util
 import itertools
 import pathlib
-from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_size_t, c_void_p
+from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_size_t, c_uint64, c_void_p
 from typing import Any
 
 LAYOUTS = "nhwc", "nchw"
@@ -252,4 +252,5 @@ _declare(library, {
 _declare(threads_library, {
     "mbconv_pool_create": (c_void_p, c_size_t),
     "mbconv_pool_destroy": (None, c_void_p),
+    "mbconv_sample": (c_uint64, c_void_p, c_size_t),
 })  # fmt: skip

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What only PyTorch 2 has: export, compilation, its own checks of operators. `python -m unittest newer_torch`."""
 
-import functools
 import io
 import unittest
 
@@ -68,10 +67,6 @@ class NewerTorch(unittest.TestCase):
         self.check(graph)
         with torch._subclasses.FakeTensorMode(allow_non_fake_inputs=True):
             self.assertEqual(self.network(torch.empty(5, 3, 64, 64)).shape, (5, 1000))
-        block = mbconv.torch.accelerate(random_block(16, 16))
-        x = torch.randn(3, 2, 16, 9, 9)
-        with self.assertRaisesRegex(RuntimeError, "Batching rule not implemented for mbconv::block"):
-            torch.vmap(block)(x)
 
     def test_operator(self):
         """PyTorch's own checks: schema, autograd, fake kernel, dynamic shapes."""
@@ -107,7 +102,7 @@ class NewerTorch(unittest.TestCase):
         changes = {**STILL, **{name: change for name, (change, _) in NOT_ANY_MORE.items()}}
         for name in (
             "epsilon of depthwise", "residual", "activations", "convolution", "larger kernel", "no normalisation",
-            "normalisation in training", "unknown activation", "longer", "dilation",
+            "normalisation in training", "another activation", "longer", "dilation",
         ):  # fmt: skip
             torch.compiler.reset()
             block, plain, graphs = mbconv.torch.accelerate(random_block(16, 16)), random_block(16, 16), []
@@ -123,49 +118,87 @@ class NewerTorch(unittest.TestCase):
 
 
 class Transforms(unittest.TestCase):
-    """Those of torch.func that derive: none gives zeros."""
+    """Those of torch.func: as of the module itself, of the module and of the operator."""
 
     def setUp(self):
         self.block, self.x = mbconv.torch.accelerate(random_block(16, 16)), torch.randn(2, 16, 9, 10)
-        self.operator = functools.partial(self.block._mbconv_replacement.call, watched=True)
+        self.plain = random_block(16, 16)
+        self.operator = self.block._mbconv_replacement.call.operator
 
-    def refused(self, derive):
-        for function in (self.block, self.operator):
+    def check(self, transformed, functions=None):
+        expected = torch.utils._pytree.tree_leaves(transformed(self.plain))
+        for function in functions or (self.block, self.operator):
             function(self.x)
-            with self.assertRaisesRegex(RuntimeError, "mbconv computes no gradients, and .* requires one"):
-                derive(function)
+            found = torch.utils._pytree.tree_leaves(transformed(function))
+            for ours, theirs in zip(found, expected, strict=True):
+                if isinstance(theirs, torch.Tensor):
+                    self.assertLess(difference(ours, theirs), TOLERANCE)
 
     def test_by_the_input(self):
         func, x = torch.func, self.x
-        self.refused(lambda f: func.jvp(f, (x,), (torch.ones_like(x),)))
-        self.refused(lambda f: func.vjp(f, x))
-        self.refused(lambda f: func.grad(lambda x: f(x).sum())(x))
-        self.refused(lambda f: func.jacrev(f)(x))
-        self.refused(lambda f: func.jacfwd(f)(x))
-        self.refused(lambda f: func.linearize(f, x))
-        self.refused(lambda f: torch.autograd.functional.jacobian(f, x))
-        self.refused(lambda f: torch.autograd.functional.jvp(f, x, torch.ones_like(x)))
+        self.check(lambda f: func.jvp(f, (x,), (torch.ones_like(x),)))
+        self.check(lambda f: func.vjp(f, x)[1](f(x)))
+        self.check(lambda f: func.grad(lambda x: f(x).square().sum())(x))
+        self.check(lambda f: func.jacrev(f)(x[:1, :, :3, :3]))
+        self.check(lambda f: func.jacfwd(f)(x[:1, :, :3, :3]))
+        self.check(lambda f: func.linearize(f, x)[1](torch.ones_like(x)))
+        self.check(lambda f: torch.autograd.functional.jacobian(f, x[:1, :, :3, :3]))
+        self.check(lambda f: torch.autograd.functional.jvp(f, x, torch.ones_like(x)))
+        self.check(lambda f: func.vmap(func.grad(lambda x: f(x[None]).square().sum()))(x))
+
+    def test_vmap(self):
+        x = torch.randn(3, 2, 16, 9, 9)
+        self.check(lambda f: torch.vmap(f)(x))
+        self.check(lambda f: torch.vmap(f, in_dims=1, out_dims=2)(x.transpose(0, 1)))
 
     def test_by_the_parameters(self):
         func, parameters = torch.func, {name: tensor.detach() for name, tensor in self.block.named_parameters()}
         tangents = {name: torch.ones_like(tensor) for name, tensor in parameters.items()}
 
-        def call(given):
-            return func.functional_call(self.block, given, (self.x,))
+        def call(module):
+            return lambda given: func.functional_call(module, given, (self.x,))
 
-        self.refused(lambda _: func.grad(lambda given: call(given).sum())(parameters))
-        self.refused(lambda _: func.jvp(call, (parameters,), (tangents,)))
-        self.refused(lambda _: func.vjp(call, parameters))
+        modules = [self.block]
+        self.check(lambda m: func.grad(lambda given: call(m)(given).square().sum())(parameters), modules)
+        self.check(lambda m: func.jvp(call(m), (parameters,), (tangents,)), modules)
+        self.check(lambda m: func.vjp(call(m), parameters)[1](m(self.x)), modules)
+        ensemble = {name: torch.stack([tensor, 0.9 * tensor]) for name, tensor in parameters.items()}
+        self.check(lambda m: torch.vmap(call(m))(ensemble), modules)
 
     def test_compiled(self):
-        """It asks for derivatives before anybody needs them: a call is made, and what derives it raises."""
-        plain = random_block(16, 16)
-        for backend in ("aot_eager", "inductor"):
-            compiled = torch.compile(self.block, backend=backend, fullgraph=True)
-            y = compiled(self.x)
-            self.assertLess(difference(y, plain(self.x)), TOLERANCE)
-            with self.assertRaisesRegex(RuntimeError, "mbconv computes no gradients"):
-                y.sum().backward()
+        """The backward pass is compiled, too."""
+
+        def derive(function):
+            x = self.x.clone().requires_grad_()
+            module = self.plain if function is self.plain else self.block
+            return torch.autograd.grad(function(x).square().sum(), [x, *module.parameters()])
+
+        for backend in ("eager", "aot_eager", "inductor"):
+            torch.compiler.reset()
+            self.check(derive, [torch.compile(self.block, backend=backend, fullgraph=True)])
+
+    def test_compiled_under_autocast(self):
+        """Compiled anew where autocast is on: then all is PyTorch's."""
+        for backend in ("eager", "inductor"):
+            torch.compiler.reset()
+            compiled, expected = (torch.compile(one, backend=backend) for one in (self.block, self.plain))
+            for _ in range(2):
+                with torch.no_grad():
+                    self.assertLess(difference(compiled(self.x), self.plain(self.x)), TOLERANCE)
+                    with torch.autocast("cpu", dtype=torch.bfloat16):
+                        y = compiled(self.x)
+                        self.assertTrue(torch.equal(y, expected(self.x)))
+                    self.assertGreater(difference(y, self.plain(self.x)), 1e-3)  # it is another result
+
+    @torch.no_grad()
+    def test_other_types_compiled(self):
+        for dtype in (torch.bfloat16, torch.float64):
+            torch.compiler.reset()
+            block, plain = mbconv.torch.accelerate(random_block(16, 16)), random_block(16, 16).to(dtype)
+            compiled = torch.compile(block, backend="eager")
+            compiled(self.x)
+            self.assertTrue(torch.equal(torch.compile(block.to(dtype), backend="eager")(self.x.to(dtype)),
+                                        plain(self.x.to(dtype))))  # fmt: skip
 
 
 if __name__ == "__main__":

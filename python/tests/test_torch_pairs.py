@@ -29,7 +29,9 @@ class Pairs(Compared):
 
     def test_recognised_anew(self):
         for change in (attribute("eps", 0.3, lambda n: n[0].bn1),
-                       attribute("padding", (0, 0), lambda n: n[0].conv)):  # fmt: skip
+                       attribute("padding", (0, 0), lambda n: n[0].conv),
+                       exchange(lambda n: n[0], "conv", conv(3, 16, 3)),
+                       exchange(lambda n: n[0], "bn1", lambda: nn.BatchNorm2d(16))):  # fmt: skip
             network, plain = self.changed(change)
             self.check(network, plain)
             self.assertEqual(len(mbconv.torch.report(network).replaced), 2)
@@ -39,10 +41,7 @@ class Pairs(Compared):
             lambda n: n[0].bn1.train(), lambda n: n[0].bn1.register_forward_hook(larger),
             lambda n: n[0].conv.register_forward_hook(larger),
             lambda n: prune.l1_unstructured(n[0].conv, "weight", 0.5),
-            exchange(lambda n: n[0], "conv", conv(3, 16, 3)),
-            exchange(lambda n: n[0], "bn1", lambda: nn.BatchNorm2d(16)),
-            exchange(lambda n: n[0], "bn1", nn.Identity),
-            lambda n: setattr(n[0].bn1, "forward", lambda x: x * 2),
+            lambda n: setattr(n[0].bn1, "forward", lambda x: x * 2), exchange(lambda n: n[0], "bn1", nn.Identity),
         ):  # fmt: skip
             for called_before in (True, False):
                 network, plain = self.changed(change, called_before)

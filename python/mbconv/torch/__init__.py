@@ -5,9 +5,10 @@
     print(mbconv.torch.report(model))
     mbconv.torch.restore(model)
 
-Operators: torch.ops.mbconv.block and torch.ops.mbconv.convolution.
+Operators: torch.ops.mbconv.block, torch.ops.mbconv.convolution and torch.ops.mbconv.stages.
 """
 
+from . import _stages
 from ._accelerate import Finding, Report, accelerate, report, restore
 
 __all__ = ["Finding", "Report", "accelerate", "report", "restore"]

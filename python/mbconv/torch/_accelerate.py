@@ -2,18 +2,16 @@
 """accelerate, restore and report."""
 
 import dataclasses
-from typing import List, Optional, TypeVar, Union
+from typing import List, TypeVar
 
 from torch import nn
 
-from ._examine import examine
-from ._modules import Pair, fuse, is_replaced, reason_of, undo
-from ._recognise import BlockParts, ConvolutionParts, Unfit, family_of
+from ._call import Call
+from ._chains import OUTSIDE
+from ._examine import Structure, examine
+from ._modules import fuse, is_replaced, reason_of, undo
+from ._recognise import Unfit, kind
 
-# Stems and heads: a Sequential of torchvision's, and neighbours in timm's networks.
-SEQUENTIAL_CLASSES = "Conv2dNormActivation", "ConvNormActivation"
-PAIRED_CLASSES = "EfficientNet", "MobileNetV3", "ConvBnAct"
-PAIRS = ("conv_stem", "bn1"), ("conv_head", "bn2"), ("conv", "bn1")
 COMPUTING = nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear
 
 REPORT = "_mbconv_report"  # the attribute of an accelerated model
@@ -37,6 +35,7 @@ class Finding:
     module: str  # its class
     replaced: bool
     text: str  # what it is computed as, or why it stays as it was
+    owner: str = ""  # the module whose forward does so
 
 
 class Report(List[Finding]):
@@ -70,7 +69,7 @@ def report(model: nn.Module) -> Report:
     if not hasattr(model, REPORT):
         raise ValueError("this model was not accelerated, or has been restored")
     modules = dict(model.named_modules())
-    return Report(_as_of_now(finding, modules.get(finding.name)) for finding in getattr(model, REPORT))
+    return Report(_as_of_now(finding, modules.get(finding.owner)) for finding in getattr(model, REPORT))
 
 
 def _as_of_now(finding, module):
@@ -102,15 +101,16 @@ def accelerate(model: Model, convolutions: bool = True) -> Model:
     if model.training:
         raise RuntimeError("the model is in training mode, and mbconv only evaluates: call model.eval() first")
     restore(model)
-    candidates = list(_candidates("", model, set()))
-    has_blocks = any(isinstance(candidate.parts, BlockParts) for candidate in candidates)
-    findings = Report()
-    setattr(model, REPORT, findings)
-    for candidate in candidates:
-        if isinstance(candidate.parts, ConvolutionParts) and not (convolutions and has_blocks):
-            candidate.parts, candidate.reason = None, "outside any MBConv"
-        findings.append(candidate.finding())
-        candidate.replace()
+    search, findings = Search(model), Report()
+    setattr(model, REPORT, findings)  # before a snapshot counts the attributes
+    found = _replaced(search, convolutions) if search.has_blocks else {}
+    done = {name for _, names in found.values() for name in names}
+    for name, module in model.named_modules():
+        if name in found:
+            findings.append(found[name][0])
+        if isinstance(module, COMPUTING) and name not in done:
+            reason = search.reasons.get(name, OUTSIDE)
+            findings.append(Finding(name, kind(module), False, reason, name))
     return model
 
 
@@ -126,48 +126,77 @@ def restore(model: Model) -> Model:
 # ---- What can be replaced ------------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass
-class Candidate:
-    """A module that computes, or two that do so together, and what replaces it or the reason why nothing does."""
+class Search:
+    """Goes through a model from the outside in: the modules that compute chains, and why other convolutions do not."""
 
-    name: str
-    modules: List[nn.Module]
-    parts: Optional[Union[BlockParts, ConvolutionParts]] = None
-    reason: str = ""
-    pair: Optional[Pair] = None
+    def __init__(self, model):
+        self.owners, self.reasons, self.has_blocks = {}, {}, False  # by name
+        self._visited, self._seen = set(), set()  # `_seen`: in a graph
+        self._look("", model)
 
-    def replace(self):
-        if self.parts:
-            fuse(self.modules, self.parts, self.pair)
+    def _look(self, name, module):
+        if id(module) in self._visited:
+            return
+        self._visited.add(id(module))
+        if id(module) not in self._seen and _computes(module):
+            try:
+                self._follow(name, module, Structure(module))
+            except Unfit as reason:
+                self._blame(name, module, str(reason))
+        for child_name, child in module.named_children():
+            self._look(_joined(name, child_name), child)
 
-    def finding(self):
-        return Finding(self.name, type(self.modules[0]).__name__, bool(self.parts), str(self.parts or self.reason))
+    def _follow(self, name, module, structure):
+        """Notes the chains of a graph. Modules that it looks into need no look of their own."""
+        for chain in structure.chains:
+            owner, _ = structure.owner(chain)
+            self.owners.setdefault(_joined(name, owner.path), (owner.module, owner.given))
+            self.has_blocks |= not chain.is_lone
+        for path, reason in structure.reasons.items():
+            known = self.reasons.setdefault(_joined(name, path), reason)
+            if known != reason != OUTSIDE:
+                self.reasons[_joined(name, path)] = reason
+        self._seen.update(id(one.module) for one in structure.graph.instances)
+        for node in structure.graph.nodes.nodes:
+            if node.op == "call_module" and node.target not in structure.graph.opaque:
+                self._seen.add(id(structure.graph.module_of(node)))
+        for path, reason in structure.graph.opaque.items():
+            self._blame(_joined(name, path), dict(module.named_modules())[path], reason)
+
+    def _blame(self, name, module, reason):
+        for path, inner in module.named_modules():
+            if isinstance(inner, COMPUTING) and not isinstance(inner, nn.Linear):
+                self.reasons.setdefault(_joined(name, path), reason)
 
 
-def _candidates(name, module, seen):
-    """Of this module and of those in it; `seen` are the ids of those done."""
-    if id(module) in seen:
-        return
-    seen.add(id(module))
-    kind = type(module).__name__
-    if family_of(module) or kind in SEQUENTIAL_CLASSES:
-        yield _candidate(name, [module])
-        return
-    prefix = f"{name}." if name else ""
-    if kind in PAIRED_CLASSES:
-        for names in PAIRS:
-            modules = [getattr(module, child, None) for child in names]
-            if all(modules):
-                seen.update(map(id, modules))
-                yield _candidate(prefix + names[0], modules, Pair(module, names))
-    if isinstance(module, COMPUTING):
-        yield Candidate(name, [module], reason="outside any MBConv")
-    for child_name, child in module.named_children():
-        yield from _candidates(prefix + child_name, child, seen)
+def _computes(module):
+    has_forward = type(module).forward is not nn.Module.forward
+    return has_forward and any(isinstance(one, COMPUTING) for one in module.modules())
 
 
-def _candidate(name, modules, pair=None):
-    try:
-        return Candidate(name, modules, examine(modules), pair=pair)
-    except Unfit as reason:
-        return Candidate(name, modules, reason=str(reason))
+def _joined(*names):
+    return ".".join(name for name in names if name)
+
+
+def _replaced(search, convolutions):
+    """Replaces what was found, the innermost first, and returns the findings by name."""
+    findings = {}
+    for name in sorted(search.owners, key=lambda name: -name.count(".") - bool(name)):
+        module, given = search.owners[name]
+        try:
+            call, others, chains = examine(module, convolutions, given)
+        except Unfit as reason:
+            search.reasons.update(_blamed(name, module, search, str(reason)))
+            continue
+        others = [other for other in others if other is not module]
+        for chain in chains:
+            first = name if isinstance(call, Call) else _joined(name, chain.names()[0])
+            done = [_joined(name, path) for path in chain.names()]
+            findings[first] = Finding(first, kind(module), True, str(chain.parts), name), done
+        fuse(module, call, others, convolutions, given)
+    return findings
+
+
+def _blamed(name, module, search, reason):
+    names = [_joined(name, path) for path, inner in module.named_modules() if isinstance(inner, COMPUTING)]
+    return {one: reason for one in names if search.reasons.get(one, OUTSIDE) == OUTSIDE}

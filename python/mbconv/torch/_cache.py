@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Operators made of tensors, found again by these tensors: PyTorch's operators are functions and keep nothing.
 
-An entry holds for tensors at certain addresses in a certain version (`_versions.py`). It holds no tensor: when the
+An entry holds for tensors at certain addresses in a certain version, with a certain sample (`_versions.py`). It holds no tensor: when the
 memory of one is gone, so is the entry. The sizes of images do not matter: an operator serves them all.
 """
 
@@ -9,7 +9,7 @@ import os
 import threading
 
 from . import _versions
-from ._versions import Memory, place, versions
+from ._versions import Memory, Sample, place, versions
 
 # Operators that are kept of the same tensors. Each has a packed copy of the weights. They differ in options and memory
 # format, so a module has one, or two if it sees both formats.
@@ -22,6 +22,12 @@ _lock = threading.Lock()
 class _Entry:
     def __init__(self, tensors, state):
         self.memory, self.state, self.operators = Memory(tensors), state, {}
+        self._sample = Sample(tensors)
+        self._sampled = self._sample()
+
+    def is_in(self, state):
+        """Whether nothing was written. The tensors are where they were, or the entry would not have been found."""
+        return self.state == state and self.memory.is_alive() and self._sample() == self._sampled
 
 
 def _renew_lock():
@@ -36,7 +42,7 @@ def operator(tensors, key, make):
     """make(), or what it returned for the same tensors and key before."""
     places, state = _places(tensors), versions(tensors)
     entry = _entries.get(places)
-    if entry is not None and entry.state == state and entry.memory.is_alive():
+    if entry is not None and entry.is_in(state):
         found = entry.operators.get(key)
         if found is not None:
             return found
@@ -47,7 +53,7 @@ def operator(tensors, key, make):
 def _made(tensors, places, state, key, make):
     _drop_dead()
     entry = _entries.get(places)
-    if entry is None or entry.state != state:  # what was made of an earlier version is of no use any more
+    if entry is None or not entry.is_in(state):  # what was made of an earlier version is of no use any more
         entry = _entries[places] = _Entry(tensors, state)
     if key not in entry.operators:
         entry.operators[key] = make()

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""mbconv computes no derivatives. Whoever asks for one gets an exception, not zeros.
+"""Derivatives: mbconv computes the forward pass, PyTorch all that is derived from it.
 
-A call is made even where PyTorch would record it for a derivative, as many forget torch.no_grad(). Its output then
-requires a gradient, as the module's own would, and to compute that gradient raises.
+The backward pass computes the operator once more with PyTorch's own functions, from the input and the parameters that
+the forward pass had, and derives that. Where PyTorch derives while it computes (dual numbers, torch.func), mbconv does
+not compute at all.
 """
 
 import torch
 from torch.autograd import forward_ad
 
-MESSAGE = (
-    "mbconv computes no gradients, and {} requires one: call the model under torch.no_grad() or "
-    "torch.inference_mode(), or mbconv.torch.restore(model) to derive it"
-)
 _functorch = getattr(torch._C, "_functorch", None)
 is_transformed = getattr(_functorch, "peek_interpreter_stack", lambda: None)  # by torch.func
 
@@ -21,51 +18,46 @@ def has_dual_level():
     return forward_ad._current_level >= 0
 
 
-def run_underived(run, x, tensors):
-    """run(x), whose derivatives by x and by these tensors raise."""
-    if has_dual_level() and any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in (x, *tensors)):
-        raise RuntimeError(MESSAGE.format("a tangent"))
+def run_derived(run, reference, x, arguments):
+    """run(x), with the derivatives of reference(x, *arguments) by x and by the tensors in the lists of arguments."""
     if not torch.is_grad_enabled():
         return run(x)
-    if x.requires_grad and x.is_leaf or is_transformed() and _some_require(x, tensors):
-        raise RuntimeError(MESSAGE.format("its input"))  # this call can be of no other use
-    return _Underived.apply(run, x, *tensors) if _some_require(x, tensors) else run(x)
+    tensors, places = [x], []
+    for place, argument in enumerate(arguments):
+        if _has_tensors(argument):
+            places.append((place, slice(len(tensors), len(tensors) + len(argument))))
+            tensors += argument
+    if not any([tensor.requires_grad for tensor in tensors]):
+        return run(x)
+
+    def computed(x, *tensors):
+        given, tensors = list(arguments), [x, *tensors]
+        for place, part in places:
+            given[place] = tensors[part]
+        return reference(x, *given)
+
+    return _Derived.apply(run, computed, *tensors)
 
 
-def _some_require(x, tensors):
-    return x.requires_grad or any([tensor.requires_grad for tensor in tensors])
+def _has_tensors(argument):
+    return isinstance(argument, (list, tuple)) and bool(argument) and isinstance(argument[0], torch.Tensor)
 
 
-class _Underived(torch.autograd.Function):
+class _Derived(torch.autograd.Function):
     @staticmethod
-    def forward(context, run, *tensors):
-        context.shapes = [tensor.shape if tensor.requires_grad else None for tensor in tensors]
+    def forward(context, run, computed, *tensors):
+        context.computed = computed
+        context.save_for_backward(*tensors)
         return run(tensors[0])
 
     @staticmethod
     def backward(context, gradient):
-        if not _is_recorded(gradient):
-            raise RuntimeError(_BACKWARD)
-        shapes = context.shapes
-        return None, *[None if shape is None else torch.ops.mbconv.derivative(gradient, shape) for shape in shapes]
-
-
-_BACKWARD = MESSAGE.format("what comes before or inside a replaced module")
-
-# ---- torch.compile -------------------------------------------------------------------------------------------------
-# It asks for derivatives before anybody needs them. What it records raises when it is run.
-
-
-def _is_recorded(gradient):
-    return type(gradient) is not torch.Tensor or getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)() > 0
-
-
-def _raise(_gradient, _shape):
-    raise RuntimeError(_BACKWARD)
-
-
-def define_derivative(library):
-    """torch.ops.mbconv.derivative."""
-    library.define("derivative(Tensor gradient, SymInt[] shape) -> Tensor")
-    library.impl("derivative", _raise, "CPU")
-    library.impl("derivative", lambda gradient, shape: gradient.new_empty(shape), "Meta")
+        with torch.enable_grad(), torch.autocast("cpu", enabled=False):  # whatever is on around the backward pass
+            # Views, so that nothing is derived that comes before them; the engine does that.
+            tensors = [tensor.view_as(tensor) for tensor in context.saved_tensors]
+            y = context.computed(*tensors)
+        needed = context.needs_input_grad[2:]
+        wanted = [tensor for tensor, is_needed in zip(tensors, needed) if is_needed]
+        create_graph = torch.is_grad_enabled()  # whether the gradient will be derived again
+        found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=create_graph, allow_unused=True))
+        return None, None, *(next(found) if is_needed else None for is_needed in needed)

@@ -1,72 +1,105 @@
 # SPDX-License-Identifier: MIT
-"""Whether mbconv computes what a module does, in the state that it has now."""
+"""What mbconv computes of a module's forward, in the state that it has now."""
 
-import torch
-
-from . import _cache
-from ._operators import OPERATORS
-from ._recognise import BlockParts, ConvolutionParts, Unfit, family_of, kind, own_class
-
-TOLERANCE = 1e-3  # of the largest output: rounding differs by far less than that, another computation by far more
-
-
-def examine(modules):
-    """The parts of a block, or of a convolution alone or with its neighbour, or Unfit with the reason."""
-    try:
-        parts = _parts_of(modules)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # an attribute is not as PyTorch makes it
-        raise Unfit(f"it cannot be recognised: {error}") from error
-    _check_state(modules)
-    _check_result(modules, parts)
-    return parts
+from . import _trial
+from ._call import Call
+from ._chains import OUTSIDE, Chains
+from ._program import Program
+from ._recognise import Unfit
+from ._trace import named_values, trace
 
 
-def _parts_of(modules):
-    take_apart = family_of(modules[0]) if len(modules) == 1 else None
-    return BlockParts(modules[0], take_apart) if take_apart else ConvolutionParts(*modules)
+class Structure:
+    """A module's graph, its chains, and of each the call whose forward it is in."""
+
+    def __init__(self, module, is_leaf=lambda module: False, given=()):
+        self.graph = trace(module, is_leaf, given=given)
+        found = Chains(self.graph)
+        self.flow, self.chains, self.reasons = found.flow, found.chains, found.reasons
+
+    def owner(self, chain):
+        """The outermost call that computes the chain and nothing else, or else the innermost that computes all of it,
+        and whether it is the former."""
+        instances = [self.graph.instance_of[node] for node in chain.nodes]
+        common = next(one for one in instances[0].ancestors() if all(other.within(one) for other in instances))
+        if not self._is_whole(common, chain):
+            return common, False
+        while common.parent is not None and self._is_whole(common.parent, chain):
+            common = common.parent
+        return common, True
+
+    def _is_whole(self, instance, chain):
+        source = self.flow.source
+        if instance.extra or instance.output is None or source(instance.output) is not chain.output:
+            return False
+        if [source(node) for node in instance.inputs] != [chain.source]:
+            return False
+        nodes = set(chain.nodes)
+        return all(
+            node in nodes or node.op in ("placeholder", "get_attr", "output") or self.flow.is_nothing(node)
+            for node in self.graph.nodes.nodes
+            if self.graph.instance_of[node] is not None and self.graph.instance_of[node].within(instance)
+        )
 
 
-def _check_state(modules):
-    """Whether these modules compute what their classes say, in evaluation, with what mbconv can read."""
-    for outer in modules:
-        for module in outer.modules():
-            if module.training:
-                raise Unfit(f"its {kind(module)} is in training mode")
-            if "forward" in vars(module):
-                raise Unfit(f"its {kind(module)} has a forward of its own")
-            # A hook of a block sees what goes into the block and what comes out of it, and that stays as it was.
-            if (module is not outer or len(modules) > 1) and (module._forward_hooks or module._forward_pre_hooks):
-                raise Unfit(f"its {kind(module)} has hooks, which would not be called any more")
-        for key, tensor in outer.state_dict(keep_vars=True).items():
-            if tensor.device.type != "cpu":
-                raise Unfit(f"{key} is on {tensor.device}: mbconv computes on the CPU")
-            if tensor.is_floating_point() and tensor.dtype != torch.float32:
-                raise Unfit(f"{key} is {tensor.dtype}: mbconv computes float32")
+def examine(module, lone=True, given=()):
+    """What computes this module's forward and the modules that it was made of: a Call, if all of it is one chain, or a
+    Program; or Unfit with the reason. `lone`: also convolutions that are no block. `given`: of `given_to`."""
+    structure = Structure(module, given=given)
+    owned = _owned(structure, lone)
+    if not owned:
+        raise Unfit(_reason(structure))
+    chain, is_whole = owned[0]
+    if is_whole:
+        _trial.check_state(chain)
+        _trial.confirm(chain, _trial.whole_forward(module, named_values(given)))
+        others = list(module.modules())
+        return Call(chain.parts, _absent(others)), others, [chain]
+    return _program(module, structure, [chain for chain, _ in owned], lone, given)
 
 
-@torch.no_grad()
-def _check_result(modules, parts):
-    """Whether mbconv computes what the modules do, on a small image of odd and even sides."""
-    generator = torch.Generator().manual_seed(1)
-    shape = 2, parts.inputs, parts.kernel + 4, parts.kernel + 5
-    x = torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")
-    expected = x.clone()
-    try:
-        with torch.autocast("cpu", enabled=False):
-            for module in modules:
-                expected = own_class(module).forward(module, expected)
-    except Exception as error:  # pylint: disable=broad-except # it may be anyone's module
-        raise Unfit(f"it cannot be tried: {error}") from error
-    tensors = parts.tensors()
-    _cache.forget(tensors)  # PyTorch does not count what a normalisation in training mode writes to its statistics
-    try:
-        y = OPERATORS[type(parts)](x, *parts.arguments())
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise Unfit(f"mbconv refuses it: {error}") from error
-    finally:
-        _cache.forget(tensors)
-    if y.shape != expected.shape:
-        raise Unfit(f"it computes something else: an output of {tuple(expected.shape)} instead of {tuple(y.shape)}")
-    scale = expected[expected.isfinite()].abs().max() if expected.isfinite().any() else 1.0
-    if not torch.allclose(y, expected, rtol=0, atol=TOLERANCE * float(scale), equal_nan=True):
-        raise Unfit("it computes something else than its layers say")
+def _owned(structure, lone):
+    """The chains that belong to this module itself, not to one in it."""
+    found = []
+    for chain in structure.chains:
+        owner, is_whole = structure.owner(chain)
+        if owner is structure.graph.root and (lone or not chain.is_lone):
+            found.append((chain, is_whole))
+    return found
+
+
+def _reason(structure):
+    convolutions = [reason for reason in structure.reasons.values() if reason != OUTSIDE]
+    opaque = [reason for reason in structure.graph.opaque.values() if "replaced" not in reason]
+    return next(iter([*opaque, *convolutions]), "it has no chain of convolutions that mbconv computes")
+
+
+def _program(module, structure, chains, lone, given):
+    """Of another graph, in which the modules without nodes of these chains are called."""
+    inside = {
+        id(one.module) for chain in chains for node in chain.nodes
+        for one in structure.graph.instance_of[node].ancestors()
+    }  # fmt: skip
+    structure = Structure(module, is_leaf=lambda inner: id(inner) not in inside, given=given)
+    graph, chains, reason = structure.graph, [], "it has no chain of convolutions that mbconv computes"
+    for chain, _ in _owned(structure, lone):
+        try:
+            _trial.check_state(chain)
+            _trial.confirm(chain, _trial.nodes_of(graph, chain, chain.source))
+            chains.append(chain)
+        except Unfit as error:
+            reason = str(error)
+    if not chains:
+        raise Unfit(reason)
+    called = {id(graph.module_of(node)): graph.module_of(node) for chain in chains for node in chain.nodes
+              if node.op == "call_module"}  # fmt: skip
+    inlined = {id(one.module): one.module for one in graph.instances}
+    others = list({**inlined, **called}.values())
+    calls = [Call(chain.parts, _absent(others)) for chain in chains[:1]] + [Call(chain.parts) for chain in chains[1:]]
+    return Program(graph, structure.flow, chains, calls), others, chains
+
+
+def _absent(modules):
+    """Where there is no parameter and no buffer: a forward may do something else if there is one."""
+    return [(tensors, name) for one in modules for tensors in (one._parameters, one._buffers)
+            for name, tensor in tensors.items() if tensor is None]  # fmt: skip

@@ -5,64 +5,62 @@ it.
 """
 
 import functools
+import inspect
 import warnings
-import weakref
 
 import torch
 from torch.nn.modules import module as torch_module
 
-from ._call import Call, has_watchers, is_compiling, is_watched
+from ._call import Call, Way, has_watchers, is_autocasting, is_compiling, way_now, way_of
 from ._examine import examine
+from ._program import Program
 from ._recognise import Unfit, kind, own_class
 from ._snapshot import Snapshot
+from ._trace import given_of, named_arguments, named_values
 
-REPLACEMENT, PAIR = "_mbconv_replacement", "_mbconv_pair"  # attributes of the modules
+REPLACEMENT = "_mbconv_replacement"  # the attribute of a module
 
 _assume_constant_result = getattr(getattr(torch, "compiler", None), "assume_constant_result", lambda function: function)
 
 # ---- Classes -------------------------------------------------------------------------------------------------------
 
 
-class _Derived:
-    """What comes before the module's own class."""
+class Fused:
+    """What comes before the module's own class. Its forward has the arguments of the module's own, by their names."""
 
     def __reduce__(self):
-        return _unpickled, (type(self).__bases__[0], self._mbconv_own), self.__dict__
+        return _unpickled, (self._mbconv_own,), self.__dict__
+
+    def __prepare_scriptable__(self):
+        raise RuntimeError(
+            f"torch.jit.script compiles no {kind(self)} that mbconv replaced: call mbconv.torch.restore(model) first, or "
+            "use torch.jit.trace"
+        )
 
 
-class Fused(_Derived):
-    def forward(self, x):
-        if self.training:
-            raise RuntimeError(
-                f"a {kind(self)} in training mode, accelerated by mbconv, which only evaluates: "
-                "call model.eval(), or mbconv.torch.restore(model) to train it"
-            )
-        watched = is_watched(x)
-        if is_compiling():
-            _look_at(self)
-            call = self._mbconv_replacement.call if _has_call(self) else None
-        else:
-            call = call_of(self, may_examine=not watched)
-        return self._mbconv_own.forward(self, x) if call is None else call(x, watched)
+def _run(module, arguments, defaults, others):
+    """The forward of a replaced module. `arguments`: the first, and those without a default. `defaults`: of the others
+    (name, what was given, what it would be). `others`: whatever else was given, by name."""
+    x, given = arguments[0], given_of(defaults) if defaults else ()
+    if others or x is None or given is None:
+        return module._mbconv_own.forward(module, *arguments, **{name: value for name, value, _ in defaults}, **others)
+    if is_compiling():
+        _look_at(module)
+        call = module._mbconv_replacement.found(given) if not is_autocasting() and _has_call(module, given) else None
+        y = None if call is None else call.compiled(x) if type(call) is Call else call(module, arguments)
+    else:
+        # An image says itself whether mbconv takes it; in a Program each chain's does.
+        way = way_now() if type(module._mbconv_replacement.found(given)) is Program else way_of(x)
+        call = call_of(module, may_examine=way is Way.RUN, given=given) if way is not Way.EAGER else None
+        y = None if call is None else call(module, arguments) if type(call) is Program else call(x, way)
+    return module._mbconv_own.forward(module, *arguments, **named_values(given)) if y is None else y
 
 
-class Skipped(_Derived):
-    """What a fused convolution, its neighbour, has already done."""
-
-    def forward(self, x):
-        if is_compiling():
-            _look_at(self)
-        return x if _is_skipped(self) else self._mbconv_own.forward(self, x)
-
-
-def fuse(modules, parts, pair=None):
-    """Makes a module compute with mbconv, or the two modules of a pair."""
-    for module, derived in zip(modules, (Fused, Skipped)):
-        module.__class__ = _class(derived, type(module))
-        if pair is not None:
-            setattr(module, PAIR, pair)
-    setattr(modules[0], REPLACEMENT, None)  # a snapshot counts the attributes
-    setattr(modules[0], REPLACEMENT, Replacement(modules, Call(parts)))
+def fuse(module, call, others, lone, given=()):
+    """Makes a module compute with a Call or a Program, which was made of the modules `others`, too."""
+    module.__class__ = _class(type(module))
+    setattr(module, REPLACEMENT, None)  # a snapshot counts the attributes
+    setattr(module, REPLACEMENT, Replacement(lone, given, call, Snapshot(module, others)))
 
 
 def is_replaced(module):
@@ -72,71 +70,58 @@ def is_replaced(module):
 def undo(module):
     """Makes a module what it was."""
     module.__class__ = own_class(module)
-    vars(module).pop(PAIR, None)
     replacement = vars(module).pop(REPLACEMENT, None)
     if replacement is not None:
         replacement.forget()
 
 
 @functools.lru_cache(maxsize=None)
-def _class(derived, own):
-    return type(f"{derived.__name__}{own.__name__}", (derived, own), {"__doc__": own.__doc__, "_mbconv_own": own})
+def _class(own):
+    parameters = list(inspect.signature(own.forward).parameters.values())[1:]
+    named = named_arguments(parameters)
+    defaults = {one.name: one.default for one in named if one.default is not one.empty}
+    required = [one.name for one in named[:1]] + [one.name for one in named[1:] if one.name not in defaults]
+    others = "".join(one.name for one in parameters if one not in named)  # all that have no name of their own
+    found = {"_run": _run, **{f"_default_{name}": value for name, value in defaults.items()}}
+    given = [f"{one.name}=_default_{one.name}" if one.name in defaults else one.name for one in named]
+    optional = ", ".join(f"('{name}', {name}, _default_{name})" for name in defaults if name not in required)
+    exec(  # pylint: disable=exec-used # what traces a forward reads the names of its arguments
+        f"def forward(self, {', '.join(given + ['**' + others] * bool(others))}):\n"
+        f"    return _run(self, ({', '.join(required)},), [{optional}], {others or '{}'})", found,
+    )  # fmt: skip
+    members = {"__doc__": own.__doc__, "_mbconv_own": own, "forward": found["forward"]}
+    return type(f"Fused{own.__name__}", (Fused, own), members)
 
 
-def _unpickled(derived, own):
-    made = _class(derived, own)
+def _unpickled(own):
+    made = _class(own)
     return made.__new__(made)
-
-
-# ---- Pairs ---------------------------------------------------------------------------------------------------------
-
-
-class Pair:
-    """A convolution and the normalisation that follows it, of one module. The first computes both, as long as both are
-    where they were."""
-
-    def __init__(self, parent, names):
-        """`parent`: None: it is gone. Not kept: its modules hold this object."""
-        self._parent, self._names = weakref.ref(parent) if parent is not None else lambda: None, names
-
-    def modules(self):
-        """Both, or nothing if they are not together any more."""
-        parent = self._parent()
-        modules = [parent._modules.get(name) for name in self._names] if parent is not None else []
-        return modules if all(module is not None and vars(module).get(PAIR) is self for module in modules) else []
-
-    def __deepcopy__(self, memo):
-        return Pair(memo.get(id(self._parent())), self._names)
-
-    def __reduce__(self):
-        return Pair, (self._parent(), self._names)
 
 
 # ---- What a module computes now ------------------------------------------------------------------------------------
 
 
-def call_of(module, may_examine):
+_GLOBAL_HOOKS = [
+    name
+    for name in ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks",
+                 "_global_backward_pre_hooks")
+    if hasattr(torch_module, name)
+]  # fmt: skip
+
+
+def call_of(module, may_examine, given):
     """The call that computes what this replaced module would now, or None where only PyTorch does."""
-    if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
+    if any([getattr(torch_module, name) for name in _GLOBAL_HOOKS]):
         return None  # they are called for each of the modules in it
-    together = _together(module)
-    return getattr(module, REPLACEMENT).call_of(together, may_examine) if together else None
+    return getattr(module, REPLACEMENT).call_of(module, may_examine, given)
 
 
 def reason_of(module):
     """Why only PyTorch computes what this replaced module would now; "" where mbconv does, too."""
-    if call_of(module, may_examine=True) is not None:
+    replacement = getattr(module, REPLACEMENT)
+    if call_of(module, may_examine=True, given=replacement.given) is not None:
         return ""
-    return getattr(module, REPLACEMENT).reason or "it is not where it was"
-
-
-def _together(module):
-    """This module and the one that it computes, too; nothing if that has been exchanged."""
-    pair = vars(module).get(PAIR)
-    if pair is None:
-        return [module]
-    modules = pair.modules()
-    return modules if modules and modules[0] is module else []
+    return replacement.reason or "hooks of all modules"
 
 
 # For torch.compile, which asks these once and does not look into them. It compiles anew when what it has seen by itself
@@ -158,49 +143,60 @@ def _look_at(module):
 
 
 @_assume_constant_result
-def _has_call(module):
-    return call_of(module, may_examine=not has_watchers()) is not None
-
-
-@_assume_constant_result
-def _is_skipped(module):
-    modules = vars(module)[PAIR].modules()
-    return module in modules and call_of(modules[0], may_examine=False) is not None
+def _has_call(module, given):
+    return call_of(module, may_examine=not has_watchers(), given=given) is not None
 
 
 class Replacement:
     """What computes a module. It was found right for the module in one state. A module that is in another state is
-    examined again, and computed by PyTorch as long as mbconv would not compute the same."""
+    examined again, and computed by PyTorch as long as mbconv would not compute the same. So is a copy, which shares
+    nothing with the original, and what is called with other values for arguments that have a default (`given`)."""
 
-    def __init__(self, modules, call):
-        self.reason, self._found = "", (call, _snapshot(modules))
+    def __init__(self, lone, given=(), call=None, snapshot=None):
+        self.lone, self.given, self.reason, self._found = lone, given, "", {given: (call, snapshot)}
 
-    def call_of(self, modules, may_examine):
-        call, snapshot = self._found
-        if snapshot.is_of(modules[0]) and (call is None or call.has_its_tensors()):
+    def call_of(self, module, may_examine, given):
+        call, snapshot = self._found.get(given, (None, None))
+        if snapshot is not None and snapshot.is_of(module) and (call is None or call.has_its_tensors()):
             return call
-        return self._renewed(modules) if may_examine else None
+        return self._renewed(module, given) if may_examine else None
 
     @property
     def call(self):
-        return self._found[0]
+        return self.found(self.given)
 
-    def _renewed(self, modules):
-        snapshot = _snapshot(modules)  # before, so that a change in the meantime is noticed
+    def found(self, given):
+        return self._found[given][0] if given in self._found else None
+
+    def _renewed(self, module, given):
+        if given not in self._found and len(self._found) == MOST_CHOICES:
+            return None
+        every = [inner for inner in module.modules() if inner is not module]
+        snapshot = Snapshot(module, every)  # before, so that a change in the meantime is noticed
         try:
-            call, self.reason = Call(examine(modules)), ""
+            call, others, _ = examine(module, self.lone, given)
+            self.reason = "" if given == self.given else self.reason
+            if len(others) <= len(every):
+                snapshot = Snapshot(module, _without(others, module))
         except Unfit as reason:
-            call, self.reason = None, str(reason)
-            text = f"a {kind(modules[0])} that mbconv accelerated is computed by PyTorch from now on: {reason}"
+            call, text = None, f"a {kind(module)} that mbconv accelerated is computed by PyTorch from now on: {reason}"
+            if given == self.given:
+                self.reason = str(reason)
             warnings.warn(text, stacklevel=2)
-        self._found = call, snapshot
+        self._found[given] = call, snapshot
         return call
 
     def forget(self):
-        if self.call is not None:
-            self.call.forget()
+        for call, _ in self._found.values():
+            if call is not None:
+                call.forget()
+
+    def __reduce__(self):
+        return Replacement, (self.lone, self.given)
 
 
-def _snapshot(modules):
-    others = [inner for module in modules for inner in module.modules() if inner is not modules[0]]
-    return Snapshot(modules[0], others, own_hooks=len(modules) > 1)
+MOST_CHOICES = 4  # of values for the arguments that have a default: with more, PyTorch computes
+
+
+def _without(modules, module):
+    return [other for other in modules if other is not module]

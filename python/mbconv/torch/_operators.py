@@ -8,13 +8,16 @@ between the layers of the squeeze-excite.
 """
 
 import contextlib
+import functools
+import warnings
 
 import torch
 
 from ..operators import BatchNorm, Block, Conv, Convolution, SqueezeExcite
 from . import _cache
-from ._derivatives import define_derivative, run_underived
+from ._derivatives import has_dual_level, is_transformed, run_derived
 from ._recognise import BlockParts, ConvolutionParts
+from ._reference import REFERENCES
 from ._threads import threads
 
 library = torch.library.Library("mbconv", "DEF")
@@ -22,16 +25,14 @@ library.define(
     "block(Tensor x, Tensor[] expand, Tensor[] depthwise, Tensor[] project, Tensor[] reduce, Tensor[] excite, "
     "float[] epsilons, str activation, str inner, str gate, int stride, int[] pad, bool residual) -> Tensor"
 )
-define_derivative(library)
 library.define("convolution(Tensor x, Tensor[] conv, float epsilon, str activation, int stride, int[] pad) -> Tensor")
 
 
 # ---- Blocks --------------------------------------------------------------------------------------------------------
 
 
-def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad,
+def prepared_block(layout, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad,
                    residual):  # fmt: skip
-    layout = checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
     layers = expand, depthwise, project, reduce, excite
     if bool(reduce) != bool(excite):
         raise ValueError("a squeeze-excite has two layers, reduce and excite")
@@ -52,7 +53,7 @@ def prepared_block(x, expand, depthwise, project, reduce, excite, epsilons, acti
 
 def _block_meta(x, expand, depthwise, project, reduce, excite, epsilons, activation, inner, gate, stride, pad,
                 residual):  # fmt: skip
-    layout = checked_layout(x, (expand or depthwise)[0], is_depthwise=not expand)
+    layout = checked_layout(x, [*expand, *depthwise, *project], is_depthwise=not expand)
     shape = _output_shape(x, depthwise[0], project[0], stride, pad)
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_FORMATS[layout])
 
@@ -60,9 +61,7 @@ def _block_meta(x, expand, depthwise, project, reduce, excite, epsilons, activat
 # ---- Convolutions --------------------------------------------------------------------------------------------------
 
 
-def prepared_convolution(x, conv, epsilon, activation, stride, pad):
-    layout = checked_layout(x, conv[0])
-
+def prepared_convolution(layout, conv, epsilon, activation, stride, pad):
     def make():
         return Convolution(
             conv=_conv(conv, epsilon), activation=activation, stride=stride, pad=pad or "same", layout=layout,
@@ -73,7 +72,7 @@ def prepared_convolution(x, conv, epsilon, activation, stride, pad):
 
 
 def _convolution_meta(x, conv, epsilon, activation, stride, pad):
-    checked_layout(x, conv[0])
+    checked_layout(x, conv)
     shape = _output_shape(x, conv[0], conv[0], stride, pad)
     return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
 
@@ -88,6 +87,8 @@ class Prepared:
         self._operator, self._channels, self._format = operator, channels, _FORMATS[layout]
 
     def __call__(self, x):
+        if not x.data_ptr():  # zeros that PyTorch keeps no memory for, or no images
+            x = x.clone()
         batch, _, height, width = x.shape
         shape = batch, self._channels, *self._operator.output_size(height, width)
         y = torch.empty(shape, dtype=torch.float32, device=_CPU, memory_format=self._format)
@@ -99,23 +100,62 @@ _CPU = torch.device("cpu")
 _FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 
 
-def checked_layout(x, weight, is_depthwise=False):
-    """The layout of an input that is as it has to be."""
+def checked_layout(x, tensors, is_depthwise=False):
+    """The layout in which an input that is as it has to be is computed with these weights."""
     if x.dtype != torch.float32:
         raise TypeError(f"mbconv computes float32, and its input is {x.dtype}")
-    channels = weight.shape[0 if is_depthwise else 1]
+    channels = tensors[0].shape[0 if is_depthwise else 1]
     if x.dim() != 4 or x.shape[1] != channels:
         raise ValueError(f"the input has the shape {tuple(x.shape)}, not (batch, {channels}, height, width)")
-    if x.device != weight.device:
-        raise ValueError(f"the input is on {x.device}, the weights are on {weight.device}")
-    if x.is_contiguous():
-        return "nchw"
-    if x.is_contiguous(memory_format=torch.channels_last):
-        return "nhwc"
-    raise ValueError(
-        f"the input's strides {x.stride()} are neither of torch.contiguous_format nor of torch.channels_last: "
-        "x.contiguous() makes a copy that is"
-    )
+    if x.device != tensors[0].device:
+        raise ValueError(f"the input is on {x.device}, the weights are on {tensors[0].device}")
+    return layout_of(x, has_channels_last(tensors))
+
+
+# ---- Memory formats ------------------------------------------------------------------------------------------------
+# As in PyTorch's convolutions: they compute in channels_last if the strides of the input or of a weight say so, and copy
+# an input whose strides are of neither format.
+
+
+def has_channels_last(tensors):
+    """Whether one of these is a weight in channels_last."""
+    return any([tensor.dim() == 4 and _is_channels_last(tensor) for tensor in tensors])
+
+
+def layout_of(x, has_channels_last_weights):
+    return "nhwc" if _is_channels_last(x) or has_channels_last_weights and x.numel() else "nchw"
+
+
+def arranged(x, layout):
+    """x in this layout: itself or a copy."""
+    memory_format = _FORMATS[layout]
+    if x.is_contiguous(memory_format=memory_format):
+        return x
+    if not x.is_contiguous() and not x.is_contiguous(memory_format=torch.channels_last):
+        _say_once(
+            f"mbconv copies an input at each call, as PyTorch does: its strides {x.stride()} are neither of "
+            "torch.contiguous_format nor of torch.channels_last"
+        )
+    return x.contiguous(memory_format=memory_format)
+
+
+def _is_channels_last(x):
+    """Whether the strides go up from channels to columns, rows and images, each past all that is before it. What could
+    be of both formats is of PyTorch's choice."""
+    (batch, channels, height, width), (image, channel, row, column) = x.shape, x.stride()
+    if channel == 0 or 0 in (batch, channels, height, width) or (channels == 1 and image == channel):
+        return False
+    return column >= channel * channels and row >= column * width and image >= row * height
+
+
+def _say_once(text):
+    if _said:
+        return
+    _said.add(text)
+    warnings.warn(text, stacklevel=2)
+
+
+_said = set()
 
 
 def _output_shape(x, kernel_weight, last_weight, stride, pad):
@@ -156,25 +196,41 @@ def _below_autograd():
             del guard
 
 
-def _underived(operator, x, *arguments):
+def _derived(name, x, *arguments):
     """The operator, called where PyTorch may want to know derivatives."""
+    if is_transformed() or has_dual_level():
+        return REFERENCES[name](x, *arguments)
 
     def run(x):
         with _below_autograd():
-            return operator(x, *arguments)
+            return getattr(torch.ops.mbconv, name)(x, *arguments)
 
-    lists = [argument for argument in arguments if isinstance(argument, (list, tuple))]
-    return run_underived(run, x, [tensor for layer in lists for tensor in layer if isinstance(tensor, torch.Tensor)])
+    return run_derived(run, REFERENCES[name], x, arguments)
 
 
-for _name, _prepared, _meta in (
-    ("block", prepared_block, _block_meta),
-    ("convolution", prepared_convolution, _convolution_meta),
-):
-    library.impl(_name, lambda x, *arguments, _prepared=_prepared: _prepared(x, *arguments)(x), "CPU")
-    library.impl(_name, _meta, "Meta")
-    _operator = getattr(torch.ops.mbconv, _name).default
-    library.impl(_name, lambda x, *arguments, _operator=_operator: _underived(_operator, x, *arguments), "Autograd")
+def _is_layer(argument):
+    return isinstance(argument, (list, tuple)) and bool(argument) and isinstance(argument[0], torch.Tensor)
 
-PREPARE = {BlockParts: prepared_block, ConvolutionParts: prepared_convolution}
-OPERATORS = {BlockParts: torch.ops.mbconv.block, ConvolutionParts: torch.ops.mbconv.convolution}
+
+PREPARE, OPERATORS, REFERENCE = {}, {}, {}  # by the class of the parts
+
+
+def implement(name, kind, prepare, meta, begins_with_depthwise):
+    """The operator of a name, for parts of a class."""
+    reference = REFERENCES[name]
+
+    def compute(x, *arguments):
+        layers = [argument for argument in arguments if _is_layer(argument)]
+        layout = checked_layout(x, [tensor for layer in layers for tensor in layer], begins_with_depthwise(*arguments))
+        return prepare(layout, *arguments)(arranged(x, layout))
+
+    library.impl(name, compute, "CPU")
+    library.impl(name, meta, "Meta")
+    library.impl(name, functools.partial(_derived, name), "Autograd")
+    for key in "AutocastCPU", "FuncTorchBatched":  # under autocast and torch.vmap
+        library.impl(name, reference, key)
+    PREPARE[kind], OPERATORS[kind], REFERENCE[kind] = prepare, getattr(torch.ops.mbconv, name), reference
+
+
+implement("block", BlockParts, prepared_block, _block_meta, lambda expand, *others: not expand)
+implement("convolution", ConvolutionParts, prepared_convolution, _convolution_meta, lambda *arguments: False)

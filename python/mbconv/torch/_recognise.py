@@ -1,22 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""From modules to the arguments of the operators.
+"""What is computed by mbconv, as arguments of its operators: a block, a convolution, or a list of stages.
 
-A block is recognised by its attributes: how torchvision, timm and a plain module name the parts of an MBConv is in
-FAMILIES. Its layers, one after the other, are then read as convolution, normalisation, activation, whatever they are
-nested in. What does not fit raises Unfit, with the reason.
+A layer is a convolution with what follows it. Of its tensors it holds the places, (dictionary, name), and looks them up
+at each call: they may have been exchanged.
 """
 
-from torch import nn
-
-ACTIVATIONS = {
-    "Identity": "none", "ReLU": "relu", "ReLU6": "relu6", "SiLU": "silu", "Swish": "silu", "Sigmoid": "sigmoid",
-    "Hardsigmoid": "hard_sigmoid", "HardSigmoid": "hard_sigmoid", "Hardswish": "hard_swish", "HardSwish": "hard_swish",
-}  # fmt: skip
-NOTHING_IN_EVALUATION = "Identity", "Dropout", "Dropout2d", "DropPath", "StochasticDepth"
-CONVOLUTIONS = "Conv2d", "Conv2dSame"  # the latter timm's, padded as TensorFlow does
-NORMS = "BatchNorm2d", "BatchNormAct2d", "FrozenBatchNorm2d"
 SAME = ()
-MOST_STEM_CHANNELS = 4
 
 
 class Unfit(Exception):
@@ -32,168 +21,100 @@ def kind(module):
     return own_class(module).__name__
 
 
-# ---- Families ------------------------------------------------------------------------------------------------------
-
-
-def _torchvision_mobilenet_v2(block):
-    return [block.conv], block.use_res_connect
-
-
-def _torchvision(block):
-    """EfficientNet and MobileNetV3."""
-    after = getattr(block, "stochastic_depth", None)
-    return [block.block, after], block.use_res_connect
-
-
-def _timm(block):
-    layers = [block.conv_pw, block.bn1, block.conv_dw, block.bn2, block.aa, block.se, block.conv_pwl, block.bn3]
-    return [getattr(block, "conv_s2d", None), *layers, block.drop_path], block.has_skip
-
-
-def _timm_without_expand(block):
-    layers = [block.conv_dw, block.bn1, block.aa, block.se, block.conv_pw, block.bn2]
-    return [getattr(block, "conv_s2d", None), *layers, block.drop_path], block.has_skip
-
-
-def _notebook(block):
-    return [block.expand, block.depthwise, block.project], block.use_residual
-
-
-# A block has all of these attributes: the layers in their order, and whether it adds its input.
-FAMILIES = (
-    (("conv", "use_res_connect"), _torchvision_mobilenet_v2),
-    (("block", "use_res_connect"), _torchvision),
-    (("conv_pw", "bn1", "conv_dw", "bn2", "aa", "se", "conv_pwl", "bn3", "drop_path", "has_skip"), _timm),
-    (("conv_dw", "bn1", "aa", "se", "conv_pw", "bn2", "drop_path", "has_skip"), _timm_without_expand),
-    (("expand", "depthwise", "project", "use_residual"), _notebook),
-)
-
-
-def family_of(module):
-    """The function that takes such a module apart, or None."""
-    return next((take for names, take in FAMILIES if all(hasattr(module, name) for name in names)), None)
-
-
 # ---- Layers --------------------------------------------------------------------------------------------------------
 
 
 class Layer:
-    """A convolution with its normalisation. Its tensors are looked up at each call: they may have been exchanged."""
+    """A convolution with its normalisation, scale and activation."""
 
-    def __init__(self, conv, norm=None):
-        if kind(conv) not in CONVOLUTIONS or not isinstance(conv, nn.Conv2d):
-            raise Unfit(f"a {kind(conv)} where a Conv2d was expected")
-        if conv.padding_mode != "zeros":
-            raise Unfit(f"padding with {conv.padding_mode}")
-        if tuple(conv.dilation) != (1, 1):
-            raise Unfit(f"a dilated convolution, {conv.dilation}")
-        if len(set(conv.kernel_size)) > 1 or len(set(conv.stride)) > 1:
-            raise Unfit(f"kernel {conv.kernel_size} and stride {conv.stride} are not the same in both directions")
-        if norm is not None and norm.running_mean is None:
-            raise Unfit("a batch normalisation without running statistics")
-        self.conv, self.norm, self.activation = conv, norm, "none"
-        self.kernel, self.stride = conv.kernel_size[0], conv.stride[0]
-        self.epsilon = norm.eps if norm is not None else 0.0
-        self.places = [(conv._parameters, "weight"), (conv._parameters, "bias")]
-        if norm is not None:
-            affine = norm._buffers if kind(norm) == "FrozenBatchNorm2d" else norm._parameters
-            self.places += [(affine, "weight"), (affine, "bias")]
-            self.places += [(norm._buffers, "running_mean"), (norm._buffers, "running_var")]
-            if (affine["weight"] is None) != (affine["bias"] is None):
-                raise Unfit("a batch normalisation with only one of weight and bias")
-        if conv._parameters.get("weight") is None:
-            raise Unfit("a convolution whose weight is no parameter")
+    def __init__(self, conv):
+        """`conv`: of _layers.py."""
+        self.name, self.kernel, self.stride, self.dilation = conv.name, conv.kernel, conv.stride, conv.dilation
+        self.groups, self.pad, self.activation, self.epsilon = conv.groups, conv.own_pad, "none", 0.0
+        self.negative_slope = None  # of leaky_relu
+        self._places = {"weight": conv.weight, "bias": conv.bias}
+        self.outputs, inputs = conv.weight[0][conv.weight[1]].shape[:2]
+        self.inputs = inputs * self.groups
+
+    def normalise(self, norm):
+        self._places.update(gamma=norm.gamma, beta=norm.beta, mean=norm.mean, variance=norm.variance)
+        self.epsilon = norm.epsilon
+
+    def scale(self, place):
+        self._places["scale"] = place
+
+    def slope(self, place):
+        self._places["slope"] = place
+
+    @property
+    def has_scale(self):
+        return "scale" in self._places
+
+    @property
+    def has_norm(self):
+        return "mean" in self._places
+
+    @property
+    def is_plain(self):
+        """Whether a block's and a convolution's operators take it."""
+        return not self.has_scale and self.dilation == 1 and self.activation in OF_BLOCKS
+
+    @property
+    def places(self):
+        return [self._places.get(name) or ABSENT for name in TENSORS]
 
     def tensors(self):
         """As the operators take them."""
         return [place[name] for place, name in self.places if place[name] is not None]
 
-    @property
-    def pad(self):
-        """top, left, bottom, right, or SAME."""
-        if kind(self.conv) == "Conv2dSame":
-            return SAME
-        if self.conv.padding == "same":
-            return [self.kernel // 2] * 4 if self.kernel % 2 else _unfit("an even kernel with padding 'same'")
-        vertical, horizontal = (0, 0) if self.conv.padding == "valid" else self.conv.padding
-        return [vertical, horizontal, vertical, horizontal]
+    def letters(self):
+        """Which of the tensors there are."""
+        return "".join(letter for letter, (place, name) in zip("wbgBmvsp", self.places) if place[name] is not None)
 
     @property
     def is_pointwise(self):
-        return self.kernel == self.stride == self.conv.groups == 1 and self.pad in ([0] * 4, SAME)
+        return self.kernel == self.stride == self.groups == 1 and self.pad in ([0] * 4, SAME)
 
     @property
     def is_depthwise(self):
-        return self.conv.groups == self.conv.in_channels == self.conv.out_channels
+        return self.groups == self.inputs == self.outputs > 1
+
+    @property
+    def letter(self):
+        """P, D or C."""
+        if self.is_pointwise:
+            return "P"
+        return "D" if self.is_depthwise else "C"
+
+    def keeps_size(self):
+        sides = (self.kernel - 1) * self.dilation
+        pad = self.pad
+        return self.stride == 1 and (pad == SAME or (pad[0] + pad[2] == sides and pad[1] + pad[3] == sides))
 
     def __str__(self):
-        noun = "depthwise" if self.is_depthwise and self.kernel > 1 else "convolution"
+        noun = "depthwise" if self.is_depthwise else "convolution"
         return f"{noun} {self.kernel}x{self.kernel}"
+
+    def multiply_adds(self):
+        """Per pixel of its output."""
+        return self.outputs * (self.inputs // self.groups) * self.kernel * self.kernel
+
+
+TENSORS = "weight", "bias", "gamma", "beta", "mean", "variance", "scale", "slope"
+OF_BLOCKS = "none", "relu", "relu6", "silu", "sigmoid", "hard_sigmoid", "hard_swish"
+ABSENT = ({"": None}, "")
 
 
 class SqueezeExcite:
-    """Two layers without normalisation, told by torchvision's names or timm's."""
+    """Two layers without normalisation; `activation` is that of the product."""
 
-    def __init__(self, module):
-        names = ("fc1", "activation", "fc2", "scale_activation")
-        if not all(hasattr(module, name) for name in names):
-            names = ("conv_reduce", "act1", "conv_expand", "gate")
-        reduce, inner, expand, gate = (getattr(module, name) for name in names)
-        self.reduce, self.expand = Layer(reduce), Layer(expand)
-        self.inner, self.gate = _activation(inner), _activation(gate)
-        if not (self.reduce.is_pointwise and self.expand.is_pointwise):
-            raise Unfit("a squeeze-excite of other than 1x1 convolutions")
+    letter, is_plain = "E", True
+
+    def __init__(self, reduce, inner, expand, gate):
+        self.reduce, self.inner, self.expand, self.gate, self.activation = reduce, inner, expand, gate, "none"
 
     def __str__(self):
         return "squeeze-excite"
-
-    @staticmethod
-    def fits(module):
-        return hasattr(module, "scale_activation") or hasattr(module, "conv_reduce")
-
-
-def _unfit(reason):
-    raise Unfit(reason)
-
-
-def _activation(module):
-    name = kind(module)
-    return ACTIVATIONS[name] if name in ACTIVATIONS else _unfit(f"the activation {name}")
-
-
-def layers_of(modules):
-    """Layers and squeeze-excites in their order; activations are those of the layer before."""
-    found = []
-    for leaf in _leaves(modules):
-        name = kind(leaf)
-        if SqueezeExcite.fits(leaf):
-            found.append(SqueezeExcite(leaf))
-        elif name in NORMS:
-            if _previous(found, leaf).norm is not None:
-                raise Unfit("two normalisations of one convolution")
-            found[-1] = Layer(found[-1].conv, leaf)
-            if name == "BatchNormAct2d":
-                found[-1].activation = _activation(leaf.act)
-        elif name in ACTIVATIONS and name != "Identity":
-            _previous(found, leaf).activation = ACTIVATIONS[name]
-        elif name not in NOTHING_IN_EVALUATION:
-            found.append(Layer(leaf))
-    return found
-
-
-def _previous(found, leaf):
-    """The layer that a normalisation or an activation belongs to."""
-    if not found or not isinstance(found[-1], Layer) or found[-1].activation != "none":
-        raise Unfit(f"a {kind(leaf)} that follows no convolution")
-    return found[-1]
-
-
-def _leaves(modules):
-    for module in modules:
-        if isinstance(module, nn.Sequential):
-            yield from _leaves(module)
-        elif module is not None:
-            yield module
 
 
 # ---- What is replaced ----------------------------------------------------------------------------------------------
@@ -203,58 +124,55 @@ class _Parts:
     layers: list  # None where there is no such layer
 
     def places(self):
-        """Where the modules hold their tensors, or None in place of one: (dictionary, name)."""
+        """Where the modules hold their tensors, or None in place of one."""
         return [place for layer in self.layers if layer for place in layer.places]
 
     def tensors(self):
         return [tensor for layer in self.layers if layer for tensor in layer.tensors()]
 
+    def convolutions(self):
+        return [layer for layer in self.layers if layer]
+
+    def begins_with_depthwise(self):
+        return self.convolutions()[0].is_depthwise
+
 
 class BlockParts(_Parts):
-    """A module of one of the families, as arguments of torch.ops.mbconv.block."""
+    """[P] D [E] P, as arguments of torch.ops.mbconv.block."""
 
-    def __init__(self, module, take_apart):
-        modules, residual = take_apart(module)
-        layers = layers_of(modules)
-        squeezes = [layer for layer in layers if isinstance(layer, SqueezeExcite)]
-        convs = [layer for layer in layers if isinstance(layer, Layer)]
-        if len(squeezes) > 1 or len(convs) not in (2, 3) or (squeezes and layers[-2] is not squeezes[0]):
-            raise Unfit(f"not expand, depthwise, squeeze-excite and project, but {_order(layers)}")
+    def __init__(self, stages, residual):
+        squeeze = next((stage for stage in stages if isinstance(stage, SqueezeExcite)), None)
+        convs = [stage for stage in stages if stage is not squeeze]
         self.expand, (self.depthwise, self.project) = convs[0] if len(convs) == 3 else None, convs[-2:]
-        self.squeeze, self.residual = squeezes[0] if squeezes else None, bool(residual)
-        self._check()
+        self.squeeze, self.residual = squeeze, residual
         self.kernel, self.stride, self.pad = self.depthwise.kernel, self.depthwise.stride, list(self.depthwise.pad)
-        self.inputs = (self.expand or self.depthwise).conv.in_channels
+        self.inputs = convs[0].inputs
         self.layers = [self.expand, self.depthwise, self.project, None, None]  # as the operator takes them
         self.activations = [self.depthwise.activation, "none", "none"]
-        if self.squeeze:
-            self.layers[3:] = self.squeeze.reduce, self.squeeze.expand
-            self.activations[1:] = self.squeeze.inner, self.squeeze.gate
+        if squeeze:
+            self.layers[3:] = squeeze.reduce, squeeze.expand
+            self.activations[1:] = squeeze.inner, squeeze.gate
         self.epsilons = [layer.epsilon if layer else 0.0 for layer in self.layers[:3]]
 
-    def _check(self):
-        depthwise = self.depthwise
-        if not depthwise.is_depthwise:
-            raise Unfit(f"a convolution of {depthwise.conv.groups} groups where the depthwise was expected")
-        if depthwise.kernel not in (3, 5, 7):
-            raise Unfit(f"a depthwise kernel {depthwise.kernel}x{depthwise.kernel}: 3, 5 and 7 are supported")
-        if depthwise.stride not in (1, 2):
-            raise Unfit(f"stride {depthwise.stride}: 1 and 2 are supported")
-        if max(depthwise.pad, default=0) >= depthwise.kernel:
-            raise Unfit(f"padding {depthwise.pad} as large as the kernel")
-        if not self.project.is_pointwise or (self.expand and not self.expand.is_pointwise):
-            raise Unfit("expand and project are not both 1x1 convolutions")
-        if self.project.activation != "none":
-            raise Unfit(f"{self.project.activation} after project, which is linear in an MBConv")
-        if self.expand and self.expand.activation != depthwise.activation:
-            raise Unfit(f"{self.expand.activation} after expand, but {depthwise.activation} after depthwise")
+    @staticmethod
+    def fits(stages, residual):
+        """Whether it is more than a list of stages, and no other than this."""
+        letters = "".join(stage.letter for stage in stages)
+        if letters not in ("PDP", "DP", "PDEP", "DEP") or not all(stage.is_plain for stage in stages):
+            return False
+        *before, last = [stage.activation for stage in stages if stage.letter != "E"]
+        squeezes = [stage for stage in stages if stage.letter == "E"]
+        return (
+            last == "none" and len(set(before)) == 1 and residual in ("", "before")
+            and all(stage.activation == "none" and {stage.inner, stage.gate} <= {*OF_BLOCKS} for stage in squeezes)
+        )  # fmt: skip
 
     def arguments(self):
         tensors = [layer.tensors() if layer else [] for layer in self.layers]
         return *tensors, self.epsilons, *self.activations, self.stride, self.pad, self.residual
 
     def __str__(self):
-        kernel, expanded, outputs = self.kernel, self.depthwise.conv.out_channels, self.project.conv.out_channels
+        kernel, expanded, outputs = self.kernel, self.depthwise.outputs, self.project.outputs
         squeeze = ", squeeze-excite" if self.squeeze else ""
         residual = ", residual" if self.residual else ""
         return (
@@ -266,21 +184,10 @@ class BlockParts(_Parts):
 class ConvolutionParts(_Parts):
     """A convolution with its normalisation and activation, as arguments of torch.ops.mbconv.convolution."""
 
-    def __init__(self, *modules):
-        self.layers = layers_of(modules)
-        if len(self.layers) != 1 or not isinstance(self.layers[0], Layer):
-            raise Unfit(f"not one convolution, but {_order(self.layers)}")
-        layer = self.layers[0]
-        if layer.conv.groups != 1:
-            raise Unfit(f"a convolution of {layer.conv.groups} groups")
-        if layer.kernel > 7 or layer.stride not in (1, 2):
-            raise Unfit(f"a convolution {layer.kernel}x{layer.kernel}/{layer.stride}: up to 7x7/2 are supported")
-        if layer.kernel > 1 and layer.conv.in_channels > MOST_STEM_CHANNELS:
-            raise Unfit(f"a dense {layer} over {layer.conv.in_channels} channels, neither stem nor head")
-        if max(layer.pad, default=0) >= layer.kernel:
-            raise Unfit(f"padding {layer.pad} as large as the kernel")
+    def __init__(self, layer):
+        self.layers = [layer]
         self.kernel, self.stride, self.pad = layer.kernel, layer.stride, list(layer.pad)
-        self.inputs, self.outputs = layer.conv.in_channels, layer.conv.out_channels
+        self.inputs, self.outputs = layer.inputs, layer.outputs
 
     def arguments(self):
         layer = self.layers[0]
@@ -291,5 +198,63 @@ class ConvolutionParts(_Parts):
         return f"convolution {self.kernel}x{self.kernel}/{self.stride} {self.inputs}-{self.outputs} {activation}"
 
 
-def _order(layers):
-    return ", ".join(map(str, layers)) or "nothing"
+class StagesParts(_Parts):
+    """Any other list of stages, as arguments of torch.ops.mbconv.stages."""
+
+    def __init__(self, stages, residual="", residual_channels=0):
+        """`residual`: "", "before" the last activation or "after" it."""
+        self.stages, self.residual, self.residual_channels = stages, residual, residual_channels
+        self.layers = []
+        for stage in stages:
+            self.layers += [stage.reduce, stage.expand] if isinstance(stage, SqueezeExcite) else [stage]
+        self.inputs = self.layers[0].inputs
+        self.kernel = max(layer.kernel * layer.dilation for layer in self.layers)
+
+    def arguments(self):
+        tensors = [_vector(tensor, layer.outputs) if letter in "sp" else tensor
+                   for layer in self.layers for tensor, letter in zip(layer.tensors(), layer.letters())]  # fmt: skip
+        epsilons = [layer.epsilon for layer in self.layers]
+        return tensors, self.specification(), epsilons, self.residual, self.residual_channels
+
+    def specification(self):
+        return ";".join(map(_specified, self.stages))
+
+    def __str__(self):
+        names = []
+        for stage in self.stages:
+            activation = f" {stage.activation}" if stage.activation != "none" else ""
+            if isinstance(stage, SqueezeExcite):
+                names.append("squeeze-excite" + activation)
+                continue
+            noun = {"P": "pointwise", "D": "depthwise", "C": "dense"}[stage.letter]
+            kernel = "" if stage.letter == "P" else f" {stage.kernel}x{stage.kernel}/{stage.stride}"
+            dilation = f" dilation {stage.dilation}" if stage.dilation > 1 else ""
+            names.append(f"{noun}{kernel}{dilation} {stage.outputs}{activation}")
+        residual = f", residual {self.residual} the activation" if self.residual else ""
+        channels = f" of {self.residual_channels} channels" if self.residual_channels else ""
+        return f"stages {self.inputs}: {', '.join(names)}{residual}{channels}"
+
+
+def _vector(tensor, channels):
+    """A scale or slopes, one per channel."""
+    return tensor if tensor.shape == (channels,) else tensor.reshape(-1).expand(channels)
+
+
+def _specified(stage):
+    """A stage in words: kind, activation, what it has, and its geometry."""
+    if isinstance(stage, SqueezeExcite):
+        letters = stage.reduce.letters(), stage.expand.letters()
+        return " ".join(("squeeze_excite", stage.activation, *letters, stage.inner, stage.gate))
+    name = {"P": "pointwise", "D": "depthwise", "C": "dense"}[stage.letter]
+    slope = f"={stage.negative_slope!r}" if stage.negative_slope is not None else ""
+    pad = "same" if stage.pad == SAME else ",".join(map(str, stage.pad))
+    return f"{name} {stage.activation}{slope} {stage.letters()} {stage.stride} {stage.dilation} {pad}"
+
+
+def parts_of(stages, residual, residual_channels):
+    """The parts of a chain, as the most special operator takes them."""
+    if not residual_channels and BlockParts.fits(stages, residual):
+        return BlockParts(stages, residual != "")
+    if len(stages) == 1 and not residual and stages[0].is_plain and stages[0].letter in "PC":
+        return ConvolutionParts(stages[0])
+    return StagesParts(stages, residual, residual_channels)

@@ -5,13 +5,19 @@ Tensors are not part of it: the parameters that replace others are simply used.
 """
 
 import operator
+import types
 
+import torch
 from torch import nn
 
 from ._recognise import own_class
 
 OURS = "_mbconv_"  # an attribute whose name begins so says nothing about what a module computes
-HOOKS = "_forward_hooks", "_forward_pre_hooks"
+HOOKS = tuple(
+    name
+    for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    if name in vars(nn.Module())
+)
 ALWAYS = "training", "_modules"
 _BOOKKEEPING = frozenset(vars(nn.Module()))  # every module has it; what matters of it is compared apart
 
@@ -42,6 +48,7 @@ class Snapshot:
         self._containers = hooks + [attributes["_modules"] for attributes in found]
         self._parents = [attributes["_modules"] for attributes in found if attributes["_modules"]]
         self._sizes, self._children = self._contents(found)
+        self._settings = [(value, dict(vars(value))) for attributes in found for value in _settings(attributes)]
 
     def is_of(self, module):
         """Whether nothing has changed. It is asked at each call and takes a few microseconds."""
@@ -51,6 +58,7 @@ class Snapshot:
                 [*map(type, self._of_own_class)] == self._classes
                 and [read(attributes) for read, attributes in zip(self._readers, found)] == self._values
                 and self._contents(found) == (self._sizes, self._children)
+                and all([vars(value) == before for value, before in self._settings])
             )
         except (KeyError, RuntimeError, ValueError):  # an attribute is gone, or is a tensor or an array now
             return False
@@ -71,3 +79,16 @@ def _names_of(attributes):
 def _copied(value):
     """A list of numbers may change in place."""
     return value.copy() if type(value) in (list, dict, set) else value
+
+
+def _settings(attributes):
+    """Objects that a module holds, such as a configuration that several modules read."""
+    return [value for name, value in attributes.items()
+            if name not in _BOOKKEEPING and not name.startswith(OURS) and _holds_settings(value)]  # fmt: skip
+
+
+def _holds_settings(value):
+    return hasattr(value, "__dict__") and not callable(value) and not isinstance(value, _OTHERS)
+
+
+_OTHERS = nn.Module, torch.Tensor, type, types.ModuleType
