@@ -248,6 +248,13 @@ def leaky_relu_reference(x, y, alpha, dtype):
     return np.clip(scaled + y.zero, *RANGES[dtype])
 
 
+def leaky_relu_onnx(x, y, alpha, dtype):
+    """ONNX Runtime's QLinearLeakyRelu: in f32."""
+    real = real_bytes(x, dtype)
+    value = np.where(real >= 0, real, f32(alpha) * real)
+    return np.clip(np.rint(value / f32(y.scale)).astype(np.int64) + y.zero, *RANGES[dtype])
+
+
 def logistic_quantization(dtype):
     """What LiteRT demands of LOGISTIC's result."""
     return Quantization(f32(1 / 256), RANGES[dtype][0])
@@ -304,6 +311,24 @@ def fused(a, b, c):
     """a * b + c, rounded once to f32 (but for sums that double rounds onto a half: none of 4 * 10^7 met one). The product
     of a byte and a float is exact in double."""
     return (np.float64(a) * np.float64(b) + np.float64(c)).astype(f32)
+
+
+# ---- f32 at the doors ----------------------------------------------------------------------------------------------
+
+
+def quantize_reciprocal(values, q, dtype):
+    """XNNPACK's: fl(value * fl(1 / scale)), half even."""
+    return np.clip(np.rint(values * (f32(1) / f32(q.scale))) + q.zero, *RANGES[dtype])
+
+
+def quantize_divide(values, q, dtype):
+    """ONNX Runtime's: fl(value / scale), half even."""
+    return np.clip(np.rint(values / f32(q.scale)) + q.zero, *RANGES[dtype])
+
+
+def quantize_away(values, q, dtype):
+    """TFLite's own: fl(value / scale), halves away from zero."""
+    return np.clip(round_away(values / f32(q.scale)) + q.zero, *RANGES[dtype])
 
 
 # ---- Blocks --------------------------------------------------------------------------------------------------------

@@ -99,8 +99,8 @@ def silu(graph, x, layer):
     return graph.binary("QLinearMul", x, y, layer.y, gate, layer.function_y, layer.dtype)
 
 
-def run(graph, inputs, exact_uint8=True):
-    """`inputs` and the results are NHWC, or of any other shape that is kept."""
+def run(graph, inputs, exact_uint8=True, planes=False):
+    """planes: `inputs` and the results are NHWC, the model's NCHW."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 3, 1
     if exact_uint8 and inputs[0].dtype == np.uint8:
@@ -108,5 +108,5 @@ def run(graph, inputs, exact_uint8=True):
             options.add_session_config_entry(name, value)
     session = onnxruntime.InferenceSession(graph.model(), options, providers=["CPUExecutionProvider"])
     names = [node.name for node in session.get_inputs()]
-    images = [np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if x.ndim == 4 else x for x in inputs]
-    return [y.transpose(0, 2, 3, 1) if y.ndim == 4 else y for y in session.run(None, dict(zip(names, images)))]
+    outputs = session.run(None, dict(zip(names, (np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if planes else x for x in inputs))))
+    return [y.transpose(0, 2, 3, 1) if planes else y for y in outputs]
