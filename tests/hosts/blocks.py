@@ -52,7 +52,7 @@ class Layer:
         return self.function_y or self.y
 
 
-@dataclass
+@dataclass(repr=False)
 class Block:
     """[expand] depthwise project, or one layer alone."""
 
@@ -70,9 +70,11 @@ class Block:
         layer = self.layers[0]
         return layer.channels if layer.depthwise else layer.weight.shape[1]
 
-    @property
-    def out(self):
-        return self.residual or self.layers[-1].out
+    def __repr__(self):
+        """What a message needs to find it again."""
+        kinds = [f"{layer.kernel}x{layer.kernel}/{layer.stride} to {layer.channels}" for layer in self.layers]
+        added = ", residual" if self.residual else ""
+        return f"{self.height}x{self.width}x{self.channels}: {', '.join(kinds)}{added}"
 
 
 class Maker:

@@ -19,6 +19,11 @@ class Graph:
     def __init__(self):
         self._nodes, self._constants, self._inputs, self._outputs = [], [], [], []
 
+    @property
+    def kernels(self):
+        """The names of its operators: an operator on bytes is one kernel."""
+        return {node.op_type for node in self._nodes}
+
     def input(self, shape, dtype):
         self._inputs.append(helper.make_tensor_value_info(f"x{len(self._inputs)}", TYPES[dtype], shape))
         return self._inputs[-1].name
@@ -78,7 +83,7 @@ class Graph:
 
 
 def block(part):
-    """A Block whose clamps are none but the range of its type, with SiLU as QLinearSigmoid and QLinearMul."""
+    """A Block without clamps but the range of its type, with SiLU as QLinearSigmoid and QLinearMul."""
     graph, dtype = Graph(), part.dtype
     shape = part.height, part.width
     x = y = graph.input([1, part.channels, *shape], dtype)
@@ -86,17 +91,17 @@ def block(part):
         y = graph.convolution(y, layer, shape)
         shape = tuple(-(-size // layer.stride) for size in shape)
         if layer.function:
-            y = silu(graph, y, layer)
+            y = silu(graph, y, layer.y, layer.function_y, dtype)
     if part.residual:
         y = graph.binary("QLinearAdd", y, x, part.layers[-1].y, part.layers[0].x, part.residual, dtype)
     graph.output(y, dtype)
     return graph
 
 
-def silu(graph, x, layer):
-    gate = integers.logistic_quantization(layer.dtype)
-    y = graph.unary("QLinearSigmoid", x, layer.y, gate, layer.dtype)
-    return graph.binary("QLinearMul", x, y, layer.y, gate, layer.function_y, layer.dtype)
+def silu(graph, x, x_q, y_q, dtype):
+    gate = integers.logistic_quantization(dtype)
+    y = graph.unary("QLinearSigmoid", x, x_q, gate, dtype)
+    return graph.binary("QLinearMul", x, y, x_q, gate, y_q, dtype)
 
 
 def run(graph, inputs, exact_uint8=True, planes=False):

@@ -216,6 +216,17 @@ def convolutions(seed, count):
             yield row
 
 
+def uint8_by_default(seed, count):
+    """ONNX Runtime's uint8 as a session computes it that does not ask for exact sums: right where the CPU has VNNI."""
+    row = Row("CONV_2D uint8, session as by default", ONNX, "FP32", exact=False)
+    for index in range(count):
+        block, x = _convolution(2 * (seed + index) + 1, False, ONNX)
+        host = onnx_model.run(onnx_model.block(block), [x], exact_uint8=False, planes=True)[0]
+        row.add(host, integers.run_block(x, block, "fp32", None))
+        row.kernels.add("QLinearConv")
+    yield row
+
+
 def _convolution(seed, depthwise, host):
     dtype = ("int8", "uint8")[seed % 2]
     # LiteRT knows uint8 per tensor alone
@@ -248,6 +259,7 @@ def _run_onnx(row, graph, inputs, expected, kernel):
 
 def all_rows(seed=1, tables=200, all_pairs=30, floats=100, images=60):
     yield from convolutions(seed, images)
+    yield from uint8_by_default(seed, images)
     yield from litert_tables(seed, tables)
     yield from onnx_leaky(seed, tables)
     yield from pairs(seed, all_pairs)
