@@ -10,6 +10,7 @@
 /* What a stage of int8 is made from, while its description is there. Bytes in it are as images are inside: unsigned. */
 struct mbconv_i8_stage {
   const mbconv_i8_stage_desc *desc;
+  mbconv_type type;
   mbconv_quantization input; /* of the stage, with the description's zero point */
   uint8_t padding;           /* the input's zero point */
   struct mbconv_i8_ending ending;

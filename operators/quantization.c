@@ -76,7 +76,13 @@ static mbconv_status scale_of(const struct mbconv_i8_stage *stage, size_t channe
     out->shift = 0;
     return MBCONV_OK;
   }
-  const double m = (double)stage->input.scale * (double)weight / (double)desc->output.scale;
+  /* TFLite computes it in double for int8_t, but rounds the product to float for uint8_t. */
+  const float product = stage->input.scale * weight;
+  const double exact = (double)stage->input.scale * (double)weight;
+  const double m = (stage->type == MBCONV_U8 ? (double)product : exact) / (double)desc->output.scale;
+  if (stage->type == MBCONV_U8 && !is_normal(product))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
+                       "%s: input scale * weight_scale of channel %zu is beyond what floats can round", name, channel);
   quantize_multiplier(m, &out->scale.multiplier, &out->shift);
   if (out->shift > 30 || (out->shift > 0 && most > INT32_MAX >> out->shift))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,

@@ -97,6 +97,7 @@ static mbconv_status make_stage(const mbconv_i8_desc *desc, const mbconv_i8_stag
   mbconv_format(output, sizeof output, "%s.output", name);
   *made = (struct mbconv_i8_stage){
       .desc = stage,
+      .type = desc->type,
       .input = *input,
       .padding = (uint8_t)(input->zero_point + mbconv_i8_offset(desc->type)),
       .ending = {.rounding = desc->rounding, .zero = stage->output.zero_point + mbconv_i8_offset(desc->type)},

@@ -16,10 +16,9 @@ static inline int32_t mbconv_round_half_even(float v) {
   return (int32_t)((v + magic) - magic);
 }
 
-/* Multiplies by a fraction of 31 bits and rounds half away from zero: t / 2^31, t = a * b. */
+/* a * b / 2^31, rounded half up. */
 static inline int32_t mbconv_doubling_high(int32_t a, int32_t b) {
-  const int64_t product = (int64_t)a * b, nudge = product >= 0 ? INT64_C(1) << 30 : 1 - (INT64_C(1) << 30);
-  return (int32_t)((product + nudge) / (INT64_C(1) << 31));
+  return (int32_t)(((int64_t)a * b + (INT64_C(1) << 30)) >> 31);
 }
 
 /* v / 2^shift, rounded half away from zero; 0 <= shift <= 31. */
