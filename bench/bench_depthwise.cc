@@ -42,7 +42,8 @@ struct Cut {
 // bias[channels] and weight[channels][taps] as the kernels of a set want them.
 Floats pack(const Floats &weight, const Floats &bias, size_t channels, size_t kernel, const mbconv_kernels &kernels) {
   const size_t taps = kernel * kernel;
-  Floats packed(mbconv_depthwise_bytes(&kernels.packing, kernel, channels) / sizeof(float));
+  const size_t padded = (channels + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  Floats packed(mbconv_depthwise_channel_bytes(&kernels.packing, kernel, 1) * padded / sizeof(float));
   for (size_t c = 0; c < channels; ++c)
     kernels.pack_depthwise(packed.data(), kernels.lanes, c, taps, weight.data() + c * taps, 1.0, bias.data()[c]);
   return packed;
@@ -63,8 +64,8 @@ class Depthwise {
       group.channels = std::min(cut_.group, block.expanded - channel);
       group.x_stride = cut_.group;
       group.y_stride = cut_.group;
-      group.weights =
-          reinterpret_cast<const char *>(weights_.data()) + mbconv_depthwise_bytes(&kernels.packing, block.kernel, channel);
+      group.weights = reinterpret_cast<const char *>(weights_.data()) +
+                      mbconv_depthwise_channel_bytes(&kernels.packing, block.kernel, 1) * channel;
       group.ending.lo = clamped ? 0.0f : -infinity;
       group.ending.hi = clamped ? 6.0f : infinity;
       groups_.push_back(group);

@@ -74,16 +74,19 @@ static const struct mbconv_pointwise_tile *tile_at(const struct mbconv_panels *p
   return channel < panels->wide_channels ? panels->wide : panels->end;
 }
 
+struct mbconv_panel_place mbconv_panels_place(const struct mbconv_panels *panels, size_t channel) {
+  const size_t width = tile_at(panels, channel)->channels;
+  const size_t lane = (channel - (channel < panels->wide_channels ? 0 : panels->wide_channels)) % width;
+  return (struct mbconv_panel_place){panels->data + (channel - lane) * panels->channel_bytes, width, lane};
+}
+
 void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps) {
   const size_t k = panels->k;
   for (size_t channel = 0; channel < panels->channels; channel++) {
-    const size_t width = tile_at(panels, channel)->channels;
-    const size_t lane = (channel - (channel < panels->wide_channels ? 0 : panels->wide_channels)) % width;
-    const size_t first = channel - lane;
+    const struct mbconv_panel_place to = mbconv_panels_place(panels, channel);
     float bias;
     const double scale = mbconv_fold(conv, channel, &bias);
-    panels->kernels->pack_panel(panels->data + first * panels->channel_bytes, width, lane, k, taps,
-                                conv->weight + channel * k, scale, bias);
+    panels->kernels->pack_panel(to.panel, to.width, to.lane, k, taps, conv->weight + channel * k, scale, bias);
   }
 }
 
@@ -221,7 +224,7 @@ void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_p
   const size_t channels = run->channels;
   char *y = run->y;
   if (run->y_stride == channels || epilogue->prelu) {
-    mbconv_epilogue_map(epilogue, kernels, run->pixels, 0, channels, y, run->y_stride);
+    mbconv_epilogue_map(epilogue, run->pixels, 0, channels, y, run->y_stride);
     return;
   }
   for (size_t p = 0; p < run->pixels; p++, y += run->y_stride * kernels->element) epilogue->map(channels, y, y);

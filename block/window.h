@@ -36,6 +36,11 @@ static inline bool mbconv_window_keeps_size(const struct mbconv_window *window) 
          (window->same || (pad->top + pad->bottom == padding && pad->left + pad->right == padding));
 }
 
+/* The stride of the ordinary rows that a dilated one consists of; see mbconv_axis_halves(). */
+static inline size_t mbconv_window_ordinary_stride(const struct mbconv_window *window) {
+  return window->stride == 2 && window->dilation % 2 == 0 ? 1 : window->stride;
+}
+
 /* One axis of an image under a window: the rows, or the columns. */
 struct mbconv_axis {
   size_t in, out;          /* pixels of the input and of the output */

@@ -67,7 +67,7 @@ struct mbconv_pointwise_tile {
   mbconv_pointwise_fn *run;
 };
 
-enum { MBCONV_POINTWISE_TILES = 3 };
+enum { MBCONV_POINTWISE_TILES = 4 };
 
 /* Tiles over two, and over three, panels of the wide tile that lie one behind the other: they load a pixel once for
  * all. The first panels are full; the last may be partial. `channels` of the panel counts those of all. */
@@ -141,11 +141,11 @@ struct mbconv_transpose_tile {
 /* The sizes of packed weights, from which pack.h computes the bytes of panels and groups. Only the kernels and the two
  * functions below know the layout. */
 struct mbconv_packing {
-  size_t bias;   /* bytes of an output channel's bias, and of what stands beside it */
-  size_t weight; /* bytes of a weight */
-  size_t k_step; /* 1x1: k is rounded up to a multiple of it */
-  size_t unit;   /* depthwise: channels are packed by so many, a multiple of the lanes and a divisor of the wide tile */
-  size_t taps[3]; /* depthwise 3x3, 5x5, 7x7: the packed weights of a channel */
+  size_t bias;       /* bytes of an output channel's bias, and of what stands beside it */
+  size_t weight;     /* bytes of a weight */
+  size_t k_step;     /* 1x1: k is rounded up to a multiple of it */
+  size_t unit;       /* depthwise: channels are packed by so many, which the wide tile's are a multiple of */
+  size_t taps[3][2]; /* depthwise: the packed weights of a channel, [kernel 3, 5, 7][stride 1, 2] */
 };
 
 /* Packs one output channel of the panel that begins at `data` and is `width` channels wide.
