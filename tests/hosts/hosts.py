@@ -54,7 +54,8 @@ def blocks(seed, dtype, activation, host):
             shape, kernel, stride = (height, width, channels), (3, 5, 7)[(variant + index) % 3], 1 + variant // 2 % 2
             if variant >= 4:
                 depthwise = variant == 5
-                block = maker.single(shape, channels if depthwise else out, depthwise, kernel, 1 + index % 2, activation)
+                stride = 1 + index % 2 if depthwise else 1
+                block = maker.single(shape, channels if depthwise else out, depthwise, kernel, stride, activation)
             else:
                 expand = (variant + index) % 4 != 1
                 inner = expanded if expand else channels
@@ -101,25 +102,6 @@ def onnx_silu(x, y, dtype):
     name = onnx_model.silu(graph, graph.input([256], dtype), x, y, dtype)
     graph.output(name, dtype)
     return onnx_model.run(graph, [integers.bytes_of(dtype).astype(dtype)])[0].astype(np.int64)
-
-
-def block_rows(seed, outputs):
-    """Rounds of all activations on all hosts, until there are so many bytes; each round by another set."""
-    rows, compared, sets = {}, 0, ["auto", *int8.usable_isas()]
-    while compared < outputs:
-        isa = sets[seed % len(sets)]
-        for host in HOSTS:
-            for activation in ACTIVATIONS[host]:
-                made = block_row(seed, activation, host, isa)
-                row = rows.setdefault((activation, host), made)
-                if row is not made:
-                    row.differ, row.compared = row.differ + made.differ, row.compared + made.compared
-                    row.kernels |= made.kernels
-                compared += made.compared
-                if made.differ:
-                    print(f"{host}: {row.operator} by {isa}: {made.differ} of {made.compared} bytes differ, seed {seed}")
-        seed += 1
-    return list(rows.values())
 
 
 # ---- Output ----------------------------------------------------------------------------------------------------------
