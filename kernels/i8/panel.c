@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "panel.h"
 
-#include "affine.h"
+#include "relu.h"
 #include "requantize.h"
 
-/* The place of channel c of a panel of 1 to 4 vectors of `lanes` lanes. Packs work in quarters of 4 lanes. */
+/* The place of channel c of a panel of some vectors of `lanes` lanes. Packs work in parts of 4 lanes and put those of the
+ * vectors one behind the other. */
 static size_t place_of(size_t lanes, size_t width, size_t c) {
-  switch (width / lanes) {
-    case 1: return c;
-    case 2: return c % 2 * lanes + c / 8 * 4 + c % 8 / 2;
-    case 3: return c % 12 < 8 ? c % 12 % 2 * 2 * lanes + c / 12 * 4 + c % 12 / 2 : lanes + c / 12 * 4 + c % 12 - 8;
-    default: return (c % 16 / 8 + c % 2 * 2) * lanes + c / 16 * 4 + c % 8 / 2;
-  }
+  const size_t vectors = width / lanes, part = c / (4 * vectors), vector = c % (4 * vectors) / 4;
+  return vector * lanes + part * 4 + c % 4;
 }
 
 /* The arrays, and returns where the weights begin. */
 static void *pack_constants(int32_t *data, size_t width, size_t place, size_t k, const struct mbconv_i8_channel *channel) {
-  const struct mbconv_i8_affine affine = mbconv_i8_affine_of(channel, k);
-  data[START * width + place] = affine.start;
-  ((float *)data)[FACTOR * width + place] = affine.factor;
-  ((float *)data)[ADDEND * width + place] = affine.addend;
+  data[START * width + place] = (int32_t)((uint32_t)channel->bias + MBCONV_I8_RELU_START);
+  ((float *)data)[ADDEND * width + place] = mbconv_i8_relu_addend(channel, k);
   data[BIAS * width + place] = channel->bias;
   data[SHIFT * width + place] = channel->shift;
   ((union mbconv_i8_scale *)(void *)data)[SCALE * width + place] = channel->scale;
@@ -59,7 +54,7 @@ void mbconv_i8_pack_panel_words_8(void *data, size_t width, size_t lane, size_t 
   pack_words(data, 8, width, place_of(8, width, lane), k, channel);
 }
 
-void mbconv_i8_panel_words(const struct mbconv_pointwise_panel *panel, size_t width, int32_t *sums) {
+void mbconv_i8_panel_tflite(const struct mbconv_pointwise_panel *panel, size_t width, int32_t *sums) {
   const struct mbconv_i8_ending *ending = panel->ending.i8;
   const int32_t *data = panel->bias;
   const union mbconv_i8_scale *scale = (const void *)(data + SCALE * width);

@@ -28,12 +28,12 @@ ALWAYS_INLINE void dot2(const uint8_t *x, __m512i v, __m512i w, __m512i *a, __m5
 
 ALWAYS_INLINE void step1(const size_t rows, const uint8_t *x, struct distances d, __m512i w, struct sums *a) {
   if (rows > 0) dot1(x, w, &a->p0);
-  if (rows > 1) dot1(x + d.one, w, &a->p1);
-  if (rows > 2) dot1(x + 2 * d.one, w, &a->p2);
-  if (rows > 3) dot1(x + d.three, w, &a->p3);
-  if (rows > 4) dot1(x + 4 * d.one, w, &a->p4);
-  if (rows > 5) dot1(x + d.five, w, &a->p5);
-  if (rows > 6) dot1(x + 2 * d.three, w, &a->p6);
+  if (rows > 1) dot1(x + d.d1, w, &a->p1);
+  if (rows > 2) dot1(x + d.d2, w, &a->p2);
+  if (rows > 3) dot1(x + d.d3, w, &a->p3);
+  if (rows > 4) dot1(x + d.d4, w, &a->p4);
+  if (rows > 5) dot1(x + d.d5, w, &a->p5);
+  if (rows > 6) dot1(x + d.d6, w, &a->p6);
 }
 
 ALWAYS_INLINE void step2(const size_t rows, const uint8_t *x, struct distances d, const char *weights, struct sums *a,
@@ -41,12 +41,12 @@ ALWAYS_INLINE void step2(const size_t rows, const uint8_t *x, struct distances d
   __m512i v = _mm512_load_si512(weights), w = _mm512_load_si512(weights + VECTOR_BYTES);
   keep(&v), keep(&w);
   if (rows > 0) dot2(x, v, w, &a->p0, &b->p0);
-  if (rows > 1) dot2(x + d.one, v, w, &a->p1, &b->p1);
-  if (rows > 2) dot2(x + 2 * d.one, v, w, &a->p2, &b->p2);
-  if (rows > 3) dot2(x + d.three, v, w, &a->p3, &b->p3);
-  if (rows > 4) dot2(x + 4 * d.one, v, w, &a->p4, &b->p4);
-  if (rows > 5) dot2(x + d.five, v, w, &a->p5, &b->p5);
-  if (rows > 6) dot2(x + 2 * d.three, v, w, &a->p6, &b->p6);
+  if (rows > 1) dot2(x + d.d1, v, w, &a->p1, &b->p1);
+  if (rows > 2) dot2(x + d.d2, v, w, &a->p2, &b->p2);
+  if (rows > 3) dot2(x + d.d3, v, w, &a->p3, &b->p3);
+  if (rows > 4) dot2(x + d.d4, v, w, &a->p4, &b->p4);
+  if (rows > 5) dot2(x + d.d5, v, w, &a->p5, &b->p5);
+  if (rows > 6) dot2(x + d.d6, v, w, &a->p6, &b->p6);
 }
 
 ALWAYS_INLINE void step(const size_t vectors, const size_t groups, const size_t rows, struct places x,
