@@ -5,7 +5,6 @@
 #include "dispatch.h"
 #include "fold.h"
 #include "format.h"
-#include "pack.h"
 #include "stage.h"
 
 /* Every tensor, padded to whole tiles, must stay far from the end of the address space. */
@@ -236,9 +235,8 @@ static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parame
                          cursor);
       break;
     case MBCONV_STAGE_DEPTHWISE:
-      stage->tap_bytes =
-          mbconv_depthwise_channel_bytes(&kernels->packing, kernel, mbconv_window_ordinary_stride(&stage->window));
-      stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit), stage->tap_bytes);
+      stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit),
+                                mbconv_tap_bytes(stage, kernels));
       break;
     case MBCONV_STAGE_SQUEEZE_EXCITE:
       mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, false, cursor);
@@ -303,7 +301,7 @@ static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_paramet
       return mbconv_panels_bytes(&stage->panels);
     case MBCONV_STAGE_DEPTHWISE:
       mbconv_depthwise_pack(kernels, stage->out_channels, k, given->conv, stage->taps);
-      return stage->tap_bytes * mbconv_round_up(stage->out_channels, kernels->packing.unit);
+      return mbconv_tap_bytes(stage, kernels) * mbconv_round_up(stage->out_channels, kernels->packing.unit);
     case MBCONV_STAGE_SQUEEZE_EXCITE: break;
   }
   mbconv_panels_pack(&stage->excite.reduce, given->excite->reduce, 1);
