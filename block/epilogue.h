@@ -8,6 +8,12 @@
 
 #include "kernels.h"
 
+#ifdef MBCONV_I8_SCALAR
+enum { MBCONV_HAS_I8 = 1 };
+#else
+enum { MBCONV_HAS_I8 = 0 }; /* MBCONV_TYPES is f32: what asks for it is compiled away */
+#endif
+
 struct mbconv_epilogue {
   struct mbconv_ending ending; /* what the tiles do */
   mbconv_activation_fn *map;   /* run in place afterwards; NULL if that was all */
@@ -37,7 +43,7 @@ static inline bool mbconv_epilogue_maps(const struct mbconv_epilogue *epilogue) 
  * written. */
 static inline void mbconv_epilogue_map(const struct mbconv_epilogue *epilogue, size_t pixels, size_t first,
                                        size_t channels, void *y, size_t stride) {
-  const size_t slope_bytes = epilogue->ending.i8 ? 0 : sizeof(float);
+  const size_t slope_bytes = MBCONV_HAS_I8 && epilogue->ending.i8 ? 0 : sizeof(float);
   if (epilogue->prelu)
     epilogue->prelu(pixels, channels, y, stride, epilogue->slopes + first * slope_bytes, y, stride);
   else
