@@ -218,6 +218,7 @@ void test_i8(struct test *t) {
   static const char *const lists[] = {"P", "D", "PDP", "DP", "PD", "PP", "PDPDP", "DPP", "DPDP", "PPD"};
   static const mbconv_residual residuals[] = {MBCONV_RESIDUAL_OFF, MBCONV_RESIDUAL_ON, MBCONV_RESIDUAL_GIVEN};
   check_door(t);
+  if (t->isa == MBCONV_ISA_SCALAR) test_i8_arithmetic(t);
   uint64_t state = t->seed;
   const size_t rounds = t->small ? 4 : 40;
   size_t turn = 0;
