@@ -67,7 +67,7 @@ extern "C" {
 #endif
 
 /* What the bytes of an image stand for: scale * (q - zero_point). The scale is a normal float above 0; the zero point
- * is a value of the image's type. */
+ * is a value of the image's type. This struct stays as it is. */
 typedef struct mbconv_quantization {
   float scale;
   int32_t zero_point;
