@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "list_i8.h"
-#include "pack.h"
 #include "transpose.h"
 
 enum { MAX_KERNEL = 7 };
@@ -172,7 +171,7 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
               .channels = padded ? mbconv_round_up(group->channels, kernels->lanes) : group->channels,
               .x_stride = strip->plan->group_channels * columns->dilation,
               .y_stride = y_stride * interleaved,
-              .weights = stage->taps + group->first * stage->tap_bytes,
+              .weights = stage->taps + group->first * mbconv_tap_bytes(stage, kernels),
               .ending = stage->epilogue.ending,
           },
       .kernel = kernels->depthwise[(k - 3) / 2][mbconv_axis_ordinary_stride(columns) - 1],

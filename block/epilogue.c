@@ -29,7 +29,6 @@ struct mbconv_epilogue mbconv_epilogue_of(mbconv_activation_kind kind, const str
     epilogue.ending.silu = true;
   } else if (mbconv_activation_sloped(kind)) {
     epilogue.prelu = more->prelu;
-    epilogue.slope_bytes = kernels->element;
   } else if (kind != MBCONV_ACTIVATION_NONE) {
     epilogue.map = mbconv_activation_of(kind, kernels, more, variant);
   }

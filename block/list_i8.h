@@ -9,12 +9,6 @@
 #include "i8/i8.h"
 #include "stage.h"
 
-#ifdef MBCONV_I8_SCALAR
-enum { MBCONV_HAS_I8 = 1 };
-#else
-enum { MBCONV_HAS_I8 = 0 }; /* MBCONV_TYPES is f32: what follows is compiled away */
-#endif
-
 struct mbconv_i8_list {
   bool flips;               /* the input is s8 */
   struct mbconv_i8_add add; /* of the shortcut, if there is one */

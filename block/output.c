@@ -19,7 +19,8 @@
 
 /* In NCHW the tiles add the residual if what rounds or maps the sums must find it in them. */
 static bool added_first(const struct mbconv_stages *stages) {
-  return !stages->residual_after && !stages->i8 && (stages->base.kernels->tiles_add_residual || stages->last_activates);
+  return !stages->residual_after && !mbconv_adds_bytes(stages) &&
+         (stages->base.kernels->tiles_add_residual || stages->last_activates);
 }
 
 /* `pixels` pixels of `channels` elements, one after the other, to y, whose pixels have more: these become zeros. */
@@ -54,7 +55,7 @@ void mbconv_output_begin(const struct mbconv_output *output, size_t first, struc
   run->y = output->y + first * run->channels * element;
   run->y_stride = run->channels;
   run->y_padded = false;
-  if (!output->residual || stages->residual_after || stages->i8) return;
+  if (!output->residual || stages->residual_after || mbconv_adds_bytes(stages)) return;
   const char *residual = output->residual + first * channels * element;
   if (channels == run->channels) {
     run->residual = residual;
@@ -79,7 +80,7 @@ void mbconv_output_end(const struct mbconv_output *output, size_t first, const s
   }
   const char *strip = output->strip;
   char *y = output->y + first * element;
-  const bool adds = residual && !added_first(stages) && !stages->i8;
+  const bool adds = residual && !added_first(stages) && !mbconv_adds_bytes(stages);
   const size_t with = adds ? channels : 0; /* so many channels have a residual */
   if (with > 0)
     mbconv_transpose(kernels, run->pixels, with, strip, run->y_stride, y, output->plane, residual + first * element);

@@ -16,6 +16,7 @@
 #include "epilogue.h"
 #include "kernels.h"
 #include "operator.h"
+#include "pack.h"
 #include "panels.h"
 #include "plan.h"
 #include "squeeze_excite.h"
@@ -24,16 +25,21 @@
 /* A stage: the first four members say what it is, create makes the rest. */
 struct mbconv_stage {
   mbconv_stage_kind kind;
+  unsigned char padding; /* of D: every byte of the padding around its input; 0 in f32, create sets it in int8 */
   size_t in_channels, out_channels;
   struct mbconv_window window;
   const struct mbconv_dense *dense; /* of C: &mbconv_dense, so that only those that use C link it */
   struct mbconv_epilogue epilogue;
   struct mbconv_panels panels; /* of P and C */
   char *taps;                  /* of D: the packed weights */
-  size_t tap_bytes;            /* of D: the bytes of a channel's */
-  unsigned char padding;       /* of D: every byte of the padding around its input; 0 in f32 */
   struct mbconv_excite excite; /* of E */
 };
+
+/* The bytes of a depthwise channel's packed weights. */
+static inline size_t mbconv_tap_bytes(const struct mbconv_stage *stage, const struct mbconv_kernels *kernels) {
+  const struct mbconv_window *window = &stage->window;
+  return mbconv_depthwise_channel_bytes(&kernels->packing, window->kernel, mbconv_window_ordinary_stride(window));
+}
 
 /* The parameters that a stage is made from. */
 struct mbconv_parameters {

@@ -37,18 +37,25 @@
  * Numbers
  *   An image's byte q stands for the real number scale * (q - zero_point). A weight w of output channel c stands for
  *   weight_scale[c] * w; weights have no zero point and may be -128 .. 127. A bias is an integer, in units of the
- * input's scale times weight_scale[c]. With fl() for "rounded to a float" and RNE for "rounded half to even":
+ *   input's scale times weight_scale[c]. A sum is exact; a description whose sums might leave 32 bits is refused.
+ *   Pixels of padding are the input's zero point. fl() rounds to a float, RNE() to an integer, half to even.
  *
- *     sum     bias[c] + sum of w * (x - the input's zero_point), exact in 32 bits; pixels of padding are the zero
- * point. A description whose sums might leave 32 bits is refused. r       FP32: RNE(fl(fl(sum) * s)), s = fl(fl(input
- * scale * weight_scale[c]) / output scale) TFLITE_DOUBLE: with m = input scale * weight_scale[c] / output scale in
- * double, written as M * 2^(e - 31) with M = 2^30 .. 2^31 rounded half away from zero: sum * 2^max(e, 0) times M /
- * 2^31, rounded half away from zero, then divided by 2^max(-e, 0), rounded half away from zero; 0 where e < -31 q
- * min(max(r + the output's zero_point, lo), hi); lo and hi are the type's limits and those of the activation byte    q,
- * or table[q] if the stage has a table
- *     + shortcut: see mbconv_i8_add_kind
+ *     sum = bias[c] + sum of w * (x - the input's zero_point)
+ *     q   = min(max(r + the output's zero_point, lo), hi), within the type's limits and those of the activation
+ *     y   = q, or table[q] if the stage has a table
  *
- * Everything else (objects, threads, any size of image, layouts, scratch, errors) is as mbconv.h says of blocks.
+ *   FP32:
+ *     s   = fl(fl(input scale * weight_scale[c]) / output scale)
+ *     r   = RNE(fl(fl(sum) * s))
+ *
+ *   TFLITE_DOUBLE:
+ *     m   = input scale * weight_scale[c] / output scale, in double; the product is rounded to a float in MBCONV_U8
+ *     m   = M * 2^(e - 31), M from 2^30 to 2^31, rounded half away from zero
+ *     h   = sum * 2^max(e, 0) * M / 2^31, rounded half up
+ *     r   = h / 2^max(-e, 0), rounded half away from zero; 0 where e < -31
+ *
+ *   The shortcut is added as mbconv_i8_add_kind says. Everything else (objects, threads, any size of image, layouts,
+ *   scratch, errors) is as mbconv.h says of blocks.
  */
 #ifndef MBCONV_I8_PUBLIC_H
 #define MBCONV_I8_PUBLIC_H
@@ -60,7 +67,7 @@ extern "C" {
 #endif
 
 /* What the bytes of an image stand for: scale * (q - zero_point). The scale is a normal float above 0; the zero point
- * is a value of the image's type. */
+ * is a value of the image's type. This struct stays as it is. */
 typedef struct mbconv_quantization {
   float scale;
   int32_t zero_point;

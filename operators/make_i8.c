@@ -51,7 +51,7 @@ static size_t pack(struct mbconv_stage *stage, const struct mbconv_parameters *g
     }
   }
   return pointwise ? mbconv_panels_bytes(&stage->panels)
-                   : stage->tap_bytes * mbconv_round_up(stage->out_channels, kernels->packing.unit);
+                   : mbconv_tap_bytes(stage, kernels) * mbconv_round_up(stage->out_channels, kernels->packing.unit);
 }
 
 const struct mbconv_maker mbconv_i8_maker = {&mbconv_i8_sets, begin, lay_out, pack};

@@ -5,6 +5,7 @@
  */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "i8.h"
 #include "i8/requantize.h"
@@ -49,9 +50,10 @@ mbconv_status mbconv_i8_bounds(mbconv_activation_kind activation, const mbconv_q
 
 /* m, above 0, as multiplier * 2^(shift - 31): TFLite's QuantizeMultiplier. */
 static void quantize_multiplier(double m, int32_t *multiplier, int32_t *shift) {
-  int exponent;
-  const double fraction = frexp(m, &exponent); /* 1/2 to below 1: times 2^31 it has at most 22 bits behind the point */
-  int64_t rounded = (int64_t)(fraction * 2147483648.0 + 0.5);
+  uint64_t bits; /* of a normal double: an exponent and 52 bits behind the first, of which 30 are kept */
+  memcpy(&bits, &m, sizeof bits);
+  int exponent = (int)(bits >> 52) - 1022;
+  int64_t rounded = (int64_t)(((bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52) + (UINT64_C(1) << 21)) >> 22;
   if (rounded == INT64_C(1) << 31) rounded /= 2, exponent++;
   const bool vanishes = exponent < -31;
   *multiplier = vanishes ? 0 : (int32_t)rounded;
@@ -110,8 +112,20 @@ mbconv_status mbconv_i8_channel_of(const struct mbconv_i8_stage *stage, size_t c
 
 /* ---- The shortcut ------------------------------------------------------------------------------------------------ */
 
-/* 2^n, of a normal float. */
-static float power_of_two(int n) { return ldexpf(1.0f, n); }
+/* 2^n, a normal float. */
+static float power_of_two(int n) {
+  const uint32_t bits = (uint32_t)(n + 127) << 23;
+  float power;
+  memcpy(&power, &bits, sizeof power);
+  return power;
+}
+
+/* The exponent of a normal float above 0. */
+static int exponent_of(float v) {
+  uint32_t bits;
+  memcpy(&bits, &v, sizeof bits);
+  return (int)(bits >> 23) - 127;
+}
 
 static mbconv_status add_xnnpack(float a_ratio, float b_ratio, int32_t a_zero, int32_t b_zero,
                                  struct mbconv_i8_add *add, mbconv_error *error) {
@@ -119,9 +133,7 @@ static mbconv_status add_xnnpack(float a_ratio, float b_ratio, int32_t a_zero, i
   if (!(a_ratio >= least && a_ratio < most && b_ratio >= least && b_ratio < most))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
                        "sum: a scale that is added is not 2^-10 to below 2^8 times the sum's, as XNNPACK needs it");
-  int exponent;
-  frexpf(a_ratio > b_ratio ? a_ratio : b_ratio, &exponent);
-  add->shift = 20 - (exponent - 1);
+  add->shift = 20 - exponent_of(a_ratio > b_ratio ? a_ratio : b_ratio);
   /* At most 2^21: the sum of a half and such a float is exact in double. */
   const float scale = power_of_two(add->shift);
   add->a_factor = (int32_t)rint((double)(a_ratio * scale));

@@ -176,9 +176,49 @@ static void check_case(struct test *t, struct i8_case *c, size_t height, size_t 
   }
 }
 
+/* The public door, by the name of the set: the best row that the name means, or a refusal that says why. */
+static void check_door(struct test *t) {
+  static const float scale = 0.01f;
+  static const int8_t weight = -128;
+  const uint8_t x[3] = {0, 128, 255};
+  uint8_t y[3] = {1, 1, 1};
+  char scratch[4096];
+  const mbconv_i8_stage_desc stage = {.kind = MBCONV_STAGE_POINTWISE,
+                                      .out_channels = 1,
+                                      .weight = &weight,
+                                      .weight_scale = &scale,
+                                      .weight_scales = 1,
+                                      .output = {0.02f, 255}};
+  const mbconv_i8_desc desc = {
+      .type = MBCONV_U8, .height = 1, .width = 3, .in_channels = 1, .input = {0.01f, 0}, .count = 1, .stages = &stage};
+  const mbconv_options options = {.isa = t->isa};
+  const struct mbconv_kernels *best = mbconv_kernels_of(&mbconv_i8_sets, t->isa);
+  mbconv_block *block = NULL;
+  mbconv_error error = {.message = ""};
+  test_at(t, "the public door");
+  const mbconv_status status = mbconv_block_create_i8(&desc, &options, &block, &error);
+  if (!best) {
+    test_check(t, status == MBCONV_UNSUPPORTED_ISA && !block && strstr(error.message, "is not in this build"), "%s",
+               error.message);
+    return;
+  }
+  if (!test_check(t, status == MBCONV_OK, "%s", error.message)) return;
+  mbconv_info info = {0};
+  test_check(
+      t, mbconv_block_info(block, &info, &error) == MBCONV_OK && belongs(info.isa, t->isa) && info.type == MBCONV_U8,
+      "info: %s, type %d", mbconv_isa_name(info.isa), (int)info.type);
+  test_check(t, mbconv_block_run(block, 1, x, y, scratch, sizeof scratch, NULL, &error) == MBCONV_OK, "%s",
+             error.message);
+  /* -128 * 128 * 0.005 = -81.92, and the clamp */
+  test_check(t, y[0] == 255 && y[1] == 255 - 82 && y[2] == 255 - 163, "%d %d %d", y[0], y[1], y[2]);
+  mbconv_block_destroy(block);
+}
+
 void test_i8(struct test *t) {
   static const char *const lists[] = {"P", "D", "PDP", "DP", "PD", "PP", "PDPDP", "DPP", "DPDP", "PPD"};
   static const mbconv_residual residuals[] = {MBCONV_RESIDUAL_OFF, MBCONV_RESIDUAL_ON, MBCONV_RESIDUAL_GIVEN};
+  check_door(t);
+  if (t->isa == MBCONV_ISA_SCALAR) test_i8_arithmetic(t);
   uint64_t state = t->seed;
   const size_t rounds = t->small ? 4 : 40;
   size_t turn = 0;
