@@ -7,7 +7,7 @@ mbconv.torch.accelerate(model).
 
 from __future__ import annotations
 
-from . import int8
+from . import _native, int8
 from ._native import (
     ACTIVATIONS,
     InvalidArgument,
@@ -15,7 +15,6 @@ from ._native import (
     OutOfMemory,
     SizeOverflow,
     UnsupportedIsa,
-    isa_names,
     library,
 )
 from .operators import BatchNorm, Block, Conv, Convolution, Pointwise, SqueezeExcite
@@ -33,4 +32,4 @@ __version__: str = library.mbconv_version().decode()
 
 def usable_isas() -> list[str]:
     """The instruction sets that are in this build and usable on this CPU, best first."""
-    return isa_names(library.mbconv_usable_isas)
+    return _native.isa_names(library.mbconv_usable_isas)

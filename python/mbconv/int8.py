@@ -106,7 +106,8 @@ class Block(_Listed):
         if not 1 <= len(stages) <= MOST_STAGES:
             raise ValueError(f"stages has {len(stages)} stages, not 1 to {MOST_STAGES}")
         for i, stage in enumerate(stages):
-            _arguments.instance(stage, f"stages[{i}]", Stage)
+            if not isinstance(stage, Stage):
+                raise TypeError(f"stages[{i}] is {_arguments.described(stage)}, not an mbconv.int8.Stage")
         kind = list(_TYPES.values())[_arguments.one_of(dtype, "dtype", list(_TYPES))]
         first = stages[0].shape
         inputs = outputs = first[0] if stages[0].kind == "depthwise" else first[1]
@@ -119,7 +120,7 @@ class Block(_Listed):
             type=_native.TYPES.index(kind), rounding=_arguments.one_of(rounding, "rounding", _native.ROUNDINGS),
             in_channels=inputs, input=_quantization(input, "input"), count=len(stages), stages=described,
             residual=_arguments.residual_or_given(residual), add=_arguments.one_of(add, "add", _native.ADDS),
-            residual_input=_quantization(residual_input, "residual_input"), sum=_quantization(sum, "sum"),
+            residual_input=_quantization_or_none(residual_input, "residual_input"), sum=_quantization_or_none(sum, "sum"),
             sum_activation=_arguments.one_of(sum_activation, "sum_activation", _ACTIVATIONS),
             layout=_arguments.layout(layout), strip_rows=_size(strip_rows, "strip_rows"),
             group_channels=_size(group_channels, "group_channels"),
@@ -149,7 +150,9 @@ def _described(stage: Stage, name: str, channels: int, kept: list[Any]) -> _nati
 
     weights = outputs, 1 if stage.kind == "depthwise" else channels, kernel, kernel
     number = not np.ndim(stage.weight_scale)
-    scale = np.float32([_arguments.real(stage.weight_scale, f"{name}.weight_scale")]) if number else stage.weight_scale
+    scale: Any = stage.weight_scale
+    if number:
+        scale = np.array([_arguments.real(scale, f"{name}.weight_scale")], np.float32)
     made = _native.I8StageDesc(
         kind=_arguments.stage_kind(stage.kind), out_channels=outputs, kernel=kernel, dilation=dilation,
         stride=_size(stage.stride, "stride"), **_pad(stage.pad, kernel, dilation),
@@ -157,7 +160,7 @@ def _described(stage: Stage, name: str, channels: int, kept: list[Any]) -> _nati
         weight_scale=address(scale, "weight_scale", np.float32, (outputs,), (1,)), weight_scales=np.size(scale),
         output=_quantization(stage.output, f"{name}.output"),
         activation=_arguments.one_of(stage.activation, "activation", _ACTIVATIONS),
-        table_output=_quantization(stage.table_output, f"{name}.table_output"),
+        table_output=_quantization_or_none(stage.table_output, f"{name}.table_output"),
     )  # fmt: skip
     if stage.bias is not None:
         made.bias = address(stage.bias, "bias", np.int32, (outputs,))
@@ -166,10 +169,12 @@ def _described(stage: Stage, name: str, channels: int, kept: list[Any]) -> _nati
     return made
 
 
-def _quantization(value: Any, name: str) -> _native.Quantization:
+def _quantization_or_none(value: Any, name: str) -> _native.Quantization:
     """Of None: zeros."""
-    if value is None:
-        return _native.Quantization()
+    return _native.Quantization() if value is None else _quantization(value, name)
+
+
+def _quantization(value: Any, name: str) -> _native.Quantization:
     if not isinstance(value, tuple) or len(value) != 2:
         raise TypeError(f"{name} is {_arguments.described(value)}, not an mbconv.int8.Quantization")
     zero = value[1]
