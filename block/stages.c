@@ -235,8 +235,9 @@ static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parame
                          cursor);
       break;
     case MBCONV_STAGE_DEPTHWISE:
-      stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit),
-                                mbconv_tap_bytes(stage, kernels));
+      stage->tap_bytes =
+          mbconv_depthwise_channel_bytes(&kernels->packing, kernel, mbconv_window_ordinary_stride(&stage->window));
+      stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit), stage->tap_bytes);
       break;
     case MBCONV_STAGE_SQUEEZE_EXCITE:
       mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, false, cursor);
@@ -260,8 +261,9 @@ static void lay_out_epilogue(const struct mbconv_stages *stages, struct mbconv_s
     return;
   }
   stage->epilogue = mbconv_epilogue_of(kind, kernels, more, variant);
-  if (mbconv_activation_sloped(kind))
-    stage->epilogue.slopes = mbconv_take(cursor, stage->out_channels, kernels->element);
+  if (!mbconv_activation_sloped(kind)) return;
+  stage->epilogue.slope_bytes = kernels->element;
+  stage->epilogue.slopes = mbconv_take(cursor, stage->out_channels, kernels->element);
 }
 
 void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
@@ -301,7 +303,7 @@ static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_paramet
       return mbconv_panels_bytes(&stage->panels);
     case MBCONV_STAGE_DEPTHWISE:
       mbconv_depthwise_pack(kernels, stage->out_channels, k, given->conv, stage->taps);
-      return mbconv_tap_bytes(stage, kernels) * mbconv_round_up(stage->out_channels, kernels->packing.unit);
+      return stage->tap_bytes * mbconv_round_up(stage->out_channels, kernels->packing.unit);
     case MBCONV_STAGE_SQUEEZE_EXCITE: break;
   }
   mbconv_panels_pack(&stage->excite.reduce, given->excite->reduce, 1);

@@ -6,6 +6,8 @@
 
 #include "i8.h"
 #include "i8_sets.h"
+#include "output.h"
+#include "transpose.h"
 
 /* What an object keeps of a stage. */
 struct kept {
@@ -17,6 +19,7 @@ static void begin(struct mbconv_stages *stages, const struct mbconv_parameters *
                   struct mbconv_cursor *cursor) {
   struct mbconv_i8_list *list = mbconv_take(cursor, 1, sizeof *list);
   stages->i8 = list;
+  stages->residual_after = true; /* by end() */
   if (list) *list = *parameters[0].i8->list;
 }
 
@@ -25,7 +28,7 @@ static void lay_out(const struct mbconv_stages *stages, struct mbconv_stage *sta
   const struct mbconv_i8_stage *from = given->i8;
   struct kept *kept = mbconv_take(cursor, 1, sizeof *kept);
   stage->padding = from->padding;
-  stage->epilogue = (struct mbconv_epilogue){.ending = mbconv_ending_none()};
+  stage->epilogue = (struct mbconv_epilogue){.ending = mbconv_ending_none()}; /* slope_bytes 0: of one table for all */
   if (from->desc->table) stage->epilogue.prelu = stages->base.kernels->i8->table;
   if (!kept) return;
   kept->ending = from->ending;
@@ -51,7 +54,24 @@ static size_t pack(struct mbconv_stage *stage, const struct mbconv_parameters *g
     }
   }
   return pointwise ? mbconv_panels_bytes(&stage->panels)
-                   : mbconv_tap_bytes(stage, kernels) * mbconv_round_up(stage->out_channels, kernels->packing.unit);
+                   : stage->tap_bytes * mbconv_round_up(stage->out_channels, kernels->packing.unit);
 }
 
-const struct mbconv_maker mbconv_i8_maker = {&mbconv_i8_sets, begin, lay_out, pack};
+/* The shortcut is a function of two bytes: a pass over what has been written. */
+static void end(const struct mbconv_output *output, size_t first, const struct mbconv_pixel_run *run) {
+  const struct mbconv_stages *stages = output->stages;
+  const struct mbconv_kernels *kernels = stages->base.kernels;
+  const size_t channels = stages->residual_channels, plane = output->plane;
+  const char *residual = output->residual;
+  if (stages->y_layout == MBCONV_NHWC) {
+    if (residual)
+      kernels->i8->add(&stages->i8->add, run->pixels, channels, run->y, run->y_stride, residual + first * channels,
+                       channels);
+    return;
+  }
+  char *y = output->y + first;
+  mbconv_transpose(kernels, run->pixels, run->channels, output->strip, run->y_stride, y, plane, NULL);
+  if (residual) kernels->i8->add(&stages->i8->add, channels, run->pixels, y, plane, residual + first, plane);
+}
+
+const struct mbconv_maker mbconv_i8_maker = {&mbconv_i8_sets, begin, lay_out, pack, end};
