@@ -70,14 +70,12 @@ struct mbconv_output;
  * does not contain it. */
 struct mbconv_maker {
   const struct mbconv_sets *sets;
-  /* Takes what the list needs beside its weights, and sets stages->i8 and residual_after. */
-  void (*begin)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters, struct mbconv_cursor *cursor);
-  /* Takes what a stage needs beside its weights, and sets its epilogue and padding. */
-  void (*lay_out)(const struct mbconv_stages *stages, struct mbconv_stage *stage, const struct mbconv_parameters *given,
+  /* Takes what the list and its stages need beside their weights; sets stages->i8 and residual_after, and the stages'
+   * epilogues and padding. */
+  void (*lay_out)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
                   struct mbconv_cursor *cursor);
-  /* Packs a stage; returns the bytes of its weights. */
-  size_t (*pack)(struct mbconv_stage *stage, const struct mbconv_parameters *given,
-                 const struct mbconv_kernels *kernels);
+  /* Packs the weights; returns their bytes. */
+  size_t (*pack)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters);
   /* In the stead of mbconv_output_end(). */
   void (*end)(const struct mbconv_output *output, size_t first, const struct mbconv_pixel_run *run);
 };

@@ -270,15 +270,13 @@ void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_par
                            struct mbconv_cursor *cursor) {
   const struct mbconv_kernels *kernels = stages->base.kernels;
   link_segments(stages);
-  if (MBCONV_HAS_I8 && stages->maker) stages->maker->begin(stages, parameters, cursor);
+  const struct mbconv_maker *maker = MBCONV_HAS_I8 ? stages->maker : NULL;
+  if (maker) maker->lay_out(stages, parameters, cursor);
   for (size_t i = 0; i < stages->count; i++) {
     struct mbconv_stage *stage = &stages->stage[i];
     const bool grouped = i + 1 < stages->count && stage[1].kind == MBCONV_STAGE_DEPTHWISE;
     lay_out_stage(stage, &parameters[i], kernels, grouped, cursor);
-    if (MBCONV_HAS_I8 && stages->maker)
-      stages->maker->lay_out(stages, stage, &parameters[i], cursor);
-    else
-      lay_out_epilogue(stages, stage, &parameters[i], cursor);
+    if (!maker) lay_out_epilogue(stages, stage, &parameters[i], cursor);
   }
   stages->last_activates = parameters[stages->count - 1].activation != MBCONV_ACTIVATION_NONE;
   stages->target = (struct mbconv_target){
@@ -331,10 +329,11 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
   mbconv_take(&cursor, 1, sizeof list);
   *stages = list;
   mbconv_stages_lay_out(stages, parameters, &cursor);
-  for (size_t i = 0; i < stages->count; i++)
-    stages->base.info.weight_bytes += MBCONV_HAS_I8 && stages->maker
-                                          ? stages->maker->pack(&stages->stage[i], &parameters[i], stages->base.kernels)
-                                          : pack_stage(&stages->stage[i], &parameters[i], stages->base.kernels);
+  if (MBCONV_HAS_I8 && stages->maker)
+    stages->base.info.weight_bytes = stages->maker->pack(stages, parameters);
+  else
+    for (size_t i = 0; i < stages->count; i++)
+      stages->base.info.weight_bytes += pack_stage(&stages->stage[i], &parameters[i], stages->base.kernels);
   if (stages->cut.height > 0) {
     mbconv_cut_shapes(stages, stages->cut.height, stages->cut.width, &stages->cut, NULL); /* now knows what is mapped */
     mbconv_cut_plan(stages, &stages->cut);
