@@ -5,11 +5,9 @@
  * A panel is 1 to 4 vectors wide. Its channels are dealt to the lanes of the vectors such that packs of bytes put them
  * in order: to_bytes() of requantize_<isa>.h and what the tiles do after it. A place is a lane of all vectors together.
  *
- *     int32_t start, float addend, int32_t bias, scale, shift, each an array over the places; relu.h says what the first
- *     two are
- *     weights, 4 of k after 4 of k, zeros at the end:
- *         bytes    [vector][place in it] {w0 w1 w2 w3}
- *         words    [vector]{[place in it] {w0 w2}, [place in it] {w1 w3}} of 16 bits
+ *     int32_t start, float addend, int32_t bias, scale, shift, each an array over the places; relu.h says what the
+ * first two are weights, 4 of k after 4 of k, zeros at the end: bytes    [vector][place in it] {w0 w1 w2 w3} words
+ * [vector]{[place in it] {w0 w2}, [place in it] {w1 w3}} of 16 bits
  */
 #ifndef MBCONV_I8_PANEL_H
 #define MBCONV_I8_PANEL_H
