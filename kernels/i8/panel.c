@@ -51,9 +51,11 @@ void mbconv_i8_pack_panel_bytes_8(void *data, size_t width, size_t lane, size_t 
   pack_bytes(data, width, place_of(8, width, lane), k, channel);
 }
 
-void mbconv_i8_pack_panel_words_8(void *data, size_t width, size_t lane, size_t k,
+void mbconv_i8_pack_panel_pairs_8(void *data, size_t width, size_t lane, size_t k,
                                   const struct mbconv_i8_channel *channel) {
-  pack_words(data, 8, width, place_of(8, width, lane), k, channel);
+  const size_t place = place_of(8, width, lane);
+  int16_t *weights = pack_constants(data, width, place, k, channel);
+  for (size_t i = 0; i < k; i++) weights[i / 2 * 2 * width + place * 2 + i % 2] = channel->weight[i];
 }
 
 void mbconv_i8_panel_tflite(const struct mbconv_pointwise_panel *panel, size_t width, int32_t *sums) {
