@@ -59,14 +59,11 @@ class NativeI8(Native):
     """`name`: mbconv or onednn. `part`, `x`: of a Case, signed or not."""
 
     def __init__(self, driver, name, case, part, x, threads, isa, add="xnnpack"):  # pylint: disable=super-init-not-called
-        library, kept = driver.library, []
-        library.compare_create_i8.restype = c_void_p
-        library.compare_create_i8.argtypes = (
-            ctypes.c_char_p, c_void_p, c_void_p, c_size_t, c_int, ctypes.c_char_p, c_size_t)  # fmt: skip
+        kept = []
         self._shape, self._dtype = case.shape, part.dtype
         x = np.ascontiguousarray(x)
         request = ctypes.byref(_described(part, add, kept)), x.ctypes.data, threads, isa
-        self._create(driver, self, library.compare_create_i8, name.encode(), *request)
+        self._create(driver, self, driver.library.compare_create_i8, name.encode(), *request)
 
     def output(self):
         y = np.empty(self._shape, np.float32)
