@@ -73,7 +73,8 @@ compare_contender *compare_create_i8(const char *name, const mbconv_i8_desc *des
                                      int isa, char *message, size_t message_size) {
   try {
     const bool ours = std::string(name) == "mbconv";
-    return (ours ? compare::make_ours_i8(*desc, x, threads, isa) : compare::make_onednn_i8(*desc, x, threads)).release();
+    return (ours ? compare::make_ours_i8(*desc, x, threads, isa) : compare::make_onednn_i8(*desc, x, threads))
+        .release();
   } catch (const std::exception &exception) {
     put(message, message_size, exception.what());
     return nullptr;
@@ -122,9 +123,7 @@ void compare_version(const char *name, char *text, size_t size) {
   put(text, size, version);
 }
 
-int compare_isa(const char *name) {
-  return isa_of(name, mbconv_usable_isas);
-}
+int compare_isa(const char *name) { return isa_of(name, mbconv_usable_isas); }
 
 int compare_isa_i8(const char *name) { return isa_of(name, mbconv_usable_isas_i8); }
 

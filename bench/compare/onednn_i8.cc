@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // A block of int8 as a chain of oneDNN's convolutions with zero points, in the memory format that it asks for.
 //
-// It rounds less often than the hosts: SiLU is a post-op on the real sums, and the shortcut is added to them before they
-// become bytes. That is faster than what would give the hosts' bytes, and how it is meant to be used; compare_i8.py says
-// how many bytes differ.
-#include <dnnl.hpp>
+// It rounds less often than the hosts: SiLU is a post-op on the real sums, and the shortcut is added to them before
+// they become bytes. That is faster than what would give the hosts' bytes, and how it is meant to be used;
+// compare_i8.py says how many bytes differ.
 #include <omp.h>
+#include <dnnl.hpp>
 
 #include <cmath>
 #include <cstring>
@@ -62,15 +62,14 @@ class OnednnI8 : public compare_contender {
     stream_.wait();
   }
 
-  void output(size_t, float *y) override {
-    floats_of_bytes(last_.get_data_handle(), output_floats, is_signed_, y);
-  }
+  void output(size_t, float *y) override { floats_of_bytes(last_.get_data_handle(), output_floats, is_signed_, y); }
 
   size_t scratch_bytes() const override { return buffer_bytes_; }
   std::string describe() const override { return description_; }
 
  private:
-  // `block`: of the last stage, where the shortcut is added. `shape` and `quantization`: of its input, then of its output.
+  // `block`: of the last stage, where the shortcut is added. `shape` and `quantization`: of its input, then of its
+  // output.
   void add_stage(const mbconv_i8_stage_desc &stage, const mbconv_i8_desc *block, memory::dims &shape,
                  mbconv_quantization &quantization) {
     const bool depthwise = stage.kind == MBCONV_STAGE_DEPTHWISE;
@@ -100,17 +99,22 @@ class OnednnI8 : public compare_contender {
     const memory::dims weights =
         depthwise ? memory::dims{channels, 1, 1, k, k} : memory::dims{channels, shape[1], 1, 1};
     const mbconv_pad pad = stage.pad;
-    const dnnl::convolution_forward::primitive_desc desc(
-        {dnnl::prop_kind::forward_inference, algorithm::convolution_direct, image(shape), {weights, Type::s8, Tag::any},
-         {{channels}, Type::s32, Tag::a}, image(out), {stride, stride}, {dim(pad.top), dim(pad.left)},
-         {dim(pad.bottom), dim(pad.right)}},
-        attributes, engine_);
+    const dnnl::convolution_forward::primitive_desc desc({dnnl::prop_kind::forward_inference,
+                                                          algorithm::convolution_direct,
+                                                          image(shape),
+                                                          {weights, Type::s8, Tag::any},
+                                                          {{channels}, Type::s32, Tag::a},
+                                                          image(out),
+                                                          {stride, stride},
+                                                          {dim(pad.top), dim(pad.left)},
+                                                          {dim(pad.bottom), dim(pad.right)}},
+                                                         attributes, engine_);
     primitives_.push_back(dnnl::convolution_forward(desc));
     description_ += std::string(description_.empty() ? "" : " ") + desc.impl_info_str();
     if (!last_) x_ = last_ = buffer(desc.src_desc());
     std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, last_}};
-    arguments[DNNL_ARG_WEIGHTS] = filled(stage.weight, weights, Type::s8, depthwise ? Tag::goihw : Tag::oihw,
-                                         desc.weights_desc());
+    arguments[DNNL_ARG_WEIGHTS] =
+        filled(stage.weight, weights, Type::s8, depthwise ? Tag::goihw : Tag::oihw, desc.weights_desc());
     const std::vector<int32_t> zeros(static_cast<size_t>(channels));
     arguments[DNNL_ARG_BIAS] =
         filled(stage.bias ? stage.bias : zeros.data(), {channels}, Type::s32, Tag::a, desc.bias_desc());

@@ -40,8 +40,9 @@ class OursI8 : public compare_contender {
 
   void run(size_t) override {
     mbconv_error error;
-    require_ok(mbconv_block_run(block_.get(), 1, x_.data(), y_.data(), scratch_.data(), scratch_bytes(), &threads_, &error),
-               error);
+    require_ok(
+        mbconv_block_run(block_.get(), 1, x_.data(), y_.data(), scratch_.data(), scratch_bytes(), &threads_, &error),
+        error);
   }
 
   void output(size_t, float *y) override { floats_of_bytes(y_.data(), output_floats, is_signed_, y); }
