@@ -92,11 +92,14 @@ class Table:
         theirs = "".join(self._peer(result, name) for name in self._peers)
         (i8_us, i8_name), (all_us, all_name) = result.best(False), result.best(True)
         limit = result.bounds[result.row]
-        us = result.bound_us(result.row)
+        bound = f"{'-':>8} {'-':8}{'-':>4}"
+        if limit:
+            us = result.bound_us(result.row)
+            bound = f"{us:8.1f} {limit[1]:8}{100 * us / result.ours:4.0f}"
         ours = OURS + result.row
         return (f"{result.block.name:6}{result.ours:8.1f}{more}{result.us(OURS_F32):8.1f}{result.gain:6.2f} {theirs}  {i8_name:9}"
-                f"{i8_us / result.ours:6.2f}  {all_name:15}{all_us / result.ours:6.2f}{us:8.1f} {limit[1] if limit else '-':8}"
-                f"{100 * us / result.ours:4.0f}{result.scratch[ours]:11}{result.scratch_share:7.2f}")  # fmt: skip
+                f"{i8_us / result.ours:6.2f}  {all_name:15}{all_us / result.ours:6.2f}{bound}"
+                f"{result.scratch[ours]:11}{result.scratch_share:7.2f}")  # fmt: skip
 
     def geomeans(self, results):
         """Of one variant: gain and ratios, and how many times as long as mbconv's int8 each peer takes."""
@@ -104,10 +107,11 @@ class Table:
         theirs = "".join(f"{geomean([r.us(name) / r.ours for r in results]):10.2f} " for name in self._peers)
         i8, every = ([r.best(of_f32)[0] / r.ours for r in results] for of_f32 in (False, True))
         gains = [r.gain for r in results]
-        percent = geomean([100 * r.bound_us(r.row) / r.ours for r in results])
+        bounds = [100 * r.bound_us(r.row) / r.ours for r in results if r.bounds[r.row]]
+        percent = f"{geomean(bounds):4.0f}" if bounds else f"{'-':>4}"
         share = geomean([r.scratch_share for r in results])
         return (f"{'mean':6}{'':8}{more}{'':8}{geomean(gains):6.2f} {theirs}  {'':9}{geomean(i8):6.2f}  {'':15}{geomean(every):6.2f}"
-                f"{'':8} {'':8}{percent:4.0f}{'':11}{share:7.2f}\n"
+                f"{'':8} {'':8}{percent}{'':11}{share:7.2f}\n"
                 f"{'least':6}{'':8}{'':{len(more)}}{'':8}{min(gains):6.2f} {'':{len(theirs)}}  {'':9}{min(i8):6.2f}  {'':15}"
                 f"{min(every):6.2f}")  # fmt: skip
 
