@@ -55,7 +55,7 @@ void add_context(const std::vector<mbconv_isa> &isas) {
     for (const mbconv_exp variant : exponentials) {
       if (mbconv_exp_usable(isa, variant)) variants += mbconv_exp_name(variant) + std::string(" ");
     }
-    const std::string fastest = mbconv_exp_name(mbconv_kernels_of(MBCONV_F32, isa)->fastest_exp);
+    const std::string fastest = mbconv_exp_name(mbconv_kernels_of(&mbconv_f32_sets, isa)->fastest_exp);
     benchmark::AddCustomContext("exp_" + std::string(mbconv_isa_name(isa)), variants + "(auto: " + fastest + ")");
   }
 }

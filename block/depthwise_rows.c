@@ -164,7 +164,7 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
               .channels = padded ? mbconv_round_up(group->channels, kernels->lanes) : group->channels,
               .x_stride = strip->plan->group_channels * columns->dilation,
               .y_stride = y_stride * interleaved,
-              .weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, k * k, group->first),
+              .weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, k, group->first),
               .ending = stage->epilogue.ending,
           },
       .kernel = kernels->depthwise[(k - 3) / 2][mbconv_axis_ordinary_stride(columns) - 1],

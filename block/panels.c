@@ -20,7 +20,8 @@ static size_t empty_channels(const struct mbconv_pointwise_tile *wide, const str
   return count * end->channels - rest;
 }
 
-/* Sets the panels' tiles. Where the wide tile stores tails, another must be filled: those tails need no stage. */
+/* Sets the panels' tiles. Where the wide tile stores tails, another must store them, too, or be filled: those tails
+ * need no stage. */
 static void choose_tiles(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t channels,
                          bool grouped) {
   const struct mbconv_pointwise_tile *wide = &kernels->pointwise[0];
@@ -34,7 +35,7 @@ static void choose_tiles(struct mbconv_panels *panels, const struct mbconv_kerne
     if (grouped && end->channels % kernels->lanes) continue;
     for (size_t count = 1; count <= (grouped ? 1 : 2); count++) {
       const size_t empty = empty_channels(wide, end, channels, count);
-      if (empty >= least || (empty > 0 && wide->tails)) continue;
+      if (empty >= least || (empty > 0 && wide->tails && !end->tails)) continue;
       least = empty;
       panels->end = end;
       panels->padded = channels + empty;
@@ -197,12 +198,13 @@ static const struct mbconv_pointwise_tile *abreast_at(const struct mbconv_panels
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run) {
   if (run->pixels == 0) return;
   const size_t element = panels->kernels->element;
+  const bool single = run->pixels == 1 && run->segment == 0 && panels->kernels->gemv;
   void *dense[MAX_DENSE];
   const struct common common = {.run = run, .y = run->y_pixels ? run->y_pixels : dense, .element = element};
   if (!run->y_pixels)
     for (size_t p = 0; p < mbconv_min(run->pixels, MAX_DENSE); p++)
       dense[p] = (char *)run->y + p * run->y_stride * element;
-  for (size_t c = run->pixels == 1 && run->segment == 0 ? run_gemv(panels, run) : 0; c < run->channels;) {
+  for (size_t c = single ? run_gemv(panels, run) : 0; c < run->channels;) {
     const size_t width = tile_at(panels, run->first_channel + c)->channels;
     const struct mbconv_pointwise_tile *tile = abreast_at(panels, run, c);
     struct mbconv_pointwise_panel panel = panel_of(panels, run, c, width);

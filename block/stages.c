@@ -227,16 +227,16 @@ mbconv_status mbconv_cut_for(const struct mbconv_stages *stages, const struct mb
 
 static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
                           const struct mbconv_kernels *kernels, bool grouped, struct mbconv_cursor *cursor) {
-  const size_t taps = stage->window.kernel * stage->window.kernel;
+  const size_t kernel = stage->window.kernel;
   switch (stage->kind) {
     case MBCONV_STAGE_POINTWISE:
     case MBCONV_STAGE_DENSE:
-      mbconv_panels_plan(&stage->panels, kernels, taps * stage->in_channels, stage->out_channels, grouped, cursor);
+      mbconv_panels_plan(&stage->panels, kernels, kernel * kernel * stage->in_channels, stage->out_channels, grouped,
+                         cursor);
       break;
     case MBCONV_STAGE_DEPTHWISE:
-      stage->taps = mbconv_take(cursor, 1,
-                                mbconv_depthwise_bytes_checked(&kernels->packing, taps, stage->out_channels,
-                                                               kernels->lanes, &cursor->overflow));
+      stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit),
+                                mbconv_depthwise_channel_bytes(&kernels->packing, kernel));
       break;
     case MBCONV_STAGE_SQUEEZE_EXCITE:
       mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, false, cursor);
@@ -296,7 +296,7 @@ static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_paramet
       return mbconv_panels_bytes(&stage->panels);
     case MBCONV_STAGE_DEPTHWISE:
       mbconv_depthwise_pack(kernels, stage->out_channels, k, given->conv, stage->taps);
-      return mbconv_depthwise_bytes(&kernels->packing, k * k, mbconv_round_up(stage->out_channels, kernels->lanes));
+      return mbconv_depthwise_bytes(&kernels->packing, k, stage->out_channels);
     case MBCONV_STAGE_SQUEEZE_EXCITE: break;
   }
   mbconv_panels_pack(&stage->excite.reduce, given->excite->reduce, 1);
@@ -308,7 +308,7 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
                                    struct mbconv_stages **out, mbconv_error *error) {
   const struct mbconv_parameters *parameters = described->parameters;
   struct mbconv_stages list = described->stages;
-  mbconv_status status = mbconv_operator_choose(&list.base, list.base.info.type, options, error);
+  mbconv_status status = mbconv_operator_choose(&list.base, &mbconv_f32_sets, list.base.info.type, options, error);
   if (status != MBCONV_OK) return status;
   struct mbconv_cursor cursor = {0};
   if (described->more_of) list.more = described->more_of(list.base.kernels);

@@ -10,11 +10,12 @@
  *   Numbers    Results equal those of the scalar set (== or both NaN). Each chain is fused multiply-adds in the order
  *              stated; nothing is reassociated.
  *   Types      An element of x, y and the residual has the type of the set, `element` bytes. Functions take void
- *              pointers to them, so that everything above moves bytes and knows no type. So far all sets are f32.
+ *              pointers to them, so that everything above moves bytes and knows no type. What is said of numbers here
+ *              holds for f32; i8/i8.h says what is different in int8.
  *   Memory     Only the elements named are read or written: not one past the end of a row, masked or not. Pointers to
  *              tensors and scratch need the alignment of an element only. Packed weights are aligned to 64 bytes.
- *   Strides    In elements, and so are offsets. `lanes` is the set's vector length: scratch rounds channels up to it,
- *              users' tensors do not.
+ *   Strides    In elements, and so are offsets. Scratch rounds channels up to `lanes`, users' tensors do not: the
+ *              set's vector length, in int8 that of its narrowest vectors.
  */
 #ifndef MBCONV_KERNELS_H
 #define MBCONV_KERNELS_H
@@ -140,9 +141,11 @@ struct mbconv_transpose_tile {
 /* The sizes of packed weights, from which pack.h computes the bytes of panels and groups. Only the kernels and the two
  * functions below know the layout. */
 struct mbconv_packing {
-  size_t bias;   /* bytes of an output channel's bias */
+  size_t bias;   /* bytes of an output channel's bias, and of what stands beside it */
   size_t weight; /* bytes of a weight */
   size_t k_step; /* 1x1: k is rounded up to a multiple of it */
+  size_t unit;   /* depthwise: channels are packed by so many, a multiple of the lanes and a divisor of the wide tile */
+  size_t taps[3]; /* depthwise 3x3, 5x5, 7x7: the packed weights of a channel */
 };
 
 /* Packs one output channel of the panel that begins at `data` and is `width` channels wide.
@@ -186,6 +189,8 @@ struct mbconv_blocking {
 
 /* ---- The set ----------------------------------------------------------------------------------------------------- */
 
+struct mbconv_i8_kernels;
+
 struct mbconv_kernels {
   mbconv_isa isa;
   size_t lanes;
@@ -216,6 +221,8 @@ struct mbconv_kernels {
    * transposition back to planes adds it, which is faster. */
   bool tiles_add_residual;
   mbconv_exp fastest_exp; /* what AUTO means, backed by bench/RESULTS.md */
+  /* NULL in f32 sets. An i8 set has no gemv, activation, channel_*, interleave3, pack_panel and pack_depthwise. */
+  const struct mbconv_i8_kernels *i8;
   struct mbconv_blocking blocking;
 };
 
@@ -249,5 +256,11 @@ extern const struct mbconv_kernels mbconv_kernels_scalar;
 extern const struct mbconv_kernels mbconv_kernels_avx2;
 extern const struct mbconv_kernels mbconv_kernels_avx512;
 extern const struct mbconv_kernels mbconv_kernels_neon;
+
+extern const struct mbconv_kernels mbconv_kernels_i8_scalar;
+extern const struct mbconv_kernels mbconv_kernels_i8_avx2;
+extern const struct mbconv_kernels mbconv_kernels_i8_avx2_vnni;
+extern const struct mbconv_kernels mbconv_kernels_i8_avx512;
+extern const struct mbconv_kernels mbconv_kernels_i8_avx512_vnni;
 
 #endif

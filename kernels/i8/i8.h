@@ -3,19 +3,34 @@
  * What the int8 kernels add to the contract of ../kernels.h.
  *
  * Inside a block all images are unsigned bytes: an image of s8 is turned at the door by x ^ 0x80, and its zero point
- * becomes zero point + 128. So kernels multiply u8 by s8. Only the last stage writes what callers see: its `flip`
- * is 0x80 if that is s8.
+ * becomes zero point + 128. So kernels multiply u8 by s8, from -128 to 127. Only the last pass over the last stage's
+ * output writes what callers see: its `flip` is 0x80 if that is s8.
  *
- * A sum is exact in 32 bits: bias + the sum of x * w, in any order. Packing has folded the zero point of x into the
- * bias (bias - zero * the sum of w), and create has made sure that no sum leaves 31 bits. Then the sum is requantized,
+ * Sums. A sum is exact in 32 bits: bias + the sum of x * w, in any order, with no step in between that saturates.
+ * Packing has folded the zero point of x into the bias (bias - zero * the sum of w), and create has made sure that no
+ * sum, nor any part of one, leaves [-2^31, 2^31): |bias| + 255 * the sum of |w| < 2^31. Then the sum is requantized,
  * clamped and stored as one byte.
+ *
+ * Pointwise tiles have the type of f32's, mbconv_pointwise_fn. Here
+ *   residual   is NULL
+ *   segments   k is contiguous: `segment` is k
+ *   k          any number >= 1. Packed weights are zeros up to the k_step, but not a byte behind k is read from x.
+ *   weights    right behind the biases of the panel
+ *   channels   all tiles take tails: exactly `channels` bytes of each pixel are written
+ * The order of channels in a panel's vectors is the set's own affair.
+ *
+ * Depthwise rows have the type of f32's, mbconv_depthwise_fn. Here `lanes` is 16 (1 in the scalar set): channels up to
+ * `channels` rounded up to 16 are read, and exactly `channels` are written. Weights are packed by `packing.unit`
+ * channels, which may be more; a group begins with a whole unit.
+ *
+ * Transpositions move bytes and add no residual.
  */
 #ifndef MBCONV_I8_H
 #define MBCONV_I8_H
 
 #include <stdint.h>
 
-#include "kernels.h"
+#include "../kernels.h"
 
 /* How sums become bytes; what callers name in a description. */
 enum mbconv_i8_rounding { MBCONV_I8_FP32, MBCONV_I8_TFLITE_DOUBLE };
@@ -24,11 +39,9 @@ enum mbconv_i8_rounding { MBCONV_I8_FP32, MBCONV_I8_TFLITE_DOUBLE };
  * shift) of the channel:
  *
  *   FP32            r = round half even of fl32(fl32(sum) * scale); create has made sure that |r| < 2^31
- *   TFLITE_DOUBLE   the two roundings of gemmlowp: see mbconv_requantize_tflite()
+ *   TFLITE_DOUBLE   r = the two roundings of gemmlowp: mbconv_requantize_tflite() of requantize.h
  *
- *   y = clamp(r + zero, lo, hi) ^ flip
- *
- * The scales lie behind the biases of a panel or of a vector of channels. */
+ *   y = clamp(r + zero, lo, hi) ^ flip */
 struct mbconv_i8_ending {
   enum mbconv_i8_rounding rounding;
   int32_t zero;   /* the zero point of y as an unsigned byte, 0 .. 255 */
@@ -38,40 +51,81 @@ struct mbconv_i8_ending {
 
 /* How one channel's sums are scaled. */
 union mbconv_i8_scale {
-  float scale;        /* FP32 */
+  float scale;        /* FP32: finite and > 0 */
   int32_t multiplier; /* TFLITE_DOUBLE: 2^30 .. 2^31 - 1, or 0 */
 };
 
-/* A channel's constants, in that order in memory, each an array over the channels of a panel (or of a vector of
- * channels of a depthwise): int32_t bias, union mbconv_i8_scale, int32_t shift (TFLITE_DOUBLE; > 0 to the left). */
+/* A channel's constants, in that order in memory, each an array over the channels of a panel (or, in a depthwise, of as
+ * many channels as the set likes): int32_t bias, union mbconv_i8_scale, int32_t shift (TFLITE_DOUBLE; > 0 to the left,
+ * -31 .. 30). */
 enum { MBCONV_I8_BIAS_BYTES = 12 };
 
 /* ---- Packing ----------------------------------------------------------------------------------------------------- */
 
 /* One output channel, as create hands it to the functions that pack. */
 struct mbconv_i8_channel {
-  const int8_t *weight; /* 1x1: [k]; depthwise: [taps] */
+  const int8_t *weight; /* 1x1: [k]; depthwise: [kernel * kernel] */
   int32_t bias;         /* with the zero point folded in */
   union mbconv_i8_scale scale;
   int32_t shift;
 };
 
-/* Packs one channel of the panel that begins at `data`: like mbconv_pack_panel_fn. `rounding` says what is in `scale`.
- */
+/* Packs one channel of the panel that begins at `data`: like mbconv_pack_panel_fn. The memory was zeroed. */
 typedef void mbconv_i8_pack_panel_fn(void *data, size_t width, size_t lane, size_t k,
                                      const struct mbconv_i8_channel *channel);
 
-/* Packs channel `channel` of a depthwise, whose channel 0 is at `data`. */
+/* Packs channel `channel` of a depthwise, whose channel 0 is at `data`. The memory was zeroed. */
 typedef void mbconv_i8_pack_depthwise_fn(void *data, size_t channel, size_t kernel,
                                          const struct mbconv_i8_channel *packed);
 
 /* ---- Bytes ------------------------------------------------------------------------------------------------------- */
 
-/* y[p * y_stride + c] = table[x[p * x_stride + c]], c < channels; y may be x with its stride. */
-typedef void mbconv_i8_table_fn(size_t pixels, size_t channels, const void *x, size_t x_stride,
-                                const uint8_t table[256], void *y, size_t y_stride);
+/* y[p * y_stride + c] = table[x[p * x_stride + c]], c < channels; `table` is uint8_t [256]; y may be x with its stride.
+ */
+typedef mbconv_prelu_fn mbconv_i8_table_fn;
 
 /* y[i] = x[i] ^ 0x80, i < n; y may be x. */
 typedef void mbconv_i8_flip_fn(size_t n, const void *x, void *y);
+
+/* How the residual is added. With a = the byte of the output so far, unsigned, and b = that of the residual:
+ *
+ *   XNNPACK   y = clamp(((bias + a_factor * a + b_factor * b) >> shift) + zero), exact in 32 bits; arithmetic shift
+ *   TFLITE    y = clamp(mbconv_requantize_tflite(a_scaled[a] + b_scaled[b], multiplier, y_shift) + zero)
+ *   FLOAT     y = clamp(round half even of (fl32(fl32(a_ratio * (a - a_zero)) + fl32(b_ratio * (b - b_zero)))) + zero)
+ *
+ * What is stored is y ^ flip. */
+enum mbconv_i8_add_kind { MBCONV_I8_ADD_XNNPACK, MBCONV_I8_ADD_TFLITE, MBCONV_I8_ADD_FLOAT };
+
+struct mbconv_i8_add {
+  enum mbconv_i8_add_kind kind;
+  uint8_t b_flip; /* 0 or 0x80: the residual's bytes are b ^ b_flip */
+  uint8_t flip;   /* 0 or 0x80 */
+  uint8_t lo, hi; /* as unsigned bytes */
+  int32_t zero;   /* the zero point of y as an unsigned byte */
+  /* XNNPACK */
+  int32_t bias, a_factor, b_factor;
+  int32_t shift; /* 13 .. 31 */
+  /* FLOAT */
+  float a_ratio, b_ratio;
+  int32_t a_zero, b_zero; /* as unsigned bytes */
+  /* TFLITE */
+  int32_t multiplier, y_shift;
+  int32_t a_scaled[256], b_scaled[256];
+};
+
+/* a[p * a_stride + c] becomes its sum with b[p * b_stride + c], c < channels; a and b do not overlap. */
+typedef void mbconv_i8_add_fn(const struct mbconv_i8_add *add, size_t pixels, size_t channels, void *a, size_t a_stride,
+                              const void *b, size_t b_stride);
+
+/* ---- The set ----------------------------------------------------------------------------------------------------- */
+
+/* What a set has beside the members of struct mbconv_kernels. */
+struct mbconv_i8_kernels {
+  mbconv_i8_pack_panel_fn *pack_panel;
+  mbconv_i8_pack_depthwise_fn *pack_depthwise;
+  mbconv_i8_table_fn *table;
+  mbconv_i8_flip_fn *flip;
+  mbconv_i8_add_fn *add;
+};
 
 #endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#include "i8_sets.h"
+
+static const struct mbconv_row rows[] = {
+#ifdef MBCONV_I8_AVX512_VNNI
+    {MBCONV_ISA_AVX512_VNNI, MBCONV_NEEDS_AVX512 | MBCONV_CPU_AVX512_VNNI, &mbconv_kernels_i8_avx512_vnni},
+#endif
+#ifdef MBCONV_I8_AVX512
+    {MBCONV_ISA_AVX512, MBCONV_NEEDS_AVX512, &mbconv_kernels_i8_avx512},
+#endif
+#ifdef MBCONV_I8_AVX2_VNNI
+    {MBCONV_ISA_AVX2_VNNI, MBCONV_NEEDS_AVX2 | MBCONV_CPU_AVX_VNNI, &mbconv_kernels_i8_avx2_vnni},
+#endif
+#ifdef MBCONV_I8_AVX2
+    {MBCONV_ISA_AVX2, MBCONV_NEEDS_AVX2, &mbconv_kernels_i8_avx2},
+#endif
+    {MBCONV_ISA_SCALAR, 0, &mbconv_kernels_i8_scalar},
+};
+
+const struct mbconv_sets mbconv_i8_sets = {rows, sizeof rows / sizeof rows[0]};
