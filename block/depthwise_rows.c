@@ -154,6 +154,7 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->stage;
   const struct mbconv_axis *columns = &strip->shape->columns;
+  const size_t stride = mbconv_axis_ordinary_stride(columns);
   const size_t k = columns->kernel, width = columns->out, interleaved = mbconv_axis_interleaved(columns);
   const bool maps = mbconv_maps_rows(strip->plan) && mbconv_epilogue_maps(&stage->epilogue);
   /* In scratch, pixels have room for whole vectors. */
@@ -164,10 +165,10 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
               .channels = padded ? mbconv_round_up(group->channels, kernels->lanes) : group->channels,
               .x_stride = strip->plan->group_channels * columns->dilation,
               .y_stride = y_stride * interleaved,
-              .weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, k, group->first),
+              .weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, k, stride, group->first),
               .ending = stage->epilogue.ending,
           },
-      .kernel = kernels->depthwise[(k - 3) / 2][mbconv_axis_ordinary_stride(columns) - 1],
+      .kernel = kernels->depthwise[(k - 3) / 2][stride - 1],
       .map = maps ? &stage->epilogue : NULL,
       .chunk = maps ? mbconv_map_chunk(kernels, y_stride, kernels->blocking.depthwise_pixels * interleaved) : width,
       .interleaved = interleaved,

@@ -227,7 +227,7 @@ mbconv_status mbconv_cut_for(const struct mbconv_stages *stages, const struct mb
 
 static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
                           const struct mbconv_kernels *kernels, bool grouped, struct mbconv_cursor *cursor) {
-  const size_t kernel = stage->window.kernel;
+  const size_t kernel = stage->window.kernel, stride = mbconv_window_ordinary_stride(&stage->window);
   switch (stage->kind) {
     case MBCONV_STAGE_POINTWISE:
     case MBCONV_STAGE_DENSE:
@@ -236,7 +236,7 @@ static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parame
       break;
     case MBCONV_STAGE_DEPTHWISE:
       stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit),
-                                mbconv_depthwise_channel_bytes(&kernels->packing, kernel));
+                                mbconv_depthwise_channel_bytes(&kernels->packing, kernel, stride));
       break;
     case MBCONV_STAGE_SQUEEZE_EXCITE:
       mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, false, cursor);
@@ -296,7 +296,8 @@ static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_paramet
       return mbconv_panels_bytes(&stage->panels);
     case MBCONV_STAGE_DEPTHWISE:
       mbconv_depthwise_pack(kernels, stage->out_channels, k, given->conv, stage->taps);
-      return mbconv_depthwise_bytes(&kernels->packing, k, stage->out_channels);
+      return mbconv_depthwise_bytes(&kernels->packing, k, mbconv_window_ordinary_stride(&stage->window),
+                                    stage->out_channels);
     case MBCONV_STAGE_SQUEEZE_EXCITE: break;
   }
   mbconv_panels_pack(&stage->excite.reduce, given->excite->reduce, 1);

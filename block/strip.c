@@ -59,9 +59,9 @@ __attribute__((always_inline)) static inline void prefetch_taps(const struct mbc
                                                                 const struct mbconv_group *group) {
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->stage;
-  const size_t kernel = stage->window.kernel;
-  const char *weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, kernel, group->first);
-  const size_t bytes = mbconv_depthwise_bytes(&kernels->packing, kernel, group->channels);
+  const size_t kernel = stage->window.kernel, stride = mbconv_window_ordinary_stride(&stage->window);
+  const char *weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, kernel, stride, group->first);
+  const size_t bytes = mbconv_depthwise_bytes(&kernels->packing, kernel, stride, group->channels);
   for (size_t i = 0; i < bytes; i += MBCONV_ALIGNMENT) __builtin_prefetch(weights + i, 0, 2);
 }
 

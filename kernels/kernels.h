@@ -99,6 +99,10 @@ struct mbconv_depthwise_group {
 typedef void mbconv_depthwise_fn(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
                                  void *y);
 
+/* The same for two rows of outputs, one below the other: rows are k + stride pointers. y0 and y1 do not overlap. */
+typedef void mbconv_depthwise_pair_fn(const struct mbconv_depthwise_group *group, size_t pixels,
+                                      const void *const *rows, void *y0, void *y1);
+
 /* ---- Activation, and the sums, means and scales of channels ------------------------------------------------------ */
 
 /* y[i] = act(x[i]), i < n; y may be x. */
@@ -145,7 +149,8 @@ struct mbconv_packing {
   size_t weight; /* bytes of a weight */
   size_t k_step; /* 1x1: k is rounded up to a multiple of it */
   size_t unit;   /* depthwise: channels are packed by so many, a multiple of the lanes and a divisor of the wide tile */
-  size_t taps[3]; /* depthwise 3x3, 5x5, 7x7: the packed weights of a channel */
+  /* depthwise [kernel 3, 5, 7][stride 1, 2]: the packed weights of a channel. The stride is that of the function */
+  size_t taps[3][2];
 };
 
 /* Packs one output channel of the panel that begins at `data` and is `width` channels wide.
@@ -203,6 +208,7 @@ struct mbconv_kernels {
   mbconv_gemv_fn *gemv;
   /* [kernel 3, 5, 7][stride 1, 2] */
   mbconv_depthwise_fn *depthwise[3][2];
+  mbconv_depthwise_pair_fn *depthwise_pair[3][2]; /* NULL where two rows together are not faster than one by one */
   /* NONE, RELU, RELU6, HARD_SIGMOID and HARD_SWISH are the same function for both variants, indexed by
    * variant - MBCONV_EXP_SLEEF; the SILU and SIGMOID of [0] are NULL in builds without SLEEF. */
   mbconv_activation_fn *activation[2][MBCONV_ACTIVATION_HARD_SWISH + 1];

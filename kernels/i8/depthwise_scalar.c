@@ -18,8 +18,9 @@ _Static_assert(sizeof(struct channel) == MBCONV_I8_BIAS_BYTES, "packing.bias");
 /* Bytes of the packed channel. */
 static size_t channel_bytes(size_t kernel) { return sizeof(struct channel) + (kernel * kernel + 3) / 4 * 4; }
 
-void mbconv_i8_pack_depthwise_scalar(void *data, size_t channel, size_t kernel,
+void mbconv_i8_pack_depthwise_scalar(void *data, size_t channel, size_t kernel, size_t stride,
                                      const struct mbconv_i8_channel *packed) {
+  (void)stride;
   struct channel *to = (void *)((char *)data + channel * channel_bytes(kernel));
   *to = (struct channel){packed->bias, packed->scale, packed->shift};
   int8_t *taps = (int8_t *)(to + 1);

@@ -68,6 +68,7 @@ struct mbconv_i8_channel {
   int32_t bias;         /* with the zero point folded in */
   union mbconv_i8_scale scale;
   int32_t shift;
+  const struct mbconv_i8_ending *ending;
 };
 
 /* Packs one channel of the panel that begins at `data`: like mbconv_pack_panel_fn. The memory was zeroed. */
@@ -75,7 +76,7 @@ typedef void mbconv_i8_pack_panel_fn(void *data, size_t width, size_t lane, size
                                      const struct mbconv_i8_channel *channel);
 
 /* Packs channel `channel` of a depthwise, whose channel 0 is at `data`. The memory was zeroed. */
-typedef void mbconv_i8_pack_depthwise_fn(void *data, size_t channel, size_t kernel,
+typedef void mbconv_i8_pack_depthwise_fn(void *data, size_t channel, size_t kernel, size_t stride,
                                          const struct mbconv_i8_channel *packed);
 
 /* ---- Bytes ------------------------------------------------------------------------------------------------------- */

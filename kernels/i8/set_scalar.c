@@ -23,7 +23,8 @@ const struct mbconv_kernels mbconv_kernels_i8_scalar = {
                   {mbconv_i8_depthwise_scalar_7x7s1, mbconv_i8_depthwise_scalar_7x7s2}},
     .transpose = {.rows = 1, .columns = 1, .run = mbconv_i8_transpose_scalar_1x1},
     .transpose_one = mbconv_i8_transpose_scalar_1x1,
-    .packing = {.bias = MBCONV_I8_BIAS_BYTES, .weight = 1, .k_step = 1, .unit = 1, .taps = {12, 28, 52}},
+    .packing =
+        {.bias = MBCONV_I8_BIAS_BYTES, .weight = 1, .k_step = 1, .unit = 1, .taps = {{12, 12}, {28, 28}, {52, 52}}},
     .fastest_exp = MBCONV_EXP_INLINE,
     .i8 = &i8,
     /* The values of f32: this set is the reference, not meant to be fast. */
