@@ -25,11 +25,11 @@
  * them than there are registers.
  */
 struct F(two) {
-  F(vec) a, b;
+  R(vec) a, b;
 };
 
 struct F(operands) {
-  F(operand) a, b;
+  R(operand) a, b;
 };
 
 /* The sums of a row of outputs that have begun; s1 has seen one step. */
@@ -42,31 +42,36 @@ struct F(walk) {
   const char *const *rows;
   size_t x_first, x_stride; /* from rows to the first tap of output 0 */
   const char *constants, *weights; /* of the half */
-  F(vec) top, base;                /* bytes: hi - lo, and what is added after that clamp */
+  R(vec) top, base;                /* bytes: hi - lo, and what is added after that clamp */
+  R(vec) zero;                     /* words: the zero point, counted from lo */
+  bool affine;                     /* by_affine(), or by_scale() */
   char *y[2];                      /* the half's first byte of output 0, in both rows */
   size_t y_stride;
+  size_t x_offsets[3], y_offsets[3]; /* of the other parts' pixels */
   char *staged; /* sums are stored here and nothing to y, or NULL; a pixel is 4 vectors, for 2 rows */
 };
 
 ALWAYS_INLINE struct F(two) F(dots)(struct F(two) sum, struct F(operands) x, const size_t at, const char *weights) {
   weights += at * 2 * UNIT * WEIGHT;
-  sum.a = F(dot)(sum.a, x.a, weights);
-  sum.b = F(dot)(sum.b, x.b, weights + UNIT * WEIGHT);
+  const char *odd = weights + UNIT * (WEIGHT - 1);
+  sum.a = R(dot)(sum.a, x.a, F(load)(weights), F(load)(odd));
+  sum.b = R(dot)(sum.b, x.b, F(load)(weights + UNIT * WEIGHT), F(load)(odd + UNIT * WEIGHT));
   return sum;
 }
 
 /* Dwords from two vectors of words. */
-ALWAYS_INLINE struct F(operands) F(dwords)(F(vec) low, F(vec) high) {
-  return (struct F(operands)){F(open)(F(low16)(low, high)), F(open)(F(high16)(low, high))};
+ALWAYS_INLINE struct F(operands) F(dwords)(R(vec) low, R(vec) high) {
+  return (struct F(operands)){R(open)(R(low_words)(low, high)), R(open)(R(high_words)(low, high))};
 }
 
 /* Words of one half's bytes at x and at y. `half` is a constant. */
-ALWAYS_INLINE F(vec) F(words)(const size_t half, const char *x, const char *y) {
-  return half ? F(high8)(F(load)(x), F(load)(y)) : F(low8)(F(load)(x), F(load)(y));
+ALWAYS_INLINE R(vec) F(words)(const size_t half, const size_t *offsets, const char *x, const char *y) {
+  const R(vec) a = F(pixels)(x, offsets), b = F(pixels)(y, offsets);
+  return half ? R(high_bytes)(a, b) : R(low_bytes)(a, b);
 }
 
 ALWAYS_INLINE struct F(two) F(start)(const struct F(walk) *walk) {
-  const char *from = walk->constants + (walk->staged ? 3 * 4 * UNIT : 0);
+  const char *from = walk->constants + (walk->affine ? 0 : 3 * 4 * UNIT);
   return (struct F(two)){F(load)(from), F(load)(from + UNIT)};
 }
 
@@ -131,7 +136,7 @@ ALWAYS_INLINE struct F(two) F(step7_by2)(struct F(sums) *s, struct F(two) start,
 
 struct F(state) {
   struct F(sums) first, second; /* rows of outputs */
-  F(vec) before;                /* the last row's words of the step before */
+  R(vec) before;                /* the last row's words of the step before */
 };
 
 /* One step: the column at offset x, and at stride 2 also the one `next` bytes behind it. */
@@ -139,60 +144,74 @@ ALWAYS_INLINE struct F(two) F(step)(const size_t kernel, const size_t stride, co
                                     const struct F(walk) *walk, size_t x, size_t next, struct F(two) start,
                                     struct F(state) *state, struct F(two) *second) {
   const char *const *rows = walk->rows;
-  const char *w = walk->weights, *w2 = w + (kernel == 3 ? 3 : kernel == 5 ? 8 : 14) * 2 * UNIT * WEIGHT;
+  const char *w = walk->weights, *w2 = w + DOTS(kernel) * 2 * UNIT * WEIGHT;
   struct F(sums) *s = &state->first, *s2 = &state->second;
   __asm__ volatile("" ::: "memory");
   if (stride == 2) {
-    const struct F(operands) square = F(dwords)(F(words)(half, rows[0] + x, rows[0] + x + next),
-                                                F(words)(half, rows[1] + x, rows[1] + x + next));
-    const F(vec) last = F(words)(half, rows[kernel - 1] + x, rows[kernel - 1] + x + next);
+    const struct F(operands) square = F(dwords)(F(words)(half, walk->x_offsets, rows[0] + x, rows[0] + x + next),
+                                                F(words)(half, walk->x_offsets, rows[1] + x, rows[1] + x + next));
+    const R(vec) last = F(words)(half, walk->x_offsets, rows[kernel - 1] + x, rows[kernel - 1] + x + next);
     const struct F(operands) window = F(dwords)(state->before, last);
     state->before = last;
     if (kernel == 3) return F(step3_by2)(s, start, square, window, w);
-    const struct F(operands) lower = F(dwords)(F(words)(half, rows[2] + x, rows[2] + x + next),
-                                               F(words)(half, rows[3] + x, rows[3] + x + next));
+    const struct F(operands) lower = F(dwords)(F(words)(half, walk->x_offsets, rows[2] + x, rows[2] + x + next),
+                                               F(words)(half, walk->x_offsets, rows[3] + x, rows[3] + x + next));
     if (kernel == 5) return F(step5_by2)(s, start, square, lower, window, w);
-    const struct F(operands) lowest = F(dwords)(F(words)(half, rows[4] + x, rows[4] + x + next),
-                                                F(words)(half, rows[5] + x, rows[5] + x + next));
+    const struct F(operands) lowest = F(dwords)(F(words)(half, walk->x_offsets, rows[4] + x, rows[4] + x + next),
+                                                F(words)(half, walk->x_offsets, rows[5] + x, rows[5] + x + next));
     return F(step7_by2)(s, start, square, lower, lowest, window, w);
   }
-  const struct F(operands) column = F(dwords)(F(words)(half, rows[0] + x, rows[1] + x),
-                                              F(words)(half, rows[2] + x, rows[kernel == 3 && !pair ? 2 : 3] + x));
+  const struct F(operands) column = F(dwords)(F(words)(half, walk->x_offsets, rows[0] + x, rows[1] + x),
+                                              F(words)(half, walk->x_offsets, rows[2] + x, rows[kernel == 3 && !pair ? 2 : 3] + x));
   if (kernel == 3) {
     if (pair) *second = F(step3)(s2, start, column, w2);
     return F(step3)(s, start, column, w);
   }
-  const F(vec) last = F(words)(half, rows[4] + x, rows[kernel == 5 && !pair ? 4 : 5] + x);
+  const R(vec) last = F(words)(half, walk->x_offsets, rows[4] + x, rows[kernel == 5 && !pair ? 4 : 5] + x);
   if (kernel == 5) {
     const struct F(operands) window = F(dwords)(state->before, last);
     state->before = last;
     if (pair) *second = F(step5)(s2, start, column, window, w2);
     return F(step5)(s, start, column, window, w);
   }
-  return F(step7)(s, start, column, F(dwords)(last, F(words)(half, rows[6] + x, rows[6] + x)), w);
+  return F(step7)(s, start, column, F(dwords)(last, F(words)(half, walk->x_offsets, rows[6] + x, rows[6] + x)), w);
 }
 
-ALWAYS_INLINE F(vec) F(scale)(const struct F(walk) *walk, struct F(two) sums) {
+/* Words of a row's outputs, counted from lo. */
+ALWAYS_INLINE R(vec) F(by_affine)(const struct F(walk) *walk, struct F(two) sums) {
   const char *factor = walk->constants + 4 * UNIT, *addend = factor + 4 * UNIT;
-  return F(narrow)(F(scaled)(sums.a, factor, addend), F(scaled)(sums.b, factor + UNIT, addend + UNIT));
+  return R(narrow)(R(fma)(sums.a, F(load)(factor), F(load)(addend)),
+                   R(fma)(sums.b, F(load)(factor + UNIT), F(load)(addend + UNIT)));
+}
+
+ALWAYS_INLINE R(vec) F(by_scale)(const struct F(walk) *walk, struct F(two) sums) {
+  const char *scale = walk->constants + 4 * 4 * UNIT;
+  return R(words)(R(scaled)(sums.a, F(load)(scale)), R(scaled)(sums.b, F(load)(scale + UNIT)), walk->zero);
 }
 
 /* Stores output p of one row or two. */
 ALWAYS_INLINE void F(finish)(const bool pair, const struct F(walk) *walk, size_t y, char *staged,
                              struct F(two) first, struct F(two) second) {
-  if (staged) {
-    F(store)(staged, first.a);
-    F(store)(staged + WIDTH, first.b);
-    if (pair) F(store)(staged + 2 * WIDTH, second.a);
-    if (pair) F(store)(staged + 3 * WIDTH, second.b);
+  if (PARTS == 1 && staged) {
+    R(store)(staged, first.a);
+    R(store)(staged + WIDTH, first.b);
+    if (pair) R(store)(staged + 2 * WIDTH, second.a);
+    if (pair) R(store)(staged + 3 * WIDTH, second.b);
     return;
   }
-  const F(vec) low = F(scale)(walk, first), high = pair ? F(scale)(walk, second) : low;
-  const F(vec) bytes = F(clamp)(F(bytes)(low, high), walk->top, walk->base);
+  R(vec) low, high;
+  if (walk->affine) {
+    low = F(by_affine)(walk, first);
+    high = pair ? F(by_affine)(walk, second) : low;
+  } else {
+    low = F(by_scale)(walk, first);
+    high = pair ? F(by_scale)(walk, second) : low;
+  }
+  const R(vec) bytes = R(bytes)(low, high, walk->top, walk->base);
   if (pair)
-    F(store_two)(walk->y[0] + y, walk->y[1] + y, bytes);
+    F(store_two)(walk->y[0] + y, walk->y[1] + y, walk->y_offsets, bytes);
   else
-    F(store_one)(walk->y[0] + y, bytes);
+    F(store_one)(walk->y[0] + y, walk->y_offsets, bytes);
 }
 
 /* All arguments but the last two are constants. */
@@ -217,30 +236,30 @@ ALWAYS_INLINE void F(run)(const size_t kernel, const size_t stride, const bool p
     F(finish)(pair, walk, y, staged, first, second);
     x += stride * walk->x_stride;
     y += walk->y_stride;
-    if (staged) staged += 4 * WIDTH;
+    if (PARTS == 1 && staged) staged += 4 * WIDTH;
     __asm__ volatile("" : "+r"(staged)); /* or there would be two loops */
   }
 }
 
 /* ---- Units ------------------------------------------------------------------------------------------------------- */
 
-/* Whether all channels have an affine. */
-ALWAYS_INLINE bool F(all_affine)(const char *unit) {
-  const char *addend = unit + 2 * 4 * UNIT;
-  return !(F(any_nan)(addend) || F(any_nan)(addend + UNIT) || F(any_nan)(addend + 2 * UNIT) ||
-           F(any_nan)(addend + 3 * UNIT));
+/* Whether all channels of two quarters have an affine. */
+ALWAYS_INLINE bool F(affine)(const char *constants) {
+  const char *addend = constants + 2 * 4 * UNIT;
+  return !(F(any_nan)(addend) || F(any_nan)(addend + UNIT));
 }
 
 /* Half of a unit for some pixels, the first `channels` of the unit. */
 ALWAYS_INLINE void F(half)(const size_t kernel, const size_t stride, const bool pair, const size_t half,
                            struct F(walk) walk, const struct mbconv_i8_ending *ending, const char *unit, size_t pixels,
                            size_t channels) {
-  const size_t dots = (kernel == 3 ? 3 : kernel == 5 ? 8 : 14) * (stride == 1 && HAS_PAIR(kernel) ? 2 : 1);
-  char staged[MBCONV_I8_CHUNK * 4 * WIDTH];
+  const size_t dots = DOTS(kernel) * (stride == 1 && HAS_PAIR(kernel) ? 2 : 1);
+  char staged[PARTS == 1 ? MBCONV_I8_CHUNK * 4 * WIDTH : 1];
   walk.constants = unit + half * 2 * UNIT;
   walk.weights = unit + MBCONV_I8_CONSTANTS * 4 * UNIT + half * dots * 2 * UNIT * WEIGHT;
   walk.y[0] += 8 * half, walk.y[1] += 8 * half;
-  walk.staged = F(all_affine)(unit) ? NULL : staged;
+  walk.affine = F(affine)(walk.constants);
+  walk.staged = PARTS > 1 || walk.affine || ending->rounding == MBCONV_I8_FP32 ? NULL : staged;
   F(run)(kernel, stride, pair, half, &walk, pixels);
   if (walk.staged) {
     const struct mbconv_i8_staged sums = {staged, WIDTH, UNIT, walk.constants + 3 * 4 * UNIT, 8 * half};
@@ -249,31 +268,40 @@ ALWAYS_INLINE void F(half)(const size_t kernel, const size_t stride, const bool 
   }
 }
 
-/* The channels from c on that a vector holds, of one row of outputs or of two. */
-ALWAYS_INLINE void F(unit)(const size_t kernel, const size_t stride, const bool pair,
-                           const struct mbconv_depthwise_group *group, size_t c, const char *unit, size_t pixels,
-                           const void *const *rows, char *y0, char *y1) {
-  const struct mbconv_i8_ending *ending = group->ending.i8;
-  const size_t channels = group->channels - c < WIDTH ? group->channels - c : WIDTH;
-  /* Whole lanes are stored where they belong, and so is half of a single one; others go by way of the stack. */
-  const bool whole = channels == WIDTH || (WIDTH == 16 && channels == 8);
-  const bool at_once = whole && F(all_affine)(unit);
-  char outputs[2][MBCONV_I8_CHUNK * WIDTH];
-  struct F(walk) walk = {.rows = (const char *const *)rows,
-                         .x_stride = group->x_stride,
-                         .top = F(same)((uint8_t)(ending->hi - ending->lo)),
-                         .base = F(same)((uint8_t)(ending->lo + ending->flip)),
-                         .y_stride = whole ? group->y_stride : WIDTH};
-  for (size_t first = 0, n; first < pixels; first += n) {
-    n = at_once || pixels - first < MBCONV_I8_CHUNK ? pixels - first : MBCONV_I8_CHUNK;
-    walk.x_first = c + first * stride * group->x_stride;
-    char *to[2] = {y0 + c + first * group->y_stride, y1 + c + first * group->y_stride};
-    walk.y[0] = whole ? to[0] : outputs[0];
-    walk.y[1] = whole ? to[1] : outputs[1];
-    F(half)(kernel, stride, pair, 0, walk, ending, unit, n, channels);
-    if (channels > 8) F(half)(kernel, stride, pair, 1, walk, ending, unit, n, channels);
-    if (!whole)
-      for (size_t row = 0; row < (pair ? 2 : 1); row++)
-        for (size_t p = 0; p < n; p++) memcpy(to[row] + p * group->y_stride, outputs[row] + p * WIDTH, channels);
-  }
+/* Whether a sum of the first `channels` becomes a byte without leaving the registers. */
+ALWAYS_INLINE bool F(in_registers)(const struct mbconv_i8_ending *ending, const char *unit, size_t channels) {
+  return ending->rounding == MBCONV_I8_FP32 || (F(affine)(unit) && (channels <= 8 || F(affine)(unit + 2 * UNIT)));
 }
+
+ALWAYS_INLINE struct F(walk) F(walk_of)(const struct mbconv_depthwise_group *group, const void *const *rows) {
+  const struct mbconv_i8_ending *ending = group->ending.i8;
+  return (struct F(walk)){.rows = (const char *const *)rows,
+                          .x_stride = group->x_stride,
+                          .top = R(same_bytes)((uint8_t)(ending->hi - ending->lo)),
+                          .base = R(same_bytes)((uint8_t)(ending->lo + ending->flip)),
+                          .zero = R(same_words)((int16_t)(ending->zero - ending->lo)),
+                          .y_stride = group->y_stride};
+}
+
+/* Eight channels or WIDTH, from c on, of one row of outputs or of two, which are done in registers. Each part of the
+ * vectors makes as many outputs; if they are not all of the row, parts overlap and store some bytes twice. */
+ALWAYS_INLINE void F(whole)(const size_t kernel, const size_t stride, const bool pair,
+                            const struct mbconv_depthwise_group *group, size_t c, const char *unit, size_t pixels,
+                            const void *const *rows, char *y0, char *y1) {
+  const size_t channels = group->channels - c < WIDTH ? group->channels - c : WIDTH;
+  const size_t each = (pixels + PARTS - 1) / PARTS;
+  struct F(walk) walk = F(walk_of)(group, rows);
+  walk.x_first = c;
+  walk.y[0] = y0 + c, walk.y[1] = y1 + c;
+  for (size_t part = 1; part < PARTS; part++) {
+    const size_t first = part * each + each <= pixels ? part * each : pixels - each;
+    walk.x_offsets[part - 1] = first * stride * group->x_stride;
+    walk.y_offsets[part - 1] = first * group->y_stride;
+  }
+  F(half)(kernel, stride, pair, 0, walk, group->ending.i8, unit, each, channels);
+  if (channels > 8) F(half)(kernel, stride, pair, 1, walk, group->ending.i8, unit, each, channels);
+}
+
+#undef F
+#undef WIDTH
+#undef PARTS

@@ -10,8 +10,6 @@ struct tap {
 };
 enum { OUTSIDE = 7 };
 
-static size_t dots_of(size_t kernel) { return kernel == 3 ? 3 : kernel == 5 ? 8 : 14; }
-
 /* Byte `slot` of a dot at stride 1, for the first row of outputs. */
 static struct tap slot_at_stride1(size_t kernel, size_t dot, size_t slot) {
   if (kernel == 5 && dot >= 5) {
@@ -43,7 +41,7 @@ static void put_weight(char *dword, size_t slot, int8_t weight, const struct mbc
 
 void mbconv_i8_pack_depthwise_vectors(const struct mbconv_i8_layout *layout, void *data, size_t channel, size_t kernel,
                                       size_t stride, const struct mbconv_i8_channel *packed) {
-  const size_t vector = layout->unit * layout->weight, dots = dots_of(kernel); /* bytes of one vector of weights */
+  const size_t vector = layout->unit * layout->weight, dots = DOTS(kernel); /* bytes of one vector of weights */
   const size_t variants = stride == 1 && layout->pairs[(kernel - 3) / 2] ? 2 : 1;
   const size_t unit_bytes = layout->unit * (MBCONV_I8_CONSTANTS * 4 + variants * dots * 4 * layout->weight);
   char *unit = (char *)data + channel / layout->unit * unit_bytes;

@@ -46,6 +46,14 @@ struct mbconv_i8_layout {
         {56 * (weight) * (1 + (pair7)), 56 * (weight)},                                                     \
   }
 
+/* Dots of an output. */
+#define DOTS(kernel) ((kernel) == 3 ? 3 : (kernel) == 5 ? 8 : 14)
+
+/* Bytes of a channel. */
+static inline size_t mbconv_i8_depthwise_bytes(size_t kernel, size_t weight, bool pair) {
+  return MBCONV_I8_CONSTANTS * 4 + DOTS(kernel) * 4 * weight * (pair ? 2 : 1);
+}
+
 void mbconv_i8_pack_depthwise_vectors(const struct mbconv_i8_layout *layout, void *data, size_t channel, size_t kernel,
                                       size_t stride, const struct mbconv_i8_channel *packed);
 

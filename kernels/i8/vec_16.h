@@ -1,29 +1,44 @@
 /* SPDX-License-Identifier: MIT
  *
- * Vectors of 16 bytes for depthwise_columns.h: one lane.
+ * Vectors of 16 bytes for depthwise_columns.h: one lane of 16 bytes, for 16 channels of one pixel.
+ * Behind the vectors of fewer bytes.
  */
-#define WIDTH 16
-#define F(name) name##_16
+#undef R
+#define R(name) name##_x16
 
-typedef __m128i vec_16;
+typedef __m128i vec_x16;
 
-ALWAYS_INLINE vec_16 load_16(const void *x) { return _mm_loadu_si128((const __m128i_u *)x); }
-ALWAYS_INLINE vec_16 low8_16(vec_16 a, vec_16 b) { return _mm_unpacklo_epi8(a, b); }
-ALWAYS_INLINE vec_16 high8_16(vec_16 a, vec_16 b) { return _mm_unpackhi_epi8(a, b); }
-ALWAYS_INLINE vec_16 low16_16(vec_16 a, vec_16 b) { return _mm_unpacklo_epi16(a, b); }
-ALWAYS_INLINE vec_16 high16_16(vec_16 a, vec_16 b) { return _mm_unpackhi_epi16(a, b); }
-ALWAYS_INLINE vec_16 same_16(uint8_t v) { return _mm_set1_epi8((char)v); }
+ALWAYS_INLINE vec_x16 load_16(const void *x) { return _mm_loadu_si128((const __m128i_u *)x); }
+ALWAYS_INLINE void store_x16(void *y, vec_x16 v) { _mm_storeu_si128((__m128i_u *)y, v); }
+ALWAYS_INLINE vec_x16 same_bytes_x16(uint8_t v) { return _mm_set1_epi8((char)v); }
+ALWAYS_INLINE vec_x16 same_words_x16(int16_t v) { return _mm_set1_epi16(v); }
 
-/* Lower words of a and b, as bytes in words. */
-ALWAYS_INLINE vec_16 narrow_16(vec_16 a, vec_16 b) {
+ALWAYS_INLINE vec_x16 low_bytes_x16(vec_x16 a, vec_x16 b) { return _mm_unpacklo_epi8(a, b); }
+ALWAYS_INLINE vec_x16 high_bytes_x16(vec_x16 a, vec_x16 b) { return _mm_unpackhi_epi8(a, b); }
+ALWAYS_INLINE vec_x16 low_words_x16(vec_x16 a, vec_x16 b) { return _mm_unpacklo_epi16(a, b); }
+ALWAYS_INLINE vec_x16 high_words_x16(vec_x16 a, vec_x16 b) { return _mm_unpackhi_epi16(a, b); }
+
+ALWAYS_INLINE vec_x16 fma_x16(vec_x16 t, vec_x16 factor, vec_x16 addend) {
+  return _mm_castps_si128(
+      _mm_fmadd_ps(_mm_castsi128_ps(t), _mm_castsi128_ps(factor), _mm_castsi128_ps(addend)));
+}
+
+/* The lower words of a and b as bytes, each in a word. */
+ALWAYS_INLINE vec_x16 narrow_x16(vec_x16 a, vec_x16 b) {
   return _mm_and_si128(_mm_packus_epi16(a, b), _mm_set1_epi16(0xff));
 }
-ALWAYS_INLINE vec_16 bytes_16(vec_16 a, vec_16 b) { return _mm_packus_epi16(a, b); }
-ALWAYS_INLINE vec_16 clamp_16(vec_16 v, vec_16 top, vec_16 base) { return _mm_add_epi8(_mm_min_epu8(v, top), base); }
 
-ALWAYS_INLINE vec_16 scaled_16(vec_16 sum, const void *factor, const void *addend) {
-  const __m128 t = _mm_castsi128_ps(sum), f = _mm_castsi128_ps(load_16(factor)), a = _mm_castsi128_ps(load_16(addend));
-  return _mm_castps_si128(_mm_fmadd_ps(t, f, a));
+ALWAYS_INLINE vec_x16 scaled_x16(vec_x16 sum, vec_x16 scale) {
+  return _mm_cvtps_epi32(_mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_castsi128_ps(scale)));
+}
+
+ALWAYS_INLINE vec_x16 words_x16(vec_x16 a, vec_x16 b, vec_x16 zero) {
+  return _mm_adds_epi16(_mm_packs_epi32(a, b), zero);
+}
+
+/* Bytes of words, at most `top`, and then `base` added. */
+ALWAYS_INLINE vec_x16 bytes_x16(vec_x16 a, vec_x16 b, vec_x16 top, vec_x16 base) {
+  return _mm_add_epi8(_mm_min_epu8(_mm_packus_epi16(a, b), top), base);
 }
 
 ALWAYS_INLINE bool any_nan_16(const void *v) {
@@ -31,10 +46,20 @@ ALWAYS_INLINE bool any_nan_16(const void *v) {
   return _mm_movemask_ps(_mm_cmpunord_ps(f, f)) != 0;
 }
 
-/* 8 bytes of each lane: the lower ones to y0, the upper ones to y1. */
-ALWAYS_INLINE void store_one_16(void *y, vec_16 v) { _mm_storel_epi64((__m128i_u *)y, v); }
-ALWAYS_INLINE void store_two_16(void *y0, void *y1, vec_16 v) {
-  store_one_16(y0, v);
+/* Pixels are loaded and stored as the parts of a vector that is cut into as many: the first at x or y, the others at
+ * those offsets behind it. */
+ALWAYS_INLINE vec_x16 pixels_16(const char *x, const size_t *offsets) {
+  (void)offsets;
+  return load_16(x);
+}
+
+/* 8 bytes of each lane: the lower ones to y, and the upper ones to y1. */
+ALWAYS_INLINE void store_one_16(char *y, const size_t *offsets, vec_x16 v) {
+  (void)offsets;
+  _mm_storel_epi64((__m128i_u *)y, v);
+}
+
+ALWAYS_INLINE void store_two_16(char *y, char *y1, const size_t *offsets, vec_x16 v) {
+  store_one_16(y, offsets, v);
   _mm_storeh_pd((double *)y1, _mm_castsi128_pd(v));
 }
-ALWAYS_INLINE void store_16(void *y, vec_16 v) { _mm_storeu_si128((__m128i_u *)y, v); }

@@ -1,32 +1,44 @@
 /* SPDX-License-Identifier: MIT
  *
- * Vectors of 32 bytes for depthwise_columns.h: two lanes. Behind vec_16.h.
+ * Vectors of 32 bytes for depthwise_columns.h: two lanes of 16 bytes, for 32 channels of one pixel, or twice 16 for two pixels.
+ * Behind the vectors of fewer bytes.
  */
-#undef WIDTH
-#undef F
-#define WIDTH 32
-#define F(name) name##_32
+#undef R
+#define R(name) name##_x32
 
-typedef __m256i vec_32;
+typedef __m256i vec_x32;
 
-ALWAYS_INLINE vec_32 load_32(const void *x) { return _mm256_loadu_si256((const __m256i_u *)x); }
-ALWAYS_INLINE vec_32 low8_32(vec_32 a, vec_32 b) { return _mm256_unpacklo_epi8(a, b); }
-ALWAYS_INLINE vec_32 high8_32(vec_32 a, vec_32 b) { return _mm256_unpackhi_epi8(a, b); }
-ALWAYS_INLINE vec_32 low16_32(vec_32 a, vec_32 b) { return _mm256_unpacklo_epi16(a, b); }
-ALWAYS_INLINE vec_32 high16_32(vec_32 a, vec_32 b) { return _mm256_unpackhi_epi16(a, b); }
-ALWAYS_INLINE vec_32 same_32(uint8_t v) { return _mm256_set1_epi8((char)v); }
+ALWAYS_INLINE vec_x32 load_32(const void *x) { return _mm256_loadu_si256((const __m256i_u *)x); }
+ALWAYS_INLINE void store_x32(void *y, vec_x32 v) { _mm256_storeu_si256((__m256i_u *)y, v); }
+ALWAYS_INLINE vec_x32 same_bytes_x32(uint8_t v) { return _mm256_set1_epi8((char)v); }
+ALWAYS_INLINE vec_x32 same_words_x32(int16_t v) { return _mm256_set1_epi16(v); }
 
-ALWAYS_INLINE vec_32 narrow_32(vec_32 a, vec_32 b) {
+ALWAYS_INLINE vec_x32 low_bytes_x32(vec_x32 a, vec_x32 b) { return _mm256_unpacklo_epi8(a, b); }
+ALWAYS_INLINE vec_x32 high_bytes_x32(vec_x32 a, vec_x32 b) { return _mm256_unpackhi_epi8(a, b); }
+ALWAYS_INLINE vec_x32 low_words_x32(vec_x32 a, vec_x32 b) { return _mm256_unpacklo_epi16(a, b); }
+ALWAYS_INLINE vec_x32 high_words_x32(vec_x32 a, vec_x32 b) { return _mm256_unpackhi_epi16(a, b); }
+
+ALWAYS_INLINE vec_x32 fma_x32(vec_x32 t, vec_x32 factor, vec_x32 addend) {
+  return _mm256_castps_si256(
+      _mm256_fmadd_ps(_mm256_castsi256_ps(t), _mm256_castsi256_ps(factor), _mm256_castsi256_ps(addend)));
+}
+
+/* The lower words of a and b as bytes, each in a word. */
+ALWAYS_INLINE vec_x32 narrow_x32(vec_x32 a, vec_x32 b) {
   return _mm256_and_si256(_mm256_packus_epi16(a, b), _mm256_set1_epi16(0xff));
 }
-ALWAYS_INLINE vec_32 bytes_32(vec_32 a, vec_32 b) { return _mm256_packus_epi16(a, b); }
-ALWAYS_INLINE vec_32 clamp_32(vec_32 v, vec_32 top, vec_32 base) {
-  return _mm256_add_epi8(_mm256_min_epu8(v, top), base);
+
+ALWAYS_INLINE vec_x32 scaled_x32(vec_x32 sum, vec_x32 scale) {
+  return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_castsi256_ps(scale)));
 }
 
-ALWAYS_INLINE vec_32 scaled_32(vec_32 sum, const void *factor, const void *addend) {
-  const __m256 f = _mm256_castsi256_ps(load_32(factor)), a = _mm256_castsi256_ps(load_32(addend));
-  return _mm256_castps_si256(_mm256_fmadd_ps(_mm256_castsi256_ps(sum), f, a));
+ALWAYS_INLINE vec_x32 words_x32(vec_x32 a, vec_x32 b, vec_x32 zero) {
+  return _mm256_adds_epi16(_mm256_packs_epi32(a, b), zero);
+}
+
+/* Bytes of words, at most `top`, and then `base` added. */
+ALWAYS_INLINE vec_x32 bytes_x32(vec_x32 a, vec_x32 b, vec_x32 top, vec_x32 base) {
+  return _mm256_add_epi8(_mm256_min_epu8(_mm256_packus_epi16(a, b), top), base);
 }
 
 ALWAYS_INLINE bool any_nan_32(const void *v) {
@@ -34,12 +46,35 @@ ALWAYS_INLINE bool any_nan_32(const void *v) {
   return _mm256_movemask_ps(_mm256_cmp_ps(f, f, _CMP_UNORD_Q)) != 0;
 }
 
-ALWAYS_INLINE void store_one_32(void *y, vec_32 v) {
-  store_one_16(y, _mm256_castsi256_si128(v));
-  store_one_16((char *)y + 16, _mm256_extracti128_si256(v, 1));
+ALWAYS_INLINE vec_x32 pixels_32(const char *x, const size_t *offsets) {
+  (void)offsets;
+  return load_32(x);
 }
-ALWAYS_INLINE void store_two_32(void *y0, void *y1, vec_32 v) {
-  store_two_16(y0, y1, _mm256_castsi256_si128(v));
-  store_two_16((char *)y0 + 16, (char *)y1 + 16, _mm256_extracti128_si256(v, 1));
+
+ALWAYS_INLINE void store_one_32(char *y, const size_t *offsets, vec_x32 v) {
+  store_one_16(y, offsets, _mm256_castsi256_si128(v));
+  store_one_16(y + 16, offsets, _mm256_extracti128_si256(v, 1));
 }
-ALWAYS_INLINE void store_32(void *y, vec_32 v) { _mm256_storeu_si256((__m256i_u *)y, v); }
+
+ALWAYS_INLINE void store_two_32(char *y, char *y1, const size_t *offsets, vec_x32 v) {
+  store_two_16(y, y1, offsets, _mm256_castsi256_si128(v));
+  store_two_16(y + 16, y1 + 16, offsets, _mm256_extracti128_si256(v, 1));
+}
+
+/* Twice 16 channels. */
+ALWAYS_INLINE vec_x32 load_2x16(const void *x) { return _mm256_broadcastsi128_si256(load_16(x)); }
+ALWAYS_INLINE bool any_nan_2x16(const void *v) { return any_nan_16(v); }
+
+ALWAYS_INLINE vec_x32 pixels_2x16(const char *x, const size_t *offsets) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(load_16(x)), load_16(x + offsets[0]), 1);
+}
+
+ALWAYS_INLINE void store_one_2x16(char *y, const size_t *offsets, vec_x32 v) {
+  store_one_16(y, offsets, _mm256_castsi256_si128(v));
+  store_one_16(y + offsets[0], offsets, _mm256_extracti128_si256(v, 1));
+}
+
+ALWAYS_INLINE void store_two_2x16(char *y, char *y1, const size_t *offsets, vec_x32 v) {
+  store_two_16(y, y1, offsets, _mm256_castsi256_si128(v));
+  store_two_16(y + offsets[0], y1 + offsets[0], offsets, _mm256_extracti128_si256(v, 1));
+}
