@@ -40,10 +40,10 @@ struct Cut {
 };
 
 // bias[channels] and weight[channels][taps] as the kernels of a set want them.
-Floats pack(const Floats &weight, const Floats &bias, size_t channels, size_t kernel, size_t stride,
-            const mbconv_kernels &kernels) {
+Floats pack(const Floats &weight, const Floats &bias, size_t channels, size_t kernel, const mbconv_kernels &kernels) {
   const size_t taps = kernel * kernel;
-  Floats packed(mbconv_depthwise_bytes(&kernels.packing, kernel, stride, channels) / sizeof(float));
+  const size_t padded = (channels + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  Floats packed(mbconv_depthwise_channel_bytes(&kernels.packing, kernel, 1) * padded / sizeof(float));
   for (size_t c = 0; c < channels; ++c)
     kernels.pack_depthwise(packed.data(), kernels.lanes, c, taps, weight.data() + c * taps, 1.0, bias.data()[c]);
   return packed;
@@ -58,14 +58,14 @@ class Depthwise {
     const float infinity = std::numeric_limits<float>::infinity();
     const bool clamped = block.activation == MBCONV_ACTIVATION_RELU6;
     const mbconv_kernels &kernels = *mbconv_kernels_of(&mbconv_f32_sets, isa);
-    weights_ = pack(weight, bias, block.expanded, block.kernel, block.stride, kernels);
+    weights_ = pack(weight, bias, block.expanded, block.kernel, kernels);
     for (size_t channel = 0; channel < block.expanded; channel += cut_.group) {
       mbconv_depthwise_group group;
       group.channels = std::min(cut_.group, block.expanded - channel);
       group.x_stride = cut_.group;
       group.y_stride = cut_.group;
       group.weights = reinterpret_cast<const char *>(weights_.data()) +
-                      mbconv_depthwise_bytes(&kernels.packing, block.kernel, block.stride, channel);
+                      mbconv_depthwise_channel_bytes(&kernels.packing, block.kernel, 1) * channel;
       group.ending.lo = clamped ? 0.0f : -infinity;
       group.ending.hi = clamped ? 6.0f : infinity;
       groups_.push_back(group);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "pack.h"
+#include "list_i8.h"
 #include "transpose.h"
 
 enum { MAX_KERNEL = 7 };
@@ -18,7 +18,7 @@ struct borders {
 static struct borders borders_of(const struct mbconv_strip *strip) {
   const struct mbconv_shape *shape = strip->shape;
   struct borders borders = {.direct = false};
-  if (shape->expand || !strip->image || strip->stages->layout == MBCONV_NCHW ||
+  if (shape->expand || !strip->image || strip->stages->layout == MBCONV_NCHW || mbconv_flips_input(strip->stages) ||
       strip->plan->group_channels != shape->in_channels)
     return borders;
   const size_t across = shape->columns.out;
@@ -30,7 +30,7 @@ static struct borders borders_of(const struct mbconv_strip *strip) {
 }
 
 /* Columns [first, last) of input row r to the ring. */
-static void copy_columns(const struct mbconv_strip *strip, const struct mbconv_group *group, size_t r, size_t first,
+static void move_columns(const struct mbconv_strip *strip, const struct mbconv_group *group, size_t r, size_t first,
                          size_t last) {
   const struct mbconv_shape *shape = strip->shape;
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
@@ -50,6 +50,15 @@ static void copy_columns(const struct mbconv_strip *strip, const struct mbconv_g
     for (size_t p = 0; p < last - first; p++)
       memcpy(to + p * stride * element, from + p * x_stride * element, group->channels * element);
   }
+}
+
+static void copy_columns(const struct mbconv_strip *strip, const struct mbconv_group *group, size_t r, size_t first,
+                         size_t last) {
+  move_columns(strip, group, r, first, last);
+  if (!strip->image || !mbconv_flips_input(strip->stages)) return;
+  const size_t stride = strip->plan->group_channels;
+  char *to = group->ring + mbconv_ring_offset(strip, r) + first * stride;
+  mbconv_flip(strip->stages, (last - first) * stride, to, to);
 }
 
 void mbconv_rows_copy(const struct mbconv_strip *strip, const struct mbconv_group *group) {
@@ -143,9 +152,7 @@ static void depthwise_row(const struct mbconv_strip *strip, const struct mbconv_
       depthwise_outputs(strip, group, run, o, first, last, false, y);
     }
     char *outputs = y + first * run->y_pixel;
-    if (run->map)
-      mbconv_epilogue_map(run->map, strip->stages->base.kernels, last - first, group->first, group->channels, outputs,
-                          run->y_stride);
+    if (run->map) mbconv_epilogue_map(run->map, last - first, group->first, group->channels, outputs, run->y_stride);
   }
 }
 
@@ -154,7 +161,6 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->stage;
   const struct mbconv_axis *columns = &strip->shape->columns;
-  const size_t stride = mbconv_axis_ordinary_stride(columns);
   const size_t k = columns->kernel, width = columns->out, interleaved = mbconv_axis_interleaved(columns);
   const bool maps = mbconv_maps_rows(strip->plan) && mbconv_epilogue_maps(&stage->epilogue);
   /* In scratch, pixels have room for whole vectors. */
@@ -165,10 +171,10 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
               .channels = padded ? mbconv_round_up(group->channels, kernels->lanes) : group->channels,
               .x_stride = strip->plan->group_channels * columns->dilation,
               .y_stride = y_stride * interleaved,
-              .weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, k, stride, group->first),
+              .weights = stage->taps + group->first * mbconv_tap_bytes(stage, kernels),
               .ending = stage->epilogue.ending,
           },
-      .kernel = kernels->depthwise[(k - 3) / 2][stride - 1],
+      .kernel = kernels->depthwise[(k - 3) / 2][mbconv_axis_ordinary_stride(columns) - 1],
       .map = maps ? &stage->epilogue : NULL,
       .chunk = maps ? mbconv_map_chunk(kernels, y_stride, kernels->blocking.depthwise_pixels * interleaved) : width,
       .interleaved = interleaved,

@@ -34,12 +34,13 @@ static bool fits_y(const struct mbconv_shape *shape, const struct mbconv_target 
   return !overflow && needed <= shape->rows.out * shape->columns.out * shape->out_channels;
 }
 
-/* Groups are cut to whole tiles; without an expand no tile writes them, and whole vectors will do. */
+/* Groups are cut to whole tiles; without an expand no tile writes them, and whole vectors will do, or what depthwise
+ * weights are packed by. */
 static struct mbconv_plan complete(const struct mbconv_shape *shape, const struct mbconv_target *target,
                                    size_t strip_rows, size_t group_channels) {
   struct mbconv_plan plan = {0};
-  const size_t tile = target->tile_channels, unit = shape->expand ? tile : mbconv_min(tile, MBCONV_MAX_LANES);
-  const size_t all_channels = mbconv_round_up(shape->expanded_channels, unit);
+  const size_t tile = target->tile_channels, step = shape->expand ? tile : mbconv_min(tile, MBCONV_MAX_LANES);
+  const size_t all_channels = mbconv_round_up(shape->expanded_channels, step), unit = mbconv_max(step, target->unit);
   plan.strip_rows = mbconv_min(strip_rows, shape->rows.out);
   plan.group_channels = shape->project ? mbconv_min(mbconv_round_up(group_channels, unit), all_channels) : all_channels;
   plan.groups = (shape->expanded_channels + plan.group_channels - 1) / plan.group_channels;

@@ -16,6 +16,7 @@
 #include "epilogue.h"
 #include "kernels.h"
 #include "operator.h"
+#include "pack.h"
 #include "panels.h"
 #include "plan.h"
 #include "squeeze_excite.h"
@@ -24,6 +25,7 @@
 /* A stage: the first four members say what it is, create makes the rest. */
 struct mbconv_stage {
   mbconv_stage_kind kind;
+  unsigned char padding; /* of D: every byte of the padding around its input; 0 in f32, create sets it in int8 */
   size_t in_channels, out_channels;
   struct mbconv_window window;
   const struct mbconv_dense *dense; /* of C: &mbconv_dense, so that only those that use C link it */
@@ -33,12 +35,19 @@ struct mbconv_stage {
   struct mbconv_excite excite; /* of E */
 };
 
+/* The bytes of a depthwise channel's packed weights. */
+static inline size_t mbconv_tap_bytes(const struct mbconv_stage *stage, const struct mbconv_kernels *kernels) {
+  const struct mbconv_window *window = &stage->window;
+  return mbconv_depthwise_channel_bytes(&kernels->packing, window->kernel, mbconv_window_ordinary_stride(window));
+}
+
 /* The parameters that a stage is made from. */
 struct mbconv_parameters {
   const char *name; /* in messages; NULL: stages[i].conv */
   const mbconv_conv *conv;
   mbconv_activation_kind activation;
   const mbconv_squeeze_excite *excite; /* of E */
+  const struct mbconv_i8_stage *i8;    /* instead of all these in int8 */
 };
 
 /* The size of an image that a call names. */
@@ -58,6 +67,21 @@ struct mbconv_cut {
   struct mbconv_plan plan[MBCONV_MOST_STAGES];
 };
 
+struct mbconv_stages;
+
+/* How a list of int8 is made. A list of f32 has none, so that a program which makes no other does not contain it. */
+struct mbconv_maker {
+  const struct mbconv_sets *sets;
+  /* Takes what the list needs beside its weights, and sets stages->i8. */
+  void (*begin)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters, struct mbconv_cursor *cursor);
+  /* Takes what a stage needs beside its weights, and sets its epilogue and padding. */
+  void (*lay_out)(const struct mbconv_stages *stages, struct mbconv_stage *stage, const struct mbconv_parameters *given,
+                  struct mbconv_cursor *cursor);
+  /* Packs a stage; returns the bytes of its weights. */
+  size_t (*pack)(struct mbconv_stage *stage, const struct mbconv_parameters *given,
+                 const struct mbconv_kernels *kernels);
+};
+
 /* A list of stages: all of an operator that the engine runs. Immutable after create. */
 struct mbconv_stages {
   struct mbconv_operator base;
@@ -75,6 +99,8 @@ struct mbconv_stages {
   struct mbconv_segment segment[MBCONV_MOST_STAGES];
   size_t planned; /* the segment whose strips are planned, the last with a window; those around it follow */
   const struct mbconv_stage *excite; /* NULL: none */
+  const struct mbconv_maker *maker;  /* NULL: f32 */
+  const struct mbconv_i8_list *i8;   /* of int8; NULL in f32 */
   struct mbconv_target target;       /* what plans are made for */
   struct mbconv_cut cut;             /* for one thread and the size that was named at create; height 0: none was */
 };

@@ -5,7 +5,6 @@
 #include "dispatch.h"
 #include "fold.h"
 #include "format.h"
-#include "pack.h"
 #include "stage.h"
 
 /* Every tensor, padded to whole tiles, must stay far from the end of the address space. */
@@ -81,6 +80,7 @@ static mbconv_status check_parameters(const struct mbconv_stage *stage, const st
                                       size_t index, bool weights_needed, mbconv_error *error) {
   const mbconv_squeeze_excite *excite = given->excite;
   char name[24];
+  if (MBCONV_HAS_I8 && given->i8) return MBCONV_OK; /* they have been checked */
   mbconv_format(name, sizeof name, "stages[%zu].conv", index);
   if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE)
     return mbconv_conv_check(given->conv, given->name ? given->name : name, stage->out_channels, given->activation,
@@ -227,7 +227,7 @@ mbconv_status mbconv_cut_for(const struct mbconv_stages *stages, const struct mb
 
 static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
                           const struct mbconv_kernels *kernels, bool grouped, struct mbconv_cursor *cursor) {
-  const size_t kernel = stage->window.kernel, stride = mbconv_window_ordinary_stride(&stage->window);
+  const size_t kernel = stage->window.kernel;
   switch (stage->kind) {
     case MBCONV_STAGE_POINTWISE:
     case MBCONV_STAGE_DENSE:
@@ -236,7 +236,7 @@ static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parame
       break;
     case MBCONV_STAGE_DEPTHWISE:
       stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit),
-                                mbconv_depthwise_channel_bytes(&kernels->packing, kernel, stride));
+                                mbconv_tap_bytes(stage, kernels));
       break;
     case MBCONV_STAGE_SQUEEZE_EXCITE:
       mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, false, cursor);
@@ -268,15 +268,20 @@ void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_par
                            struct mbconv_cursor *cursor) {
   const struct mbconv_kernels *kernels = stages->base.kernels;
   link_segments(stages);
+  if (MBCONV_HAS_I8 && stages->maker) stages->maker->begin(stages, parameters, cursor);
   for (size_t i = 0; i < stages->count; i++) {
     struct mbconv_stage *stage = &stages->stage[i];
     const bool grouped = i + 1 < stages->count && stage[1].kind == MBCONV_STAGE_DEPTHWISE;
     lay_out_stage(stage, &parameters[i], kernels, grouped, cursor);
-    lay_out_epilogue(stages, stage, &parameters[i], cursor);
+    if (MBCONV_HAS_I8 && stages->maker)
+      stages->maker->lay_out(stages, stage, &parameters[i], cursor);
+    else
+      lay_out_epilogue(stages, stage, &parameters[i], cursor);
   }
   stages->last_activates = parameters[stages->count - 1].activation != MBCONV_ACTIVATION_NONE;
   stages->target = (struct mbconv_target){
       .tile_channels = kernels->pointwise[0].channels,
+      .unit = kernels->packing.unit,
       .element = kernels->element,
       .l2_bytes = stages->target.l2_bytes,
       .blocking = &kernels->blocking,
@@ -296,8 +301,7 @@ static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_paramet
       return mbconv_panels_bytes(&stage->panels);
     case MBCONV_STAGE_DEPTHWISE:
       mbconv_depthwise_pack(kernels, stage->out_channels, k, given->conv, stage->taps);
-      return mbconv_depthwise_bytes(&kernels->packing, k, mbconv_window_ordinary_stride(&stage->window),
-                                    stage->out_channels);
+      return mbconv_tap_bytes(stage, kernels) * mbconv_round_up(stage->out_channels, kernels->packing.unit);
     case MBCONV_STAGE_SQUEEZE_EXCITE: break;
   }
   mbconv_panels_pack(&stage->excite.reduce, given->excite->reduce, 1);
@@ -309,7 +313,9 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
                                    struct mbconv_stages **out, mbconv_error *error) {
   const struct mbconv_parameters *parameters = described->parameters;
   struct mbconv_stages list = described->stages;
-  mbconv_status status = mbconv_operator_choose(&list.base, &mbconv_f32_sets, list.base.info.type, options, error);
+  mbconv_status status =
+      mbconv_operator_choose(&list.base, MBCONV_HAS_I8 && list.maker ? list.maker->sets : &mbconv_f32_sets,
+                             list.base.info.type, options, error);
   if (status != MBCONV_OK) return status;
   struct mbconv_cursor cursor = {0};
   if (described->more_of) list.more = described->more_of(list.base.kernels);
@@ -324,7 +330,9 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
   *stages = list;
   mbconv_stages_lay_out(stages, parameters, &cursor);
   for (size_t i = 0; i < stages->count; i++)
-    stages->base.info.weight_bytes += pack_stage(&stages->stage[i], &parameters[i], stages->base.kernels);
+    stages->base.info.weight_bytes += MBCONV_HAS_I8 && stages->maker
+                                          ? stages->maker->pack(&stages->stage[i], &parameters[i], stages->base.kernels)
+                                          : pack_stage(&stages->stage[i], &parameters[i], stages->base.kernels);
   if (stages->cut.height > 0) {
     mbconv_cut_shapes(stages, stages->cut.height, stages->cut.width, &stages->cut, NULL); /* now knows what is mapped */
     mbconv_cut_plan(stages, &stages->cut);

@@ -67,7 +67,7 @@ struct mbconv_pointwise_tile {
   mbconv_pointwise_fn *run;
 };
 
-enum { MBCONV_POINTWISE_TILES = 3 };
+enum { MBCONV_POINTWISE_TILES = 4 };
 
 /* Tiles over two, and over three, panels of the wide tile that lie one behind the other: they load a pixel once for
  * all. The first panels are full; the last may be partial. `channels` of the panel counts those of all. */
@@ -98,10 +98,6 @@ struct mbconv_depthwise_group {
  *   y         pixel p at y + p * y_stride; exactly `channels` elements are written. Does not overlap x */
 typedef void mbconv_depthwise_fn(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
                                  void *y);
-
-/* The same for two rows of outputs, one below the other: rows are k + stride pointers. y0 and y1 do not overlap. */
-typedef void mbconv_depthwise_pair_fn(const struct mbconv_depthwise_group *group, size_t pixels,
-                                      const void *const *rows, void *y0, void *y1);
 
 /* ---- Activation, and the sums, means and scales of channels ------------------------------------------------------ */
 
@@ -145,12 +141,11 @@ struct mbconv_transpose_tile {
 /* The sizes of packed weights, from which pack.h computes the bytes of panels and groups. Only the kernels and the two
  * functions below know the layout. */
 struct mbconv_packing {
-  size_t bias;   /* bytes of an output channel's bias, and of what stands beside it */
-  size_t weight; /* bytes of a weight */
-  size_t k_step; /* 1x1: k is rounded up to a multiple of it */
-  size_t unit;   /* depthwise: channels are packed by so many, a multiple of the lanes and a divisor of the wide tile */
-  /* depthwise [kernel 3, 5, 7][stride 1, 2]: the packed weights of a channel. The stride is that of the function */
-  size_t taps[3][2];
+  size_t bias;       /* bytes of an output channel's bias, and of what stands beside it */
+  size_t weight;     /* bytes of a weight */
+  size_t k_step;     /* 1x1: k is rounded up to a multiple of it */
+  size_t unit;       /* depthwise: channels are packed by so many, which the wide tile's are a multiple of */
+  size_t taps[3][2]; /* depthwise: the packed weights of a channel, [kernel 3, 5, 7][stride 1, 2] */
 };
 
 /* Packs one output channel of the panel that begins at `data` and is `width` channels wide.
@@ -208,7 +203,6 @@ struct mbconv_kernels {
   mbconv_gemv_fn *gemv;
   /* [kernel 3, 5, 7][stride 1, 2] */
   mbconv_depthwise_fn *depthwise[3][2];
-  mbconv_depthwise_pair_fn *depthwise_pair[3][2]; /* NULL where two rows together are not faster than one by one */
   /* NONE, RELU, RELU6, HARD_SIGMOID and HARD_SWISH are the same function for both variants, indexed by
    * variant - MBCONV_EXP_SLEEF; the SILU and SIGMOID of [0] are NULL in builds without SLEEF. */
   mbconv_activation_fn *activation[2][MBCONV_ACTIVATION_HARD_SWISH + 1];

@@ -40,17 +40,11 @@ static inline void mbconv_panel_place(struct mbconv_pointwise_panel *panel, cons
 
 /* ---- Depthwise --------------------------------------------------------------------------------------------------- */
 
-/* The bytes of one channel of a kernel x kernel depthwise, whose function has that stride. Channel c, a multiple of the
- * unit, begins c times as many behind the first. */
+/* The bytes of one channel, for the function [kernel][stride]. Channel c, a multiple of the unit, begins c times as
+ * many behind the first. */
 static inline size_t mbconv_depthwise_channel_bytes(const struct mbconv_packing *packing, size_t kernel,
                                                     size_t stride) {
   return packing->bias + packing->taps[(kernel - 3) / 2][stride - 1] * packing->weight;
-}
-
-/* The bytes of `channels` channels, whose last unit need not be full. */
-static inline size_t mbconv_depthwise_bytes(const struct mbconv_packing *packing, size_t kernel, size_t stride,
-                                            size_t channels) {
-  return mbconv_round_up(channels, packing->unit) * mbconv_depthwise_channel_bytes(packing, kernel, stride);
 }
 
 #endif

@@ -62,7 +62,30 @@ static void check_sets(struct test *t, const char *type, const struct mbconv_set
   }
 }
 
+/* A plain name means the best set on this CPU, that with VNNI if the CPU has it; the name of that one means no other.
+ */
+static void check_plain_name(struct test *t, mbconv_isa plain, mbconv_isa vnni) {
+  enum { FEATURE = MBCONV_CPU_AVX2, OF_VNNI = MBCONV_CPU_AVX_VNNI };
+  struct mbconv_kernels best = mbconv_kernels_scalar, lesser = mbconv_kernels_scalar;
+  best.isa = vnni, lesser.isa = plain;
+  const struct mbconv_row rows[] = {
+      {vnni, FEATURE | OF_VNNI, &best}, {plain, FEATURE, &lesser}, {MBCONV_ISA_SCALAR, 0, &mbconv_kernels_scalar}};
+  const struct mbconv_sets sets = {rows, sizeof rows / sizeof *rows};
+  const struct mbconv_cpu with = cpu_of(FEATURE | OF_VNNI), without = cpu_of(FEATURE);
+  test_at(t, "what %s means", mbconv_isa_name(plain));
+  test_check(t, selected(&sets, &rows[1], &with) == &best, "not the set with VNNI");
+  test_check(t, selected(&sets, &rows[1], &without) == &lesser, "not the set without VNNI");
+  test_check(t, selected(&sets, &rows[0], &with) == &best, "VNNI by name");
+  test_check(t, !selected(&sets, &rows[0], &without), "VNNI by name on a CPU without");
+  mbconv_isa isas[3] = {MBCONV_ISA_AUTO};
+  test_check(t, mbconv_usable_isas_of(&sets, &with, isas, 3) == 3 && isas[0] == vnni && isas[1] == plain,
+             "the list with VNNI");
+  test_check(t, mbconv_usable_isas_of(&sets, &without, isas, 3) == 2 && isas[0] == plain, "the list without");
+}
+
 void dispatch_rows(struct test *t) {
+  check_plain_name(t, MBCONV_ISA_AVX512, MBCONV_ISA_AVX512_VNNI);
+  check_plain_name(t, MBCONV_ISA_AVX2, MBCONV_ISA_AVX2_VNNI);
   check_sets(t, "f32", &mbconv_f32_sets);
 #ifdef MBCONV_I8_SCALAR
   check_sets(t, "i8", &mbconv_i8_sets);

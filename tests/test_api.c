@@ -53,7 +53,8 @@ static void options(struct test *t, struct api_fixture *f) {
   const size_t count = mbconv_usable_isas(usable, MBCONV_ISA_COUNT);
   for (enum api_kind kind = 0; kind < KINDS; kind++) {
     test_at(t, "options of %s", api_kind_names[kind]);
-    for (int isa = MBCONV_ISA_SCALAR; isa < MBCONV_ISA_COUNT; isa++) {
+    /* Those with VNNI stand for the plain ones, where the CPU has it: the suite dispatch tries them. */
+    for (int isa = MBCONV_ISA_SCALAR; isa <= MBCONV_ISA_NEON; isa++) {
       bool found = false;
       for (size_t i = 0; i < count; i++) found = found || usable[i] == (mbconv_isa)isa;
       const mbconv_options other = {.isa = (mbconv_isa)isa, .allocator = &f->allocator};

@@ -19,7 +19,8 @@
  *     operations for 64 outputs, 64 channels wide, VNNI    3x3 s1 pair  3x3 s1  3x3 s2  5x5 s1 pair  5x5 s1  5x5 s2  7x7 s1
  *     interleave                                                     4       8      14            7      14      22      16
  *     dot                                                           12      12      12           32      32      32      56
- *     FMA, pack, clamp and flip                                      9      12      12            9      12      12      12
+ *     scale, round, pack, clamp and flip: by_relu()                 13      14      14           13      14      14      14
+ *                                         by_scale()                19      20      20           19      20      20      20
  *
  * Weights are read from memory by the dots themselves: the empty asm in each step keeps compilers from holding more of
  * them than there are registers.
@@ -44,7 +45,7 @@ struct F(walk) {
   const char *constants, *weights; /* of the half */
   R(vec) top, base;                /* bytes: hi - lo, and what is added after that clamp */
   R(vec) zero;                     /* words: the zero point, counted from lo */
-  bool affine;                     /* by_affine(), or by_scale() */
+  bool relu;                       /* by_relu(), or by_scale() */
   char *y[2];                      /* the half's first byte of output 0, in both rows */
   size_t y_stride;
   size_t x_offsets[3], y_offsets[3]; /* of the other parts' pixels */
@@ -71,7 +72,7 @@ ALWAYS_INLINE R(vec) F(words)(const size_t half, const size_t *offsets, const ch
 }
 
 ALWAYS_INLINE struct F(two) F(start)(const struct F(walk) *walk) {
-  const char *from = walk->constants + (walk->affine ? 0 : 3 * 4 * UNIT);
+  const char *from = walk->constants + (walk->relu ? START : BIAS) * 4 * UNIT;
   return (struct F(two)){F(load)(from), F(load)(from + UNIT)};
 }
 
@@ -178,15 +179,16 @@ ALWAYS_INLINE struct F(two) F(step)(const size_t kernel, const size_t stride, co
 }
 
 /* Words of a row's outputs, counted from lo. */
-ALWAYS_INLINE R(vec) F(by_affine)(const struct F(walk) *walk, struct F(two) sums) {
-  const char *factor = walk->constants + 4 * UNIT, *addend = factor + 4 * UNIT;
-  return R(narrow)(R(fma)(sums.a, F(load)(factor), F(load)(addend)),
-                   R(fma)(sums.b, F(load)(factor + UNIT), F(load)(addend + UNIT)));
+ALWAYS_INLINE R(vec) F(by_relu)(const struct F(walk) *walk, struct F(two) sums) {
+  const char *scale = walk->constants + SCALE * 4 * UNIT, *addend = walk->constants + ADDEND * 4 * UNIT;
+  return R(narrow)(R(scaled_relu)(sums.a, F(load)(scale), F(load)(addend)),
+                   R(scaled_relu)(sums.b, F(load)(scale + UNIT), F(load)(addend + UNIT)));
 }
 
 ALWAYS_INLINE R(vec) F(by_scale)(const struct F(walk) *walk, struct F(two) sums) {
-  const char *scale = walk->constants + 4 * 4 * UNIT;
-  return R(words)(R(scaled)(sums.a, F(load)(scale)), R(scaled)(sums.b, F(load)(scale + UNIT)), walk->zero);
+  const char *scale = walk->constants + SCALE * 4 * UNIT;
+  const R(vec) words = R(narrow)(R(scaled)(sums.a, F(load)(scale)), R(scaled)(sums.b, F(load)(scale + UNIT)));
+  return R(add_words)(words, walk->zero);
 }
 
 /* Stores output p of one row or two. */
@@ -200,9 +202,9 @@ ALWAYS_INLINE void F(finish)(const bool pair, const struct F(walk) *walk, size_t
     return;
   }
   R(vec) low, high;
-  if (walk->affine) {
-    low = F(by_affine)(walk, first);
-    high = pair ? F(by_affine)(walk, second) : low;
+  if (walk->relu) {
+    low = F(by_relu)(walk, first);
+    high = pair ? F(by_relu)(walk, second) : low;
   } else {
     low = F(by_scale)(walk, first);
     high = pair ? F(by_scale)(walk, second) : low;
@@ -243,9 +245,9 @@ ALWAYS_INLINE void F(run)(const size_t kernel, const size_t stride, const bool p
 
 /* ---- Units ------------------------------------------------------------------------------------------------------- */
 
-/* Whether all channels of two quarters have an affine. */
-ALWAYS_INLINE bool F(affine)(const char *constants) {
-  const char *addend = constants + 2 * 4 * UNIT;
+/* Whether all channels of two quarters may end by_relu(). */
+ALWAYS_INLINE bool F(all_relu)(const char *constants) {
+  const char *addend = constants + ADDEND * 4 * UNIT;
   return !(F(any_nan)(addend) || F(any_nan)(addend + UNIT));
 }
 
@@ -256,21 +258,16 @@ ALWAYS_INLINE void F(half)(const size_t kernel, const size_t stride, const bool 
   const size_t dots = DOTS(kernel) * (stride == 1 && HAS_PAIR(kernel) ? 2 : 1);
   char staged[PARTS == 1 ? MBCONV_I8_CHUNK * 4 * WIDTH : 1];
   walk.constants = unit + half * 2 * UNIT;
-  walk.weights = unit + MBCONV_I8_CONSTANTS * 4 * UNIT + half * dots * 2 * UNIT * WEIGHT;
+  walk.weights = unit + CONSTANTS * 4 * UNIT + half * dots * 2 * UNIT * WEIGHT;
   walk.y[0] += 8 * half, walk.y[1] += 8 * half;
-  walk.affine = F(affine)(walk.constants);
-  walk.staged = PARTS > 1 || walk.affine || ending->rounding == MBCONV_I8_FP32 ? NULL : staged;
+  walk.relu = F(all_relu)(walk.constants);
+  walk.staged = PARTS > 1 || ending->rounding == MBCONV_I8_FP32 ? NULL : staged;
   F(run)(kernel, stride, pair, half, &walk, pixels);
   if (walk.staged) {
-    const struct mbconv_i8_staged sums = {staged, WIDTH, UNIT, walk.constants + 3 * 4 * UNIT, 8 * half};
+    const struct mbconv_i8_staged sums = {staged, WIDTH, UNIT, walk.constants + SCALE * 4 * UNIT, 8 * half};
     for (size_t row = 0; row < (pair ? 2 : 1); row++)
       mbconv_i8_finish_staged(&sums, row, ending, pixels, channels, walk.y[row], walk.y_stride);
   }
-}
-
-/* Whether a sum of the first `channels` becomes a byte without leaving the registers. */
-ALWAYS_INLINE bool F(in_registers)(const struct mbconv_i8_ending *ending, const char *unit, size_t channels) {
-  return ending->rounding == MBCONV_I8_FP32 || (F(affine)(unit) && (channels <= 8 || F(affine)(unit + 2 * UNIT)));
 }
 
 ALWAYS_INLINE struct F(walk) F(walk_of)(const struct mbconv_depthwise_group *group, const void *const *rows) {

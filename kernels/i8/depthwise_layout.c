@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "depthwise_layout.h"
 
-#include "affine.h"
+#include "relu.h"
 #include "requantize.h"
 
 /* A tap of the kernel, or one outside of it. */
@@ -43,20 +43,18 @@ void mbconv_i8_pack_depthwise_vectors(const struct mbconv_i8_layout *layout, voi
                                       size_t stride, const struct mbconv_i8_channel *packed) {
   const size_t vector = layout->unit * layout->weight, dots = DOTS(kernel); /* bytes of one vector of weights */
   const size_t variants = stride == 1 && layout->pairs[(kernel - 3) / 2] ? 2 : 1;
-  const size_t unit_bytes = layout->unit * (MBCONV_I8_CONSTANTS * 4 + variants * dots * 4 * layout->weight);
+  const size_t unit_bytes = layout->unit * (CONSTANTS * 4 + variants * dots * 4 * layout->weight);
   char *unit = (char *)data + channel / layout->unit * unit_bytes;
   const size_t place = channel % layout->unit, quarter = place % 16 / 4;
   const size_t at = (place / 16 * 4 + place % 4) * 4; /* bytes from the beginning of a vector of dwords */
-  const struct mbconv_i8_affine affine = mbconv_i8_affine_of(packed, kernel * kernel);
   char *constants = unit + quarter * layout->unit + at;
   const size_t array = 4 * layout->unit;
-  *(int32_t *)constants = affine.start;
-  *(float *)(constants + array) = affine.factor;
-  *(float *)(constants + 2 * array) = affine.addend;
-  *(int32_t *)(constants + 3 * array) = packed->bias;
-  *(union mbconv_i8_scale *)(constants + 4 * array) = packed->scale;
-  *(int32_t *)(constants + 5 * array) = packed->shift;
-  char *half = unit + MBCONV_I8_CONSTANTS * array + quarter / 2 * variants * dots * 2 * vector + quarter % 2 * vector;
+  *(int32_t *)(constants + START * array) = (int32_t)((uint32_t)packed->bias + MBCONV_I8_RELU_START);
+  *(float *)(constants + ADDEND * array) = mbconv_i8_relu_addend(packed, kernel * kernel);
+  *(int32_t *)(constants + BIAS * array) = packed->bias;
+  *(union mbconv_i8_scale *)(constants + SCALE * array) = packed->scale;
+  *(int32_t *)(constants + SHIFT * array) = packed->shift;
+  char *half = unit + CONSTANTS * array + quarter / 2 * variants * dots * 2 * vector + quarter % 2 * vector;
   for (size_t v = 0; v < variants; v++)
     for (size_t d = 0; d < dots; d++)
       for (size_t slot = 0; slot < 4; slot++) {
@@ -67,7 +65,7 @@ void mbconv_i8_pack_depthwise_vectors(const struct mbconv_i8_layout *layout, voi
 
 void mbconv_i8_finish_staged(const struct mbconv_i8_staged *staged, size_t row, const struct mbconv_i8_ending *ending,
                              size_t pixels, size_t channels, char *y, size_t y_stride) {
-  const char *scales = staged->constants + 4 * staged->unit, *shifts = scales + 4 * staged->unit;
+  const char *scales = staged->scales, *shifts = scales + 4 * staged->unit;
   for (size_t p = 0; p < pixels; p++, y += y_stride) {
     const char *sums = staged->sums + (p * 4 + row * 2) * staged->width;
     for (size_t i = 0; i < staged->width / 2; i++) {

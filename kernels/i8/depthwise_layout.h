@@ -7,9 +7,8 @@
  * into four of 32-bit dwords, one for each of the unit's quarters: dwords l * 4 to l * 4 + 3 of quarter q are the
  * channels l * 16 + q * 4 to l * 16 + q * 4 + 3. All arrays of a unit are in that order, quarter after quarter:
  *
- *     start, factor, addend     of affine.h
- *     bias, scale, shift        for a unit that has a channel without an affine
- *     weights                   [half of the unit][variant][dot][two quarters][dword of 4 taps]
+ *     start, addend, bias, scale, shift    as in panel.h
+ *     weights                              [half of the unit][variant][dot][two quarters][dword of 4 taps]
  *
  * A dword's four bytes belong to a dword of four input bytes, which is one of
  *
@@ -26,10 +25,7 @@
 #ifndef MBCONV_I8_DEPTHWISE_LAYOUT_H
 #define MBCONV_I8_DEPTHWISE_LAYOUT_H
 
-#include "i8.h"
-
-/* Arrays of constants before the weights, 4 bytes a channel each. */
-enum { MBCONV_I8_CONSTANTS = 6 };
+#include "panel.h"
 
 /* What makes one layout different from another. */
 struct mbconv_i8_layout {
@@ -51,13 +47,13 @@ struct mbconv_i8_layout {
 
 /* Bytes of a channel. */
 static inline size_t mbconv_i8_depthwise_bytes(size_t kernel, size_t weight, bool pair) {
-  return MBCONV_I8_CONSTANTS * 4 + DOTS(kernel) * 4 * weight * (pair ? 2 : 1);
+  return CONSTANTS * sizeof(int32_t) + DOTS(kernel) * 4 * weight * (pair ? 2 : 1);
 }
 
 void mbconv_i8_pack_depthwise_vectors(const struct mbconv_i8_layout *layout, void *data, size_t channel, size_t kernel,
                                       size_t stride, const struct mbconv_i8_channel *packed);
 
-/* ---- Sums that one FMA cannot scale ------------------------------------------------------------------------------ */
+/* ---- TFLite's rounding ------------------------------------------------------------------------------------------- */
 
 /* Such outputs are made so many at a time, of each row. */
 enum { MBCONV_I8_CHUNK = 32 };
@@ -66,7 +62,7 @@ enum { MBCONV_I8_CHUNK = 32 };
 struct mbconv_i8_staged {
   const char *sums;
   size_t width, unit;
-  const char *constants; /* the half's biases, behind which are scales and shifts */
+  const char *scales; /* the half's, behind which are the shifts */
   size_t first_channel;  /* of the half: 0 or 8 */
 };
 

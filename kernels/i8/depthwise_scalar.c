@@ -13,7 +13,7 @@ struct channel {
   union mbconv_i8_scale scale;
   int32_t shift;
 };
-_Static_assert(sizeof(struct channel) == MBCONV_I8_BIAS_BYTES, "packing.bias");
+_Static_assert(sizeof(struct channel) == MBCONV_I8_SCALAR_BIAS, "packing.bias");
 
 /* Bytes of the packed channel. */
 static size_t channel_bytes(size_t kernel) { return sizeof(struct channel) + (kernel * kernel + 3) / 4 * 4; }

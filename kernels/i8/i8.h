@@ -17,7 +17,7 @@
  *   k          any number >= 1. Packed weights are zeros up to the k_step, but not a byte behind k is read from x.
  *   weights    right behind the biases of the panel
  *   channels   all tiles take tails: exactly `channels` bytes of each pixel are written
- * The order of channels in a panel's vectors is the set's own affair.
+ * What lies in a panel, in which order, is the set's own affair.
  *
  * Depthwise rows have the type of f32's, mbconv_depthwise_fn. Here `lanes` is 16 (1 in the scalar set): channels up to
  * `channels` rounded up to 16 are read, and exactly `channels` are written. Weights are packed by `packing.unit`
@@ -31,9 +31,7 @@
 #include <stdint.h>
 
 #include "../kernels.h"
-
-/* How sums become bytes; what callers name in a description. */
-enum mbconv_i8_rounding { MBCONV_I8_FP32, MBCONV_I8_TFLITE_DOUBLE };
+#include "mbconv_i8.h"
 
 /* What happens to the finished sums of a stage; `struct mbconv_ending` points to one. With (scale) or (multiplier,
  * shift) of the channel:
@@ -43,7 +41,7 @@ enum mbconv_i8_rounding { MBCONV_I8_FP32, MBCONV_I8_TFLITE_DOUBLE };
  *
  *   y = clamp(r + zero, lo, hi) ^ flip */
 struct mbconv_i8_ending {
-  enum mbconv_i8_rounding rounding;
+  mbconv_i8_rounding rounding;
   int32_t zero;   /* the zero point of y as an unsigned byte, 0 .. 255 */
   uint8_t lo, hi; /* as unsigned bytes */
   uint8_t flip;   /* 0 or 0x80 */
@@ -55,11 +53,6 @@ union mbconv_i8_scale {
   int32_t multiplier; /* TFLITE_DOUBLE: 2^30 .. 2^31 - 1, or 0 */
 };
 
-/* A channel's constants, in that order in memory, each an array over the channels of a panel (or, in a depthwise, of as
- * many channels as the set likes): int32_t bias, union mbconv_i8_scale, int32_t shift (TFLITE_DOUBLE; > 0 to the left,
- * -31 .. 30). */
-enum { MBCONV_I8_BIAS_BYTES = 12 };
-
 /* ---- Packing ----------------------------------------------------------------------------------------------------- */
 
 /* One output channel, as create hands it to the functions that pack. */
@@ -67,7 +60,7 @@ struct mbconv_i8_channel {
   const int8_t *weight; /* 1x1: [k]; depthwise: [kernel * kernel] */
   int32_t bias;         /* with the zero point folded in */
   union mbconv_i8_scale scale;
-  int32_t shift;
+  int32_t shift; /* TFLITE_DOUBLE: -31 .. 30, > 0 to the left; no sum << shift leaves 32 bits */
   const struct mbconv_i8_ending *ending;
 };
 
@@ -75,7 +68,8 @@ struct mbconv_i8_channel {
 typedef void mbconv_i8_pack_panel_fn(void *data, size_t width, size_t lane, size_t k,
                                      const struct mbconv_i8_channel *channel);
 
-/* Packs channel `channel` of a depthwise, whose channel 0 is at `data`. The memory was zeroed. */
+/* Packs channel `channel` of a depthwise, whose channel 0 is at `data`, for the function [kernel][stride]. The memory
+ * was zeroed. */
 typedef void mbconv_i8_pack_depthwise_fn(void *data, size_t channel, size_t kernel, size_t stride,
                                          const struct mbconv_i8_channel *packed);
 
@@ -92,13 +86,11 @@ typedef void mbconv_i8_flip_fn(size_t n, const void *x, void *y);
  *
  *   XNNPACK   y = clamp(((bias + a_factor * a + b_factor * b) >> shift) + zero), exact in 32 bits; arithmetic shift
  *   TFLITE    y = clamp(mbconv_requantize_tflite(a_scaled[a] + b_scaled[b], multiplier, y_shift) + zero)
- *   FLOAT     y = clamp(round half even of (fl32(fl32(a_ratio * (a - a_zero)) + fl32(b_ratio * (b - b_zero)))) + zero)
+ *   FLOAT     y = clamp(round half even of fma(a - offset, a_ratio, fma(b - offset, b_ratio, fixed)) + offset)
  *
  * What is stored is y ^ flip. */
-enum mbconv_i8_add_kind { MBCONV_I8_ADD_XNNPACK, MBCONV_I8_ADD_TFLITE, MBCONV_I8_ADD_FLOAT };
-
 struct mbconv_i8_add {
-  enum mbconv_i8_add_kind kind;
+  mbconv_i8_add_kind kind;
   uint8_t b_flip; /* 0 or 0x80: the residual's bytes are b ^ b_flip */
   uint8_t flip;   /* 0 or 0x80 */
   uint8_t lo, hi; /* as unsigned bytes */
@@ -107,8 +99,8 @@ struct mbconv_i8_add {
   int32_t bias, a_factor, b_factor;
   int32_t shift; /* 13 .. 31 */
   /* FLOAT */
-  float a_ratio, b_ratio;
-  int32_t a_zero, b_zero; /* as unsigned bytes */
+  float a_ratio, b_ratio, fixed;
+  int32_t offset; /* 128 if the caller's bytes are s8, in which the fmas are; else 0 */
   /* TFLITE */
   int32_t multiplier, y_shift;
   int32_t a_scaled[256], b_scaled[256];
@@ -117,6 +109,14 @@ struct mbconv_i8_add {
 /* a[p * a_stride + c] becomes its sum with b[p * b_stride + c], c < channels; a and b do not overlap. */
 typedef void mbconv_i8_add_fn(const struct mbconv_i8_add *add, size_t pixels, size_t channels, void *a, size_t a_stride,
                               const void *b, size_t b_stride);
+
+/* ---- Two rows of a depthwise ------------------------------------------------------------------------------------- */
+
+/* Like mbconv_depthwise_fn, but two rows of outputs: the second one's taps begin `stride` of the rows later.
+ *   rows     kernel + stride pointers
+ *   y0, y1   do not overlap */
+typedef void mbconv_i8_depthwise_pair_fn(const struct mbconv_depthwise_group *group, size_t pixels,
+                                         const void *const *rows, void *y0, void *y1);
 
 /* ---- The set ----------------------------------------------------------------------------------------------------- */
 
@@ -127,6 +127,7 @@ struct mbconv_i8_kernels {
   mbconv_i8_table_fn *table;
   mbconv_i8_flip_fn *flip;
   mbconv_i8_add_fn *add;
+  mbconv_i8_depthwise_pair_fn *depthwise_pair[3][2]; /* as the set's `depthwise`; NULL where there is none */
 };
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef MBCONV_REQUANTIZE_H
 #define MBCONV_REQUANTIZE_H
 
+#include "../fma.h"
 #include "i8.h"
 
 static inline int32_t mbconv_i8_clamp(int32_t v, int32_t lo, int32_t hi) { return v < lo ? lo : v > hi ? hi : v; }
@@ -15,10 +16,9 @@ static inline int32_t mbconv_round_half_even(float v) {
   return (int32_t)((v + magic) - magic);
 }
 
-/* Multiplies by a fraction of 31 bits and rounds half away from zero: t / 2^31, t = a * b. */
+/* a * b / 2^31, rounded half up. */
 static inline int32_t mbconv_doubling_high(int32_t a, int32_t b) {
-  const int64_t product = (int64_t)a * b, nudge = product >= 0 ? INT64_C(1) << 30 : 1 - (INT64_C(1) << 30);
-  return (int32_t)((product + nudge) / (INT64_C(1) << 31));
+  return (int32_t)(((int64_t)a * b + (INT64_C(1) << 30)) >> 31);
 }
 
 /* v / 2^shift, rounded half away from zero; 0 <= shift <= 31. */
@@ -59,11 +59,11 @@ static inline uint8_t mbconv_i8_add_bytes(const struct mbconv_i8_add *add, uint8
     case MBCONV_I8_ADD_TFLITE:
       r = mbconv_requantize_tflite(add->a_scaled[a] + add->b_scaled[b], add->multiplier, add->y_shift);
       break;
-    case MBCONV_I8_ADD_FLOAT: {
-      const float from_a = add->a_ratio * (float)(a - add->a_zero), from_b = add->b_ratio * (float)(b - add->b_zero);
-      const float v = from_a + from_b;
-      r = mbconv_round_half_even(v < (float)lo ? (float)lo : v > (float)hi ? (float)hi : v);
-      break;
+    case MBCONV_I8_ADD_FLOAT: { /* ONNX Runtime's order: the zero points are in `fixed` */
+      const float first = (float)(a - add->offset), second = (float)(b - add->offset);
+      const float v = fma_f32(first, add->a_ratio, fma_f32(second, add->b_ratio, add->fixed));
+      const float least = (float)(add->lo - add->offset), most = (float)(add->hi - add->offset);
+      return (uint8_t)((mbconv_round_half_even(v < least ? least : v > most ? most : v) + add->offset) ^ add->flip);
     }
   }
   return (uint8_t)((mbconv_i8_clamp(r, lo, hi) + add->zero) ^ add->flip);

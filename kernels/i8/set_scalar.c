@@ -24,7 +24,7 @@ const struct mbconv_kernels mbconv_kernels_i8_scalar = {
     .transpose = {.rows = 1, .columns = 1, .run = mbconv_i8_transpose_scalar_1x1},
     .transpose_one = mbconv_i8_transpose_scalar_1x1,
     .packing =
-        {.bias = MBCONV_I8_BIAS_BYTES, .weight = 1, .k_step = 1, .unit = 1, .taps = {{12, 12}, {28, 28}, {52, 52}}},
+        {.bias = MBCONV_I8_SCALAR_BIAS, .weight = 1, .k_step = 1, .unit = 1, .taps = {{12, 12}, {28, 28}, {52, 52}}},
     .fastest_exp = MBCONV_EXP_INLINE,
     .i8 = &i8,
     /* The values of f32: this set is the reference, not meant to be fast. */

@@ -18,23 +18,16 @@ ALWAYS_INLINE vec_x16 high_bytes_x16(vec_x16 a, vec_x16 b) { return _mm_unpackhi
 ALWAYS_INLINE vec_x16 low_words_x16(vec_x16 a, vec_x16 b) { return _mm_unpacklo_epi16(a, b); }
 ALWAYS_INLINE vec_x16 high_words_x16(vec_x16 a, vec_x16 b) { return _mm_unpackhi_epi16(a, b); }
 
-ALWAYS_INLINE vec_x16 fma_x16(vec_x16 t, vec_x16 factor, vec_x16 addend) {
-  return _mm_castps_si128(
-      _mm_fmadd_ps(_mm_castsi128_ps(t), _mm_castsi128_ps(factor), _mm_castsi128_ps(addend)));
-}
-
-/* The lower words of a and b as bytes, each in a word. */
-ALWAYS_INLINE vec_x16 narrow_x16(vec_x16 a, vec_x16 b) {
-  return _mm_and_si128(_mm_packus_epi16(a, b), _mm_set1_epi16(0xff));
-}
-
 ALWAYS_INLINE vec_x16 scaled_x16(vec_x16 sum, vec_x16 scale) {
   return _mm_cvtps_epi32(_mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_castsi128_ps(scale)));
 }
 
-ALWAYS_INLINE vec_x16 words_x16(vec_x16 a, vec_x16 b, vec_x16 zero) {
-  return _mm_adds_epi16(_mm_packs_epi32(a, b), zero);
+ALWAYS_INLINE vec_x16 scaled_relu_x16(vec_x16 sum, vec_x16 scale, vec_x16 addend) {
+  return _mm_cvtps_epi32(_mm_fmadd_ps(_mm_castsi128_ps(sum), _mm_castsi128_ps(scale), _mm_castsi128_ps(addend)));
 }
+
+ALWAYS_INLINE vec_x16 narrow_x16(vec_x16 a, vec_x16 b) { return _mm_packs_epi32(a, b); }
+ALWAYS_INLINE vec_x16 add_words_x16(vec_x16 a, vec_x16 b) { return _mm_adds_epi16(a, b); }
 
 /* Bytes of words, at most `top`, and then `base` added. */
 ALWAYS_INLINE vec_x16 bytes_x16(vec_x16 a, vec_x16 b, vec_x16 top, vec_x16 base) {

@@ -18,23 +18,16 @@ ALWAYS_INLINE vec_x32 high_bytes_x32(vec_x32 a, vec_x32 b) { return _mm256_unpac
 ALWAYS_INLINE vec_x32 low_words_x32(vec_x32 a, vec_x32 b) { return _mm256_unpacklo_epi16(a, b); }
 ALWAYS_INLINE vec_x32 high_words_x32(vec_x32 a, vec_x32 b) { return _mm256_unpackhi_epi16(a, b); }
 
-ALWAYS_INLINE vec_x32 fma_x32(vec_x32 t, vec_x32 factor, vec_x32 addend) {
-  return _mm256_castps_si256(
-      _mm256_fmadd_ps(_mm256_castsi256_ps(t), _mm256_castsi256_ps(factor), _mm256_castsi256_ps(addend)));
-}
-
-/* The lower words of a and b as bytes, each in a word. */
-ALWAYS_INLINE vec_x32 narrow_x32(vec_x32 a, vec_x32 b) {
-  return _mm256_and_si256(_mm256_packus_epi16(a, b), _mm256_set1_epi16(0xff));
-}
-
 ALWAYS_INLINE vec_x32 scaled_x32(vec_x32 sum, vec_x32 scale) {
   return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_castsi256_ps(scale)));
 }
 
-ALWAYS_INLINE vec_x32 words_x32(vec_x32 a, vec_x32 b, vec_x32 zero) {
-  return _mm256_adds_epi16(_mm256_packs_epi32(a, b), zero);
+ALWAYS_INLINE vec_x32 scaled_relu_x32(vec_x32 sum, vec_x32 scale, vec_x32 addend) {
+  return _mm256_cvtps_epi32(_mm256_fmadd_ps(_mm256_castsi256_ps(sum), _mm256_castsi256_ps(scale), _mm256_castsi256_ps(addend)));
 }
+
+ALWAYS_INLINE vec_x32 narrow_x32(vec_x32 a, vec_x32 b) { return _mm256_packs_epi32(a, b); }
+ALWAYS_INLINE vec_x32 add_words_x32(vec_x32 a, vec_x32 b) { return _mm256_adds_epi16(a, b); }
 
 /* Bytes of words, at most `top`, and then `base` added. */
 ALWAYS_INLINE vec_x32 bytes_x32(vec_x32 a, vec_x32 b, vec_x32 top, vec_x32 base) {

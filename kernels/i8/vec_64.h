@@ -18,23 +18,16 @@ ALWAYS_INLINE vec_x64 high_bytes_x64(vec_x64 a, vec_x64 b) { return _mm512_unpac
 ALWAYS_INLINE vec_x64 low_words_x64(vec_x64 a, vec_x64 b) { return _mm512_unpacklo_epi16(a, b); }
 ALWAYS_INLINE vec_x64 high_words_x64(vec_x64 a, vec_x64 b) { return _mm512_unpackhi_epi16(a, b); }
 
-ALWAYS_INLINE vec_x64 fma_x64(vec_x64 t, vec_x64 factor, vec_x64 addend) {
-  return _mm512_castps_si512(
-      _mm512_fmadd_ps(_mm512_castsi512_ps(t), _mm512_castsi512_ps(factor), _mm512_castsi512_ps(addend)));
-}
-
-/* The lower words of a and b as bytes, each in a word. To mask the upper ones costs nothing. */
-ALWAYS_INLINE vec_x64 narrow_x64(vec_x64 a, vec_x64 b) {
-  return _mm512_maskz_packus_epi16(UINT64_C(0x5555555555555555), a, b);
-}
-
 ALWAYS_INLINE vec_x64 scaled_x64(vec_x64 sum, vec_x64 scale) {
   return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_castsi512_ps(scale)));
 }
 
-ALWAYS_INLINE vec_x64 words_x64(vec_x64 a, vec_x64 b, vec_x64 zero) {
-  return _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
+ALWAYS_INLINE vec_x64 scaled_relu_x64(vec_x64 sum, vec_x64 scale, vec_x64 addend) {
+  return _mm512_cvtps_epi32(_mm512_fmadd_ps(_mm512_castsi512_ps(sum), _mm512_castsi512_ps(scale), _mm512_castsi512_ps(addend)));
 }
+
+ALWAYS_INLINE vec_x64 narrow_x64(vec_x64 a, vec_x64 b) { return _mm512_packs_epi32(a, b); }
+ALWAYS_INLINE vec_x64 add_words_x64(vec_x64 a, vec_x64 b) { return _mm512_adds_epi16(a, b); }
 
 /* Bytes of words, at most `top`, and then `base` added. */
 ALWAYS_INLINE vec_x64 bytes_x64(vec_x64 a, vec_x64 b, vec_x64 top, vec_x64 base) {

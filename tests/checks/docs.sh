@@ -48,6 +48,6 @@ refuse "a row without a suite is seen" "suites: decimal is listed, but not there
 refuse "a header that the README leaves out is seen" "headers: mbconv_openmp.h is not listed" \
   changed README.md 's/(include\/mbconv_openmp.h)//'
 refuse "a set that a script does not know is seen" "tests/parts.sh: the set sve is not named" \
-  changed include/mbconv.h 's/^  MBCONV_ISA_NEON$/  MBCONV_ISA_NEON,\n  MBCONV_ISA_SVE/'
+  changed include/mbconv.h 's/^  MBCONV_ISA_NEON,$/  MBCONV_ISA_NEON,\n  MBCONV_ISA_SVE,/'
 
 finish

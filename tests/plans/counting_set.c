@@ -12,7 +12,7 @@ const struct set_shape set_shapes[SET_SHAPES] = {
     {MBCONV_ISA_AVX2, 8, {{4, 1, 24, false}, {6, 1, 16, false}, {12, 1, 8, false}}, 8, 4, false, true, 30 * 1024},
     {MBCONV_ISA_AVX512,
      16,
-     {{28, 7, 16, true}, {12, 1, 8, false}, {0}, {9, 1, 32, true}, {9, 1, 48, true}},
+     {{28, 7, 16, true}, {12, 1, 8, false}, {0}, {0}, {9, 1, 32, true}, {9, 1, 48, true}},
      8,
      4,
      false,
@@ -102,13 +102,13 @@ static void narrowest_tile(const struct mbconv_pointwise_panel *panel, size_t pi
 static void two_abreast(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
                         void *const *y, size_t y_offset, const void *residual) {
   (void)x, (void)y, (void)y_offset, (void)residual;
-  count_tile(3, panel, pixels, tiles);
+  count_tile(MBCONV_POINTWISE_TILES, panel, pixels, tiles);
 }
 
 static void three_abreast(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
                           void *const *y, size_t y_offset, const void *residual) {
   (void)x, (void)y, (void)y_offset, (void)residual;
-  count_tile(4, panel, pixels, tiles);
+  count_tile(MBCONV_POINTWISE_TILES + 1, panel, pixels, tiles);
 }
 
 static void gemv(const struct mbconv_pointwise_panel *first, size_t panels, const void *x, void *y,
@@ -158,8 +158,9 @@ static void transpose(size_t tiles, const void *x, size_t x_stride, size_t x_ste
 /* ---- The choice -------------------------------------------------------------------------------------------------- */
 
 static struct mbconv_kernels set_of(const struct set_shape *shape) {
-  static mbconv_pointwise_fn *const tiles[COUNTED_TILES] = {wide_tile, narrow_tile, narrowest_tile, two_abreast,
-                                                            three_abreast};
+  static mbconv_pointwise_fn *const tiles[COUNTED_TILES] = {wide_tile, narrow_tile,
+                                                            narrowest_tile, [MBCONV_POINTWISE_TILES] = two_abreast,
+                                                            [MBCONV_POINTWISE_TILES + 1] = three_abreast};
   struct mbconv_kernels kernels = {
       .isa = shape->isa,
       .lanes = shape->lanes,
