@@ -75,4 +75,8 @@ endfunction()
 
 if("i8" IN_LIST MBCONV_TYPES)
   mbconv_add_i8_row(scalar "pointwise;depthwise;bytes")
+  list(APPEND MBCONV_KERNEL_SOURCES kernels/i8/panel.c)
+  if(MBCONV_ARCHITECTURE STREQUAL "x86_64")
+    mbconv_add_i8_row(avx2 "pointwise;depthwise;bytes" -mavx2 -mfma ${wide})
+  endif()
 endif()

@@ -3,16 +3,16 @@
  * Int8 pointwise on AVX-512: tiles of 7 pixels x 64 channels, 7 x 48, 14 x 32 and 28 x 16, of which the file that
  * includes this one defines a step.
  *
- * All tiles are 4 columns of 7 sums (7x48: 3 columns). A column is a vector of channels and a group of 7 pixels, because 7
- * divides the widths 7, 14, 28, 56 and 112:
+ * All tiles are 4 columns of 7 sums (7x48: 3 columns). A column is a vector of channels and a group of 7 pixels,
+ * because 7 divides the widths 7, 14, 28, 56 and 112:
  *
  *                  7x64      7x48     14x32      28x16
  *     vectors      0 1 2 3   0 1 2    0 1 0 1    0 0 0 0
  *     groups       0 0 0 0   0 0 0    0 0 1 1    0 1 2 3
  *
  * For a count above 7 that 7 does not divide, the last group moves back over the one before and computes the same bytes
- * again. A count below 7 repeats its last pixel, up to 3 or 7. The last k, fewer than 4, are copied to the stack, so that
- * no byte behind k is read, and the same loop goes on there.
+ * again. A count below 7 repeats its last pixel, up to 3 or 7. The last k, fewer than 4, are copied to the stack, so
+ * that no byte behind k is read, and the same loop goes on there.
  *
  * The sums are named: gcc 12 keeps an array of them in memory. `vectors`, `groups` and `rows` are constants at every
  * call, so that comparisons with them vanish.
@@ -47,11 +47,13 @@ struct places {
   const uint8_t *a, *b, *c, *d;
 };
 
-/* Has v in a register, once loaded: compilers would repeat the load in every operation that uses v. */
+/* What load_once() and in_order() of vec_avx512.h are for floats. */
 #ifdef MBCONV_MEMORY_SANITIZED
 ALWAYS_INLINE void keep(__m512i *v) { (void)v; }
+ALWAYS_INLINE void in_order_i8(__m512i *v) { (void)v; }
 #else
 ALWAYS_INLINE void keep(__m512i *v) { __asm__("" : "+v"(*v)); }
+ALWAYS_INLINE void in_order_i8(__m512i *v) { __asm__ volatile("" : "+v"(*v)::"memory"); }
 #endif
 
 /* 4 bytes of a pixel in every lane. */
@@ -61,7 +63,8 @@ ALWAYS_INLINE __m512i broadcast(const uint8_t *x) {
   return _mm512_set1_epi32(four);
 }
 
-/* ---- The step, which the including file defines, and STEP_BYTES, the bytes of a vector's weights for 4 of k ------- */
+/* ---- The step, which the including file defines, and STEP_BYTES, the bytes of a vector's weights for 4 of k -------
+ */
 
 /* Adds 4 products to every sum of a tile. `weights` are those of the first vector. */
 ALWAYS_INLINE void step(const size_t vectors, const size_t groups, const size_t rows, struct places x,
@@ -241,7 +244,8 @@ ALWAYS_INLINE struct sums all(const int32_t *start) {
   return (struct sums){s, s, s, s, s, s, s};
 }
 
-ALWAYS_INLINE struct places places_of(const size_t vectors, const struct panel_end *e, const uint8_t *x, size_t stride) {
+ALWAYS_INLINE struct places places_of(const size_t vectors, const struct panel_end *e, const uint8_t *x,
+                                      size_t stride) {
   const uint8_t *x1 = x + e->row1 * stride;
   if (vectors > 1) return (struct places){x, x, vectors > 2 ? x : x1, vectors > 2 ? x : x1};
   return (struct places){x, x1, x + e->row2 * stride, x + e->row3 * stride};
@@ -329,16 +333,17 @@ ALWAYS_INLINE void run(const size_t vectors, const struct mbconv_pointwise_panel
   assert(pixels >= 1 && panel->channels >= 1 && panel->channels <= width && panel->segment == panel->k);
   const struct mbconv_i8_ending *ending = panel->ending.i8;
   const float *constants = panel->bias, *addend = constants + ADDEND * width;
-  struct call call = {
-      .panel = panel,
-      .end = {.way = ending->rounding != MBCONV_I8_FP32 ? TFLITE : all_relu(vectors, addend) ? RELU : SCALED,
-              .end = end_of(ending),
-              .scale = constants + SCALE * width,
-              .addend = addend,
-              .bytes = first_bytes(panel->channels),
-              .whole = panel->channels == width,
-              .offset = offset},
-      .ahead = {(const char *)panel->weights + panel->next, panel->warm ? 0 : share}};
+  struct call call = {.panel = panel,
+                      .end = {.way = ending->rounding != MBCONV_I8_FP32 ? TFLITE
+                                     : all_relu(vectors, addend)        ? RELU
+                                                                        : SCALED,
+                              .end = end_of(ending),
+                              .scale = constants + SCALE * width,
+                              .addend = addend,
+                              .bytes = first_bytes(panel->channels),
+                              .whole = panel->channels == width,
+                              .offset = offset},
+                      .ahead = {(const char *)panel->weights + panel->next, panel->warm ? 0 : share}};
   if (pixels <= 3)
     tiles_of(vectors, 1, 3, &call, pixels, tiles, x, y);
   else if (pixels <= GROUP)

@@ -8,8 +8,8 @@
  *     zero point                                  2               0
  *     clamp, flip                                 2               2
  *
- * scaled_relu() serves endings whose least byte is the zero point. Their sums begin with bias + MBCONV_I8_RELU_START, the
- * bits of 2^23. Then the bits of a sum s, 0 <= s < 2^23, are those of the float 2^23 + s, without a conversion, and
+ * scaled_relu() serves endings whose least byte is the zero point. Their sums begin with bias + MBCONV_I8_RELU_START,
+ * the bits of 2^23. Then the bits of a sum s, 0 <= s < 2^23, are those of the float 2^23 + s, without a conversion, and
  *
  *     fma(2^23 + s, scale, -2^23 * scale) = fl32(s * scale)
  *
