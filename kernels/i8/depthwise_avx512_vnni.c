@@ -46,17 +46,17 @@ ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const bool pair
                        const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y0,
                        void *y1) {
   const size_t channel_bytes = mbconv_i8_depthwise_bytes(kernel, WEIGHT, stride == 1 && HAS_PAIR(kernel));
-  const struct mbconv_i8_ending *ending = group->ending.i8;
+  const bool fp32 = group->ending.i8->rounding == MBCONV_I8_FP32;
   for (size_t c = 0; c < group->channels;) {
     const size_t rest = group->channels - c;
     const char *unit = (const char *)group->weights + c / UNIT * UNIT * channel_bytes + c % UNIT;
-    if (rest >= 64 && c % 64 == 0 && in_registers_64(ending, unit, 64)) {
+    if (fp32 && rest >= 64 && c % 64 == 0) {
       whole_64(kernel, stride, pair, group, c, unit, pixels, rows, y0, y1);
       c += 64;
-    } else if (rest >= 32 && c % 32 == 0 && in_registers_2x32(ending, unit, 32)) {
+    } else if (fp32 && rest >= 32 && c % 32 == 0) {
       whole_2x32(kernel, stride, pair, group, c, unit, pixels, rows, y0, y1);
       c += 32;
-    } else if ((rest >= 16 || rest == 8) && in_registers_4x16(ending, unit, rest)) {
+    } else if (fp32 && (rest >= 16 || rest == 8)) {
       whole_4x16(kernel, stride, pair, group, c, unit, pixels, rows, y0, y1);
       c += 16;
     } else {
@@ -66,35 +66,43 @@ ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const bool pair
   }
 }
 
-void mbconv_i8_depthwise_avx512_vnni_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
+void mbconv_i8_depthwise_avx512_vnni_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels,
+                                           const void *const *rows, void *y) {
   row(3, 1, false, group, pixels, rows, y, y);
 }
 
-void mbconv_i8_depthwise_avx512_vnni_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
+void mbconv_i8_depthwise_avx512_vnni_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels,
+                                           const void *const *rows, void *y) {
   row(3, 2, false, group, pixels, rows, y, y);
 }
 
-void mbconv_i8_depthwise_avx512_vnni_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
+void mbconv_i8_depthwise_avx512_vnni_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels,
+                                           const void *const *rows, void *y) {
   row(5, 1, false, group, pixels, rows, y, y);
 }
 
-void mbconv_i8_depthwise_avx512_vnni_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
+void mbconv_i8_depthwise_avx512_vnni_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels,
+                                           const void *const *rows, void *y) {
   row(5, 2, false, group, pixels, rows, y, y);
 }
 
-void mbconv_i8_depthwise_avx512_vnni_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
+void mbconv_i8_depthwise_avx512_vnni_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels,
+                                           const void *const *rows, void *y) {
   row(7, 1, false, group, pixels, rows, y, y);
 }
 
-void mbconv_i8_depthwise_avx512_vnni_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
+void mbconv_i8_depthwise_avx512_vnni_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels,
+                                           const void *const *rows, void *y) {
   row(7, 2, false, group, pixels, rows, y, y);
 }
 
-void mbconv_i8_depthwise_avx512_vnni_3x3s1_pair(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y0, void *y1) {
+void mbconv_i8_depthwise_avx512_vnni_3x3s1_pair(const struct mbconv_depthwise_group *group, size_t pixels,
+                                                const void *const *rows, void *y0, void *y1) {
   row(3, 1, true, group, pixels, rows, y0, y1);
 }
 
-void mbconv_i8_depthwise_avx512_vnni_5x5s1_pair(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y0, void *y1) {
+void mbconv_i8_depthwise_avx512_vnni_5x5s1_pair(const struct mbconv_depthwise_group *group, size_t pixels,
+                                                const void *const *rows, void *y0, void *y1) {
   row(5, 1, true, group, pixels, rows, y0, y1);
 }
 

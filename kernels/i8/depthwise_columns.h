@@ -16,11 +16,11 @@
  * is then shared. All four quarters at once, with one output row, need as many sums but shuffle twice as much. Packing
  * makes 8 bytes of each lane, so two rows share that, too.
  *
- *     operations for 64 outputs, 64 channels wide, VNNI    3x3 s1 pair  3x3 s1  3x3 s2  5x5 s1 pair  5x5 s1  5x5 s2  7x7 s1
- *     interleave                                                     4       8      14            7      14      22      16
- *     dot                                                           12      12      12           32      32      32      56
- *     scale, round, pack, clamp and flip: by_relu()                 13      14      14           13      14      14      14
- *                                         by_scale()                19      20      20           19      20      20      20
+ *     operations for 64 outputs, 64 channels wide, VNNI    3x3 s1 pair  3x3 s1  3x3 s2  5x5 s1 pair  5x5 s1  5x5 s2 7x7
+ * s1 interleave                                                     4       8      14            7      14      22 16
+ *     dot                                                           12      12      12           32      32      32 56
+ *     scale, round, pack, clamp and flip: by_relu()                 13      14      14           13      14      14 14
+ *                                         by_scale()                19      20      20           19      20      20 20
  *
  * Weights are read from memory by the dots themselves: the empty asm in each step keeps compilers from holding more of
  * them than there are registers.
@@ -41,7 +41,7 @@ struct F(sums) {
 /* Half of a unit, and what a walk over a row needs. */
 struct F(walk) {
   const char *const *rows;
-  size_t x_first, x_stride; /* from rows to the first tap of output 0 */
+  size_t x_first, x_stride;        /* from rows to the first tap of output 0 */
   const char *constants, *weights; /* of the half */
   R(vec) top, base;                /* bytes: hi - lo, and what is added after that clamp */
   R(vec) zero;                     /* words: the zero point, counted from lo */
@@ -71,22 +71,23 @@ ALWAYS_INLINE R(vec) F(words)(const size_t half, const size_t *offsets, const ch
   return half ? R(high_bytes)(a, b) : R(low_bytes)(a, b);
 }
 
-ALWAYS_INLINE struct F(two) F(start)(const struct F(walk) *walk) {
+ALWAYS_INLINE struct F(two) F(start)(const struct F(walk) * walk) {
   const char *from = walk->constants + (walk->relu ? START : BIAS) * 4 * UNIT;
   return (struct F(two)){F(load)(from), F(load)(from + UNIT)};
 }
 
-/* ---- Steps: the sums that a step ends, after it has been added to all ---------------------------------------------- */
+/* ---- Steps: the sums that a step ends, after it has been added to all ----------------------------------------------
+ */
 
-ALWAYS_INLINE struct F(two) F(step3)(struct F(sums) *s, struct F(two) start, struct F(operands) x, const char *w) {
+ALWAYS_INLINE struct F(two) F(step3)(struct F(sums) * s, struct F(two) start, struct F(operands) x, const char *w) {
   const struct F(two) done = F(dots)(s->s2, x, 2, w);
   s->s2 = F(dots)(s->s1, x, 1, w);
   s->s1 = F(dots)(start, x, 0, w);
   return done;
 }
 
-ALWAYS_INLINE struct F(two) F(step5)(struct F(sums) *s, struct F(two) start, struct F(operands) x,
-                                     struct F(operands) window, const char *w) {
+ALWAYS_INLINE struct F(two)
+    F(step5)(struct F(sums) * s, struct F(two) start, struct F(operands) x, struct F(operands) window, const char *w) {
   const struct F(two) done = F(dots)(F(dots)(s->s4, x, 4, w), window, 7, w);
   s->s4 = F(dots)(F(dots)(s->s3, x, 3, w), window, 6, w);
   s->s3 = F(dots)(s->s2, x, 2, w);
@@ -95,8 +96,8 @@ ALWAYS_INLINE struct F(two) F(step5)(struct F(sums) *s, struct F(two) start, str
   return done;
 }
 
-ALWAYS_INLINE struct F(two) F(step7)(struct F(sums) *s, struct F(two) start, struct F(operands) x,
-                                     struct F(operands) lower, const char *w) {
+ALWAYS_INLINE struct F(two)
+    F(step7)(struct F(sums) * s, struct F(two) start, struct F(operands) x, struct F(operands) lower, const char *w) {
   const struct F(two) done = F(dots)(F(dots)(s->s6, x, 6, w), lower, 13, w);
   s->s6 = F(dots)(F(dots)(s->s5, x, 5, w), lower, 12, w);
   s->s5 = F(dots)(F(dots)(s->s4, x, 4, w), lower, 11, w);
@@ -108,14 +109,14 @@ ALWAYS_INLINE struct F(two) F(step7)(struct F(sums) *s, struct F(two) start, str
 }
 
 /* Stride 2: x, y and z are squares of rows 0 and 1, 2 and 3, 4 and 5; the window is of the last row. */
-ALWAYS_INLINE struct F(two) F(step3_by2)(struct F(sums) *s, struct F(two) start, struct F(operands) x,
+ALWAYS_INLINE struct F(two) F(step3_by2)(struct F(sums) * s, struct F(two) start, struct F(operands) x,
                                          struct F(operands) window, const char *w) {
   const struct F(two) done = F(dots)(F(dots)(s->s1, x, 1, w), window, 2, w);
   s->s1 = F(dots)(start, x, 0, w);
   return done;
 }
 
-ALWAYS_INLINE struct F(two) F(step5_by2)(struct F(sums) *s, struct F(two) start, struct F(operands) x,
+ALWAYS_INLINE struct F(two) F(step5_by2)(struct F(sums) * s, struct F(two) start, struct F(operands) x,
                                          struct F(operands) y, struct F(operands) window, const char *w) {
   const struct F(two) done = F(dots)(F(dots)(F(dots)(s->s2, x, 2, w), y, 5, w), window, 7, w);
   s->s2 = F(dots)(F(dots)(F(dots)(s->s1, x, 1, w), y, 4, w), window, 6, w);
@@ -123,9 +124,9 @@ ALWAYS_INLINE struct F(two) F(step5_by2)(struct F(sums) *s, struct F(two) start,
   return done;
 }
 
-ALWAYS_INLINE struct F(two) F(step7_by2)(struct F(sums) *s, struct F(two) start, struct F(operands) x,
-                                         struct F(operands) y, struct F(operands) z, struct F(operands) window,
-                                         const char *w) {
+ALWAYS_INLINE struct F(two)
+    F(step7_by2)(struct F(sums) * s, struct F(two) start, struct F(operands) x, struct F(operands) y,
+                 struct F(operands) z, struct F(operands) window, const char *w) {
   const struct F(two) done = F(dots)(F(dots)(F(dots)(F(dots)(s->s3, x, 3, w), y, 7, w), z, 11, w), window, 13, w);
   s->s3 = F(dots)(F(dots)(F(dots)(s->s2, x, 2, w), y, 6, w), z, 10, w);
   s->s2 = F(dots)(F(dots)(F(dots)(F(dots)(s->s1, x, 1, w), y, 5, w), z, 9, w), window, 12, w);
@@ -141,9 +142,9 @@ struct F(state) {
 };
 
 /* One step: the column at offset x, and at stride 2 also the one `next` bytes behind it. */
-ALWAYS_INLINE struct F(two) F(step)(const size_t kernel, const size_t stride, const bool pair, const size_t half,
-                                    const struct F(walk) *walk, size_t x, size_t next, struct F(two) start,
-                                    struct F(state) *state, struct F(two) *second) {
+ALWAYS_INLINE struct F(two)
+    F(step)(const size_t kernel, const size_t stride, const bool pair, const size_t half, const struct F(walk) * walk,
+            size_t x, size_t next, struct F(two) start, struct F(state) * state, struct F(two) * second) {
   const char *const *rows = walk->rows;
   const char *w = walk->weights, *w2 = w + DOTS(kernel) * 2 * UNIT * WEIGHT;
   struct F(sums) *s = &state->first, *s2 = &state->second;
@@ -162,8 +163,9 @@ ALWAYS_INLINE struct F(two) F(step)(const size_t kernel, const size_t stride, co
                                                 F(words)(half, walk->x_offsets, rows[5] + x, rows[5] + x + next));
     return F(step7_by2)(s, start, square, lower, lowest, window, w);
   }
-  const struct F(operands) column = F(dwords)(F(words)(half, walk->x_offsets, rows[0] + x, rows[1] + x),
-                                              F(words)(half, walk->x_offsets, rows[2] + x, rows[kernel == 3 && !pair ? 2 : 3] + x));
+  const struct F(operands) column =
+      F(dwords)(F(words)(half, walk->x_offsets, rows[0] + x, rows[1] + x),
+                F(words)(half, walk->x_offsets, rows[2] + x, rows[kernel == 3 && !pair ? 2 : 3] + x));
   if (kernel == 3) {
     if (pair) *second = F(step3)(s2, start, column, w2);
     return F(step3)(s, start, column, w);
@@ -179,21 +181,21 @@ ALWAYS_INLINE struct F(two) F(step)(const size_t kernel, const size_t stride, co
 }
 
 /* Words of a row's outputs, counted from lo. */
-ALWAYS_INLINE R(vec) F(by_relu)(const struct F(walk) *walk, struct F(two) sums) {
+ALWAYS_INLINE R(vec) F(by_relu)(const struct F(walk) * walk, struct F(two) sums) {
   const char *scale = walk->constants + SCALE * 4 * UNIT, *addend = walk->constants + ADDEND * 4 * UNIT;
   return R(narrow)(R(scaled_relu)(sums.a, F(load)(scale), F(load)(addend)),
                    R(scaled_relu)(sums.b, F(load)(scale + UNIT), F(load)(addend + UNIT)));
 }
 
-ALWAYS_INLINE R(vec) F(by_scale)(const struct F(walk) *walk, struct F(two) sums) {
+ALWAYS_INLINE R(vec) F(by_scale)(const struct F(walk) * walk, struct F(two) sums) {
   const char *scale = walk->constants + SCALE * 4 * UNIT;
   const R(vec) words = R(narrow)(R(scaled)(sums.a, F(load)(scale)), R(scaled)(sums.b, F(load)(scale + UNIT)));
   return R(add_words)(words, walk->zero);
 }
 
 /* Stores output p of one row or two. */
-ALWAYS_INLINE void F(finish)(const bool pair, const struct F(walk) *walk, size_t y, char *staged,
-                             struct F(two) first, struct F(two) second) {
+ALWAYS_INLINE void F(finish)(const bool pair, const struct F(walk) * walk, size_t y, char *staged, struct F(two) first,
+                             struct F(two) second) {
   if (PARTS == 1 && staged) {
     R(store)(staged, first.a);
     R(store)(staged + WIDTH, first.b);
@@ -218,7 +220,7 @@ ALWAYS_INLINE void F(finish)(const bool pair, const struct F(walk) *walk, size_t
 
 /* All arguments but the last two are constants. */
 ALWAYS_INLINE void F(run)(const size_t kernel, const size_t stride, const bool pair, const size_t half,
-                          const struct F(walk) *walk, size_t pixels) {
+                          const struct F(walk) * walk, size_t pixels) {
   const struct F(two) start = F(start)(walk);
   const struct F(sums) begun = {start, start, start, start, start, start};
   struct F(state) state = {begun, begun, start.a};

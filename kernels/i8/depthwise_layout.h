@@ -34,13 +34,10 @@ struct mbconv_i8_layout {
   bool pairs[3]; /* whether the kernel 3, 5, 7 at stride 1 has two variants */
 };
 
-/* Bytes of a channel's weights in that layout: packing.taps. The three kernels have 3, 8 and 14 dots, at either stride.
+/* A channel's packed weights in that layout: packing.taps. The three kernels have 3, 8 and 14 dots, at either stride.
  */
-#define MBCONV_I8_TAPS(weight, pair3, pair5, pair7)                                                         \
-  {                                                                                                         \
-    {12 * (weight) * (1 + (pair3)), 12 * (weight)}, {32 * (weight) * (1 + (pair5)), 32 * (weight)},         \
-        {56 * (weight) * (1 + (pair7)), 56 * (weight)},                                                     \
-  }
+#define MBCONV_I8_TAPS(pair3, pair5, pair7) \
+  { {12 * (1 + (pair3)), 12}, {32 * (1 + (pair5)), 32}, {56 * (1 + (pair7)), 56}, }
 
 /* Dots of an output. */
 #define DOTS(kernel) ((kernel) == 3 ? 3 : (kernel) == 5 ? 8 : 14)
@@ -62,8 +59,8 @@ enum { MBCONV_I8_CHUNK = 32 };
 struct mbconv_i8_staged {
   const char *sums;
   size_t width, unit;
-  const char *scales; /* the half's, behind which are the shifts */
-  size_t first_channel;  /* of the half: 0 or 8 */
+  const char *scales;   /* the half's, behind which are the shifts */
+  size_t first_channel; /* of the half: 0 or 8 */
 };
 
 /* y[p * y_stride + c] of the half's channels below `channels`, c counted from its first one. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Vectors of 32 bytes for depthwise_columns.h: two lanes of 16 bytes, for 32 channels of one pixel, or twice 16 for two pixels.
- * Behind the vectors of fewer bytes.
+ * Vectors of 32 bytes for depthwise_columns.h: two lanes of 16 bytes, for 32 channels of one pixel, or twice 16 for two
+ * pixels. Behind the vectors of fewer bytes.
  */
 #undef R
 #define R(name) name##_x32
@@ -23,7 +23,8 @@ ALWAYS_INLINE vec_x32 scaled_x32(vec_x32 sum, vec_x32 scale) {
 }
 
 ALWAYS_INLINE vec_x32 scaled_relu_x32(vec_x32 sum, vec_x32 scale, vec_x32 addend) {
-  return _mm256_cvtps_epi32(_mm256_fmadd_ps(_mm256_castsi256_ps(sum), _mm256_castsi256_ps(scale), _mm256_castsi256_ps(addend)));
+  return _mm256_cvtps_epi32(
+      _mm256_fmadd_ps(_mm256_castsi256_ps(sum), _mm256_castsi256_ps(scale), _mm256_castsi256_ps(addend)));
 }
 
 ALWAYS_INLINE vec_x32 narrow_x32(vec_x32 a, vec_x32 b) { return _mm256_packs_epi32(a, b); }

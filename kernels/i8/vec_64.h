@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Vectors of 64 bytes for depthwise_columns.h: four lanes of 16 bytes, for 64 channels of one pixel, or twice 32 for two pixels, or 4 times 16 for four.
- * Behind the vectors of fewer bytes.
+ * Vectors of 64 bytes for depthwise_columns.h: four lanes of 16 bytes, for 64 channels of one pixel, or twice 32 for
+ * two pixels, or 4 times 16 for four. Behind the vectors of fewer bytes.
  */
 #undef R
 #define R(name) name##_x64
@@ -23,7 +23,8 @@ ALWAYS_INLINE vec_x64 scaled_x64(vec_x64 sum, vec_x64 scale) {
 }
 
 ALWAYS_INLINE vec_x64 scaled_relu_x64(vec_x64 sum, vec_x64 scale, vec_x64 addend) {
-  return _mm512_cvtps_epi32(_mm512_fmadd_ps(_mm512_castsi512_ps(sum), _mm512_castsi512_ps(scale), _mm512_castsi512_ps(addend)));
+  return _mm512_cvtps_epi32(
+      _mm512_fmadd_ps(_mm512_castsi512_ps(sum), _mm512_castsi512_ps(scale), _mm512_castsi512_ps(addend)));
 }
 
 ALWAYS_INLINE vec_x64 narrow_x64(vec_x64 a, vec_x64 b) { return _mm512_packs_epi32(a, b); }
