@@ -38,6 +38,9 @@ void register_all(const std::vector<bench::Block> &blocks, const std::vector<mbc
       for (const mbconv_isa isa : isas) add(block, isa);
     }
   }
+#ifdef MBCONV_BENCH_I8
+  bench::register_i8(blocks);
+#endif
 }
 
 // What a reader of the figures must know, into the head of the report and the JSON's context.
@@ -55,7 +58,7 @@ void add_context(const std::vector<mbconv_isa> &isas) {
     for (const mbconv_exp variant : exponentials) {
       if (mbconv_exp_usable(isa, variant)) variants += mbconv_exp_name(variant) + std::string(" ");
     }
-    const std::string fastest = mbconv_exp_name(mbconv_kernels_of(MBCONV_F32, isa)->fastest_exp);
+    const std::string fastest = mbconv_exp_name(mbconv_kernels_of(&mbconv_f32_sets, isa)->fastest_exp);
     benchmark::AddCustomContext("exp_" + std::string(mbconv_isa_name(isa)), variants + "(auto: " + fastest + ")");
   }
 }

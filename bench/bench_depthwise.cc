@@ -26,8 +26,6 @@ namespace {
 constexpr size_t cache_floats = 24 * 1024 / sizeof(float);
 constexpr size_t largest_kernel = 7;
 
-size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
-
 // How a block's depthwise is cut; the same for all sets, so that their results can be compared slot by slot.
 struct Cut {
   size_t padded_width, group, ring_rows, strip_rows;
@@ -42,9 +40,10 @@ struct Cut {
 };
 
 // bias[channels] and weight[channels][taps] as the kernels of a set want them.
-Floats pack(const Floats &weight, const Floats &bias, size_t channels, size_t taps, const mbconv_kernels &kernels) {
-  const size_t padded = round_up(channels, kernels.lanes);
-  Floats packed(mbconv_depthwise_bytes(&kernels.packing, taps, padded) / sizeof(float));
+Floats pack(const Floats &weight, const Floats &bias, size_t channels, size_t kernel, const mbconv_kernels &kernels) {
+  const size_t taps = kernel * kernel;
+  const size_t padded = (channels + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  Floats packed(mbconv_depthwise_channel_bytes(&kernels.packing, kernel, 1) * padded / sizeof(float));
   for (size_t c = 0; c < channels; ++c)
     kernels.pack_depthwise(packed.data(), kernels.lanes, c, taps, weight.data() + c * taps, 1.0, bias.data()[c]);
   return packed;
@@ -55,19 +54,18 @@ class Depthwise {
   Depthwise(const Block &block, const Floats &weight, const Floats &bias, mbconv_isa isa)
       : block_(block),
         cut_(block),
-        kernel_(mbconv_kernels_of(MBCONV_F32, isa)->depthwise[(block.kernel - 3) / 2][block.stride - 1]) {
-    const size_t taps = block.kernel * block.kernel;
+        kernel_(mbconv_kernels_of(&mbconv_f32_sets, isa)->depthwise[(block.kernel - 3) / 2][block.stride - 1]) {
     const float infinity = std::numeric_limits<float>::infinity();
     const bool clamped = block.activation == MBCONV_ACTIVATION_RELU6;
-    const mbconv_kernels &kernels = *mbconv_kernels_of(MBCONV_F32, isa);
-    weights_ = pack(weight, bias, block.expanded, taps, kernels);
+    const mbconv_kernels &kernels = *mbconv_kernels_of(&mbconv_f32_sets, isa);
+    weights_ = pack(weight, bias, block.expanded, block.kernel, kernels);
     for (size_t channel = 0; channel < block.expanded; channel += cut_.group) {
       mbconv_depthwise_group group;
       group.channels = std::min(cut_.group, block.expanded - channel);
       group.x_stride = cut_.group;
       group.y_stride = cut_.group;
-      group.weights =
-          reinterpret_cast<const char *>(weights_.data()) + mbconv_depthwise_bytes(&kernels.packing, taps, channel);
+      group.weights = reinterpret_cast<const char *>(weights_.data()) +
+                      mbconv_depthwise_channel_bytes(&kernels.packing, block.kernel, 1) * channel;
       group.ending.lo = clamped ? 0.0f : -infinity;
       group.ending.hi = clamped ? 6.0f : infinity;
       groups_.push_back(group);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "pack.h"
+#include "list_i8.h"
 #include "transpose.h"
 
 enum { MAX_KERNEL = 7 };
@@ -18,7 +18,7 @@ struct borders {
 static struct borders borders_of(const struct mbconv_strip *strip) {
   const struct mbconv_shape *shape = strip->shape;
   struct borders borders = {.direct = false};
-  if (shape->expand || !strip->image || strip->stages->layout == MBCONV_NCHW ||
+  if (shape->expand || !strip->image || strip->stages->layout == MBCONV_NCHW || mbconv_flips_input(strip->stages) ||
       strip->plan->group_channels != shape->in_channels)
     return borders;
   const size_t across = shape->columns.out;
@@ -40,16 +40,18 @@ static void copy_columns(const struct mbconv_strip *strip, const struct mbconv_g
     const size_t plane = shape->rows.in * width;
     const char *from = strip->image + (group->first * plane + r * width + first) * element;
     mbconv_transpose(kernels, group->channels, last - first, from, plane, to, stride, NULL);
-    return;
-  }
-  const size_t x_stride = strip->x_stride, pixel = (r - strip->fresh_first) * width + first;
-  const char *from = strip->x + (pixel * x_stride + group->first) * element;
-  if (group->channels == x_stride && stride == x_stride) {
-    memcpy(to, from, (last - first) * x_stride * element);
   } else {
-    for (size_t p = 0; p < last - first; p++)
-      memcpy(to + p * stride * element, from + p * x_stride * element, group->channels * element);
+    const size_t x_stride = strip->x_stride, pixel = (r - strip->fresh_first) * width + first;
+    const char *from = strip->x + (pixel * x_stride + group->first) * element;
+    if (group->channels == x_stride && stride == x_stride) {
+      memcpy(to, from, (last - first) * x_stride * element);
+    } else {
+      for (size_t p = 0; p < last - first; p++)
+        memcpy(to + p * stride * element, from + p * x_stride * element, group->channels * element);
+    }
   }
+  if (strip->image && mbconv_flips_input(strip->stages))
+    mbconv_flip(strip->stages, (last - first) * stride * element, to, to);
 }
 
 void mbconv_rows_copy(const struct mbconv_strip *strip, const struct mbconv_group *group) {
@@ -143,9 +145,7 @@ static void depthwise_row(const struct mbconv_strip *strip, const struct mbconv_
       depthwise_outputs(strip, group, run, o, first, last, false, y);
     }
     char *outputs = y + first * run->y_pixel;
-    if (run->map)
-      mbconv_epilogue_map(run->map, strip->stages->base.kernels, last - first, group->first, group->channels, outputs,
-                          run->y_stride);
+    if (run->map) mbconv_epilogue_map(run->map, last - first, group->first, group->channels, outputs, run->y_stride);
   }
 }
 
@@ -164,7 +164,7 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
               .channels = padded ? mbconv_round_up(group->channels, kernels->lanes) : group->channels,
               .x_stride = strip->plan->group_channels * columns->dilation,
               .y_stride = y_stride * interleaved,
-              .weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, k * k, group->first),
+              .weights = stage->taps + group->first * stage->tap_bytes,
               .ending = stage->epilogue.ending,
           },
       .kernel = kernels->depthwise[(k - 3) / 2][mbconv_axis_ordinary_stride(columns) - 1],

@@ -8,11 +8,17 @@
 
 #include "kernels.h"
 
+#ifdef MBCONV_I8_SCALAR
+enum { MBCONV_HAS_I8 = 1 };
+#else
+enum { MBCONV_HAS_I8 = 0 }; /* MBCONV_TYPES is f32: what asks for it is compiled away */
+#endif
+
 struct mbconv_epilogue {
   struct mbconv_ending ending; /* what the tiles do */
   mbconv_activation_fn *map;   /* run in place afterwards; NULL if that was all */
   mbconv_prelu_fn *prelu;      /* in its stead, of activations with slopes; else NULL */
-  char *slopes;                /* of all channels, elements */
+  char *slopes;                /* of all channels; in int8 a table that they share */
 };
 
 /* INVALID_ARGUMENT for an unknown kind, and for those of struct mbconv_more_kernels unless `more`; `name` says in
@@ -35,10 +41,11 @@ static inline bool mbconv_epilogue_maps(const struct mbconv_epilogue *epilogue) 
 
 /* Does it, for channels [first, first + channels) of some pixels of y, `stride` apart: all of these bytes may be
  * written. */
-static inline void mbconv_epilogue_map(const struct mbconv_epilogue *epilogue, const struct mbconv_kernels *kernels,
-                                       size_t pixels, size_t first, size_t channels, void *y, size_t stride) {
+static inline void mbconv_epilogue_map(const struct mbconv_epilogue *epilogue, size_t pixels, size_t first,
+                                       size_t channels, void *y, size_t stride) {
+  const size_t slope_bytes = MBCONV_HAS_I8 && epilogue->ending.i8 ? 0 : sizeof(float);
   if (epilogue->prelu)
-    epilogue->prelu(pixels, channels, y, stride, epilogue->slopes + first * kernels->element, y, stride);
+    epilogue->prelu(pixels, channels, y, stride, epilogue->slopes + first * slope_bytes, y, stride);
   else
     epilogue->map(pixels * stride, y, y);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "operator.h"
 
-#include "dispatch.h"
 #include "size.h"
 
 mbconv_status mbconv_type_check(mbconv_type type, mbconv_error *error) {
   if (type == MBCONV_F32) return MBCONV_OK;
+  if (type == MBCONV_S8 || type == MBCONV_U8)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "type is %d: int8 is for mbconv_block_create_i8()", (int)type);
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "type is %d, which is none", (int)type);
 }
 
-mbconv_status mbconv_operator_choose(struct mbconv_operator *object, mbconv_type type, const mbconv_options *options,
-                                     mbconv_error *error) {
-  const mbconv_status status = mbconv_choose(type, options, &object->kernels, &object->info.exp, error);
+mbconv_status mbconv_operator_choose(struct mbconv_operator *object, const struct mbconv_sets *sets, mbconv_type type,
+                                     const mbconv_options *options, mbconv_error *error) {
+  const mbconv_status status = mbconv_choose(sets, options, &object->kernels, &object->info.exp, error);
   if (status != MBCONV_OK) return status;
   object->info.isa = object->kernels->isa;
   object->info.type = type;

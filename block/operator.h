@@ -6,6 +6,7 @@
 #ifndef MBCONV_OPERATOR_H
 #define MBCONV_OPERATOR_H
 
+#include "dispatch.h"
 #include "kernels.h"
 #include "memory.h"
 #include "parallel.h"
@@ -22,9 +23,9 @@ struct mbconv_operator {
 mbconv_status mbconv_type_check(mbconv_type type, mbconv_error *error);
 
 /* Begins a create: *object, a struct mbconv_operator of zeros, receives the type, which has been checked, and what the
- * options choose. */
-mbconv_status mbconv_operator_choose(struct mbconv_operator *object, mbconv_type type, const mbconv_options *options,
-                                     mbconv_error *error);
+ * options choose of `sets`. */
+mbconv_status mbconv_operator_choose(struct mbconv_operator *object, const struct mbconv_sets *sets, mbconv_type type,
+                                     const mbconv_options *options, mbconv_error *error);
 
 /* Copies the info of an object, called `name` in messages, whose first member is a struct mbconv_operator. */
 mbconv_status mbconv_operator_info(const void *object, const char *name, mbconv_info *info, mbconv_error *error);

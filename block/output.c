@@ -7,6 +7,7 @@
  *     NHWC, after activation    by a pass over what has been written
  *     NCHW, activation after    by the tiles, from the strip, to which its planes are transposed first
  *     NCHW, otherwise           by the transposition back to planes
+ *     int8                      by a pass over what has been written, of the list's maker
  */
 #include "output.h"
 
@@ -68,6 +69,10 @@ void mbconv_output_end(const struct mbconv_output *output, size_t first, const s
   const struct mbconv_kernels *kernels = stages->base.kernels;
   const size_t channels = stages->residual_channels, element = kernels->element;
   const char *residual = output->residual;
+  if (MBCONV_HAS_I8 && stages->maker) {
+    stages->maker->end(output, first, run);
+    return;
+  }
   if (stages->y_layout == MBCONV_NHWC) {
     if (residual && stages->residual_after)
       stages->more->add(run->pixels, channels, residual + first * channels * element, channels, run->y, run->y_stride);

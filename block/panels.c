@@ -3,56 +3,11 @@
 
 #include <string.h>
 
-#include "fold.h"
 #include "pack.h"
 
 /* Where y is evenly spaced, this many of its pixels are listed, once for all panels; those after them are reached by
  * the offset. */
 enum { MAX_DENSE = 120 };
-
-/* The channels that `count` last panels of the tile `end` leave empty, where all before them are wide; SIZE_MAX if they
- * cannot be the last. */
-static size_t empty_channels(const struct mbconv_pointwise_tile *wide, const struct mbconv_pointwise_tile *end,
-                             size_t channels, size_t count) {
-  const size_t rest =
-      channels % wide->channels + (count - 1) * wide->channels; /* a second one takes a wide one's place */
-  if (!end->run || rest > channels || rest > count * end->channels) return SIZE_MAX;
-  return count * end->channels - rest;
-}
-
-/* Sets the panels' tiles. Where the wide tile stores tails, another must be filled: those tails need no stage. */
-static void choose_tiles(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t channels,
-                         bool grouped) {
-  const struct mbconv_pointwise_tile *wide = &kernels->pointwise[0];
-  const size_t rest = channels % wide->channels;
-  panels->wide = panels->end = wide;
-  panels->wide_channels = channels - rest;
-  panels->padded = channels - rest + (rest > 0 ? wide->channels : 0);
-  size_t least = panels->padded - channels;
-  for (size_t i = 1; i < MBCONV_POINTWISE_TILES; i++) {
-    const struct mbconv_pointwise_tile *end = &kernels->pointwise[i];
-    if (grouped && end->channels % kernels->lanes) continue;
-    for (size_t count = 1; count <= (grouped ? 1 : 2); count++) {
-      const size_t empty = empty_channels(wide, end, channels, count);
-      if (empty >= least || (empty > 0 && wide->tails)) continue;
-      least = empty;
-      panels->end = end;
-      panels->padded = channels + empty;
-      panels->wide_channels = panels->padded - count * end->channels;
-    }
-  }
-}
-
-void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
-                        bool grouped, struct mbconv_cursor *cursor) {
-  choose_tiles(panels, kernels, channels, grouped);
-  panels->kernels = kernels;
-  panels->k = k;
-  panels->channels = channels;
-  panels->channel_bytes = mbconv_panel_channel_bytes(&kernels->packing, k);
-  panels->data =
-      mbconv_take(cursor, mbconv_panel_bytes_checked(&kernels->packing, k, panels->padded, &cursor->overflow), 1);
-}
 
 size_t mbconv_panels_height(const struct mbconv_panels *panels) {
   return panels->wide_channels > 0 ? panels->wide->pixels : panels->end->pixels;
@@ -67,24 +22,6 @@ size_t mbconv_panels_chunk(const struct mbconv_panels *panels) {
 }
 
 size_t mbconv_panels_bytes(const struct mbconv_panels *panels) { return panels->padded * panels->channel_bytes; }
-
-/* The tile of the panel that a channel is in. */
-static const struct mbconv_pointwise_tile *tile_at(const struct mbconv_panels *panels, size_t channel) {
-  return channel < panels->wide_channels ? panels->wide : panels->end;
-}
-
-void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps) {
-  const size_t k = panels->k;
-  for (size_t channel = 0; channel < panels->channels; channel++) {
-    const size_t width = tile_at(panels, channel)->channels;
-    const size_t lane = (channel - (channel < panels->wide_channels ? 0 : panels->wide_channels)) % width;
-    const size_t first = channel - lane;
-    float bias;
-    const double scale = mbconv_fold(conv, channel, &bias);
-    panels->kernels->pack_panel(panels->data + first * panels->channel_bytes, width, lane, k, taps,
-                                conv->weight + channel * k, scale, bias);
-  }
-}
 
 /* A tile of fewer channels than the kernel stores, by way of a tile on the stack. */
 static void run_staged(const struct mbconv_pointwise_tile *tile, size_t element,
@@ -173,7 +110,7 @@ static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels
 static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run) {
   const size_t width = panels->wide->channels, end = run->first_channel + run->channels;
   const size_t wide_end = mbconv_min(end, panels->wide_channels);
-  if (wide_end < run->first_channel + width) return 0;
+  if (wide_end < run->first_channel + width || (MBCONV_HAS_I8 && !panels->kernels->gemv)) return 0;
   const size_t whole = (wide_end - run->first_channel) / width;
   const struct mbconv_pointwise_panel first = panel_of(panels, run, 0, width);
   char *y = run->y_pixels ? run->y_pixels[0] : run->y;
@@ -184,7 +121,7 @@ static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_p
 /* The tile for channel c of a run on: over as many panels abreast as there are and the set has a tile for. */
 static const struct mbconv_pointwise_tile *abreast_at(const struct mbconv_panels *panels,
                                                       const struct mbconv_pixel_run *run, size_t c) {
-  const struct mbconv_pointwise_tile *tile = tile_at(panels, run->first_channel + c);
+  const struct mbconv_pointwise_tile *tile = mbconv_panels_tile(panels, run->first_channel + c);
   const size_t first = run->first_channel + c, width = tile->channels;
   const size_t wide_end = panels->end == panels->wide ? panels->padded : panels->wide_channels;
   const size_t end = mbconv_min(run->first_channel + run->channels, wide_end);
@@ -203,7 +140,7 @@ void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_p
     for (size_t p = 0; p < mbconv_min(run->pixels, MAX_DENSE); p++)
       dense[p] = (char *)run->y + p * run->y_stride * element;
   for (size_t c = run->pixels == 1 && run->segment == 0 ? run_gemv(panels, run) : 0; c < run->channels;) {
-    const size_t width = tile_at(panels, run->first_channel + c)->channels;
+    const size_t width = mbconv_panels_tile(panels, run->first_channel + c)->channels;
     const struct mbconv_pointwise_tile *tile = abreast_at(panels, run, c);
     struct mbconv_pointwise_panel panel = panel_of(panels, run, c, width);
     panel.channels = run->y_padded ? tile->channels : mbconv_min(tile->channels, run->channels - c);
@@ -219,7 +156,7 @@ void mbconv_panels_map(const struct mbconv_panels *panels, const struct mbconv_p
   const size_t channels = run->channels;
   char *y = run->y;
   if (run->y_stride == channels || epilogue->prelu) {
-    mbconv_epilogue_map(epilogue, kernels, run->pixels, 0, channels, y, run->y_stride);
+    mbconv_epilogue_map(epilogue, run->pixels, 0, channels, y, run->y_stride);
     return;
   }
   for (size_t p = 0; p < run->pixels; p++, y += run->y_stride * kernels->element) epilogue->map(channels, y, y);

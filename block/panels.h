@@ -27,6 +27,20 @@ struct mbconv_panels {
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
                         bool grouped, struct mbconv_cursor *cursor);
 
+/* The tile of the panel that a channel is in. */
+static inline const struct mbconv_pointwise_tile *mbconv_panels_tile(const struct mbconv_panels *panels,
+                                                                     size_t channel) {
+  return channel < panels->wide_channels ? panels->wide : panels->end;
+}
+
+/* Where a channel is packed: a panel, its width, and the channel's place in it. */
+struct mbconv_panel_place {
+  char *panel;
+  size_t width, lane;
+};
+
+struct mbconv_panel_place mbconv_panels_place(const struct mbconv_panels *panels, size_t channel);
+
 /* Folds and packs `conv`, weight [channels][k / taps][taps]: the chain goes tap by tap. A 1x1 has one tap. */
 void mbconv_panels_pack(struct mbconv_panels *panels, const mbconv_conv *conv, size_t taps);
 

@@ -34,12 +34,13 @@ static bool fits_y(const struct mbconv_shape *shape, const struct mbconv_target 
   return !overflow && needed <= shape->rows.out * shape->columns.out * shape->out_channels;
 }
 
-/* Groups are cut to whole tiles; without an expand no tile writes them, and whole vectors will do. */
+/* Groups are cut to whole tiles; without an expand no tile writes them, and whole vectors will do, or what depthwise
+ * weights are packed by. */
 static struct mbconv_plan complete(const struct mbconv_shape *shape, const struct mbconv_target *target,
                                    size_t strip_rows, size_t group_channels) {
   struct mbconv_plan plan = {0};
-  const size_t tile = target->tile_channels, unit = shape->expand ? tile : mbconv_min(tile, MBCONV_MAX_LANES);
-  const size_t all_channels = mbconv_round_up(shape->expanded_channels, unit);
+  const size_t tile = target->tile_channels, step = shape->expand ? tile : mbconv_min(tile, MBCONV_MAX_LANES);
+  const size_t all_channels = mbconv_round_up(shape->expanded_channels, step), unit = mbconv_max(step, target->unit);
   plan.strip_rows = mbconv_min(strip_rows, shape->rows.out);
   plan.group_channels = shape->project ? mbconv_min(mbconv_round_up(group_channels, unit), all_channels) : all_channels;
   plan.groups = (shape->expanded_channels + plan.group_channels - 1) / plan.group_channels;
@@ -51,11 +52,12 @@ static struct mbconv_plan complete(const struct mbconv_shape *shape, const struc
   return plan;
 }
 
-/* What the rings and the depthwise output of a strip may take of L2: the rest is for weights, input and output. */
+/* What the rings and the depthwise output of a strip may take of L2, in floats: the rest is for weights, input and
+ * output. Narrower elements keep the strips of f32, and take so much less. */
 static size_t budget_of(const struct mbconv_target *target) {
   const struct mbconv_blocking *blocking = target->blocking;
   const size_t share = (target->l2_bytes ? target->l2_bytes : blocking->l2_assumed_bytes) / 8 * 5;
-  return mbconv_max(blocking->l2_least_bytes, mbconv_min(share, blocking->l2_most_bytes)) / target->element;
+  return mbconv_max(blocking->l2_least_bytes, mbconv_min(share, blocking->l2_most_bytes)) / sizeof(float);
 }
 
 static size_t scratch_elements(const struct mbconv_shape *shape, const struct mbconv_plan *plan, size_t rings) {

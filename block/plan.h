@@ -28,6 +28,7 @@ struct mbconv_shape {
 /* What a plan is made for. */
 struct mbconv_target {
   size_t tile_channels; /* of the set's wide tile */
+  size_t unit;          /* depthwise weights are packed by so many channels: a group begins with a whole one */
   size_t element;       /* bytes */
   size_t l2_bytes;      /* of a core's L2 cache; 0 if unknown */
   const struct mbconv_blocking *blocking;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dense.h"
+#include "list_i8.h"
 
 static void take_depthwise(const struct mbconv_stages *stages, const struct mbconv_shape *shape,
                            const struct mbconv_plan *plan, struct mbconv_cursor *cursor,
@@ -37,7 +38,8 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
   bool *overflow = &cursor->overflow;
   *scratch = (struct mbconv_strip_scratch){0};
   for (size_t s = 0; s <= last; s++) take_segment(stages, cut, s, cursor, &scratch->segment[s]);
-  if (stages->layout == MBCONV_NCHW && stages->stage[0].kind == MBCONV_STAGE_POINTWISE) {
+  if ((stages->layout == MBCONV_NCHW || mbconv_flips_input(stages)) &&
+      stages->stage[0].kind == MBCONV_STAGE_POINTWISE) {
     const size_t pixels = mbconv_multiply(cut->plan[0].ring_rows, cut->width, overflow);
     scratch->x = mbconv_take(cursor, mbconv_multiply(pixels, stages->stage[0].in_channels, overflow), element);
   }
@@ -68,18 +70,18 @@ static void list_pixels(const struct mbconv_shape *shape, const struct mbconv_pl
 }
 
 static void prepare_rings(const struct mbconv_shape *shape, const struct mbconv_plan *plan, size_t element,
-                          const struct mbconv_segment_scratch *scratch) {
+                          unsigned char padding, const struct mbconv_segment_scratch *scratch) {
   const size_t bytes = plan->group_channels * element, row = plan->ring_width * bytes;
   const size_t left = shape->columns.before * bytes, middle = shape->columns.in * bytes;
   const size_t rows = mbconv_plan_rings(plan, shape) * plan->ring_rows;
   const bool lacking = plan->groups * plan->group_channels > shape->expanded_channels; /* channels of the last group */
-  memset(scratch->zero_row, 0, row);
+  memset(scratch->zero_row, padding, row);
   if (shape->mapped && lacking) /* the activation is mapped over these, too */
     memset(scratch->rings + (rows - plan->ring_rows) * row, 0, plan->ring_rows * row);
   for (size_t r = 0; r < rows; r++) {
     char *ring_row = scratch->rings + r * row;
-    memset(ring_row, 0, left);
-    memset(ring_row + left + middle, 0, row - left - middle);
+    memset(ring_row, padding, left);
+    memset(ring_row + left + middle, padding, row - left - middle);
   }
   if (shape->expand) list_pixels(shape, plan, element, scratch);
 }
@@ -88,5 +90,6 @@ void mbconv_strip_scratch_prepare(const struct mbconv_stages *stages, const stru
                                   const struct mbconv_strip_scratch *scratch) {
   for (size_t s = 0; s < stages->segments; s++)
     if (stages->segment[s].stage->kind == MBCONV_STAGE_DEPTHWISE)
-      prepare_rings(&cut->shape[s], &cut->plan[s], stages->base.kernels->element, &scratch->segment[s]);
+      prepare_rings(&cut->shape[s], &cut->plan[s], stages->base.kernels->element, stages->segment[s].stage->padding,
+                    &scratch->segment[s]);
 }

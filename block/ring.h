@@ -12,7 +12,7 @@
 /* What one segment needs of a thread's scratch. */
 struct mbconv_segment_scratch {
   char *rings;    /* D: [groups, or 1 if groups need not be kept][ring_rows][ring_width][group_channels] */
-  char *zero_row; /* D: [ring_width][group_channels] */
+  char *zero_row; /* D: [ring_width][group_channels], of padding */
   void **pixels;  /* P D: [mbconv_plan_listed_rows()][width], the pixels of the first group's ring */
   char *windows;  /* C: [chunk][kernel][kernel][in_channels] */
   char *planes;   /* C of NCHW: [kernel][width][in_channels], input row r in slot r % kernel */
@@ -22,7 +22,7 @@ struct mbconv_segment_scratch {
 /* The scratch of one thread. */
 struct mbconv_strip_scratch {
   struct mbconv_segment_scratch segment[MBCONV_MOST_STAGES];
-  char *x, *y; /* NCHW: the new input rows of a P that comes first, and the output strip */
+  char *x, *y; /* NCHW: the new input rows of a P that comes first (NHWC of s8, too), and the output strip */
 };
 
 /* A strip of one segment. */

@@ -209,10 +209,9 @@ static struct stored stored_of(const struct run *run) {
 }
 
 /* Applies an activation to some stored pixels. */
-static void map_stored(const struct run *run, const struct stored *stored, const struct mbconv_epilogue *epilogue,
-                       size_t count, char *pixels) {
-  mbconv_epilogue_map(epilogue, run->stages->base.kernels, count, 0, stored->stage->out_channels, pixels,
-                      stored->stride);
+static void map_stored(const struct stored *stored, const struct mbconv_epilogue *epilogue, size_t count,
+                       char *pixels) {
+  mbconv_epilogue_map(epilogue, count, 0, stored->stage->out_channels, pixels, stored->stride);
 }
 
 /* A task's share of the rows of one image: maps the stored pixels and sums their channels. */
@@ -225,7 +224,7 @@ static void run_sums(void *argument, size_t index) {
   mbconv_share(stored.shape->rows.out, 1, index, run->tasks, &begin, &end);
   for (size_t r = begin; r < end; r++) {
     char *row = run->scratch.stored + r * width * stored.stride * kernels->element;
-    if (stored.pending) map_stored(run, &stored, stored.pending, width, row);
+    if (stored.pending) map_stored(&stored, stored.pending, width, row);
     kernels->channel_sum(width, stored.stage->out_channels, row, stored.stride,
                          run->scratch.sums + r * run->scratch.sum_stride * MBCONV_SUM_BYTES);
   }
@@ -236,12 +235,12 @@ static void run_sums(void *argument, size_t index) {
 static void finish_stored(const struct run *run, const struct stored *stored, size_t count, char *pixels) {
   const struct mbconv_stage *excite = run->stages->excite;
   if (!excite) {
-    if (stored->pending) map_stored(run, stored, stored->pending, count, pixels);
+    if (stored->pending) map_stored(stored, stored->pending, count, pixels);
     return;
   }
   run->stages->base.kernels->channel_scale(count, stored->stage->out_channels, pixels, stored->stride,
                                            run->scratch.sums, pixels, stored->stride);
-  if (mbconv_epilogue_maps(&excite->epilogue)) map_stored(run, stored, &excite->epilogue, count, pixels);
+  if (mbconv_epilogue_maps(&excite->epilogue)) map_stored(stored, &excite->epilogue, count, pixels);
 }
 
 /* A task's share of the pixels of one image: runs the last stage on them. */

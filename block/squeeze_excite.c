@@ -14,8 +14,7 @@ static void fully_connected(const struct mbconv_panels *panels, const struct mbc
       .ending = epilogue->ending,
   };
   mbconv_panels_run(panels, &run);
-  if (mbconv_epilogue_maps(epilogue))
-    mbconv_epilogue_map(epilogue, panels->kernels, 1, 0, panels->channels, y, panels->channels);
+  if (mbconv_epilogue_maps(epilogue)) mbconv_epilogue_map(epilogue, 1, 0, panels->channels, y, panels->channels);
 }
 
 void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, size_t rows, void *sums, size_t sum_stride,

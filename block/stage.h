@@ -16,6 +16,7 @@
 #include "epilogue.h"
 #include "kernels.h"
 #include "operator.h"
+#include "pack.h"
 #include "panels.h"
 #include "plan.h"
 #include "squeeze_excite.h"
@@ -24,6 +25,8 @@
 /* A stage: the first four members say what it is, create makes the rest. */
 struct mbconv_stage {
   mbconv_stage_kind kind;
+  unsigned char padding; /* of D: every byte of the padding around its input; 0 in f32, create sets it in int8 */
+  uint16_t tap_bytes;    /* of D: the packed weights of a channel */
   size_t in_channels, out_channels;
   struct mbconv_window window;
   const struct mbconv_dense *dense; /* of C: &mbconv_dense, so that only those that use C link it */
@@ -39,6 +42,7 @@ struct mbconv_parameters {
   const mbconv_conv *conv;
   mbconv_activation_kind activation;
   const mbconv_squeeze_excite *excite; /* of E */
+  const struct mbconv_i8_stage *i8;    /* instead of all these in int8 */
 };
 
 /* The size of an image that a call names. */
@@ -58,6 +62,24 @@ struct mbconv_cut {
   struct mbconv_plan plan[MBCONV_MOST_STAGES];
 };
 
+struct mbconv_stages;
+
+struct mbconv_output;
+
+/* How a list of int8 is made, and how its output ends. A list of f32 has none, so that a program which makes no other
+ * does not contain it. */
+struct mbconv_maker {
+  const struct mbconv_sets *sets;
+  /* Takes what the list and its stages need beside their weights; sets stages->i8 and residual_after, and the stages'
+   * epilogues and padding. */
+  void (*lay_out)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
+                  struct mbconv_cursor *cursor);
+  /* Packs the weights; returns their bytes. */
+  size_t (*pack)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters);
+  /* In the stead of mbconv_output_end(). */
+  void (*end)(const struct mbconv_output *output, size_t first, const struct mbconv_pixel_run *run);
+};
+
 /* A list of stages: all of an operator that the engine runs. Immutable after create. */
 struct mbconv_stages {
   struct mbconv_operator base;
@@ -75,6 +97,8 @@ struct mbconv_stages {
   struct mbconv_segment segment[MBCONV_MOST_STAGES];
   size_t planned; /* the segment whose strips are planned, the last with a window; those around it follow */
   const struct mbconv_stage *excite; /* NULL: none */
+  const struct mbconv_maker *maker;  /* NULL: f32 */
+  const struct mbconv_i8_list *i8;   /* of int8; NULL in f32 */
   struct mbconv_target target;       /* what plans are made for */
   struct mbconv_cut cut;             /* for one thread and the size that was named at create; height 0: none was */
 };

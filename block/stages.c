@@ -5,7 +5,6 @@
 #include "dispatch.h"
 #include "fold.h"
 #include "format.h"
-#include "pack.h"
 #include "stage.h"
 
 /* Every tensor, padded to whole tiles, must stay far from the end of the address space. */
@@ -81,6 +80,7 @@ static mbconv_status check_parameters(const struct mbconv_stage *stage, const st
                                       size_t index, bool weights_needed, mbconv_error *error) {
   const mbconv_squeeze_excite *excite = given->excite;
   char name[24];
+  if (MBCONV_HAS_I8 && given->i8) return MBCONV_OK; /* they have been checked */
   mbconv_format(name, sizeof name, "stages[%zu].conv", index);
   if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE)
     return mbconv_conv_check(given->conv, given->name ? given->name : name, stage->out_channels, given->activation,
@@ -227,16 +227,17 @@ mbconv_status mbconv_cut_for(const struct mbconv_stages *stages, const struct mb
 
 static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
                           const struct mbconv_kernels *kernels, bool grouped, struct mbconv_cursor *cursor) {
-  const size_t taps = stage->window.kernel * stage->window.kernel;
+  const size_t kernel = stage->window.kernel;
   switch (stage->kind) {
     case MBCONV_STAGE_POINTWISE:
     case MBCONV_STAGE_DENSE:
-      mbconv_panels_plan(&stage->panels, kernels, taps * stage->in_channels, stage->out_channels, grouped, cursor);
+      mbconv_panels_plan(&stage->panels, kernels, kernel * kernel * stage->in_channels, stage->out_channels, grouped,
+                         cursor);
       break;
     case MBCONV_STAGE_DEPTHWISE:
-      stage->taps = mbconv_take(cursor, 1,
-                                mbconv_depthwise_bytes_checked(&kernels->packing, taps, stage->out_channels,
-                                                               kernels->lanes, &cursor->overflow));
+      stage->tap_bytes = (uint16_t)mbconv_depthwise_channel_bytes(&kernels->packing, kernel,
+                                                                  mbconv_window_ordinary_stride(&stage->window));
+      stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit), stage->tap_bytes);
       break;
     case MBCONV_STAGE_SQUEEZE_EXCITE:
       mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, false, cursor);
@@ -260,23 +261,26 @@ static void lay_out_epilogue(const struct mbconv_stages *stages, struct mbconv_s
     return;
   }
   stage->epilogue = mbconv_epilogue_of(kind, kernels, more, variant);
-  if (mbconv_activation_sloped(kind))
-    stage->epilogue.slopes = mbconv_take(cursor, stage->out_channels, kernels->element);
+  if (!mbconv_activation_sloped(kind)) return;
+  stage->epilogue.slopes = mbconv_take(cursor, stage->out_channels, kernels->element);
 }
 
 void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
                            struct mbconv_cursor *cursor) {
   const struct mbconv_kernels *kernels = stages->base.kernels;
   link_segments(stages);
+  const struct mbconv_maker *maker = MBCONV_HAS_I8 ? stages->maker : NULL;
+  if (maker) maker->lay_out(stages, parameters, cursor);
   for (size_t i = 0; i < stages->count; i++) {
     struct mbconv_stage *stage = &stages->stage[i];
     const bool grouped = i + 1 < stages->count && stage[1].kind == MBCONV_STAGE_DEPTHWISE;
     lay_out_stage(stage, &parameters[i], kernels, grouped, cursor);
-    lay_out_epilogue(stages, stage, &parameters[i], cursor);
+    if (!maker) lay_out_epilogue(stages, stage, &parameters[i], cursor);
   }
   stages->last_activates = parameters[stages->count - 1].activation != MBCONV_ACTIVATION_NONE;
   stages->target = (struct mbconv_target){
       .tile_channels = kernels->pointwise[0].channels,
+      .unit = kernels->packing.unit,
       .element = kernels->element,
       .l2_bytes = stages->target.l2_bytes,
       .blocking = &kernels->blocking,
@@ -296,7 +300,7 @@ static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_paramet
       return mbconv_panels_bytes(&stage->panels);
     case MBCONV_STAGE_DEPTHWISE:
       mbconv_depthwise_pack(kernels, stage->out_channels, k, given->conv, stage->taps);
-      return mbconv_depthwise_bytes(&kernels->packing, k * k, mbconv_round_up(stage->out_channels, kernels->lanes));
+      return stage->tap_bytes * mbconv_round_up(stage->out_channels, kernels->packing.unit);
     case MBCONV_STAGE_SQUEEZE_EXCITE: break;
   }
   mbconv_panels_pack(&stage->excite.reduce, given->excite->reduce, 1);
@@ -308,7 +312,9 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
                                    struct mbconv_stages **out, mbconv_error *error) {
   const struct mbconv_parameters *parameters = described->parameters;
   struct mbconv_stages list = described->stages;
-  mbconv_status status = mbconv_operator_choose(&list.base, list.base.info.type, options, error);
+  mbconv_status status =
+      mbconv_operator_choose(&list.base, MBCONV_HAS_I8 && list.maker ? list.maker->sets : &mbconv_f32_sets,
+                             list.base.info.type, options, error);
   if (status != MBCONV_OK) return status;
   struct mbconv_cursor cursor = {0};
   if (described->more_of) list.more = described->more_of(list.base.kernels);
@@ -322,8 +328,11 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
   mbconv_take(&cursor, 1, sizeof list);
   *stages = list;
   mbconv_stages_lay_out(stages, parameters, &cursor);
-  for (size_t i = 0; i < stages->count; i++)
-    stages->base.info.weight_bytes += pack_stage(&stages->stage[i], &parameters[i], stages->base.kernels);
+  if (MBCONV_HAS_I8 && stages->maker)
+    stages->base.info.weight_bytes = stages->maker->pack(stages, parameters);
+  else
+    for (size_t i = 0; i < stages->count; i++)
+      stages->base.info.weight_bytes += pack_stage(&stages->stage[i], &parameters[i], stages->base.kernels);
   if (stages->cut.height > 0) {
     mbconv_cut_shapes(stages, stages->cut.height, stages->cut.width, &stages->cut, NULL); /* now knows what is mapped */
     mbconv_cut_plan(stages, &stages->cut);

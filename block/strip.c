@@ -3,7 +3,7 @@
 
 #include "dense.h"
 #include "depthwise_rows.h"
-#include "pack.h"
+#include "list_i8.h"
 #include "transpose.h"
 
 /* ---- P D --------------------------------------------------------------------------------------------------------- */
@@ -46,7 +46,7 @@ static void expand(const struct mbconv_strip *strip, const struct mbconv_group *
       for (size_t i = r; i < r + rows; i++) {
         const size_t offset = mbconv_ring_offset(strip, strip->fresh_first + i) + first * channels;
         char *row = group->ring + offset * kernels->element;
-        mbconv_epilogue_map(&stage->epilogue, kernels, pixels, group->first, group->channels, row, channels);
+        mbconv_epilogue_map(&stage->epilogue, pixels, group->first, group->channels, row, channels);
       }
     }
   }
@@ -59,9 +59,8 @@ __attribute__((always_inline)) static inline void prefetch_taps(const struct mbc
                                                                 const struct mbconv_group *group) {
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->stage;
-  const size_t taps = stage->window.kernel * stage->window.kernel;
-  const char *weights = stage->taps + mbconv_depthwise_bytes(&kernels->packing, taps, group->first);
-  const size_t bytes = mbconv_depthwise_bytes(&kernels->packing, taps, group->channels);
+  const char *weights = stage->taps + group->first * stage->tap_bytes;
+  const size_t bytes = mbconv_round_up(group->channels, kernels->packing.unit) * stage->tap_bytes;
   for (size_t i = 0; i < bytes; i += MBCONV_ALIGNMENT) __builtin_prefetch(weights + i, 0, 2);
 }
 
@@ -87,8 +86,7 @@ static void run_groups(const struct mbconv_strip *strip, size_t first, size_t la
   }
   const struct mbconv_epilogue *epilogue = &strip->segment->stage->epilogue;
   if (mbconv_epilogue_maps(epilogue) && !plan->stored && !mbconv_maps_rows(plan))
-    mbconv_epilogue_map(epilogue, strip->stages->base.kernels, strip->rows * shape->columns.out, 0,
-                        shape->expanded_channels, y, y_stride);
+    mbconv_epilogue_map(epilogue, strip->rows * shape->columns.out, 0, shape->expanded_channels, y, y_stride);
 }
 
 /* ---- The walk ---------------------------------------------------------------------------------------------------- */
@@ -138,9 +136,15 @@ static void connect(const struct mbconv_walk *walk, size_t segment, struct mbcon
     return;
   }
   strip->x = walk->scratch->x;
-  if (!walk->x_ready)
-    mbconv_transpose(stages->base.kernels, in_channels, strip->fresh_rows * width, walk->x + first * element,
+  if (walk->x_ready) return;
+  const size_t pixels = strip->fresh_rows * width;
+  const char *x = walk->x + first * in_channels * element;
+  if (stages->layout == MBCONV_NCHW) {
+    mbconv_transpose(stages->base.kernels, in_channels, pixels, walk->x + first * element,
                      strip->shape->rows.in * width, walk->scratch->x, in_channels, NULL);
+    x = walk->scratch->x;
+  }
+  if (mbconv_flips_input(stages)) mbconv_flip(stages, pixels * in_channels, x, walk->scratch->x);
 }
 
 /* The rows that a strip of `rows` output rows from `first` on adds to those before; `next` is the first input row that

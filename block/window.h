@@ -28,6 +28,11 @@ static inline size_t mbconv_window_span(const struct mbconv_window *window) {
   return (window->kernel - 1) * window->dilation + 1;
 }
 
+/* The stride of the ordinary rows that a dilated one consists of: see mbconv_axis_ordinary_stride(). */
+static inline size_t mbconv_window_ordinary_stride(const struct mbconv_window *window) {
+  return window->stride == 2 && window->dilation % 2 == 0 ? 1 : window->stride;
+}
+
 /* Whether the output has the height and width of the input, whatever they are. */
 static inline bool mbconv_window_keeps_size(const struct mbconv_window *window) {
   const mbconv_pad *pad = &window->pad;

@@ -82,7 +82,7 @@ endfunction()
 
 mbconv_install_library(mbconv "" runtime development)
 mbconv_install_pc(mbconv "${PROJECT_DESCRIPTION}" "" "${static_modules}" "${static_libraries}" development)
-install(FILES include/mbconv.h include/mbconv.hpp include/mbconv_openmp.h include/mbconv_pthreadpool.h
+install(FILES include/mbconv.h include/mbconv.hpp include/mbconv_i8.h include/mbconv_openmp.h include/mbconv_pthreadpool.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 
 configure_package_config_file(cmake/mbconvConfig.cmake.in mbconvConfig.cmake INSTALL_DESTINATION ${packagedir})

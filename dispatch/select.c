@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The choice of a set of kernels and of a variant of the exponential: a const table, best set first within a type, and
- * pure functions over it.
+ * The choice of a set of kernels and of a variant of the exponential: a const table of sets, best first, and pure
+ * functions over it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,44 +12,37 @@
 
 /* ---- The table --------------------------------------------------------------------------------------------------- */
 
-/* What the sets need of a CPU: the instructions that the compiler flags of their files allow (cmake/kernels.cmake; with
- * AVX-512 the compiler may use AVX2, too), and the registers that these instructions use. */
-enum {
-  NEEDS_AVX2 = MBCONV_CPU_AVX2 | MBCONV_CPU_FMA | MBCONV_CPU_OS_YMM,
-  NEEDS_AVX512 = NEEDS_AVX2 | MBCONV_CPU_AVX512F | MBCONV_CPU_AVX512VL | MBCONV_CPU_AVX512BW | MBCONV_CPU_AVX512DQ |
-                 MBCONV_CPU_OS_ZMM,
-  NEEDS_NEON = MBCONV_CPU_NEON | MBCONV_CPU_FMA
-};
-
 static const struct mbconv_row rows[] = {
 #ifdef MBCONV_SET_AVX512
-    {MBCONV_F32, MBCONV_ISA_AVX512, NEEDS_AVX512, &mbconv_kernels_avx512},
+    {MBCONV_ISA_AVX512, MBCONV_NEEDS_AVX512, &mbconv_kernels_avx512},
+    {MBCONV_ISA_AVX512_VNNI, MBCONV_NEEDS_AVX512 | MBCONV_CPU_AVX512_VNNI, &mbconv_kernels_avx512},
 #endif
 #ifdef MBCONV_SET_AVX2
-    {MBCONV_F32, MBCONV_ISA_AVX2, NEEDS_AVX2, &mbconv_kernels_avx2},
+    {MBCONV_ISA_AVX2, MBCONV_NEEDS_AVX2, &mbconv_kernels_avx2},
+    {MBCONV_ISA_AVX2_VNNI, MBCONV_NEEDS_AVX2 | MBCONV_CPU_AVX_VNNI, &mbconv_kernels_avx2},
 #endif
 #ifdef MBCONV_SET_NEON
-    {MBCONV_F32, MBCONV_ISA_NEON, NEEDS_NEON, &mbconv_kernels_neon},
+    {MBCONV_ISA_NEON, MBCONV_NEEDS_NEON, &mbconv_kernels_neon},
 #endif
-    {MBCONV_F32, MBCONV_ISA_SCALAR, 0, &mbconv_kernels_scalar},
+    {MBCONV_ISA_SCALAR, 0, &mbconv_kernels_scalar},
 };
 
-enum { ROWS = sizeof rows / sizeof rows[0] };
-
-const struct mbconv_row *mbconv_rows(size_t *count) {
-  *count = ROWS;
-  return rows;
-}
+const struct mbconv_sets mbconv_f32_sets = {rows, sizeof rows / sizeof rows[0]};
 
 bool mbconv_row_offered(const struct mbconv_row *row, const struct mbconv_cpu *cpu) {
   return (cpu->features & row->needs) == row->needs;
 }
 
-/* The best row for `type` and `isa` that `cpu` can run, or, if `cpu` is NULL, that is in this build; else NULL. */
-static const struct mbconv_row *find(mbconv_type type, mbconv_isa isa, const struct mbconv_cpu *cpu) {
-  for (size_t i = 0; i < ROWS; i++) {
-    if (rows[i].type != type || rows[i].isa != isa) continue;
-    if (!cpu || mbconv_row_offered(&rows[i], cpu)) return &rows[i];
+/* Whether a set is what a user means by `asked`: AVX2 and AVX512 mean those with VNNI, too. */
+static bool meant(mbconv_isa isa, mbconv_isa asked) {
+  return isa == asked || (isa == MBCONV_ISA_AVX512_VNNI && asked == MBCONV_ISA_AVX512) ||
+         (isa == MBCONV_ISA_AVX2_VNNI && asked == MBCONV_ISA_AVX2);
+}
+
+/* The best row for `isa` that `cpu` can run, or, if `cpu` is NULL, that is in this build; else NULL. */
+static const struct mbconv_row *find(const struct mbconv_sets *sets, mbconv_isa isa, const struct mbconv_cpu *cpu) {
+  for (const struct mbconv_row *row = sets->rows; row < sets->rows + sets->count; row++) {
+    if (meant(row->isa, isa) && (!cpu || mbconv_row_offered(row, cpu))) return row;
   }
   return NULL;
 }
@@ -60,12 +53,14 @@ static bool beaten_by(mbconv_isa isa, mbconv_isa next, const struct mbconv_cpu *
   return isa == MBCONV_ISA_AVX512 && next == MBCONV_ISA_AVX2 && cpu->avx512_slow;
 }
 
-/* Fills `isas`, best first, each once; returns the count, which is at least 1 for a type that is in the table. */
-static size_t list_usable(mbconv_type type, const struct mbconv_cpu *cpu, mbconv_isa isas[MBCONV_ISA_COUNT]) {
+/* Fills `isas`, best first, each once; returns the count, which is at least 1. */
+static size_t list_usable(const struct mbconv_sets *sets, const struct mbconv_cpu *cpu,
+                          mbconv_isa isas[MBCONV_ISA_COUNT]) {
   size_t count = 0;
-  for (size_t i = 0; i < ROWS; i++) {
-    const mbconv_isa isa = rows[i].isa;
-    if (&rows[i] != find(type, isa, cpu)) continue;
+  for (const struct mbconv_row *row = sets->rows; row < sets->rows + sets->count; row++) {
+    const mbconv_isa isa = row->isa;
+    if (isa != row->kernels->isa || !mbconv_row_offered(row, cpu)) continue;
+    if (count > 0 && isas[count - 1] == isa) continue; /* a lesser row of the same name */
     isas[count++] = isa;
     if (count > 1 && beaten_by(isas[count - 2], isa, cpu)) {
       isas[count - 1] = isas[count - 2];
@@ -75,18 +70,19 @@ static size_t list_usable(mbconv_type type, const struct mbconv_cpu *cpu, mbconv
   return count;
 }
 
-const struct mbconv_kernels *mbconv_kernels_of(mbconv_type type, mbconv_isa isa) {
-  const struct mbconv_row *row = find(type, isa, NULL);
+const struct mbconv_kernels *mbconv_kernels_of(const struct mbconv_sets *sets, mbconv_isa isa) {
+  const struct mbconv_row *row = find(sets, isa, NULL);
   return row ? row->kernels : NULL;
 }
 
-bool mbconv_isa_usable(mbconv_type type, mbconv_isa isa, const struct mbconv_cpu *cpu) {
-  return find(type, isa, cpu) != NULL;
+bool mbconv_isa_usable(const struct mbconv_sets *sets, mbconv_isa isa, const struct mbconv_cpu *cpu) {
+  return find(sets, isa, cpu) != NULL;
 }
 
-size_t mbconv_usable_isas_of(mbconv_type type, const struct mbconv_cpu *cpu, mbconv_isa *isas, size_t capacity) {
+size_t mbconv_usable_isas_of(const struct mbconv_sets *sets, const struct mbconv_cpu *cpu, mbconv_isa *isas,
+                             size_t capacity) {
   mbconv_isa usable[MBCONV_ISA_COUNT];
-  const size_t count = list_usable(type, cpu, usable);
+  const size_t count = list_usable(sets, cpu, usable);
   for (size_t i = 0; i < count && i < capacity; i++) isas[i] = usable[i];
   return count;
 }
@@ -94,7 +90,7 @@ size_t mbconv_usable_isas_of(mbconv_type type, const struct mbconv_cpu *cpu, mbc
 /* ---- The variants of the exponential ----------------------------------------------------------------------------- */
 
 static bool exp_in_build(const struct mbconv_kernels *kernels, mbconv_exp variant) {
-  return kernels->activation[variant - MBCONV_EXP_SLEEF][MBCONV_ACTIVATION_SILU] != NULL;
+  return variant == MBCONV_EXP_INLINE || kernels->activation[0][MBCONV_ACTIVATION_SILU] != NULL;
 }
 
 /* Whether `row`, which `cpu` can run, has `variant` there. */
@@ -112,8 +108,9 @@ static bool exp_usable(const struct mbconv_row *row, mbconv_exp variant, const s
   return false;
 }
 
-bool mbconv_exp_variant_usable(mbconv_type type, mbconv_isa isa, mbconv_exp variant, const struct mbconv_cpu *cpu) {
-  const struct mbconv_row *row = find(type, isa, cpu);
+bool mbconv_exp_variant_usable(const struct mbconv_sets *sets, mbconv_isa isa, mbconv_exp variant,
+                               const struct mbconv_cpu *cpu) {
+  const struct mbconv_row *row = find(sets, isa, cpu);
   return row && exp_usable(row, variant, cpu);
 }
 
@@ -121,8 +118,13 @@ bool mbconv_exp_variant_usable(mbconv_type type, mbconv_isa isa, mbconv_exp vari
 
 /* The names of the instruction sets, listed here alone: everything else asks mbconv_isa_name(). */
 static const char *const isa_names[] = {
-    [MBCONV_ISA_AUTO] = "auto",     [MBCONV_ISA_SCALAR] = "scalar", [MBCONV_ISA_AVX2] = "avx2",
-    [MBCONV_ISA_AVX512] = "avx512", [MBCONV_ISA_NEON] = "neon",
+    [MBCONV_ISA_AUTO] = "auto",
+    [MBCONV_ISA_SCALAR] = "scalar",
+    [MBCONV_ISA_AVX2] = "avx2",
+    [MBCONV_ISA_AVX512] = "avx512",
+    [MBCONV_ISA_NEON] = "neon",
+    [MBCONV_ISA_AVX2_VNNI] = "avx2_vnni",
+    [MBCONV_ISA_AVX512_VNNI] = "avx512_vnni",
 };
 _Static_assert(sizeof isa_names / sizeof isa_names[0] == MBCONV_ISA_COUNT, "MBCONV_ISA_COUNT is not that of the names");
 
@@ -152,11 +154,11 @@ static size_t find_name(const char *const *names, size_t count, const char *name
 
 /* ---- The choice -------------------------------------------------------------------------------------------------- */
 
-static const struct mbconv_row *choose_row(mbconv_type type, mbconv_isa isa, const char *source,
+static const struct mbconv_row *choose_row(const struct mbconv_sets *sets, mbconv_isa isa, const char *source,
                                            const struct mbconv_cpu *cpu, mbconv_error *error) {
   mbconv_isa usable[MBCONV_ISA_COUNT] = {MBCONV_ISA_SCALAR};
-  const size_t count = list_usable(type, cpu, usable);
-  const struct mbconv_row *row = find(type, isa == MBCONV_ISA_AUTO ? usable[0] : isa, cpu);
+  const size_t count = list_usable(sets, cpu, usable);
+  const struct mbconv_row *row = find(sets, isa == MBCONV_ISA_AUTO ? usable[0] : isa, cpu);
   if (row) return row;
 
   char list[64] = "";
@@ -165,12 +167,13 @@ static const struct mbconv_row *choose_row(mbconv_type type, mbconv_isa isa, con
     mbconv_format(list + length, sizeof list - length, "%s%s", i > 0 ? ", " : "", mbconv_isa_name(usable[i]));
   }
   mbconv_fail(error, MBCONV_UNSUPPORTED_ISA, "%s, asked for by %s, %s; usable on %s: %s", mbconv_isa_name(isa), source,
-              find(type, isa, NULL) ? "cannot run on this CPU" : "is not in this build", cpu->name, list);
+              find(sets, isa, NULL) ? "cannot run on this CPU" : "is not in this build", cpu->name, list);
   return NULL;
 }
 
 static mbconv_exp choose_exp(mbconv_exp variant, const char *source, const struct mbconv_row *row,
                              const struct mbconv_cpu *cpu, mbconv_error *error) {
+  if (row->kernels->i8) return MBCONV_EXP_INLINE; /* there is no exponential in int8 */
   if (variant == MBCONV_EXP_AUTO) {
     const mbconv_exp fastest = row->kernels->fastest_exp;
     return exp_usable(row, fastest, cpu) ? fastest : MBCONV_EXP_INLINE;
@@ -218,11 +221,9 @@ static mbconv_status ask_environment(struct request *request, const char *env_is
   return MBCONV_OK;
 }
 
-mbconv_status mbconv_select(mbconv_type type, mbconv_isa isa, mbconv_exp variant, const char *env_isa,
+mbconv_status mbconv_select(const struct mbconv_sets *sets, mbconv_isa isa, mbconv_exp variant, const char *env_isa,
                             const char *env_exp, const struct mbconv_cpu *cpu, const struct mbconv_kernels **kernels,
                             mbconv_exp *chosen_exp, mbconv_error *error) {
-  if (!find(type, MBCONV_ISA_SCALAR, NULL))
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "type is %d, which is none", (int)type);
   if ((size_t)isa >= MBCONV_ISA_COUNT)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "options: isa %d is unknown", (int)isa);
   if ((size_t)variant >= EXP_NAMES)
@@ -230,7 +231,7 @@ mbconv_status mbconv_select(mbconv_type type, mbconv_isa isa, mbconv_exp variant
   struct request request = {isa, variant, "the options", "the options"};
   const mbconv_status status = ask_environment(&request, env_isa, env_exp, error);
   if (status != MBCONV_OK) return status;
-  const struct mbconv_row *row = choose_row(type, request.isa, request.isa_source, cpu, error);
+  const struct mbconv_row *row = choose_row(sets, request.isa, request.isa_source, cpu, error);
   if (!row) return MBCONV_UNSUPPORTED_ISA;
   const mbconv_exp chosen = choose_exp(request.variant, request.exp_source, row, cpu, error);
   if (chosen == MBCONV_EXP_AUTO) return MBCONV_UNSUPPORTED_ISA;
@@ -241,26 +242,26 @@ mbconv_status mbconv_select(mbconv_type type, mbconv_isa isa, mbconv_exp variant
 
 /* ---- This machine ------------------------------------------------------------------------------------------------ */
 
-mbconv_status mbconv_choose(mbconv_type type, const mbconv_options *options, const struct mbconv_kernels **kernels,
-                            mbconv_exp *variant, mbconv_error *error) {
+mbconv_status mbconv_choose(const struct mbconv_sets *sets, const mbconv_options *options,
+                            const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error) {
   if (options) {
     const mbconv_status status = mbconv_struct_check(&options->struct_size, sizeof *options, "options", error);
     if (status != MBCONV_OK) return status;
   }
   struct mbconv_cpu cpu;
   mbconv_cpu_detect(&cpu);
-  return mbconv_select(type, options ? options->isa : MBCONV_ISA_AUTO, options ? options->exp : MBCONV_EXP_AUTO,
+  return mbconv_select(sets, options ? options->isa : MBCONV_ISA_AUTO, options ? options->exp : MBCONV_EXP_AUTO,
                        getenv("MBCONV_ISA"), getenv("MBCONV_EXP"), &cpu, kernels, variant, error);
 }
 
 size_t mbconv_usable_isas(mbconv_isa *isas, size_t capacity) {
   struct mbconv_cpu cpu;
   mbconv_cpu_detect(&cpu);
-  return mbconv_usable_isas_of(MBCONV_F32, &cpu, isas, capacity);
+  return mbconv_usable_isas_of(&mbconv_f32_sets, &cpu, isas, capacity);
 }
 
 int mbconv_exp_usable(mbconv_isa isa, mbconv_exp variant) {
   struct mbconv_cpu cpu;
   mbconv_cpu_detect(&cpu);
-  return mbconv_exp_variant_usable(MBCONV_F32, isa, variant, &cpu);
+  return mbconv_exp_variant_usable(&mbconv_f32_sets, isa, variant, &cpu);
 }

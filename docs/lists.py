@@ -38,7 +38,7 @@ def suites(root):
 def headers(root):
     """The headers that README.md links to, against the folder."""
     page = (root / "README.md").read_text(encoding="utf-8")
-    listed = set(re.findall(r"\(include/([a-z_]+\.hp{0,2})\)", page))
+    listed = set(re.findall(r"\(include/([a-z0-9_]+\.hp{0,2})\)", page))
     yield from differences("README.md, headers", listed, {path.name for path in (root / "include").iterdir()})
 
 
@@ -50,7 +50,8 @@ def sets(root):
     if names[:2] != ["auto", "scalar"] or len(names) < 3:
         yield f"include/mbconv.h, mbconv_isa: {names} does not begin with auto and scalar"
     for path in NAMING_SETS:
-        words = set(re.findall(r"[a-z0-9]+", (root / path).read_text(encoding="utf-8")))
+        text = (root / path).read_text(encoding="utf-8")
+        words = set(re.findall(r"[a-z0-9]+", text)) | set(re.findall(r"[a-z0-9_]+", text))  # avx2, avx2_vnni
         yield from (f"{path}: the set {name} is not named" for name in names[2:] if name not in words)
 
 

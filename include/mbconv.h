@@ -56,8 +56,8 @@
  *               exactly what was wrong. On failure nothing is written to outputs (a create leaves *out NULL) and
  *               nothing leaks.
  *   Structs     A zeroed field means the default. Always initialise (`= {0}` or designated initialisers).
- *   Types       A description says by its `type` of what type the elements of x, y and the residual are. Today there
- *               is one type, float: MBCONV_F32, which is 0. Weights, biases and batch norms are always floats.
+ *   Types       A description says by its `type` of what type the elements of x, y and the residual are. All of this
+ *               header are of float: MBCONV_F32, which is 0. mbconv_i8.h has blocks of int8_t and uint8_t.
  *   Versions    A struct that may grow begins with struct_size: its sizeof, or 0 for the size it had in version 0.2. A
  *               library that is older than the header refuses fields that it does not know, unless they are zero. All
  *               other structs stay as they are.
@@ -113,17 +113,21 @@ MBCONV_API const char *mbconv_version(void);
 
 /* ---- Instruction sets -------------------------------------------------------------------------------------------- */
 
-/* AVX2 means AVX2 and FMA; AVX512 means F, VL, BW and DQ; all with the operating system saving the registers. */
+/* AVX2 means AVX2 and FMA; AVX512 means F, VL, BW and DQ; all with the operating system saving the registers. Whoever
+ * asks for AVX2 or AVX512 gets the best kernels that these have for the type and the CPU: in int8 those with VNNI, if
+ * the CPU has it. In f32 VNNI is of no use: who asks for it by name gets AVX2 or AVX512. */
 typedef enum mbconv_isa {
   MBCONV_ISA_AUTO = 0, /* what the environment variable MBCONV_ISA names, else the best for this CPU */
   MBCONV_ISA_SCALAR,
   MBCONV_ISA_AVX2,
   MBCONV_ISA_AVX512,
-  MBCONV_ISA_NEON
+  MBCONV_ISA_NEON,
+  MBCONV_ISA_AVX2_VNNI,  /* AVX2 with AVX-VNNI */
+  MBCONV_ISA_AVX512_VNNI /* AVX-512 with AVX512_VNNI */
 } mbconv_isa;
 
 /* The number of values of mbconv_isa in this version, AUTO included: what an array needs that is indexed by them. */
-#define MBCONV_ISA_COUNT (MBCONV_ISA_NEON + 1)
+#define MBCONV_ISA_COUNT (MBCONV_ISA_AVX512_VNNI + 1)
 
 /* Where the exponential of SiLU and sigmoid comes from. Both give the same floats. */
 typedef enum mbconv_exp {
@@ -132,7 +136,8 @@ typedef enum mbconv_exp {
   MBCONV_EXP_INLINE    /* the same arithmetic written in place */
 } mbconv_exp;
 
-/* "scalar", "avx2", "avx512", "neon"; "auto" for MBCONV_ISA_AUTO; "unknown" for other values. */
+/* "scalar", "avx2", "avx512", "neon", "avx2_vnni", "avx512_vnni"; "auto" for MBCONV_ISA_AUTO; "unknown" for other
+ * values. */
 MBCONV_API const char *mbconv_isa_name(mbconv_isa isa);
 
 /* "sleef", "inline", "auto" or "unknown". */
@@ -181,7 +186,11 @@ typedef struct mbconv_threads {
 } mbconv_threads;
 
 /* The type of the elements of images, vectors and residuals. */
-typedef enum mbconv_type { MBCONV_F32 = 0 /* float */ } mbconv_type;
+typedef enum mbconv_type {
+  MBCONV_F32 = 0, /* float */
+  MBCONV_S8,      /* int8_t: blocks of mbconv_i8.h alone */
+  MBCONV_U8       /* uint8_t: likewise */
+} mbconv_type;
 
 /* What an object is made of. The function mbconv_*_info() of the object fills it, struct_size apart, which the caller
  * sets: a size that the library does not know is refused, and nothing is written. */

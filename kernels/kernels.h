@@ -10,17 +10,19 @@
  *   Numbers    Results equal those of the scalar set (== or both NaN). Each chain is fused multiply-adds in the order
  *              stated; nothing is reassociated.
  *   Types      An element of x, y and the residual has the type of the set, `element` bytes. Functions take void
- *              pointers to them, so that everything above moves bytes and knows no type. So far all sets are f32.
+ *              pointers to them, so that everything above moves bytes and knows no type. What is said of numbers here
+ *              holds for f32; i8/i8.h says what is different in int8.
  *   Memory     Only the elements named are read or written: not one past the end of a row, masked or not. Pointers to
  *              tensors and scratch need the alignment of an element only. Packed weights are aligned to 64 bytes.
- *   Strides    In elements, and so are offsets. `lanes` is the set's vector length: scratch rounds channels up to it,
- *              users' tensors do not.
+ *   Strides    In elements, and so are offsets. Scratch rounds channels up to `lanes`, users' tensors do not: the
+ *              set's vector length, in int8 that of its narrowest vectors.
  */
 #ifndef MBCONV_KERNELS_H
 #define MBCONV_KERNELS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "arithmetic.h"
 #include "ending.h"
@@ -59,14 +61,14 @@ typedef void mbconv_pointwise_fn(const struct mbconv_pointwise_panel *panel, siz
                                  void *const *y, size_t y_offset, const void *residual);
 
 struct mbconv_pointwise_tile {
-  size_t pixels;   /* tile height */
-  size_t step;     /* pixel counts that are multiples of it waste no work */
-  size_t channels; /* tile width: a multiple of the lanes */
-  bool tails;      /* whether `run` can store fewer channels than the tile width; if not, callers stage the tile */
+  uint16_t pixels;   /* tile height */
+  uint16_t step;     /* pixel counts that are multiples of it waste no work */
+  uint16_t channels; /* tile width: a multiple of the lanes */
+  bool tails;        /* whether `run` can store fewer channels than the tile width; if not, callers stage the tile */
   mbconv_pointwise_fn *run;
 };
 
-enum { MBCONV_POINTWISE_TILES = 3 };
+enum { MBCONV_POINTWISE_TILES = 4 };
 
 /* Tiles over two, and over three, panels of the wide tile that lie one behind the other: they load a pixel once for
  * all. The first panels are full; the last may be partial. `channels` of the panel counts those of all. */
@@ -140,9 +142,11 @@ struct mbconv_transpose_tile {
 /* The sizes of packed weights, from which pack.h computes the bytes of panels and groups. Only the kernels and the two
  * functions below know the layout. */
 struct mbconv_packing {
-  size_t bias;   /* bytes of an output channel's bias */
-  size_t weight; /* bytes of a weight */
-  size_t k_step; /* 1x1: k is rounded up to a multiple of it */
+  uint8_t bias;       /* bytes of an output channel's bias, and of what stands beside it */
+  uint8_t weight;     /* bytes of a weight */
+  uint8_t k_step;     /* 1x1: k is rounded up to a multiple of it */
+  uint8_t unit;       /* depthwise: channels are packed by so many, which the wide tile's are a multiple of */
+  uint8_t taps[3][2]; /* depthwise: the packed weights of a channel, [kernel 3, 5, 7][stride 1, 2] */
 };
 
 /* Packs one output channel of the panel that begins at `data` and is `width` channels wide.
@@ -166,25 +170,27 @@ typedef void mbconv_interleave_fn(size_t pixels, const void *x, size_t x_stride,
 struct mbconv_blocking {
   /* A group has `group_channels` expanded channels, or fewer if the ring rows that one output row needs would take more
    * than `l1_bytes`. */
-  size_t group_channels, l1_bytes;
+  uint32_t group_channels, l1_bytes;
   /* Rings and the depthwise output of a strip may take 5/8 of the L2 cache, but at least `l2_least_bytes` and at most
    * `l2_most_bytes`. An L2 cache of unknown size is taken to have `l2_assumed_bytes`. */
-  size_t l2_least_bytes, l2_most_bytes, l2_assumed_bytes;
+  uint32_t l2_least_bytes, l2_most_bytes, l2_assumed_bytes;
   /* With squeeze-excite an expand run should have this many pixels: several tiles. */
-  size_t run_pixels;
+  uint32_t run_pixels;
   /* A multiple of the width of every depthwise tile. Rows that an activation is mapped over are cut into it. */
-  size_t depthwise_pixels;
+  uint32_t depthwise_pixels;
   /* An activation is mapped over this many bytes at a time, while they are in L1. */
-  size_t map_bytes;
+  uint32_t map_bytes;
   /* But a 1x1 runs at least this many pixels before that, or its weights would come from L2 and L3 too often. */
-  size_t map_pixels;
+  uint32_t map_pixels;
   /* A stored depthwise output is projected this many pixels at a time: two of the highest tiles. */
-  size_t projected_pixels;
+  uint32_t projected_pixels;
   /* The gathered windows of a dense convolution that are in L1 at a time. */
-  size_t window_bytes;
+  uint32_t window_bytes;
 };
 
 /* ---- The set ----------------------------------------------------------------------------------------------------- */
+
+struct mbconv_i8_kernels;
 
 struct mbconv_kernels {
   mbconv_isa isa;
@@ -216,6 +222,8 @@ struct mbconv_kernels {
    * transposition back to planes adds it, which is faster. */
   bool tiles_add_residual;
   mbconv_exp fastest_exp; /* what AUTO means, backed by bench/RESULTS.md */
+  /* NULL in f32 sets. An i8 set has no gemv, activation, channel_*, interleave3, pack_panel and pack_depthwise. */
+  const struct mbconv_i8_kernels *i8;
   struct mbconv_blocking blocking;
 };
 
@@ -249,5 +257,11 @@ extern const struct mbconv_kernels mbconv_kernels_scalar;
 extern const struct mbconv_kernels mbconv_kernels_avx2;
 extern const struct mbconv_kernels mbconv_kernels_avx512;
 extern const struct mbconv_kernels mbconv_kernels_neon;
+
+extern const struct mbconv_kernels mbconv_kernels_i8_scalar;
+extern const struct mbconv_kernels mbconv_kernels_i8_avx2;
+extern const struct mbconv_kernels mbconv_kernels_i8_avx2_vnni;
+extern const struct mbconv_kernels mbconv_kernels_i8_avx512;
+extern const struct mbconv_kernels mbconv_kernels_i8_avx512_vnni, mbconv_kernels_i8_avx512_vnni_vbmi;
 
 #endif

@@ -4,7 +4,7 @@
  * layout itself is known only to the kernels and to the packing functions beside them.
  *
  *     1x1         panel after panel, each [biases | weights], a tile wide
- *     depthwise   vector after vector of channels, each with its biases and taps
+ *     depthwise   unit after unit of channels, each with its biases and taps
  *
  * Both begin aligned to MBCONV_ALIGNMENT and are zero beyond the last channel.
  */
@@ -40,15 +40,11 @@ static inline void mbconv_panel_place(struct mbconv_pointwise_panel *panel, cons
 
 /* ---- Depthwise --------------------------------------------------------------------------------------------------- */
 
-/* The bytes of `channels` channels, a multiple of the lanes. Channel `channels` begins this far behind the first. */
-static inline size_t mbconv_depthwise_bytes(const struct mbconv_packing *packing, size_t taps, size_t channels) {
-  return channels * (packing->bias + taps * packing->weight);
-}
-
-/* Like mbconv_depthwise_bytes(), but the channels need not fill the last vector, and sizes may overflow. */
-static inline size_t mbconv_depthwise_bytes_checked(const struct mbconv_packing *packing, size_t taps, size_t channels,
-                                                    size_t lanes, bool *overflow) {
-  return mbconv_multiply(mbconv_round_up(channels, lanes), packing->bias + taps * packing->weight, overflow);
+/* The bytes of one channel, for the function [kernel][stride]. Channel c, a multiple of the unit, begins c times as
+ * many behind the first. */
+static inline size_t mbconv_depthwise_channel_bytes(const struct mbconv_packing *packing, size_t kernel,
+                                                    size_t stride) {
+  return packing->bias + packing->taps[(kernel - 3) / 2][stride - 1] * packing->weight;
 }
 
 #endif

@@ -52,7 +52,7 @@ mbconv_status mbconv_activation_create(const mbconv_activation_desc *desc, const
   struct mbconv_activation made = {0};
   struct mbconv_cursor cursor = {0};
   mbconv_status status = check(desc, error);
-  if (status == MBCONV_OK) status = mbconv_operator_choose(&made.base, desc->type, options, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&made.base, &mbconv_f32_sets, desc->type, options, error);
   if (status != MBCONV_OK) return status;
   const size_t channels = desc->kind == MBCONV_ACTIVATION_PRELU ? desc->channels : 1;
   lay_out(&made, desc, channels, &cursor);

@@ -44,7 +44,7 @@ mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc *desc, con
   struct mbconv_operator base = {0};
   void *memory;
   mbconv_status status = check(desc, error);
-  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, desc->type, options, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&base, &mbconv_f32_sets, desc->type, options, error);
   if (status == MBCONV_OK) status = mbconv_allocate(&base.allocator, sizeof(mbconv_global_pool), &memory, error);
   if (status != MBCONV_OK) return status;
   *out = memory;

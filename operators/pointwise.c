@@ -50,7 +50,7 @@ mbconv_status mbconv_pointwise_create(const mbconv_pointwise_desc *desc, const m
   struct mbconv_pointwise made = {.base = {.kernels = NULL}};
   struct mbconv_cursor cursor = {0};
   mbconv_status status = check(desc, error);
-  if (status == MBCONV_OK) status = mbconv_operator_choose(&made.base, desc->type, options, error);
+  if (status == MBCONV_OK) status = mbconv_operator_choose(&made.base, &mbconv_f32_sets, desc->type, options, error);
   if (status != MBCONV_OK) return status;
   lay_out(&made, desc, &cursor);
   status = mbconv_operator_allocate(&made.base, &cursor, error);

@@ -148,7 +148,7 @@ int main(int count, char **words) {
   for (size_t i = 0; i < usable; i++) {
     if (o.any_isa && !o.run_isa[isas[i]]) continue;
     tests[i] = (struct test){
-        .isa = isas[i], .kernels = mbconv_kernels_of(MBCONV_F32, isas[i]), .small = o.small, .stop = o.stop};
+        .isa = isas[i], .kernels = mbconv_kernels_of(&mbconv_f32_sets, isas[i]), .small = o.small, .stop = o.stop};
     tests[i].seed = o.seed;
     run_set(&o, &tests[i]);
   }

@@ -25,6 +25,9 @@ const struct test_suite test_suites[] = {
     {"stages", test_stages},
     {"threads", test_threads},
     {"combinations", test_combinations},
+#ifdef MBCONV_I8_SCALAR
+    {"i8", test_i8},
+#endif
     {"faults", test_faults},
 #ifndef _WIN32
     {"signals", test_signals},

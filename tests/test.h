@@ -181,6 +181,7 @@ void test_sizes(struct test *t);
 void test_stages(struct test *t);
 void test_threads(struct test *t);
 void test_combinations(struct test *t);
+void test_i8(struct test *t);
 void test_faults(struct test *t);
 void test_signals(struct test *t);
 void test_adapters(struct test *t);

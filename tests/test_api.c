@@ -53,7 +53,8 @@ static void options(struct test *t, struct api_fixture *f) {
   const size_t count = mbconv_usable_isas(usable, MBCONV_ISA_COUNT);
   for (enum api_kind kind = 0; kind < KINDS; kind++) {
     test_at(t, "options of %s", api_kind_names[kind]);
-    for (int isa = MBCONV_ISA_SCALAR; isa < MBCONV_ISA_COUNT; isa++) {
+    /* Those with VNNI stand for the plain ones, where the CPU has it: the suite dispatch tries them. */
+    for (int isa = MBCONV_ISA_SCALAR; isa <= MBCONV_ISA_NEON; isa++) {
       bool found = false;
       for (size_t i = 0; i < count; i++) found = found || usable[i] == (mbconv_isa)isa;
       const mbconv_options other = {.isa = (mbconv_isa)isa, .allocator = &f->allocator};
@@ -129,7 +130,7 @@ static void names(struct test *t) {
   snprintf(version, sizeof version, "%d.%d.%d", MBCONV_VERSION_MAJOR, MBCONV_VERSION_MINOR, MBCONV_VERSION_PATCH);
   test_check(t, strcmp(version, MBCONV_VERSION_STRING) == 0 && strcmp(mbconv_version(), version) == 0, "version %s",
              mbconv_version());
-  static const char *const isas[] = {"auto", "scalar", "avx2", "avx512", "neon", "unknown"};
+  static const char *const isas[] = {"auto", "scalar", "avx2", "avx512", "neon", "avx2_vnni", "avx512_vnni", "unknown"};
   test_check(t, sizeof isas / sizeof isas[0] == MBCONV_ISA_COUNT + 1, "%d instruction sets", MBCONV_ISA_COUNT);
   for (int i = 0; i <= MBCONV_ISA_COUNT; i++)
     test_check(t, strcmp(mbconv_isa_name((mbconv_isa)i), isas[i]) == 0, "%s", mbconv_isa_name((mbconv_isa)i));

@@ -64,7 +64,8 @@ static void compute_by_scalar(struct problem *p) {
   struct test_buffer packed;
   pack(p, &all, mbconv_kernels_scalar.lanes, &packed);
   rows_of(p, &all, rows);
-  const struct mbconv_depthwise_group group = {CHANNELS, p->x_stride, CHANNELS, packed.data, {p->lo, p->hi, false}};
+  const struct mbconv_depthwise_group group = {
+      CHANNELS, p->x_stride, CHANNELS, packed.data, {p->lo, p->hi, false, NULL}};
   kernel_of(&mbconv_kernels_scalar, p)(&group, PIXELS, rows, p->want);
   test_buffer_free(&packed);
 }
@@ -113,7 +114,8 @@ static void check_part(struct test *t, const struct problem *p, const struct par
   const void *rows[MAX_KERNEL];
   rows_of(p, part, rows);
   test_buffer_reuse(y, (part->pixels - 1) * y_stride + part->channels);
-  const struct mbconv_depthwise_group group = {part->channels, p->x_stride, y_stride, packed, {p->lo, p->hi, p->silu}};
+  const struct mbconv_depthwise_group group = {
+      part->channels, p->x_stride, y_stride, packed, {p->lo, p->hi, p->silu, NULL}};
   kernel_of(t->kernels, p)(&group, part->pixels, rows, y->data);
   const bool intact = test_buffer_intact(y) && test_gaps_intact(y->data, part->pixels, part->channels, y_stride);
   test_check(t, intact, "wrote outside its outputs");

@@ -135,12 +135,12 @@ struct outcome {
 static struct outcome selecting(mbconv_isa isa, mbconv_exp variant, const char *env_isa, const char *env_exp,
                                 const struct mbconv_cpu *cpu) {
   struct outcome o = {.exp = unknown_exp, .error = {.status = MBCONV_OUT_OF_MEMORY, .message = "old"}};
-  o.status = mbconv_select(MBCONV_F32, isa, variant, env_isa, env_exp, cpu, &o.kernels, &o.exp, &o.error);
+  o.status = mbconv_select(&mbconv_f32_sets, isa, variant, env_isa, env_exp, cpu, &o.kernels, &o.exp, &o.error);
   return o;
 }
 
 static bool chose(const struct outcome *o, mbconv_isa isa) {
-  return o->status == MBCONV_OK && o->kernels == mbconv_kernels_of(MBCONV_F32, isa) && o->kernels->isa == isa &&
+  return o->status == MBCONV_OK && o->kernels == mbconv_kernels_of(&mbconv_f32_sets, isa) && o->kernels->isa == isa &&
          (o->exp == MBCONV_EXP_SLEEF || o->exp == MBCONV_EXP_INLINE) && o->error.status == MBCONV_OK &&
          !o->error.message[0];
 }
@@ -160,7 +160,8 @@ enum { SETS = sizeof best_first / sizeof best_first[0] };
 static void check_isa(struct test *t, const struct fake *fake, const struct mbconv_cpu *cpu, mbconv_isa isa) {
   const bool usable = expected_usable(fake, isa);
   const char *name = mbconv_isa_name(isa);
-  test_check(t, mbconv_isa_usable(MBCONV_F32, isa, cpu) == usable, "%s must %sbe usable", name, usable ? "" : "not ");
+  test_check(t, mbconv_isa_usable(&mbconv_f32_sets, isa, cpu) == usable, "%s must %sbe usable", name,
+             usable ? "" : "not ");
 
   const struct outcome by_parameter = selecting(isa, MBCONV_EXP_AUTO, NULL, NULL, cpu);
   const struct outcome by_environment = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, name, "", cpu);
@@ -185,20 +186,21 @@ static void check_isa(struct test *t, const struct fake *fake, const struct mbco
 
 static void check_silu(struct test *t, const struct fake *fake, const struct mbconv_cpu *cpu, mbconv_isa isa) {
   if (!expected_usable(fake, isa)) {
-    test_check(t, !mbconv_exp_variant_usable(MBCONV_F32, isa, MBCONV_EXP_INLINE, cpu), "inline without its set");
+    test_check(t, !mbconv_exp_variant_usable(&mbconv_f32_sets, isa, MBCONV_EXP_INLINE, cpu), "inline without its set");
     return;
   }
   const bool sleef = SLEEF && (isa != MBCONV_ISA_SCALAR || fake->sleef);
   const char *name = mbconv_isa_name(isa);
-  test_check(t, mbconv_exp_variant_usable(MBCONV_F32, isa, MBCONV_EXP_INLINE, cpu), "%s inline must be usable", name);
-  test_check(t, mbconv_exp_variant_usable(MBCONV_F32, isa, MBCONV_EXP_AUTO, cpu), "%s auto must be usable", name);
-  test_check(t, mbconv_exp_variant_usable(MBCONV_F32, isa, MBCONV_EXP_SLEEF, cpu) == sleef, "%s sleef must %sbe usable",
-             name, sleef ? "" : "not ");
-  test_check(t, !mbconv_exp_variant_usable(MBCONV_F32, isa, unknown_exp, cpu), "an unknown variant is usable");
+  test_check(t, mbconv_exp_variant_usable(&mbconv_f32_sets, isa, MBCONV_EXP_INLINE, cpu), "%s inline must be usable",
+             name);
+  test_check(t, mbconv_exp_variant_usable(&mbconv_f32_sets, isa, MBCONV_EXP_AUTO, cpu), "%s auto must be usable", name);
+  test_check(t, mbconv_exp_variant_usable(&mbconv_f32_sets, isa, MBCONV_EXP_SLEEF, cpu) == sleef,
+             "%s sleef must %sbe usable", name, sleef ? "" : "not ");
+  test_check(t, !mbconv_exp_variant_usable(&mbconv_f32_sets, isa, unknown_exp, cpu), "an unknown variant is usable");
 
   struct outcome o = selecting(isa, MBCONV_EXP_INLINE, NULL, "sleef", cpu);
   test_check(t, chose(&o, isa) && o.exp == MBCONV_EXP_INLINE, "%s inline: %s", name, o.error.message);
-  const mbconv_exp fastest = mbconv_kernels_of(MBCONV_F32, isa)->fastest_exp;
+  const mbconv_exp fastest = mbconv_kernels_of(&mbconv_f32_sets, isa)->fastest_exp;
   o = selecting(isa, MBCONV_EXP_AUTO, NULL, NULL, cpu);
   test_check(t, chose(&o, isa) && o.exp == (sleef ? fastest : MBCONV_EXP_INLINE), "%s auto chose %s", name,
              mbconv_exp_name(o.exp));
@@ -220,7 +222,7 @@ static void check_silu(struct test *t, const struct fake *fake, const struct mbc
 /* The list of usable sets has exactly the expected ones, best first, and AUTO is the first. */
 static void check_order(struct test *t, const struct fake *fake, const struct mbconv_cpu *cpu) {
   mbconv_isa isas[SETS] = {MBCONV_ISA_AUTO}, first[SETS] = {MBCONV_ISA_AUTO};
-  const size_t count = mbconv_usable_isas_of(MBCONV_F32, cpu, isas, SETS);
+  const size_t count = mbconv_usable_isas_of(&mbconv_f32_sets, cpu, isas, SETS);
   size_t expected = 0;
   for (size_t i = 0; i < SETS; i++) {
     if (!expected_usable(fake, best_first[i])) continue;
@@ -228,9 +230,9 @@ static void check_order(struct test *t, const struct fake *fake, const struct mb
     expected++;
   }
   test_check(t, count == expected, "%zu sets listed instead of %zu", count, expected);
-  test_check(t, mbconv_usable_isas_of(MBCONV_F32, cpu, first, 1) == count && first[0] == isas[0] && !first[1],
+  test_check(t, mbconv_usable_isas_of(&mbconv_f32_sets, cpu, first, 1) == count && first[0] == isas[0] && !first[1],
              "a list of capacity 1");
-  test_check(t, mbconv_usable_isas_of(MBCONV_F32, cpu, NULL, 0) == count, "a list of capacity 0");
+  test_check(t, mbconv_usable_isas_of(&mbconv_f32_sets, cpu, NULL, 0) == count, "a list of capacity 0");
   const char *automatic[] = {NULL, "", "auto"};
   for (size_t i = 0; i < 3; i++) {
     const struct outcome o = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, automatic[i], automatic[i], cpu);
@@ -248,7 +250,7 @@ static void check_precedence(struct test *t) {
   o = selecting(MBCONV_ISA_SCALAR, MBCONV_EXP_INLINE, "sse9", "slow", &cpu);
   test_check(t, chose(&o, MBCONV_ISA_SCALAR), "an environment that is not needed was read: %s", o.error.message);
   test_check(t,
-             mbconv_select(MBCONV_F32, MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, "sse9", NULL, &cpu, &o.kernels, &o.exp,
+             mbconv_select(&mbconv_f32_sets, MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, "sse9", NULL, &cpu, &o.kernels, &o.exp,
                            NULL) == MBCONV_INVALID_ARGUMENT,
              "without an error struct");
 }
@@ -259,7 +261,7 @@ static void check_unknown(struct test *t) {
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     struct outcome o = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, names[i], NULL, &cpu);
     test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "MBCONV_ISA", names[i]), "%s: %s", names[i], o.error.message);
-    test_check(t, strstr(o.error.message, "auto, scalar, avx2, avx512 or neon"), "no names in: %s", o.error.message);
+    test_check(t, strstr(o.error.message, "auto, scalar, avx2, avx512, neon, avx2_vnni or avx512_vnni"), "no names in: %s", o.error.message);
     o = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, NULL, names[i], &cpu);
     test_check(t, failed(&o, MBCONV_INVALID_ARGUMENT, "MBCONV_EXP", names[i]), "%s: %s", names[i], o.error.message);
     test_check(t, strstr(o.error.message, "auto, sleef or inline"), "no names in: %s", o.error.message);
@@ -273,10 +275,12 @@ static void check_unknown(struct test *t) {
     test_check(t, !strcmp(mbconv_isa_name((mbconv_isa)values[i]), "unknown"), "name of isa %d", values[i]);
     test_check(t, !strcmp(mbconv_exp_name((mbconv_exp)values[i]), "unknown"), "name of exp %d", values[i]);
   }
-  test_check(t, !mbconv_kernels_of(MBCONV_F32, MBCONV_ISA_AUTO) && !mbconv_kernels_of(MBCONV_F32, unknown_isa),
+  test_check(t,
+             !mbconv_kernels_of(&mbconv_f32_sets, MBCONV_ISA_AUTO) && !mbconv_kernels_of(&mbconv_f32_sets, unknown_isa),
              "kernels of no set");
   test_check(t,
-             !mbconv_isa_usable(MBCONV_F32, MBCONV_ISA_AUTO, &cpu) && !mbconv_isa_usable(MBCONV_F32, unknown_isa, &cpu),
+             !mbconv_isa_usable(&mbconv_f32_sets, MBCONV_ISA_AUTO, &cpu) &&
+                 !mbconv_isa_usable(&mbconv_f32_sets, unknown_isa, &cpu),
              "no set is usable");
 }
 
@@ -286,7 +290,7 @@ static void check_policy(struct test *t) {
   cpu.features &= ~(uint32_t)MBCONV_CPU_NEON;
   cpu.avx512_slow = true;
   mbconv_isa isas[SETS];
-  const size_t count = mbconv_usable_isas_of(MBCONV_F32, &cpu, isas, SETS);
+  const size_t count = mbconv_usable_isas_of(&mbconv_f32_sets, &cpu, isas, SETS);
   struct outcome o = selecting(MBCONV_ISA_AUTO, MBCONV_EXP_AUTO, NULL, NULL, &cpu);
   test_check(t, chose(&o, X86 ? MBCONV_ISA_AVX2 : MBCONV_ISA_SCALAR), "auto: %s", o.error.message);
   test_check(t, isas[count - 1] == MBCONV_ISA_SCALAR, "scalar must be the last");
@@ -302,7 +306,7 @@ static void check_policy(struct test *t) {
 /* The tables hold what the build promises. */
 static void check_tables(struct test *t) {
   for (size_t i = 0; i < SETS; i++) {
-    const struct mbconv_kernels *kernels = mbconv_kernels_of(MBCONV_F32, best_first[i]);
+    const struct mbconv_kernels *kernels = mbconv_kernels_of(&mbconv_f32_sets, best_first[i]);
     const char *name = mbconv_isa_name(best_first[i]);
     if (!test_check(t, (kernels != NULL) == in_build(best_first[i]), "%s in the build", name) || !kernels) continue;
     test_check(t, kernels->isa == best_first[i], "%s: isa", name);
@@ -323,7 +327,7 @@ static struct outcome choosing(const mbconv_options *options, const char *env_is
   system_set_variable("MBCONV_ISA", env_isa);
   system_set_variable("MBCONV_EXP", env_exp);
   struct outcome o = {.exp = unknown_exp};
-  o.status = mbconv_choose(MBCONV_F32, options, &o.kernels, &o.exp, &o.error);
+  o.status = mbconv_choose(&mbconv_f32_sets, options, &o.kernels, &o.exp, &o.error);
   return o;
 }
 
@@ -356,20 +360,20 @@ static void check_machine(struct test *t) {
   mbconv_cpu_detect(&cpu);
   test_check(t, cpu.name[0] && memchr(cpu.name, '\0', sizeof cpu.name), "the CPU has no name");
   for (size_t i = 0; i < SETS; i++) {
-    test_check(t, mbconv_isa_usable(MBCONV_F32, best_first[i], &cpu) == machine_has(best_first[i]), "%s on %s",
+    test_check(t, mbconv_isa_usable(&mbconv_f32_sets, best_first[i], &cpu) == machine_has(best_first[i]), "%s on %s",
                mbconv_isa_name(best_first[i]), cpu.name);
     for (mbconv_exp variant = MBCONV_EXP_AUTO; variant <= MBCONV_EXP_INLINE; variant++) {
-      const bool usable = mbconv_exp_variant_usable(MBCONV_F32, best_first[i], variant, &cpu);
+      const bool usable = mbconv_exp_variant_usable(&mbconv_f32_sets, best_first[i], variant, &cpu);
       test_check(t, mbconv_exp_usable(best_first[i], variant) == usable, "the public mbconv_exp_usable");
     }
   }
   mbconv_isa isas[SETS] = {MBCONV_ISA_AUTO}, listed[SETS] = {MBCONV_ISA_AUTO};
   const size_t count = mbconv_usable_isas(isas, SETS);
   test_check(t,
-             count == mbconv_usable_isas_of(MBCONV_F32, &cpu, listed, SETS) && !memcmp(isas, listed, sizeof isas) &&
-                 mbconv_usable_isas(NULL, 0) == count,
+             count == mbconv_usable_isas_of(&mbconv_f32_sets, &cpu, listed, SETS) &&
+                 !memcmp(isas, listed, sizeof isas) && mbconv_usable_isas(NULL, 0) == count,
              "the public mbconv_usable_isas");
-  test_check(t, mbconv_kernels_of(MBCONV_F32, t->isa) == t->kernels && machine_has(t->isa), "the set under test");
+  test_check(t, mbconv_kernels_of(&mbconv_f32_sets, t->isa) == t->kernels && machine_has(t->isa), "the set under test");
 }
 
 void test_dispatch(struct test *t) {

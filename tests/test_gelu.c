@@ -67,7 +67,7 @@ void test_gelu(struct test *t) {
   compare(t, "gelu against scalar", more->gelu, scalar->gelu, reached ? SPARSE_STEP : 1);
   compare(t, "gelu-tanh against scalar", more->gelu_tanh, scalar->gelu_tanh, reached ? SPARSE_STEP : 1);
   if (!reached) return;
-  const struct mbconv_more_kernels *avx2 = mbconv_more_of(mbconv_kernels_of(MBCONV_F32, MBCONV_ISA_AVX2));
+  const struct mbconv_more_kernels *avx2 = mbconv_more_of(mbconv_kernels_of(&mbconv_f32_sets, MBCONV_ISA_AVX2));
   compare(t, "gelu against avx2", more->gelu, avx2->gelu, 1);
   compare(t, "gelu-tanh against avx2", more->gelu_tanh, avx2->gelu_tanh, 1);
 }

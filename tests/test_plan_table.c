@@ -46,7 +46,7 @@ static void check_shape(struct test *t, const struct set_shape *shape) {
 void test_plan_table(struct test *t) {
   for (size_t i = 0; i < SET_SHAPES; i++) {
     const struct set_shape *shape = &set_shapes[i];
-    const struct mbconv_kernels *kernels = mbconv_kernels_of(MBCONV_F32, shape->isa);
+    const struct mbconv_kernels *kernels = mbconv_kernels_of(&mbconv_f32_sets, shape->isa);
     const bool foreign = !kernels && t->isa == MBCONV_ISA_SCALAR;
     if (kernels) test_check(t, set_shape_is(shape, kernels), "%s has another shape", mbconv_isa_name(shape->isa));
     if (shape->isa == t->isa || foreign) check_shape(t, shape);

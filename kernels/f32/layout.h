@@ -10,9 +10,11 @@
 
 #include "kernels.h"
 
-/* The `packing` of the f32 sets. */
-#define MBCONV_PACKING_F32 \
-  { .bias = sizeof(float), .weight = sizeof(float), .k_step = 1 }
+/* The `packing` of the f32 sets: a unit is a vector. */
+#define MBCONV_PACKING_F32(lanes)                                                                                      \
+  {                                                                                                                    \
+    .bias = sizeof(float), .weight = sizeof(float), .k_step = 1, .unit = lanes, .taps = { {9, 9}, {25, 25}, {49, 49} } \
+  }
 
 mbconv_pack_panel_fn mbconv_pack_panel_f32;
 mbconv_pack_depthwise_fn mbconv_pack_depthwise_f32;

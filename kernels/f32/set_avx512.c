@@ -39,7 +39,7 @@ const struct mbconv_kernels mbconv_kernels_avx512 = {
     .transpose = {.rows = 8, .columns = 4, .run = mbconv_transpose_avx2_8x4},
     .transpose_one = mbconv_transpose_scalar_1x1,
     .interleave3 = mbconv_interleave3_scalar,
-    .packing = MBCONV_PACKING_F32,
+    .packing = MBCONV_PACKING_F32(16),
     .pack_panel = mbconv_pack_panel_f32,
     .pack_depthwise = mbconv_pack_depthwise_f32,
     .tiles_segments = true,

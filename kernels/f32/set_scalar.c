@@ -41,7 +41,7 @@ const struct mbconv_kernels mbconv_kernels_scalar = {
     .transpose = {.rows = 1, .columns = 1, .run = mbconv_transpose_scalar_1x1},
     .transpose_one = mbconv_transpose_scalar_1x1,
     .interleave3 = mbconv_interleave3_scalar,
-    .packing = MBCONV_PACKING_F32,
+    .packing = MBCONV_PACKING_F32(1),
     .pack_panel = mbconv_pack_panel_f32,
     .pack_depthwise = mbconv_pack_depthwise_f32,
     .tiles_segments = true,

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""mbconv: the inverted bottleneck (MBConv) of MobileNetV2 and EfficientNet on CPUs, in float32.
+"""mbconv: the inverted bottleneck (MBConv) of MobileNetV2 and EfficientNet on CPUs, in float32 and int8.
 
-Operators on NumPy arrays: Block, Stages, Convolution, Pointwise. Under PyTorch: mbconv.torch.accelerate(model).
+Operators on NumPy arrays: Block, Stages, Convolution, Pointwise; on bytes: int8.Block. Under PyTorch:
+mbconv.torch.accelerate(model).
 """
 
 from __future__ import annotations
 
-import ctypes
-
+from . import _native, int8
 from ._native import (
     ACTIVATIONS,
     InvalidArgument,
@@ -23,7 +23,8 @@ from .threads import Threads
 
 __all__ = [
     "ACTIVATIONS", "BatchNorm", "Block", "Conv", "Convolution", "InvalidArgument", "MbconvError", "OutOfMemory",
-    "Pointwise", "SizeOverflow", "SqueezeExcite", "Stage", "Stages", "Threads", "UnsupportedIsa", "usable_isas",
+    "Pointwise", "SizeOverflow", "SqueezeExcite", "Stage", "Stages", "Threads", "UnsupportedIsa", "int8",
+    "usable_isas",
 ]  # fmt: skip
 
 __version__: str = library.mbconv_version().decode()
@@ -31,5 +32,4 @@ __version__: str = library.mbconv_version().decode()
 
 def usable_isas() -> list[str]:
     """The instruction sets that are in this build and usable on this CPU, best first."""
-    isas = (ctypes.c_int * library.mbconv_usable_isas(None, 0))()
-    return [library.mbconv_isa_name(isa).decode() for isa in isas[: library.mbconv_usable_isas(isas, len(isas))]]
+    return _native.isa_names(library.mbconv_usable_isas)

@@ -104,6 +104,11 @@ def stage_kind(value: Any) -> int:
     return _position(value, "kind", _native.STAGE_KINDS) + 1
 
 
+def one_of(value: Any, name: str, choices: Sequence[str]) -> int:
+    """The position of a name."""
+    return _position(value, name, choices)
+
+
 def layout(value: Any) -> int:
     return _position(value, "layout", _native.LAYOUTS)
 
@@ -142,16 +147,16 @@ def flag(value: Any, name: str) -> bool:
 # ---- Arrays --------------------------------------------------------------------------------------------------------
 
 
-def parameters(value: Any, name: str) -> Floats:
-    """What NumPy can read as an array of float32: an array, or a tensor on the CPU."""
+def parameters(value: Any, name: str, dtype: Any = np.float32) -> NDArray[Any]:
+    """What NumPy can read as an array of float32, or of `dtype`: an array, or a tensor on the CPU."""
     _refuse_mask(value, name)
     try:
         array = np.asarray(value)
     except Exception as error:  # of whatever type this is
         raise TypeError(f"{name} is {described(value)} that is no array: {error}") from error
-    if array.dtype != np.float32:
+    if array.dtype != dtype:
         is_number = isinstance(value, np.ndarray) or array.dtype.kind in "biufc"
-        raise TypeError(f"{name} is {array.dtype if is_number else described(value)}, not float32")
+        raise TypeError(f"{name} is {array.dtype if is_number else described(value)}, not {np.dtype(dtype)}")
     return array
 
 
@@ -159,27 +164,27 @@ def parameters_or_none(value: Any, name: str) -> Optional[Floats]:
     return None if value is None else parameters(value, name)
 
 
-def image(array: Any, name: str) -> None:
+def image(array: Any, name: str, dtype: Any = np.float32) -> None:
     """An array that can be used where it is."""
     if type(array) is not np.ndarray:  # pylint: disable=unidiomatic-typecheck # what follows takes its time
         if not isinstance(array, np.ndarray):
             raise TypeError(f"{name} is {described(array)}, not a NumPy array")
         _refuse_mask(array, name)
-    if array.dtype != np.float32:
-        raise TypeError(f"{name} is {array.dtype}, not float32")
+    if array.dtype != dtype:
+        raise TypeError(f"{name} is {array.dtype}, not {np.dtype(dtype)}")
     if not array.flags.c_contiguous:
         raise ValueError(f"{name} is not contiguous: numpy.ascontiguousarray makes a copy that is")
     if not array.flags.aligned:
         raise ValueError(f"{name} does not begin at a multiple of 4 bytes: its copy() does")
 
 
-def shape(array: Floats, name: str, expected: tuple[int, ...]) -> None:
+def shape(array: NDArray[Any], name: str, expected: tuple[int, ...]) -> None:
     if array.shape != expected:
         raise ValueError(f"{name} has the shape {array.shape}, not {expected}")
 
 
-def output(out: Any, expected: tuple[int, ...], x: Floats, added: Optional[Floats] = None) -> None:
-    image(out, "out")
+def output(out: Any, expected: tuple[int, ...], x: NDArray[Any], added: Optional[NDArray[Any]] = None) -> None:
+    image(out, "out", x.dtype)
     shape(out, "out", expected)
     if not out.flags.writeable:
         raise ValueError("out is read-only")

@@ -7,7 +7,7 @@ import ctypes
 import importlib.util
 import itertools
 import pathlib
-from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_size_t, c_uint64, c_void_p
+from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint64, c_void_p
 from typing import Any
 
 LAYOUTS = "nhwc", "nchw"
@@ -16,6 +16,8 @@ ACTIVATIONS = "none", "relu", "relu6", "silu", "sigmoid", "hard_sigmoid", "hard_
     "leaky_relu", "prelu"
 BLOCK_ACTIVATIONS = ACTIVATIONS[:7]  # what a Block and squeeze-excite in it take
 RESIDUALS = {None: 0, False: 1, True: 2, "given": 3}
+TYPES = "f32", "s8", "u8"
+ROUNDINGS, ADDS = ("fp32", "tflite_double"), ("xnnpack", "tflite", "float")  # of int8
 STAGE_KINDS = "pointwise", "depthwise", "dense", "squeeze_excite"  # from 1 on
 
 # ---- Structs -------------------------------------------------------------------------------------------------------
@@ -149,6 +151,43 @@ class StagesDesc(Versioned):
     ]
 
 
+class Quantization(Structure):
+    _fields_ = [("scale", c_float), ("zero_point", c_int32)]
+
+
+class I8StageDesc(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_int),
+        ("out_channels", c_size_t),
+        *[(name, c_void_p) for name in ("weight", "bias", "weight_scale")],
+        ("weight_scales", c_size_t),
+        ("output", Quantization),
+        ("activation", c_int),
+        *[(name, c_int32) for name in ("clamp_lo", "clamp_hi")],
+        ("table", c_void_p),
+        ("table_output", Quantization),
+        *[(name, c_size_t) for name in ("kernel", "stride", "dilation")],
+        ("pad", Pad),
+        ("pad_kind", c_int),
+    ]
+
+
+class I8Desc(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        *[(name, c_int) for name in ("type", "rounding")],
+        *[(name, c_size_t) for name in ("height", "width", "in_channels")],
+        ("input", Quantization),
+        ("count", c_size_t),
+        ("stages", POINTER(I8StageDesc)),
+        *[(name, c_int) for name in ("residual", "add")],
+        *[(name, Quantization) for name in ("residual_input", "sum")],
+        *[(name, c_int) for name in ("sum_activation", "layout")],
+        *[(name, c_size_t) for name in ("strip_rows", "group_channels")],
+    ]
+
+
 class Team(Structure):
     """native/threads.h"""
 
@@ -222,6 +261,12 @@ def _names(function: Any) -> tuple[str, ...]:
     return tuple(itertools.takewhile(lambda name: name != "unknown", names))
 
 
+def isa_names(usable: Any) -> list[str]:
+    """What mbconv_usable_isas(), or another function like it, lists."""
+    isas = (c_int * usable(None, 0))()
+    return [library.mbconv_isa_name(isa).decode() for isa in isas[: usable(isas, len(isas))]]
+
+
 ISAS, EXPS = _names(library.mbconv_isa_name), _names(library.mbconv_exp_name)
 
 for _noun, _desc in {"block": BlockDesc, "convolution": ConvolutionDesc, "pointwise": PointwiseDesc}.items():
@@ -240,6 +285,8 @@ for _noun in "block", "convolution":
     })  # fmt: skip
 _declare(library, {
     "mbconv_block_create_stages": (c_int, POINTER(StagesDesc), POINTER(Options), POINTER(c_void_p), _error),
+    "mbconv_block_create_i8": (c_int, POINTER(I8Desc), POINTER(Options), POINTER(c_void_p), _error),
+    "mbconv_usable_isas_i8": (c_size_t, POINTER(c_int), c_size_t),
     "mbconv_block_run_residual_at":
         (c_int, _object, c_size_t, *_image, *[c_void_p] * 3, *_scratch, c_void_p, c_void_p),
     "mbconv_block_run_at": (c_int, _object, c_size_t, *_image, *[c_void_p] * 2, *_scratch, c_void_p, c_void_p),

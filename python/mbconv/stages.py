@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Optional, Sequence, SupportsIndex, Union
+from typing import Any, Optional, Sequence, SupportsIndex, Union
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import _arguments, _native
-from ._arguments import Floats
 from ._arguments import size as _size
 from ._native import library
 from .operators import Conv, Pad, SqueezeExcite, ThreadsLike, _address, _Described, _image_shape, _pad, _shape, _Structs
@@ -71,7 +71,51 @@ def _described(stage: Stage, index: int, channels: int, structs: _Structs) -> tu
     return made, outputs
 
 
-class Stages(_Described):
+class _Listed(_Described):
+    """What blocks that are lists of stages do, of whatever type their images are."""
+
+    _dtype: Any = np.float32
+    _given: bool  # each call is given what is added
+    _residual_channels: int
+
+    def __call__(self, x: NDArray[Any], out: Optional[NDArray[Any]] = None, threads: ThreadsLike = None,
+                 residual: Optional[NDArray[Any]] = None) -> NDArray[Any]:  # fmt: skip
+        """As a Block's call. `residual`: what is added, if it is given: of the output's size, with
+        residual_channels."""
+        _arguments.image(x, "x", self._dtype)
+        batch, height, width = self._sizes_of(x)
+        rows, columns = self.output_size(height, width)
+        shape = _image_shape(batch, rows, columns, self._outputs, self.layout)
+        if self._given:
+            _arguments.image(residual, "residual", self._dtype)
+            expected = _image_shape(batch, rows, columns, self._residual_channels, self.layout)
+            _arguments.shape(residual, "residual", expected)  # type: ignore[arg-type] # no None gets here
+        elif residual is not None:
+            raise ValueError("residual is passed, but this block was not made with residual='given'")
+        if out is None:
+            out = np.empty(shape, self._dtype)
+        _arguments.output(out, shape, x, residual)
+        added = 0 if residual is None else _address(residual)
+        self.run_at(batch, height, width, _address(x), _address(out), threads, added)
+        return out
+
+    def run_at(self, batch: SupportsIndex, height: SupportsIndex, width: SupportsIndex, x: SupportsIndex,
+               y: SupportsIndex, threads: ThreadsLike = None, residual: SupportsIndex = 0) -> None:  # fmt: skip
+        """Like a call, but on the addresses of images: what is there is not checked. `residual` 0: none."""
+        count, threads_address = threads_of(threads)
+        height, width, added = _size(height, "height"), _size(width, "width"), _size(residual, "residual")
+        bytes_needed, error = self._scratch_for(height, width, count), own.error_address
+        # One that is given and not asked for, or asked for and not given, is the library's to refuse.
+        function = library.mbconv_block_run_residual_at if added else library.mbconv_block_run_at
+        addresses = (_size(x, "x"), added, _size(y, "y")) if added else (_size(x, "x"), _size(y, "y"))
+        if function(
+            self._handle, _size(batch, "batch"), height, width, *addresses, own.scratch(bytes_needed), bytes_needed,
+            threads_address, error,
+        ):  # fmt: skip
+            _native.check(own.error.status, own.error)
+
+
+class Stages(_Listed):
     """A block of up to six stages, each of which reads what the one before writes. Of images of any size.
 
     residual              True: the input is added to the output; False; None: it is where input and output have the
@@ -109,42 +153,6 @@ class Stages(_Described):
         self.layout = self._output_layout = layout
         self._given = desc.residual == _native.RESIDUALS["given"]
         self._residual_channels = desc.residual_channels or outputs
-
-    def __call__(self, x: Floats, out: Optional[Floats] = None, threads: ThreadsLike = None,
-                 residual: Optional[Floats] = None) -> Floats:  # fmt: skip
-        """As a Block's call. `residual`: what is added, if it is given: of the output's size, with
-        residual_channels."""
-        _arguments.image(x, "x")
-        batch, height, width = self._sizes_of(x)
-        rows, columns = self.output_size(height, width)
-        shape = _image_shape(batch, rows, columns, self._outputs, self.layout)
-        if self._given:
-            _arguments.image(residual, "residual")
-            expected = _image_shape(batch, rows, columns, self._residual_channels, self.layout)
-            _arguments.shape(residual, "residual", expected)  # type: ignore[arg-type] # no None gets here
-        elif residual is not None:
-            raise ValueError("residual is passed, but these Stages were not made with residual='given'")
-        if out is None:
-            out = np.empty(shape, np.float32)
-        _arguments.output(out, shape, x, residual)
-        added = 0 if residual is None else _address(residual)
-        self.run_at(batch, height, width, _address(x), _address(out), threads, added)
-        return out
-
-    def run_at(self, batch: SupportsIndex, height: SupportsIndex, width: SupportsIndex, x: SupportsIndex,
-               y: SupportsIndex, threads: ThreadsLike = None, residual: SupportsIndex = 0) -> None:  # fmt: skip
-        """Like a call, but on the addresses of floats: what is there is not checked. `residual` 0: none."""
-        count, threads_address = threads_of(threads)
-        height, width, added = _size(height, "height"), _size(width, "width"), _size(residual, "residual")
-        bytes_needed, error = self._scratch_for(height, width, count), own.error_address
-        # One that is given and not asked for, or asked for and not given, is the library's to refuse.
-        function = library.mbconv_block_run_residual_at if added else library.mbconv_block_run_at
-        addresses = (_size(x, "x"), added, _size(y, "y")) if added else (_size(x, "x"), _size(y, "y"))
-        if function(
-            self._handle, _size(batch, "batch"), height, width, *addresses, own.scratch(bytes_needed), bytes_needed,
-            threads_address, error,
-        ):  # fmt: skip
-            _native.check(own.error.status, own.error)
 
 
 def _inputs(first: Stage) -> int:

@@ -25,11 +25,14 @@ STRUCTS = {
     "mbconv_block_desc": _native.BlockDesc,
     "mbconv_stage_desc": _native.StageDesc,
     "mbconv_stages_desc": _native.StagesDesc,
+    "mbconv_quantization": _native.Quantization,
+    "mbconv_i8_stage_desc": _native.I8StageDesc,
+    "mbconv_i8_desc": _native.I8Desc,
     "struct mbconv_team": _native.Team,
 }
 ENUMS = {
     "ISA_": _native.ISAS, "EXP_": _native.EXPS, "": _native.LAYOUTS, "ACTIVATION_": _native.ACTIVATIONS,
-    "PAD_": _native.PAD_KINDS,
+    "PAD_": _native.PAD_KINDS, "I8_": _native.ROUNDINGS, "I8_ADD_": _native.ADDS,
 }  # fmt: skip
 ERRORS = {"INVALID_ARGUMENT": 1, "SIZE_OVERFLOW": 2, "UNSUPPORTED_ISA": 3, "OUT_OF_MEMORY": 4}
 
@@ -45,7 +48,7 @@ def in_c():
     constants += ["RESIDUAL_AUTO", "RESIDUAL_OFF", "RESIDUAL_ON", "RESIDUAL_GIVEN", "RESIDUAL_BEFORE_ACTIVATION"]
     constants += ["RESIDUAL_AFTER_ACTIVATION", *("STAGE_" + name.upper() for name in _native.STAGE_KINDS)]
     lines += [f'printf("{name} %zu\\n", (size_t)MBCONV_{name});' for name in constants]
-    source = '#include <mbconv.h>\n#include <stdio.h>\n#include "threads.h"\nint main(void) {%s}' % "\n".join(lines)
+    source = '#include <mbconv_i8.h>\n#include <stdio.h>\n#include "threads.h"\nint main(void) {%s}' % "\n".join(lines)
     with tempfile.TemporaryDirectory() as folder:
         program = pathlib.Path(folder) / "structs"
         command = ["cc", "-xc", "-", f"-I{INCLUDE}", f"-I{PYTHON / 'native'}", "-o", program]

@@ -9,7 +9,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 MOST_RETURNED = 16
-FROZEN = "mbconv_allocator mbconv_counts mbconv_error mbconv_pad".split()
+FROZEN = "mbconv_allocator mbconv_counts mbconv_error mbconv_pad mbconv_quantization".split()
 OWNED = ["mbconv_network_info"]  # by the library, which alone makes them
 
 

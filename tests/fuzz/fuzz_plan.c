@@ -101,7 +101,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   mbconv_isa sets[MOST_SETS];
   const size_t count = mbconv_usable_isas(sets, MOST_SETS);
   for (size_t i = 0; i < count; i++) {
-    const struct mbconv_kernels *kernels = mbconv_kernels_of(MBCONV_F32, sets[i]);
+    const struct mbconv_kernels *kernels = mbconv_kernels_of(&mbconv_f32_sets, sets[i]);
     const size_t tile = kernels->pointwise[0].channels;
     struct mbconv_stages stages = described.stages;
     struct mbconv_cursor cursor = {0};

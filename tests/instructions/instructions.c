@@ -158,7 +158,7 @@ static void count_kernels(struct report *r, const struct mbconv_kernels *kernels
     for (int partial = 0; partial < 3; partial++) {
       c.residual = partial == 0;
       c.pixels = tile->pixels - tile->pixels * (size_t)partial / 4;
-      count(r, pointwise, &c, "%s pointwise %zux%zu, %zu pixels%s", isa, tile->pixels, tile->channels, c.pixels,
+      count(r, pointwise, &c, "%s pointwise %dx%d, %zu pixels%s", isa, tile->pixels, tile->channels, c.pixels,
             c.residual ? ", residual" : "");
     }
   }
@@ -283,7 +283,7 @@ int main(int words, char **word) {
   for (size_t i = 0; i < sets; i++) {
     if (isas[i] == MBCONV_ISA_SCALAR) continue; /* the reference: nobody runs it to be fast */
     r.cases = r.failed = 0;
-    count_kernels(&r, mbconv_kernels_of(MBCONV_F32, isas[i]));
+    count_kernels(&r, mbconv_kernels_of(&mbconv_f32_sets, isas[i]));
     count_blocks(&r, isas[i]);
     if (!r.print) printf("set %s: %zu cases, %zu failed, 0 skipped\n", mbconv_isa_name(isas[i]), r.cases, r.failed);
     ok = ok && r.failed == 0;

@@ -12,7 +12,7 @@ const struct set_shape set_shapes[SET_SHAPES] = {
     {MBCONV_ISA_AVX2, 8, {{4, 1, 24, false}, {6, 1, 16, false}, {12, 1, 8, false}}, 8, 4, false, true, 30 * 1024},
     {MBCONV_ISA_AVX512,
      16,
-     {{28, 7, 16, true}, {12, 1, 8, false}, {0}, {9, 1, 32, true}, {9, 1, 48, true}},
+     {{28, 7, 16, true}, {12, 1, 8, false}, {0}, {0}, {9, 1, 32, true}, {9, 1, 48, true}},
      8,
      4,
      false,
@@ -41,13 +41,21 @@ static struct mbconv_pointwise_tile *tile_at(struct mbconv_kernels *kernels, siz
                                         : &kernels->abreast[index - MBCONV_POINTWISE_TILES];
 }
 
+/* The scalar set's, in units of the set's vectors. */
+static struct mbconv_packing packing_of(const struct set_shape *shape) {
+  struct mbconv_packing packing = mbconv_kernels_scalar.packing;
+  packing.unit = shape->lanes;
+  return packing;
+}
+
 bool set_shape_is(const struct set_shape *shape, const struct mbconv_kernels *kernels) {
   const struct mbconv_blocking blocking = blocking_of(shape);
+  const struct mbconv_packing packing = packing_of(shape);
   bool same = shape->isa == kernels->isa && shape->lanes == kernels->lanes &&
               shape->transpose_rows == kernels->transpose.rows &&
               shape->transpose_columns == kernels->transpose.columns && shape->tiles_silu == kernels->tiles_silu &&
               shape->tiles_segments == kernels->tiles_segments && kernels->element == mbconv_kernels_scalar.element &&
-              memcmp(&kernels->packing, &mbconv_kernels_scalar.packing, sizeof kernels->packing) == 0 &&
+              memcmp(&kernels->packing, &packing, sizeof packing) == 0 &&
               memcmp(&blocking, &kernels->blocking, sizeof blocking) == 0; /* size_t throughout: no padding */
   struct mbconv_kernels copy = *kernels;
   for (size_t i = 0; i < COUNTED_TILES; i++) {
@@ -94,13 +102,13 @@ static void narrowest_tile(const struct mbconv_pointwise_panel *panel, size_t pi
 static void two_abreast(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
                         void *const *y, size_t y_offset, const void *residual) {
   (void)x, (void)y, (void)y_offset, (void)residual;
-  count_tile(3, panel, pixels, tiles);
+  count_tile(MBCONV_POINTWISE_TILES, panel, pixels, tiles);
 }
 
 static void three_abreast(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const void *x,
                           void *const *y, size_t y_offset, const void *residual) {
   (void)x, (void)y, (void)y_offset, (void)residual;
-  count_tile(4, panel, pixels, tiles);
+  count_tile(MBCONV_POINTWISE_TILES + 1, panel, pixels, tiles);
 }
 
 static void gemv(const struct mbconv_pointwise_panel *first, size_t panels, const void *x, void *y,
@@ -150,8 +158,9 @@ static void transpose(size_t tiles, const void *x, size_t x_stride, size_t x_ste
 /* ---- The choice -------------------------------------------------------------------------------------------------- */
 
 static struct mbconv_kernels set_of(const struct set_shape *shape) {
-  static mbconv_pointwise_fn *const tiles[COUNTED_TILES] = {wide_tile, narrow_tile, narrowest_tile, two_abreast,
-                                                            three_abreast};
+  static mbconv_pointwise_fn *const tiles[COUNTED_TILES] = {wide_tile, narrow_tile,
+                                                            narrowest_tile, [MBCONV_POINTWISE_TILES] = two_abreast,
+                                                            [MBCONV_POINTWISE_TILES + 1] = three_abreast};
   struct mbconv_kernels kernels = {
       .isa = shape->isa,
       .lanes = shape->lanes,
@@ -164,7 +173,7 @@ static struct mbconv_kernels set_of(const struct set_shape *shape) {
       .transpose = {shape->transpose_rows, shape->transpose_columns, transpose},
       .transpose_one = mbconv_kernels_scalar.transpose_one,
       .interleave3 = mbconv_kernels_scalar.interleave3,
-      .packing = mbconv_kernels_scalar.packing,
+      .packing = packing_of(shape),
       .pack_panel = mbconv_kernels_scalar.pack_panel,
       .pack_depthwise = mbconv_kernels_scalar.pack_depthwise,
       .tiles_silu = shape->tiles_silu,
@@ -209,17 +218,17 @@ struct kernel_counts counting_set_take(void) {
 
 /* The linker (--wrap) gives every create of the library these in place of its own. */
 
-mbconv_status __real_mbconv_choose(mbconv_type type, const mbconv_options *options,
+mbconv_status __real_mbconv_choose(const struct mbconv_sets *sets, const mbconv_options *options,
                                    const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error);
-mbconv_status __wrap_mbconv_choose(mbconv_type type, const mbconv_options *options,
+mbconv_status __wrap_mbconv_choose(const struct mbconv_sets *sets, const mbconv_options *options,
                                    const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error);
 size_t __real_mbconv_l2_bytes(void);
 size_t __wrap_mbconv_l2_bytes(void);
 
-mbconv_status __wrap_mbconv_choose(mbconv_type type, const mbconv_options *options,
+mbconv_status __wrap_mbconv_choose(const struct mbconv_sets *sets, const mbconv_options *options,
                                    const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error) {
   if (!chosen) {
-    const mbconv_status status = __real_mbconv_choose(type, options, kernels, variant, error);
+    const mbconv_status status = __real_mbconv_choose(sets, options, kernels, variant, error);
     if (status == MBCONV_OK && tiles_add) *kernels = adding(*kernels);
     return status;
   }

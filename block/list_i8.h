@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a list of int8 has beside its stages. Here is all that the engine knows of it: bytes of s8 that are turned into
+ * u8 on the way in, and the shortcut, which is a function of two bytes.
+ */
+#ifndef MBCONV_LIST_I8_H
+#define MBCONV_LIST_I8_H
+
+#include "i8/i8.h"
+#include "stage.h"
+
+struct mbconv_i8_list {
+  bool flips;               /* the input is s8 */
+  struct mbconv_i8_add add; /* of the shortcut, if there is one */
+};
+
+/* Whether the input's bytes must be turned before a kernel reads them. */
+static inline bool mbconv_flips_input(const struct mbconv_stages *stages) {
+  return MBCONV_HAS_I8 && stages->i8 && stages->i8->flips;
+}
+
+/* y[i] = x[i] ^ 0x80, i < n; y may be x. */
+static inline void mbconv_flip(const struct mbconv_stages *stages, size_t n, const void *x, void *y) {
+  stages->base.kernels->i8->flip(n, x, y);
+}
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mbconv in int8: the inverted bottleneck on quantized images, exact to the byte.
+ *
+ * Sums of products of bytes are integers, so that results are the same bytes on every machine; and they are the bytes
+ * of the frameworks whose kernels are exact functions of them: LiteRT (its default and its reference), TFLM, CMSIS-NN,
+ * ONNX Runtime. Which of them does what is a parameter here. This header is the manual; what it does not say is in
+ * mbconv.h. A complete program, 16 channels expanded to 96:
+ *
+ *     #include <mbconv_i8.h>
+ *     #include <stdio.h>
+ *
+ *     static int8_t x[32 * 32 * 16], y[32 * 32 * 16], w1[96 * 16], w2[96 * 3 * 3], w3[16 * 96];
+ *     static char scratch[1 << 20];
+ *
+ *     int main(void) {
+ *       const float scale = 0.01f;
+ *       mbconv_i8_stage_desc stages[3] = {
+ *           {.kind = MBCONV_STAGE_POINTWISE, .out_channels = 96, .weight = w1, .weight_scale = &scale,
+ *            .weight_scales = 1, .output = {0.02f, -128}, .activation = MBCONV_ACTIVATION_RELU6},
+ *           {.kind = MBCONV_STAGE_DEPTHWISE, .kernel = 3, .stride = 1, .pad = {1, 1, 1, 1}, .weight = w2,
+ *            .weight_scale = &scale, .weight_scales = 1, .output = {0.02f, -128},
+ *            .activation = MBCONV_ACTIVATION_RELU6},
+ *           {.kind = MBCONV_STAGE_POINTWISE, .out_channels = 16, .weight = w3, .weight_scale = &scale,
+ *            .weight_scales = 1, .output = {0.05f, 3}}};
+ *       mbconv_i8_desc desc = {.type = MBCONV_S8, .height = 32, .width = 32, .in_channels = 16,
+ *                              .input = {0.04f, -1}, .count = 3, .stages = stages, .sum = {0.06f, 2}};
+ *       mbconv_error error;
+ *       mbconv_block *block;
+ *       if (mbconv_block_create_i8(&desc, NULL, &block, &error) == MBCONV_OK) {
+ *         mbconv_block_run(block, 1, x, y, scratch, sizeof scratch, NULL, &error);
+ *         mbconv_block_destroy(block);
+ *       }
+ *       printf("%s\n", error.message);
+ *     }
+ *
+ * Numbers
+ *   An image's byte q stands for the real number scale * (q - zero_point). A weight w of output channel c stands for
+ *   weight_scale[c] * w; weights have no zero point and may be -128 .. 127. A bias is an integer, in units of the
+ *   input's scale times weight_scale[c]. A sum is exact; a description whose sums might leave 32 bits is refused.
+ *   Pixels of padding are the input's zero point. fl() rounds to a float, RNE() to an integer, half to even.
+ *
+ *     sum = bias[c] + sum of w * (x - the input's zero_point)
+ *     q   = min(max(r + the output's zero_point, lo), hi), within the type's limits and those of the activation
+ *     y   = q, or table[q] if the stage has a table
+ *
+ *   FP32:
+ *     s   = fl(fl(input scale * weight_scale[c]) / output scale)
+ *     r   = RNE(fl(fl(sum) * s))
+ *
+ *   TFLITE_DOUBLE:
+ *     m   = input scale * weight_scale[c] / output scale, in double; the product is rounded to a float in MBCONV_U8
+ *     m   = M * 2^(e - 31), M from 2^30 to 2^31, rounded half away from zero
+ *     h   = sum * 2^max(e, 0) * M / 2^31, rounded half up
+ *     r   = h / 2^max(-e, 0), rounded half away from zero; 0 where e < -31
+ *
+ *   The shortcut is added as mbconv_i8_add_kind says. Everything else (objects, threads, any size of image, layouts,
+ *   scratch, errors) is as mbconv.h says of blocks.
+ */
+#ifndef MBCONV_I8_PUBLIC_H
+#define MBCONV_I8_PUBLIC_H
+
+#include "mbconv.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the bytes of an image stand for: scale * (q - zero_point). The scale is a normal float above 0; the zero point
+ * is a value of the image's type. This struct stays as it is. */
+typedef struct mbconv_quantization {
+  float scale;
+  int32_t zero_point;
+} mbconv_quantization;
+
+/* How a sum becomes a byte; the formulas stand above. */
+typedef enum mbconv_i8_rounding {
+  MBCONV_I8_FP32 = 0,     /* LiteRT's default (XNNPACK), ONNX Runtime's QLinearConv */
+  MBCONV_I8_TFLITE_DOUBLE /* LiteRT's reference kernels, TFLM, CMSIS-NN: two roundings */
+} mbconv_i8_rounding;
+
+/* How the shortcut is added. a is a byte of what the last stage gives, b one of the shortcut; S, Z are scales and zero
+ * points of a, b and of y, the sum. y is cut to the type's limits and those of sum_activation.
+ *
+ *   XNNPACK  n = 20 - the exponent of max(fl(Sa / Sy), fl(Sb / Sy)); A = RNE(fl(Sa / Sy) * 2^n), B likewise;
+ *            y = floor((A * (a - Za) + B * (b - Zb) + 2^(n-1)) / 2^n) + Zy. Both ratios are from 2^-10 to below 2^8.
+ *   TFLITE   with t = 2 * max(Sa, Sb) in double, and the multiplication of TFLITE_DOUBLE by m written as Q(v, m):
+ *            y = Q(Q((a - Za) * 2^20, Sa / t) + Q((b - Zb) * 2^20, Sb / t), t / (2^20 * Sy)) + Zy; t < 2^20 * Sy
+ *   FLOAT    A = fl(Sa / Sy), B = fl(Sb / Sy), F = fl(Zy - fma(A, Za, fl(B * Zb)));
+ *            y = RNE(fma(a, A, fma(b, B, F))) */
+typedef enum mbconv_i8_add_kind {
+  MBCONV_I8_ADD_XNNPACK = 0, /* LiteRT's default */
+  MBCONV_I8_ADD_TFLITE,      /* LiteRT's reference kernels, TFLM */
+  MBCONV_I8_ADD_FLOAT        /* ONNX Runtime's QLinearAdd, whose first input is a */
+} mbconv_i8_add_kind;
+
+/* ---- Block ------------------------------------------------------------------------------------------------------- */
+
+/* One stage of a block. */
+typedef struct mbconv_i8_stage_desc {
+  size_t struct_size;                /* sizeof this struct, or 0; the same in all stages of a block */
+  mbconv_stage_kind kind;            /* pointwise or depthwise */
+  size_t out_channels;               /* of pointwise; a depthwise keeps its channels: 0, or how many they are */
+  const int8_t *weight;              /* pointwise [out][in], depthwise [channels][kernel][kernel] */
+  const int32_t *bias;               /* [out], or NULL for zeros */
+  const float *weight_scale;         /* [weight_scales], normal floats above 0 */
+  size_t weight_scales;              /* out_channels, or 1: the same for all */
+  mbconv_quantization output;        /* what the sums become */
+  mbconv_activation_kind activation; /* NONE, RELU or RELU6: q is at least the zero point (that of 0), at most the byte
+                                        of 6: zero_point + fl(6 / scale) rounded half away from zero */
+  int32_t clamp_lo, clamp_hi;        /* and within these; both 0: no more than the type's limits */
+  const uint8_t *table;              /* NULL, or [256], from q (as a byte: -1 of int8_t is at 255) to what is stored:
+                                        any activation. It is copied. */
+  mbconv_quantization table_output;  /* what the table's bytes stand for; zeros without a table */
+  size_t kernel;                     /* depthwise 3, 5 or 7; pointwise 0 or 1 */
+  size_t stride;                     /* depthwise 1 or 2; pointwise 0 or 1 */
+  size_t dilation;                   /* depthwise >= 1; pointwise 1; 0 stands for 1 */
+  mbconv_pad pad;                    /* depthwise; pointwise zeros */
+  mbconv_pad_kind pad_kind;
+} mbconv_i8_stage_desc;
+
+/* A block of up to MBCONV_MOST_STAGES stages, pointwise (P) and depthwise (D) in any order: MBConv is P D P, without
+ * expand D P; the operators alone are P and D. */
+typedef struct mbconv_i8_desc {
+  size_t struct_size;          /* sizeof this struct, or 0 */
+  mbconv_type type;            /* MBCONV_S8 or MBCONV_U8: of x, y, the residual and every zero point */
+  mbconv_i8_rounding rounding; /* of all stages */
+  size_t height, width;        /* of the input; both 0: see "Sizes" in mbconv.h */
+  size_t in_channels;
+  mbconv_quantization input; /* of x */
+  size_t count;              /* of stages: 1 .. MBCONV_MOST_STAGES */
+  const mbconv_i8_stage_desc *stages;
+  mbconv_residual residual;              /* AUTO: the input is added exactly if `sum` is set. Not if the last stage is
+                                            depthwise */
+  mbconv_i8_add_kind add;                /* how */
+  mbconv_quantization residual_input;    /* RESIDUAL_GIVEN: of the residual; else zeros */
+  mbconv_quantization sum;               /* of y, if a shortcut is added; else zeros, and y has the last stage's */
+  mbconv_activation_kind sum_activation; /* NONE, RELU or RELU6, of the sum */
+  mbconv_layout layout;                  /* of x, y and the residual */
+  size_t strip_rows, group_channels;     /* the plan, for experiments: as in mbconv_block_desc */
+} mbconv_i8_desc;
+
+/* Makes *out of `desc`. All functions of mbconv.h on mbconv_block then work as they say; x, y and the residual are
+ * int8_t or uint8_t. Weights, biases, scales and tables are copied. (Libraries that are built with MBCONV_TYPES=f32 do
+ * not have the functions of this header.) */
+MBCONV_API mbconv_status mbconv_block_create_i8(const mbconv_i8_desc *desc, const mbconv_options *options,
+                                                mbconv_block **out, mbconv_error *error);
+
+/* Like mbconv_usable_isas(), but the sets of int8. */
+MBCONV_API size_t mbconv_usable_isas_i8(mbconv_isa *isas, size_t capacity);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

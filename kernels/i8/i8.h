@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the int8 kernels add to the contract of ../kernels.h.
+ *
+ * Inside a block all images are unsigned bytes: an image of s8 is turned at the door by x ^ 0x80, and its zero point
+ * becomes zero point + 128. So kernels multiply u8 by s8, from -128 to 127. Only the last pass over the last stage's
+ * output writes what callers see: its `flip` is 0x80 if that is s8.
+ *
+ * Sums. A sum is exact in 32 bits: bias + the sum of x * w, in any order, with no step in between that saturates.
+ * Packing has folded the zero point of x into the bias (bias - zero * the sum of w), and create has made sure that no
+ * sum, nor any part of one, leaves [-2^31, 2^31): |bias| + 255 * the sum of |w| < 2^31. Then the sum is requantized,
+ * clamped and stored as one byte.
+ *
+ * Pointwise tiles have the type of f32's, mbconv_pointwise_fn. Here
+ *   residual   is NULL
+ *   segments   k is contiguous: `segment` is k
+ *   k          any number >= 1. Packed weights are zeros up to the k_step, but not a byte behind k is read from x.
+ *   weights    right behind the biases of the panel
+ *   channels   all tiles take tails: exactly `channels` bytes of each pixel are written
+ * What lies in a panel, in which order, is the set's own affair.
+ *
+ * Depthwise rows have the type of f32's, mbconv_depthwise_fn. Here `lanes` is 16 (1 in the scalar set): channels up to
+ * `channels` rounded up to 16 are read, and exactly `channels` are written. Weights are packed by `packing.unit`
+ * channels, which may be more; a group begins with a whole unit.
+ *
+ * Transpositions move bytes and add no residual.
+ */
+#ifndef MBCONV_I8_H
+#define MBCONV_I8_H
+
+#include <stdint.h>
+
+#include "../kernels.h"
+#include "mbconv_i8.h"
+
+/* What happens to the finished sums of a stage; `struct mbconv_ending` points to one. With (scale) or (multiplier,
+ * shift) of the channel:
+ *
+ *   FP32            r = round half even of fl32(fl32(sum) * scale); create has made sure that |r| < 2^31
+ *   TFLITE_DOUBLE   r = the two roundings of gemmlowp: mbconv_requantize_tflite() of requantize.h
+ *
+ *   y = clamp(r + zero, lo, hi) ^ flip */
+struct mbconv_i8_ending {
+  mbconv_i8_rounding rounding;
+  int32_t zero;   /* the zero point of y as an unsigned byte, 0 .. 255 */
+  uint8_t lo, hi; /* as unsigned bytes */
+  uint8_t flip;   /* 0 or 0x80 */
+};
+
+/* How one channel's sums are scaled. */
+union mbconv_i8_scale {
+  float scale;        /* FP32: finite and > 0 */
+  int32_t multiplier; /* TFLITE_DOUBLE: 2^30 .. 2^31 - 1, or 0 */
+};
+
+/* ---- Packing ----------------------------------------------------------------------------------------------------- */
+
+/* One output channel, as create hands it to the functions that pack. */
+struct mbconv_i8_channel {
+  const int8_t *weight; /* 1x1: [k]; depthwise: [kernel * kernel] */
+  int32_t bias;         /* with the zero point folded in */
+  union mbconv_i8_scale scale;
+  int32_t shift; /* TFLITE_DOUBLE: -31 .. 30, > 0 to the left; no sum << shift leaves 32 bits */
+  const struct mbconv_i8_ending *ending;
+};
+
+/* Packs one channel of the panel that begins at `data`: like mbconv_pack_panel_fn. The memory was zeroed. */
+typedef void mbconv_i8_pack_panel_fn(void *data, size_t width, size_t lane, size_t k,
+                                     const struct mbconv_i8_channel *channel);
+
+/* Packs channel `channel` of a depthwise, whose channel 0 is at `data`, for the function [kernel][stride]. The memory
+ * was zeroed. */
+typedef void mbconv_i8_pack_depthwise_fn(void *data, size_t channel, size_t kernel, size_t stride,
+                                         const struct mbconv_i8_channel *packed);
+
+/* ---- Bytes ------------------------------------------------------------------------------------------------------- */
+
+/* y[p * y_stride + c] = table[x[p * x_stride + c]], c < channels; `table` is uint8_t [256]; y may be x with its stride.
+ */
+typedef mbconv_prelu_fn mbconv_i8_table_fn;
+
+/* y[i] = x[i] ^ 0x80, i < n; y may be x. */
+typedef void mbconv_i8_flip_fn(size_t n, const void *x, void *y);
+
+/* How the residual is added. With a = the byte of the output so far, unsigned, and b = that of the residual:
+ *
+ *   XNNPACK   y = clamp(((bias + a_factor * a + b_factor * b) >> shift) + zero), exact in 32 bits; arithmetic shift
+ *   TFLITE    y = clamp(mbconv_requantize_tflite(a_scaled[a] + b_scaled[b], multiplier, y_shift) + zero)
+ *   FLOAT     y = clamp(round half even of fma(a - offset, a_ratio, fma(b - offset, b_ratio, fixed)) + offset)
+ *
+ * What is stored is y ^ flip. */
+struct mbconv_i8_add {
+  mbconv_i8_add_kind kind;
+  uint8_t b_flip; /* 0 or 0x80: the residual's bytes are b ^ b_flip */
+  uint8_t flip;   /* 0 or 0x80 */
+  uint8_t lo, hi; /* as unsigned bytes */
+  int32_t zero;   /* the zero point of y as an unsigned byte */
+  /* XNNPACK */
+  int32_t bias, a_factor, b_factor;
+  int32_t shift; /* 13 .. 31 */
+  /* FLOAT */
+  float a_ratio, b_ratio, fixed;
+  int32_t offset; /* 128 if the caller's bytes are s8, in which the fmas are; else 0 */
+  /* TFLITE */
+  int32_t multiplier, y_shift;
+  int32_t a_scaled[256], b_scaled[256];
+};
+
+/* a[p * a_stride + c] becomes its sum with b[p * b_stride + c], c < channels; a and b do not overlap. */
+typedef void mbconv_i8_add_fn(const struct mbconv_i8_add *add, size_t pixels, size_t channels, void *a, size_t a_stride,
+                              const void *b, size_t b_stride);
+
+/* ---- Two rows of a depthwise ------------------------------------------------------------------------------------- */
+
+/* Like mbconv_depthwise_fn, but two rows of outputs: the second one's taps begin `stride` of the rows later.
+ *   rows     kernel + stride pointers
+ *   y0, y1   do not overlap */
+typedef void mbconv_i8_depthwise_pair_fn(const struct mbconv_depthwise_group *group, size_t pixels,
+                                         const void *const *rows, void *y0, void *y1);
+
+/* ---- The set ----------------------------------------------------------------------------------------------------- */
+
+/* What a set has beside the members of struct mbconv_kernels. */
+struct mbconv_i8_kernels {
+  mbconv_i8_pack_panel_fn *pack_panel;
+  mbconv_i8_pack_depthwise_fn *pack_depthwise;
+  mbconv_i8_table_fn *table;
+  mbconv_i8_flip_fn *flip;
+  mbconv_i8_add_fn *add;
+  mbconv_i8_depthwise_pair_fn *depthwise_pair[3][2]; /* as the set's `depthwise`; NULL where there is none */
+};
+
+#endif

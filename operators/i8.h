@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From the description of an int8 block to what the kernels compute with.
+ */
+#ifndef MBCONV_OPERATORS_I8_H
+#define MBCONV_OPERATORS_I8_H
+
+#include "list_i8.h"
+
+/* What a stage of int8 is made from, while its description is there. Bytes in it are as images are inside: unsigned. */
+struct mbconv_i8_stage {
+  const mbconv_i8_stage_desc *desc;
+  mbconv_type type;
+  mbconv_quantization input; /* of the stage, with the description's zero point */
+  uint8_t padding;           /* the input's zero point */
+  struct mbconv_i8_ending ending;
+  uint8_t table[256];                /* if the description has one */
+  const struct mbconv_i8_list *list; /* of the first stage */
+};
+
+/* A zero point, or any value of the type, as an unsigned byte. */
+static inline int32_t mbconv_i8_offset(mbconv_type type) { return type == MBCONV_S8 ? 128 : 0; }
+
+/* INVALID_ARGUMENT unless it is a normal float above 0 and a value of the type; `name` is for messages. */
+mbconv_status mbconv_quantization_check(const mbconv_quantization *quantization, mbconv_type type, const char *name,
+                                        mbconv_error *error);
+
+/* Sets lo and hi, unsigned bytes, for an activation that cuts off. */
+mbconv_status mbconv_i8_bounds(mbconv_activation_kind activation, const mbconv_quantization *quantization,
+                               mbconv_type type, const char *name, uint8_t *lo, uint8_t *hi, mbconv_error *error);
+
+/* The constants of an output channel, whose sums have k terms. `name` is the stage's in messages. */
+mbconv_status mbconv_i8_channel_of(const struct mbconv_i8_stage *stage, size_t channel, size_t k, const char *name,
+                                   struct mbconv_i8_channel *out, mbconv_error *error);
+
+/* How the shortcut of quantization b is added to a; lo, hi and flips are left to the caller. */
+mbconv_status mbconv_i8_add_of(mbconv_i8_add_kind kind, mbconv_type type, const mbconv_quantization *a,
+                               const mbconv_quantization *b, const mbconv_quantization *y, struct mbconv_i8_add *add,
+                               mbconv_error *error);
+
+/* What a description says. Its parts point to each other: it is not copied. */
+struct mbconv_i8_described {
+  struct mbconv_described described;
+  struct mbconv_i8_stage stage[MBCONV_MOST_STAGES];
+  struct mbconv_i8_list list;
+};
+
+/* Checks everything that users can get wrong, and makes a list that mbconv_stages_create() takes. */
+mbconv_status mbconv_i8_check(const mbconv_i8_desc *desc, struct mbconv_i8_described *made, mbconv_error *error);
+
+/* How a list of int8 is made. */
+extern const struct mbconv_maker mbconv_i8_maker;
+
+#endif

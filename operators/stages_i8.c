@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A block of int8: what users can get wrong about it, and the list of stages that it becomes.
+ */
+#include "block.h"
+#include "format.h"
+#include "i8.h"
+#include "status.h"
+
+static bool is_zero(const mbconv_quantization *quantization) {
+  return quantization->zero_point == 0 && quantization->scale == 0.0f;
+}
+
+/* A stage, `size` bytes behind the one before. */
+static const mbconv_i8_stage_desc *stage_at(const mbconv_i8_desc *desc, size_t index) {
+  const size_t size = desc->stages->struct_size ? desc->stages->struct_size : sizeof *desc->stages;
+  return (const mbconv_i8_stage_desc *)(const void *)((const char *)desc->stages + index * size);
+}
+
+static mbconv_status check_struct(const mbconv_i8_desc *desc, size_t index, const char *name, mbconv_error *error) {
+  const mbconv_i8_stage_desc *stage = stage_at(desc, index);
+  const mbconv_status status = mbconv_struct_check(&stage->struct_size, sizeof *stage, name, error);
+  if (status != MBCONV_OK) return status;
+  if (stage->struct_size != desc->stages->struct_size)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: struct_size is %zu, but %zu in the first stage", name,
+                       stage->struct_size, desc->stages->struct_size);
+  if (stage->struct_size % _Alignof(mbconv_i8_stage_desc) != 0)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: struct_size is %zu, which no array's elements have", name,
+                       stage->struct_size);
+  return MBCONV_OK;
+}
+
+/* The kind, and what it has no use for. */
+static mbconv_status check_shape(const mbconv_i8_stage_desc *stage, size_t in, const char *name, mbconv_error *error) {
+  const mbconv_pad *pad = &stage->pad;
+  if (stage->kind != MBCONV_STAGE_POINTWISE && stage->kind != MBCONV_STAGE_DEPTHWISE)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: kind is %d: in int8 stages are pointwise or depthwise",
+                       name, (int)stage->kind);
+  if (stage->kind == MBCONV_STAGE_DEPTHWISE) {
+    if (stage->kernel != 3 && stage->kernel != 5 && stage->kernel != 7)
+      return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: kernel is %zu, not 3, 5 or 7", name, stage->kernel);
+    if (stage->out_channels != 0 && stage->out_channels != in)
+      return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: out_channels is %zu, but it keeps its %zu channels", name,
+                         stage->out_channels, in);
+    return mbconv_pad_kind_check(stage->pad_kind, error);
+  }
+  if (stage->out_channels == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: out_channels is 0", name);
+  if (stage->kernel > 1 || stage->stride > 1 || stage->dilation > 1 || pad->top || pad->left || pad->bottom ||
+      pad->right || stage->pad_kind != MBCONV_PAD_GIVEN)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s has a kernel, stride or padding, but looks at one pixel",
+                       name);
+  return MBCONV_OK;
+}
+
+static mbconv_status check_pointers(const mbconv_i8_stage_desc *stage, size_t out, const char *name,
+                                    mbconv_error *error) {
+  if (!stage->weight) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s has no weights", name);
+  if (!stage->weight_scale) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s has no weight_scale", name);
+  if (stage->weight_scales != 1 && stage->weight_scales != out)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: weight_scales is %zu, not 1 or the %zu of its channels",
+                       name, stage->weight_scales, out);
+  return MBCONV_OK;
+}
+
+/* The bounds that the stage itself names, as unsigned bytes. */
+static mbconv_status clamp_of(const mbconv_i8_stage_desc *stage, mbconv_type type, const char *name,
+                              struct mbconv_i8_ending *ending, mbconv_error *error) {
+  const int32_t offset = mbconv_i8_offset(type), lo = stage->clamp_lo, hi = stage->clamp_hi;
+  if (lo == 0 && hi == 0) return MBCONV_OK;
+  if (lo < -offset || hi > 255 - offset || lo > hi)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the clamp is %d to %d, not within %d to %d", name, (int)lo,
+                       (int)hi, (int)-offset, (int)(255 - offset));
+  ending->lo = (uint8_t)mbconv_max(ending->lo, (size_t)(lo + offset));
+  ending->hi = (uint8_t)mbconv_min(ending->hi, (size_t)(hi + offset));
+  if (ending->lo <= ending->hi) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the clamp and the activation have no byte in common", name);
+}
+
+static mbconv_status table_of(const mbconv_i8_stage_desc *stage, mbconv_type type, const char *name,
+                              struct mbconv_i8_stage *made, mbconv_error *error) {
+  char of[48];
+  mbconv_format(of, sizeof of, "%s.table_output", name);
+  if (stage->table) {
+    const uint8_t flip = (uint8_t)mbconv_i8_offset(type);
+    for (size_t byte = 0; byte < 256; byte++) made->table[byte] = stage->table[byte ^ flip] ^ flip;
+    return mbconv_quantization_check(&stage->table_output, type, of, error);
+  }
+  if (is_zero(&stage->table_output)) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is set, but there is no table", of);
+}
+
+/* Makes a stage, but for its weights and scales. */
+static mbconv_status make_stage(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage,
+                                const mbconv_quantization *input, const char *name, struct mbconv_i8_stage *made,
+                                mbconv_error *error) {
+  char output[40];
+  mbconv_format(output, sizeof output, "%s.output", name);
+  *made = (struct mbconv_i8_stage){
+      .desc = stage,
+      .type = desc->type,
+      .input = *input,
+      .padding = (uint8_t)(input->zero_point + mbconv_i8_offset(desc->type)),
+      .ending = {.rounding = desc->rounding, .zero = stage->output.zero_point + mbconv_i8_offset(desc->type)},
+  };
+  mbconv_status status = mbconv_quantization_check(&stage->output, desc->type, output, error);
+  if (status == MBCONV_OK)
+    status = mbconv_i8_bounds(stage->activation, &stage->output, desc->type, name, &made->ending.lo, &made->ending.hi,
+                              error);
+  if (status == MBCONV_OK) status = clamp_of(stage, desc->type, name, &made->ending, error);
+  if (status == MBCONV_OK) status = table_of(stage, desc->type, name, made, error);
+  return status;
+}
+
+/* Adds stage `index`, whose input has *channels channels that stand for *input; both become those of its output. */
+static mbconv_status add_stage(const mbconv_i8_desc *desc, size_t index, struct mbconv_described *described,
+                               struct mbconv_i8_stage *made, size_t *channels, mbconv_quantization *input,
+                               mbconv_error *error) {
+  const mbconv_i8_stage_desc *stage = stage_at(desc, index);
+  const struct mbconv_window pixel = {.kernel = 1, .stride = 1, .dilation = 1};
+  const bool pointwise = stage->kind == MBCONV_STAGE_POINTWISE;
+  char name[16];
+  mbconv_format(name, sizeof name, "stages[%zu]", index);
+  mbconv_status status = check_struct(desc, index, name, error);
+  if (status == MBCONV_OK) status = check_shape(stage, *channels, name, error);
+  const size_t out = pointwise ? stage->out_channels : *channels;
+  if (status == MBCONV_OK) status = check_pointers(stage, out, name, error);
+  if (status == MBCONV_OK) status = make_stage(desc, stage, input, name, made, error);
+  if (status != MBCONV_OK) return status;
+  described->stages.stage[index] = (struct mbconv_stage){
+      .kind = stage->kind,
+      .in_channels = *channels,
+      .out_channels = out,
+      .window = pointwise
+                    ? pixel
+                    : mbconv_window_of(stage->kernel, stage->stride, stage->dilation, &stage->pad, stage->pad_kind),
+  };
+  described->parameters[index] = (struct mbconv_parameters){.i8 = made};
+  *channels = out;
+  *input = stage->table ? stage->table_output : stage->output;
+  return MBCONV_OK;
+}
+
+/* The weights and scales of all stages: only after the sizes have been checked. */
+static mbconv_status check_channels(const struct mbconv_described *described, mbconv_error *error) {
+  for (size_t i = 0; i < described->stages.count; i++) {
+    const struct mbconv_stage *stage = &described->stages.stage[i];
+    const size_t kernel = stage->window.kernel;
+    const size_t k = stage->kind == MBCONV_STAGE_POINTWISE ? stage->in_channels : kernel * kernel;
+    char name[16];
+    mbconv_format(name, sizeof name, "stages[%zu]", i);
+    for (size_t c = 0; c < stage->out_channels; c++) {
+      struct mbconv_i8_channel unused;
+      const mbconv_status status = mbconv_i8_channel_of(described->parameters[i].i8, c, k, name, &unused, error);
+      if (status != MBCONV_OK) return status;
+    }
+  }
+  return MBCONV_OK;
+}
+
+/* What y is made by, the shortcut or the last stage, turns its bytes if they are s8. `a` is what the last stage's stand
+ * for. */
+static mbconv_status finish(const mbconv_i8_desc *desc, const struct mbconv_stages *stages,
+                            const mbconv_quantization *a, struct mbconv_i8_stage *last, struct mbconv_i8_list *list,
+                            mbconv_error *error) {
+  const uint8_t flip = (uint8_t)mbconv_i8_offset(desc->type);
+  const bool given = stages->residual_given;
+  list->flips = flip > 0;
+  if (!given && !is_zero(&desc->residual_input))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
+                       "residual_input is set, but the residual is not one that is given");
+  if (!given && !stages->residual) {
+    if (!is_zero(&desc->sum) || desc->sum_activation != MBCONV_ACTIVATION_NONE)
+      return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "sum is set, but nothing is added");
+    if (last->desc->table)
+      for (size_t byte = 0; byte < 256; byte++) last->table[byte] ^= flip;
+    else
+      last->ending.flip = flip;
+    return MBCONV_OK;
+  }
+  mbconv_status status = mbconv_quantization_check(&desc->sum, desc->type, "sum", error);
+  if (status == MBCONV_OK && given)
+    status = mbconv_quantization_check(&desc->residual_input, desc->type, "residual_input", error);
+  if (status == MBCONV_OK)
+    status = mbconv_i8_add_of(desc->add, desc->type, a, given ? &desc->residual_input : &desc->input, &desc->sum,
+                              &list->add, error);
+  if (status != MBCONV_OK) return status;
+  list->add.flip = list->add.b_flip = flip;
+  return mbconv_i8_bounds(desc->sum_activation, &desc->sum, desc->type, "sum", &list->add.lo, &list->add.hi, error);
+}
+
+static mbconv_status check_desc(const mbconv_i8_desc *desc, mbconv_error *error) {
+  if (!desc) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "desc is NULL");
+  mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
+  if (status != MBCONV_OK) return status;
+  if (desc->type != MBCONV_S8 && desc->type != MBCONV_U8)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "type is %d, neither MBCONV_S8 nor MBCONV_U8", (int)desc->type);
+  if ((unsigned)desc->rounding > MBCONV_I8_TFLITE_DOUBLE)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "rounding is %d, which is none", (int)desc->rounding);
+  status = mbconv_layout_check(desc->layout, error);
+  if (status != MBCONV_OK) return status;
+  if (desc->count == 0 || desc->count > MBCONV_MOST_STAGES)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "count is %zu, not 1 to %d stages", desc->count,
+                       MBCONV_MOST_STAGES);
+  if (!desc->stages) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "stages is NULL");
+  if (desc->in_channels == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "in_channels is 0");
+  return mbconv_quantization_check(&desc->input, desc->type, "input", error);
+}
+
+mbconv_status mbconv_i8_check(const mbconv_i8_desc *desc, struct mbconv_i8_described *made, mbconv_error *error) {
+  struct mbconv_described *described = &made->described;
+  mbconv_status status = check_desc(desc, error);
+  if (status != MBCONV_OK) return status;
+  *described = (struct mbconv_described){.stages = {.base.info.type = desc->type,
+                                                    .layout = desc->layout,
+                                                    .y_layout = desc->layout,
+                                                    .strip_rows = desc->strip_rows,
+                                                    .group_channels = desc->group_channels,
+                                                    .maker = &mbconv_i8_maker,
+                                                    .count = desc->count}};
+  size_t channels = desc->in_channels;
+  mbconv_quantization output = desc->input;
+  for (size_t i = 0; i < desc->count && status == MBCONV_OK; i++)
+    status = add_stage(desc, i, described, &made->stage[i], &channels, &output, error);
+  if (status != MBCONV_OK) return status;
+  described->stages.residual_channels = channels;
+  status = mbconv_described_check(described, desc->height, desc->width, true, error);
+  if (status == MBCONV_OK) status = check_channels(described, error);
+  const bool adds = desc->residual != MBCONV_RESIDUAL_AUTO || !is_zero(&desc->sum);
+  const mbconv_residual residual = desc->residual == MBCONV_RESIDUAL_AUTO ? MBCONV_RESIDUAL_ON : desc->residual;
+  if (status == MBCONV_OK) status = mbconv_residual_check(adds ? residual : MBCONV_RESIDUAL_OFF, described, error);
+  made->list = (struct mbconv_i8_list){0};
+  made->stage[0].list = &made->list;
+  return status == MBCONV_OK
+             ? finish(desc, &described->stages, &output, &made->stage[desc->count - 1], &made->list, error)
+             : status;
+}
+
+mbconv_status mbconv_block_create_i8(const mbconv_i8_desc *desc, const mbconv_options *options, mbconv_block **out,
+                                     mbconv_error *error) {
+  if (!out) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
+  *out = NULL;
+  struct mbconv_i8_described made;
+  struct mbconv_stages *stages;
+  mbconv_status status = mbconv_i8_check(desc, &made, error);
+  if (status == MBCONV_OK) status = mbconv_stages_create(&made.described, options, &stages, error);
+  if (status == MBCONV_OK) *out = (mbconv_block *)stages;
+  return status;
+}

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""Blocks on quantized images, int8 or uint8, exact to the byte: those of LiteRT, TFLM, CMSIS-NN and ONNX Runtime.
+
+The formulas stand in mbconv_i8.h. Everything else is as in mbconv.Stages.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple, Optional, Sequence, SupportsIndex, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _arguments, _native
+from ._arguments import size as _size
+from ._native import library
+from .operators import Pad, _address, _pad
+from .stages import MOST_STAGES, _Listed
+
+__all__ = ["Block", "Quantization", "Stage", "usable_isas"]
+
+_TYPES = {"int8": "s8", "uint8": "u8"}
+_KINDS = _native.STAGE_KINDS[:2]
+_ACTIVATIONS = _native.ACTIVATIONS[:3]
+
+
+class Quantization(NamedTuple):
+    """A byte q stands for scale * (q - zero_point)."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One stage of a block. The arrays are copied when a Block is made of it.
+
+    kind          "pointwise" (1x1) or "depthwise" (kxk per channel)
+    weight        int8: [out][in] or [out][in][1][1]; depthwise [channels][1][k][k]
+    weight_scale  a number, the same for all channels, or float32 [out]
+    output        what the sums become
+    bias          int32 [out], in units of the input's scale times weight_scale, or None
+    activation    "none", "relu" or "relu6"
+    table         None, or uint8 [256]: from a byte (of int8, -1 is at 255) to what is stored; any activation
+    table_output  what the table's bytes stand for
+    stride, pad, dilation   of depthwise; pad as in mbconv.Block
+    """
+
+    kind: str
+    weight: NDArray[np.int8]
+    weight_scale: Union[float, NDArray[np.float32]]
+    output: Quantization
+    bias: Optional[NDArray[np.int32]] = None
+    activation: str = "none"
+    table: Optional[NDArray[np.uint8]] = None
+    table_output: Optional[Quantization] = None
+    stride: SupportsIndex = 1
+    pad: Pad = None
+    dilation: SupportsIndex = 1
+
+    def __post_init__(self) -> None:
+        _arguments.one_of(self.kind, "kind", _KINDS)
+        _arguments.parameters(self.weight, "weight", np.int8)
+        _arguments.one_of(self.activation, "activation", _ACTIVATIONS)
+        _size(self.stride, "stride")
+        _arguments.pads(self.pad, self.kernel, _arguments.dilation(self.dilation))
+        if (self.table is None) != (self.table_output is None):
+            raise ValueError("table and table_output: one of them is None, and the other is not")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the weights."""
+        shape = np.shape(self.weight)
+        if len(shape) not in ((2, 4) if self.kind == "pointwise" else (4,)):
+            raise ValueError(f"weight has the shape {shape}")
+        return shape
+
+    @property
+    def kernel(self) -> int:
+        return 1 if self.kind == "pointwise" else self.shape[2]
+
+
+class Block(_Listed):
+    """A block of up to six stages on images of one type. Of images of any size.
+
+    input                 the quantization of x
+    dtype                 "int8" or "uint8", of x, the residual and the output, and of all zero points
+    rounding              "fp32": LiteRT's default (XNNPACK), ONNX Runtime; "tflite_double": LiteRT's reference, TFLM
+    sum                   the quantization of the output where a shortcut is added; else None
+    residual              None: the input is added if `sum` is given; True; False; "given": each call is given what is
+                          added, with the quantization residual_input
+    add                   how: "xnnpack" (LiteRT's default), "tflite" (its reference) or "float" (ONNX Runtime)
+    sum_activation        "none", "relu" or "relu6"
+    layout, isa, strip_rows, group_channels    as in mbconv.Stages
+    """
+
+    def __init__(self, stages: Sequence[Stage], *, input: Quantization, dtype: str = "int8", rounding: str = "fp32",
+                 sum: Optional[Quantization] = None, residual: Union[bool, str, None] = None, add: str = "xnnpack",
+                 residual_input: Optional[Quantization] = None, sum_activation: str = "none", layout: str = "nhwc",
+                 isa: str = "auto", strip_rows: SupportsIndex = 0,
+                 group_channels: SupportsIndex = 0) -> None:  # fmt: skip
+        # pylint: disable=redefined-builtin # the names of mbconv_i8_desc
+        if not isinstance(stages, (list, tuple)):
+            raise TypeError(f"stages is {_arguments.described(stages)}, not a list of mbconv.int8.Stage")
+        if not 1 <= len(stages) <= MOST_STAGES:
+            raise ValueError(f"stages has {len(stages)} stages, not 1 to {MOST_STAGES}")
+        for i, stage in enumerate(stages):
+            if not isinstance(stage, Stage):
+                raise TypeError(f"stages[{i}] is {_arguments.described(stage)}, not an mbconv.int8.Stage")
+        kind = list(_TYPES.values())[_arguments.one_of(dtype, "dtype", list(_TYPES))]
+        first = stages[0].shape
+        inputs = outputs = first[0] if stages[0].kind == "depthwise" else first[1]
+        kept: list[Any] = []
+        described = (_native.I8StageDesc * len(stages))()
+        for i, stage in enumerate(stages):
+            described[i] = _described(stage, f"stages[{i}]", outputs, kept)
+            outputs = stage.shape[0]
+        desc = _native.I8Desc(
+            type=_native.TYPES.index(kind), rounding=_arguments.one_of(rounding, "rounding", _native.ROUNDINGS),
+            in_channels=inputs, input=_quantization(input, "input"), count=len(stages), stages=described,
+            residual=_arguments.residual_or_given(residual), add=_arguments.one_of(add, "add", _native.ADDS),
+            residual_input=_quantization_or_none(residual_input, "residual_input"), sum=_quantization_or_none(sum, "sum"),
+            sum_activation=_arguments.one_of(sum_activation, "sum_activation", _ACTIVATIONS),
+            layout=_arguments.layout(layout), strip_rows=_size(strip_rows, "strip_rows"),
+            group_channels=_size(group_channels, "group_channels"),
+        )  # fmt: skip
+        self._make(desc, outputs, isa, "auto", "create_i8")
+        self.layout = self._output_layout = layout
+        self._dtype = np.dtype(dtype)
+        self._given = desc.residual == _native.RESIDUALS["given"]
+        self._residual_channels = outputs
+
+
+def usable_isas() -> list[str]:
+    """The instruction sets of int8 that are in this build and usable on this CPU, best first."""
+    return _native.isa_names(library.mbconv_usable_isas_i8)
+
+
+def _described(stage: Stage, name: str, channels: int, kept: list[Any]) -> _native.I8StageDesc:
+    """The struct of a stage that reads so many channels. `kept`: the arrays that it points into."""
+    outputs, kernel, dilation = stage.shape[0], stage.kernel, _arguments.dilation(stage.dilation)
+
+    def address(value: Any, field: str, dtype: Any, *shapes: tuple[int, ...]) -> int:
+        array = _arguments.parameters(value, f"{name}.{field}", dtype)
+        if array.shape not in shapes:
+            raise ValueError(f"{name}.{field} has the shape {array.shape}, not {shapes[0]}")
+        kept.append(np.require(array, requirements=["C", "ALIGNED"]))
+        return _address(kept[-1])
+
+    weights = outputs, 1 if stage.kind == "depthwise" else channels, kernel, kernel
+    number = not np.ndim(stage.weight_scale)
+    scale: Any = stage.weight_scale
+    if number:
+        scale = np.array([_arguments.real(scale, f"{name}.weight_scale")], np.float32)
+    made = _native.I8StageDesc(
+        kind=_arguments.stage_kind(stage.kind), out_channels=outputs, kernel=kernel, dilation=dilation,
+        stride=_size(stage.stride, "stride"), **_pad(stage.pad, kernel, dilation),
+        weight=address(stage.weight, "weight", np.int8, weights, *([weights[:2]] if kernel == 1 else [])),
+        weight_scale=address(scale, "weight_scale", np.float32, (outputs,), (1,)), weight_scales=np.size(scale),
+        output=_quantization(stage.output, f"{name}.output"),
+        activation=_arguments.one_of(stage.activation, "activation", _ACTIVATIONS),
+        table_output=_quantization_or_none(stage.table_output, f"{name}.table_output"),
+    )  # fmt: skip
+    if stage.bias is not None:
+        made.bias = address(stage.bias, "bias", np.int32, (outputs,))
+    if stage.table is not None:
+        made.table = address(stage.table, "table", np.uint8, (256,))
+    return made
+
+
+def _quantization_or_none(value: Any, name: str) -> _native.Quantization:
+    """Of None: zeros."""
+    return _native.Quantization() if value is None else _quantization(value, name)
+
+
+def _quantization(value: Any, name: str) -> _native.Quantization:
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise TypeError(f"{name} is {_arguments.described(value)}, not an mbconv.int8.Quantization")
+    zero = value[1]
+    if isinstance(zero, bool) or not -128 <= _integer(zero, name) <= 255:
+        raise ValueError(f"{name}.zero_point is {zero}, which no byte is")
+    return _native.Quantization(scale=_arguments.real(value[0], f"{name}.scale"), zero_point=int(zero))
+
+
+def _integer(value: Any, name: str) -> int:
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"{name}.zero_point is {_arguments.described(value)}, not an integer")
+    return int(value)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Blocks on bytes against the integers of tests/hosts, which the check `hosts` holds against the hosts; refusals."""
+
+import pathlib
+import sys
+import unittest
+
+import numpy as np
+
+import mbconv
+from mbconv.int8 import Block, Quantization, Stage
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "hosts"))
+# pylint: disable=wrong-import-position
+import integers  # noqa: E402
+import ours  # noqa: E402
+from blocks import Maker  # noqa: E402
+
+Q = Quantization(0.02, -3)
+
+
+class Blocks(unittest.TestCase):
+    def test_against_integers(self):
+        for dtype in ("int8", "uint8"):
+            for number, (rounding, add) in enumerate((("fp32", "xnnpack"), ("tflite_double", "tflite"), ("fp32", "float"))):
+                for activation in ("none", "relu6", "silu"):
+                    maker = Maker(number, dtype, per_channel=number > 0, lowest=-128)
+                    block = maker.block((11, 14, 9), 37, 9, 5, 1, activation, residual=True)
+                    x = maker.image(block)
+                    with self.subTest(dtype=dtype, rounding=rounding, add=add, activation=activation):
+                        expected = integers.run_block(x, block, rounding, add)
+                        for isa in mbconv.int8.usable_isas():
+                            y = ours.run(block, x, rounding, add, isa=isa)
+                            self.assertEqual(y.dtype, np.dtype(dtype))
+                            np.testing.assert_array_equal(y, expected)
+
+    def test_forms_of_arguments(self):
+        random = np.random.default_rng(1)
+        weight, x = random.integers(-128, 128, (7, 6), np.int8), random.integers(-128, 128, (2, 5, 4, 6), np.int8)
+        expected = Block([Stage("pointwise", weight, np.full(7, 0.01, np.float32), Q, np.zeros(7, np.int32))], input=Q)(x)
+        made = Block([Stage("pointwise", weight.reshape(7, 6, 1, 1), 0.01, Q)], input=(0.02, np.int64(-3)), layout="nchw")
+        y = made(np.ascontiguousarray(x.transpose(0, 3, 1, 2)), threads=2)
+        np.testing.assert_array_equal(y.transpose(0, 2, 3, 1), expected)
+        given = Block([Stage("pointwise", weight, 0.01, Q)], input=Q, residual="given", residual_input=Q, sum=Q)
+        zero = np.full(expected.shape, Q.zero_point, np.int8)
+        np.testing.assert_array_equal(given(x, residual=zero), expected)
+
+
+class Refusals(unittest.TestCase):
+    def test_messages(self):
+        weight, table = np.ones((6, 6), np.int8), np.arange(256, dtype=np.uint8)
+        stage, x = Stage("pointwise", weight, 0.01, Q), np.zeros((1, 3, 3, 6), np.int8)
+        for error, message, call in (
+            (TypeError, "weight is float32, not int8", lambda: Stage("pointwise", weight.astype(np.float32), 0.01, Q)),
+            (ValueError, "kind 'dense' is none of pointwise, depthwise", lambda: Stage("dense", weight, 0.01, Q)),
+            (ValueError, "activation 'silu' is none of", lambda: Stage("pointwise", weight, 0.01, Q, activation="silu")),
+            (ValueError, "table and table_output: one", lambda: Stage("pointwise", weight, 0.01, Q, table=table)),
+            (ValueError, "stages has 0 stages", lambda: Block([], input=Q)),
+            (TypeError, r"stages\[0\] is a Conv, not an mbconv.int8.Stage", lambda: Block([mbconv.Conv(np.ones((6, 6), np.float32))], input=Q)),
+            (TypeError, r"stages\[0\].bias is float64, not int32",
+             lambda: Block([Stage("pointwise", weight, 0.01, Q, np.zeros(6))], input=Q)),
+            (ValueError, r"stages\[0\].weight_scale has the shape \(5,\)",
+             lambda: Block([Stage("pointwise", weight, np.ones(5, np.float32), Q)], input=Q)),
+            (ValueError, "weight_scale of channel 0", lambda: Block([Stage("pointwise", weight, 0, Q)], input=Q)),
+            (TypeError, "input is None, not an mbconv.int8.Quantization", lambda: Block([stage], input=None)),
+            (TypeError, "input.zero_point is a float, not an integer", lambda: Block([stage], input=(1, 1.0))),
+            (ValueError, "input.zero_point is 256, which", lambda: Block([stage], input=(1, 256))),
+            (ValueError, "zero point is 200, not -128 to 127", lambda: Block([stage], input=(1, 200))),
+            (ValueError, "dtype 'int16' is none of int8, uint8", lambda: Block([stage], input=Q, dtype="int16")),
+            (ValueError, "rounding 'single' is none of", lambda: Block([stage], input=Q, rounding="single")),
+            (TypeError, "x is uint8, not int8", lambda: Block([stage], input=Q)(x.view(np.uint8))),
+            (TypeError, "out is float32, not int8", lambda: Block([stage], input=Q)(x, out=np.zeros(x.shape, np.float32))),
+        ):  # fmt: skip
+            with self.subTest(message), self.assertRaisesRegex(error, message):
+                call()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# int8: the bytes of LiteRT and ONNX Runtime, from PyPI, against the formulas of mbconv_i8.h and against the library, which
+# runs the same blocks on every set of this CPU. Arguments are passed on to tests/hosts/hosts.py.
+# packages: python3-venv
+# minutes: 3
+set -euo pipefail
+
+folder=$PWD/build/check-hosts
+mkdir -p "$folder/site/_mbconv"
+cmake -S python -B "$folder/build" -DCMAKE_BUILD_TYPE=Release
+cmake --build "$folder/build" --parallel 2
+cmake --install "$folder/build" --component python --prefix "$folder/site/_mbconv"
+# These versions, whose kernels the table in docs/numbers.md speaks of.
+if [[ ! -e $folder/venv/installed ]]; then
+  /usr/bin/python3 -m venv --clear "$folder/venv"
+  "$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    ai-edge-litert==2.3.0 flatbuffers==25.12.19 onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
+  touch "$folder/venv/installed"
+fi
+PYTHONPATH=$PWD/python:$folder/site "$folder/venv/bin/python" -B tests/hosts/hosts.py "$@"

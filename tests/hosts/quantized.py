@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""Blocks of int8 or uint8, at random: what the tests write as .tflite and .onnx, compute in NumPy, give to the library."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+f32 = np.float32
+RANGES = {"int8": (-128, 127), "uint8": (0, 255)}
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """real = scale * (byte - zero)"""
+
+    scale: np.float32
+    zero: int
+
+    def __iter__(self):
+        return iter((self.scale, self.zero))
+
+
+@dataclass
+class Layer:
+    """A 1x1 (weight [out][in]) or depthwise (weight [k][k][channels]) convolution, SAME padding."""
+
+    depthwise: bool
+    weight: np.ndarray  # int8
+    weight_scales: np.ndarray  # float32, one or one per output channel
+    bias: np.ndarray  # int32
+    x: Quantization
+    y: Quantization
+    dtype: str
+    stride: int = 1
+    clamp: str = "none"
+    # A function of one byte behind it, "silu", "hard_swish", and the quantization that it writes; or None
+    function: str | None = None
+    function_y: Quantization | None = None
+
+    @property
+    def channels(self):
+        return self.weight.shape[-1 if self.depthwise else 0]
+
+    @property
+    def kernel(self):
+        return self.weight.shape[0] if self.depthwise else 1
+
+    @property
+    def out(self):
+        """The quantization of what comes out at last."""
+        return self.function_y or self.y
+
+
+@dataclass(repr=False)
+class Block:
+    """[expand] depthwise project, or one layer alone."""
+
+    height: int
+    width: int
+    layers: list
+    residual: Quantization | None = None  # of the sum of the last layer's result and the input
+
+    @property
+    def dtype(self):
+        return self.layers[0].dtype
+
+    @property
+    def channels(self):
+        layer = self.layers[0]
+        return layer.channels if layer.depthwise else layer.weight.shape[1]
+
+    def __repr__(self):
+        """What a message needs to find it again."""
+        kinds = [f"{layer.kernel}x{layer.kernel}/{layer.stride} to {layer.channels}" for layer in self.layers]
+        added = ", residual" if self.residual else ""
+        return f"{self.height}x{self.width}x{self.channels}: {', '.join(kinds)}{added}"
+
+
+class Maker:
+    """Blocks with bytes that spread over their range, seldom at its ends but where a clamp is meant."""
+
+    def __init__(self, seed, dtype, per_channel=True, lowest=-127, spread=45, whole_clamp=False):
+        """spread: of the sums, in units of the output. whole_clamp: 0 and 6 of ReLU6 are the ends of the type's range."""
+        self._random = np.random.default_rng(seed)
+        self.dtype, self._per_channel, self._lowest, self._spread = dtype, per_channel, lowest, spread
+        self._whole_clamp = whole_clamp
+
+    def block(self, shape, expanded, out, kernel=3, stride=1, activation="relu6", residual=False, expand=True):
+        """shape: height, width, channels. activation: none, relu, relu6, silu, hard_swish."""
+        height, width, channels = shape
+        x = self.quantization(2.0 ** self._random.uniform(-7, -4))
+        layers = [self.layer(False, channels, expanded, x, 1, 1, activation)] if expand else []
+        depth_x = layers[-1].out if layers else x
+        layers.append(self.layer(True, expanded, expanded, depth_x, kernel, stride, activation))
+        layers.append(self.layer(False, expanded, out, layers[-1].out, 1, 1, "none"))
+        total = self.quantization(max(x.scale, layers[-1].y.scale) * 2.0 ** self._random.uniform(0, 1)) if residual else None
+        return Block(height, width, layers, total)
+
+    def single(self, shape, out, depthwise, kernel=3, stride=1, activation="relu6"):
+        height, width, channels = shape
+        x = self.quantization(2.0 ** self._random.uniform(-7, -4))
+        return Block(height, width, [self.layer(depthwise, channels, out, x, kernel, stride, activation)])
+
+    def quantization(self, scale, zero=None):
+        lo, hi = RANGES[self.dtype]
+        return Quantization(f32(scale), int(self._random.integers(lo, hi + 1) if zero is None else min(max(zero, lo), hi)))
+
+    def image(self, block):
+        lo, hi = RANGES[self.dtype]
+        shape = (1, block.height, block.width, block.channels)
+        return self._random.integers(lo, hi + 1, shape).astype(self.dtype)
+
+    def layer(self, depthwise, channels, out, x, kernel, stride, activation):
+        random, lo = self._random, RANGES[self.dtype][0]
+        shape = (kernel, kernel, out) if depthwise else (out, channels)
+        weight = random.integers(self._lowest, 128, shape).astype(np.int8)
+        if activation in ("silu", "hard_swish"):
+            y = self.quantization(2.0 ** random.uniform(-6, -4), lo + 128 + int(random.integers(-30, 30)))
+        elif activation == "none":
+            y = self.quantization(2.0 ** random.uniform(-7, -4))
+        elif self._whole_clamp:
+            y = self.quantization(6 / 255, lo)
+        else:  # the six is within the range or beyond it
+            y = self.quantization(6 / 255 * 2.0 ** random.uniform(-0.5, 1), lo + int(random.integers(0, 30)))
+        terms = kernel * kernel if depthwise else channels
+        deviation = math.sqrt(terms) * 73 * 74  # of a sum of products of random bytes
+        count = out if self._per_channel else 1
+        scales = y.scale * self._spread / (x.scale * deviation) * 2.0 ** random.uniform(-1, 1, count)
+        bias = random.normal(0, deviation * 0.5, out).astype(np.int32)
+        layer = Layer(depthwise, weight, scales.astype(f32), bias, x, y, self.dtype, stride)
+        if activation in ("relu", "relu6"):
+            layer.clamp = activation
+        if activation in ("silu", "hard_swish"):
+            top = float(y.scale) * (lo + 255 - y.zero)
+            scale = max((top + 0.4) / 255, float(y.scale) / 100)
+            layer.function = activation
+            layer.function_y = self.quantization(scale, lo + round(0.35 / scale))
+        return layer

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A block of int8 with random parameters, and what it must give: an oracle in plain loops of 64-bit integers, which
+ * shares nothing with the library but the formulas of mbconv_i8.h.
+ */
+#ifndef MBCONV_I8_CASE_H
+#define MBCONV_I8_CASE_H
+
+#include "mbconv_i8.h"
+#include "test.h"
+
+/* An image in NHWC. Values are those of the type: -128 .. 127 or 0 .. 255. */
+struct i8_image {
+  size_t height, width, channels;
+  int32_t *values;
+};
+
+/* It points into itself: do not copy it. */
+struct i8_case {
+  mbconv_i8_desc desc;
+  mbconv_i8_stage_desc stages[MBCONV_MOST_STAGES];
+  size_t out_channels;
+  void *memory[4 * MBCONV_MOST_STAGES]; /* of weights, biases, scales and tables */
+  size_t owned;
+};
+
+/* A list such as "PDP", of which no stage has more than `most` channels. With `residual` ON windows keep the size and
+ * the last stage gives as many channels as the first takes. */
+void i8_case_new(struct i8_case *c, const char *kinds, mbconv_residual residual, size_t most, uint64_t *state);
+void i8_case_free(struct i8_case *c);
+
+/* What is inside test_at(). */
+void i8_case_describe(struct test *t, const struct i8_case *c, size_t height, size_t width);
+
+struct i8_image i8_image_new(size_t height, size_t width, size_t channels);
+
+/* Random values: of the whole range, or of its two ends. */
+void i8_image_fill(struct i8_image *image, mbconv_type type, uint64_t *state);
+
+/* To bytes, of NHWC or of planes. */
+void i8_image_store(const struct i8_image *image, bool planes, uint8_t *to);
+
+/* What the block makes of x; `added` is the residual that is given, or NULL. values NULL if a stage's padded input is
+ * smaller than its window. */
+struct i8_image i8_oracle(const struct i8_case *c, const struct i8_image *x, const struct i8_image *added);
+
+/* The sum of two values by the oracle, as the description says. */
+int32_t i8_oracle_add(const mbconv_i8_desc *desc, const mbconv_quantization *a, const mbconv_quantization *b,
+                      int32_t first, int32_t second);
+
+/* The part of the suite that needs no image: i8_requantize.c. */
+void test_i8_arithmetic(struct test *t);
+
+/* A sum, requantized and cut off. */
+int32_t i8_oracle_requantize(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, float input_scale,
+                             size_t channel, int64_t sum);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdlib.h>
+
+#include "i8_case.h"
+
+struct i8_image i8_image_new(size_t height, size_t width, size_t channels) {
+  struct i8_image image = {height, width, channels, malloc((height * width * channels + 1) * sizeof(int32_t))};
+  if (!image.values) abort();
+  return image;
+}
+
+static int64_t least_of(mbconv_type type) { return type == MBCONV_S8 ? -128 : 0; }
+
+static int64_t clamp(int64_t v, int64_t lo, int64_t hi) { return v < lo ? lo : v > hi ? hi : v; }
+
+/* ---- Rounding ---------------------------------------------------------------------------------------------------- */
+
+/* v * m in the two roundings of TFLite. */
+static int64_t scaled(int64_t v, double m) {
+  int exponent;
+  const double fraction = frexp(m, &exponent);
+  int64_t multiplier = (int64_t)floor(ldexp(fraction, 31) + 0.5);
+  if (multiplier == INT64_C(2147483648)) multiplier /= 2, exponent++;
+  if (exponent < -31) return 0;
+  const int64_t shifted = exponent > 0 ? v * (INT64_C(1) << exponent) : v;
+  const int64_t high = (int64_t)floorl(((long double)(shifted * multiplier) + 1073741824.0L) / 2147483648.0L);
+  if (exponent >= 0) return high;
+  const double quotient = ldexp((double)high, exponent);
+  return (int64_t)(quotient < 0.0 ? ceil(quotient - 0.5) : floor(quotient + 0.5));
+}
+
+/* What an activation leaves of a value. */
+static int64_t activated(mbconv_activation_kind activation, const mbconv_quantization *q, mbconv_type type, int64_t v) {
+  int64_t lo = least_of(type), hi = least_of(type) + 255;
+  if (activation != MBCONV_ACTIVATION_NONE) lo = q->zero_point;
+  if (activation == MBCONV_ACTIVATION_RELU6) {
+    const double six = floor((double)(6.0f / q->scale) + 0.5);
+    if (six < 512.0) hi = clamp(q->zero_point + (int64_t)six, lo, hi);
+  }
+  return clamp(v, lo, hi);
+}
+
+int32_t i8_oracle_requantize(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, float input_scale,
+                             size_t channel, int64_t sum) {
+  const float weight = stage->weight_scale[stage->weight_scales == 1 ? 0 : channel];
+  int64_t r;
+  if (desc->rounding == MBCONV_I8_FP32) {
+    const float product = input_scale * weight, scale = product / stage->output.scale, real = (float)sum * scale;
+    r = (int64_t)rint((double)real);
+  } else {
+    r = scaled(sum, (double)input_scale * (double)weight / (double)stage->output.scale);
+  }
+  r = activated(stage->activation, &stage->output, desc->type, r + stage->output.zero_point);
+  if (stage->clamp_lo != 0 || stage->clamp_hi != 0) r = clamp(r, stage->clamp_lo, stage->clamp_hi);
+  return (int32_t)r;
+}
+
+/* ---- The shortcut ------------------------------------------------------------------------------------------------ */
+
+static int64_t add_xnnpack(float a_ratio, float b_ratio, int64_t a, int64_t b) {
+  const float larger = a_ratio > b_ratio ? a_ratio : b_ratio;
+  int n = 20;
+  while (ldexp(1.0, 20 - n + 1) <= (double)larger) n--;
+  while (ldexp(1.0, 20 - n) > (double)larger) n++;
+  const int64_t first = (int64_t)rint(ldexp((double)a_ratio, n)), second = (int64_t)rint(ldexp((double)b_ratio, n));
+  return (int64_t)floor(ldexp((double)(first * a + second * b + (INT64_C(1) << (n - 1))), -n));
+}
+
+int32_t i8_oracle_add(const mbconv_i8_desc *desc, const mbconv_quantization *a, const mbconv_quantization *b,
+                      int32_t first, int32_t second) {
+  const mbconv_quantization *y = &desc->sum;
+  const float a_ratio = a->scale / y->scale, b_ratio = b->scale / y->scale;
+  const int64_t from_a = first - a->zero_point, from_b = second - b->zero_point;
+  int64_t r = 0;
+  switch (desc->add) {
+    case MBCONV_I8_ADD_XNNPACK: r = add_xnnpack(a_ratio, b_ratio, from_a, from_b) + y->zero_point; break;
+    case MBCONV_I8_ADD_TFLITE: {
+      const double twice = 2.0 * fmax((double)a->scale, (double)b->scale);
+      const int64_t sum =
+          scaled(from_a * 1048576, (double)a->scale / twice) + scaled(from_b * 1048576, (double)b->scale / twice);
+      r = scaled(sum, twice / (1048576.0 * (double)y->scale)) + y->zero_point;
+      break;
+    }
+    case MBCONV_I8_ADD_FLOAT: {
+      /* Products of a byte and a float are exact in double, and long double holds the sum. */
+      const float b_offset = b_ratio * (float)b->zero_point;
+      const float offset = (float)((long double)a_ratio * a->zero_point + (long double)b_offset);
+      const float fixed = (float)y->zero_point - offset;
+      const float with_b = (float)((long double)b_ratio * second + (long double)fixed);
+      r = (int64_t)rint((double)(float)((long double)a_ratio * first + (long double)with_b));
+      break;
+    }
+  }
+  return (int32_t)activated(desc->sum_activation, y, desc->type, r);
+}
+
+/* ---- Stages ------------------------------------------------------------------------------------------------------ */
+
+struct axis {
+  size_t out, before;
+};
+
+/* out 0 if the window does not fit. */
+static struct axis axis_of(const mbconv_i8_stage_desc *s, size_t in, size_t before, size_t after) {
+  const size_t span = (s->kernel - 1) * (s->dilation ? s->dilation : 1) + 1;
+  if (s->pad_kind == MBCONV_PAD_SAME) {
+    const size_t out = (in + s->stride - 1) / s->stride, reach = (out - 1) * s->stride + span;
+    return (struct axis){out, reach > in ? (reach - in) / 2 : 0};
+  }
+  if (in + before + after < span) return (struct axis){0, before};
+  return (struct axis){(in + before + after - span) / s->stride + 1, before};
+}
+
+static int64_t tap(const struct i8_image *x, size_t row, size_t column, size_t channel, int32_t zero) {
+  if (row >= x->height || column >= x->width) return 0; /* those above and to the left wrap */
+  return x->values[(row * x->width + column) * x->channels + channel] - zero;
+}
+
+static int64_t sum_of(const mbconv_i8_stage_desc *s, const struct i8_image *x, int32_t zero, size_t row, size_t column,
+                      size_t c) {
+  int64_t sum = s->bias ? s->bias[c] : 0;
+  if (s->kind == MBCONV_STAGE_POINTWISE) {
+    for (size_t i = 0; i < x->channels; i++) sum += tap(x, row, column, i, zero) * s->weight[c * x->channels + i];
+    return sum;
+  }
+  const size_t dilation = s->dilation ? s->dilation : 1;
+  for (size_t i = 0; i < s->kernel; i++)
+    for (size_t j = 0; j < s->kernel; j++)
+      sum +=
+          tap(x, row + i * dilation, column + j * dilation, c, zero) * s->weight[(c * s->kernel + i) * s->kernel + j];
+  return sum;
+}
+
+static struct i8_image run_stage(const struct i8_case *case_, const mbconv_i8_stage_desc *s, const struct i8_image *x,
+                                 const mbconv_quantization *input) {
+  const bool pointwise = s->kind == MBCONV_STAGE_POINTWISE;
+  const struct axis pixel[2] = {{x->height, 0}, {x->width, 0}};
+  const struct axis down = pointwise ? pixel[0] : axis_of(s, x->height, s->pad.top, s->pad.bottom);
+  const struct axis across = pointwise ? pixel[1] : axis_of(s, x->width, s->pad.left, s->pad.right);
+  struct i8_image y = {down.out, across.out, pointwise ? s->out_channels : x->channels, NULL};
+  if (down.out == 0 || across.out == 0) return y;
+  y = i8_image_new(y.height, y.width, y.channels);
+  const size_t stride = pointwise ? 1 : s->stride;
+  for (size_t i = 0; i < y.height * y.width * y.channels; i++) {
+    const size_t c = i % y.channels, column = i / y.channels % y.width, row = i / y.channels / y.width;
+    const int64_t sum = sum_of(s, x, input->zero_point, row * stride - down.before, column * stride - across.before, c);
+    int32_t v = i8_oracle_requantize(&case_->desc, s, input->scale, c, sum);
+    if (s->table) v = s->table[v & 255];
+    if (s->table && case_->desc.type == MBCONV_S8) v = v < 128 ? v : v - 256;
+    y.values[i] = v;
+  }
+  return y;
+}
+
+struct i8_image i8_oracle(const struct i8_case *c, const struct i8_image *x, const struct i8_image *added) {
+  struct i8_image image = *x;
+  mbconv_quantization input = c->desc.input;
+  for (size_t s = 0; s < c->desc.count; s++) {
+    const struct i8_image next = run_stage(c, &c->stages[s], &image, &input);
+    if (s > 0) free(image.values);
+    image = next;
+    if (!image.values) return image;
+    input = c->stages[s].table ? c->stages[s].table_output : c->stages[s].output;
+  }
+  const bool given = c->desc.residual == MBCONV_RESIDUAL_GIVEN;
+  const bool adds = given || c->desc.residual == MBCONV_RESIDUAL_ON ||
+                    (c->desc.residual == MBCONV_RESIDUAL_AUTO && c->desc.sum.scale > 0.0f);
+  const struct i8_image *residual = given ? added : x;
+  const mbconv_quantization *b = given ? &c->desc.residual_input : &c->desc.input;
+  for (size_t i = 0; adds && i < image.height * image.width * image.channels; i++)
+    image.values[i] = i8_oracle_add(&c->desc, &input, b, image.values[i], residual->values[i]);
+  return image;
+}
