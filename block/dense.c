@@ -30,12 +30,19 @@ static bool in_place(const struct mbconv_stages *stages, const struct mbconv_sta
   return stage->window.kernel == 1 && stages->layout == MBCONV_NHWC;
 }
 
+/* Panels that are wider than tiles are high take more of L1 than their windows: at least so many pixels share what they
+ * bring from L2. */
+enum { LEAST_WINDOWS = 56 };
+
 /* Output pixels at a time: as many as L1 holds, in whole tiles. */
 static size_t chunk_of(const struct mbconv_stages *stages, const struct mbconv_stage *stage) {
   const struct mbconv_kernels *kernels = stages->base.kernels;
   const size_t tile = mbconv_panels_height(&stage->panels);
-  const size_t windows = kernels->blocking.window_bytes / kernels->element / stage->panels.k;
-  size_t pixels = in_place(stages, stage) ? SIZE_MAX : windows;
+  size_t pixels = SIZE_MAX;
+  if (!in_place(stages, stage)) {
+    pixels = kernels->blocking.window_bytes / kernels->element / stage->panels.k;
+    if (stage->panels.wide->channels > tile) pixels = mbconv_max(pixels, LEAST_WINDOWS);
+  }
   if (mbconv_epilogue_maps(&stage->epilogue)) pixels = mbconv_min(pixels, mbconv_panels_chunk(&stage->panels));
   return mbconv_max(tile, pixels - pixels % tile);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * How `mbconv run` prepares images, and what it says that nobody has told it.
+ * How `mbconv run` prepares images, and what it reports as assumed.
  */
 #ifndef MBCONV_CLI_PREPROCESS_H
 #define MBCONV_CLI_PREPROCESS_H

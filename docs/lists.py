@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compares what pages and scripts list with what there is: the tests' suites, the headers, the instruction sets.
+"""Compares what pages and scripts list with what there is: the tests' suites, the headers, the instruction sets, the
+options of CMake, the commands and checks of `./run`.
 
     python3 docs/lists.py [FOLDER]      the project's folder, by default the current one
 """
@@ -53,9 +54,37 @@ def sets(root):
         yield from (f"{path}: the set {name} is not named" for name in names[2:] if name not in words)
 
 
+def pages(root):
+    return {path.relative_to(root): path.read_text(encoding="utf-8") for path in sorted(root.rglob("*.md"))}
+
+
+def options(root):
+    """The options that a user of CMake can set, each of which some page must name."""
+    files = [root / "CMakeLists.txt", *sorted((root / "cmake").glob("*.cmake"))]
+    script = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    names = re.findall(r"^ *option\((MBCONV_\w+)|^ *set\((MBCONV_\w+) .* CACHE (?:PATH|STRING) ", script, re.MULTILINE)
+    there = {first or second for first, second in names}
+    listed = {word for text in pages(root).values() for word in re.findall(r"MBCONV_\w+", text)} & there
+    yield from differences("the pages, options of CMake", listed, there)
+
+
+def commands(root):
+    """`./run WORD` and `./run check WORD` of all pages, against the script and the folder of checks."""
+    script = (root / "run").read_text(encoding="utf-8")
+    there = set(re.findall(r"^  ([a-z0-9]+)\)", script, re.MULTILINE))
+    checks = {path.stem for path in (root / "tests/checks").glob("*.sh")} | {"all"}
+    usage = set(re.findall(r"^\./run ([a-z0-9]+)", script, re.MULTILINE))
+    yield from differences("./run, its own list of commands", usage, there)
+    for path, text in pages(root).items():
+        for word in sorted(set(re.findall(r"\./run ([a-z0-9]+)", text)) - there):
+            yield f"{path}: ./run has no command {word}"
+        for words in re.findall(r"`\./run check((?: [a-z0-9]+)+)`", text):
+            yield from (f"{path}: there is no check {word}" for word in words.split() if word not in checks)
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-    problems = [problem for check in (suites, headers, sets) for problem in check(root)]
+    problems = [problem for check in (suites, headers, sets, options, commands) for problem in check(root)]
     print("\n".join(problems), file=sys.stderr)
     return 1 if problems else 0
 

@@ -566,8 +566,8 @@ typedef struct mbconv_stages_desc {
   const mbconv_stage_desc *stages;
   mbconv_residual residual; /* not if the last stage is depthwise */
   mbconv_residual_place residual_place;
-  size_t residual_channels; /* the shortcut is added to the first so many channels of the output, and has no others:
-                               0 for all channels, or in_channels if the input is added to more (RexNet) */
+  size_t residual_channels; /* how many channels the shortcut has; it is added to the first ones of the output. 0
+                               means all channels, or in_channels if the input is added to more (RexNet) */
   mbconv_layout layout;     /* of x, y and the residual */
   size_t strip_rows, group_channels; /* the plan, for experiments: as in mbconv_block_desc */
 } mbconv_stages_desc;

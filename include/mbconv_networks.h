@@ -90,8 +90,8 @@ typedef struct mbconv_network_options {
  * num_batches_tracked. Only the classifier may be missing: then the outputs are the features that it would have been
  * given. Tensors are F32; F16 and BF16, and F64 if all of its values are floats, are read as the floats that they are.
  * What names and shapes do not tell (padding, epsilon, strides, activations, preprocessing) the file's metadata may, as
- * networks/export.py writes them; info.assumed lists what nobody said. A file that is not so is MBCONV_BAD_FILE, and
- * the message names the tensor. (If memory runs out while Jansson reads the header, it may be MBCONV_BAD_FILE as well.)
+ * networks/export.py writes them; info.assumed lists what was left open. Any other file is MBCONV_BAD_FILE, and the
+ * message names the tensor. (If memory runs out while Jansson reads the header, it may be MBCONV_BAD_FILE as well.)
  * The file is mapped into memory until its weights are packed: truncating the file while it loads kills the process
  * with SIGBUS. */
 MBCONV_API mbconv_status mbconv_network_load(const char *path, const mbconv_network_options *options,

@@ -63,7 +63,7 @@ struct mbconv_description {
   bool bicubic;  /* when they are resized */
   float mean[3], deviation[3];
   float epsilon;          /* of the BNs */
-  mbconv_padding padding; /* OWN: nobody said, and symmetric if nobody does */
+  mbconv_padding padding; /* OWN: not stated; symmetric if it stays so */
   unsigned assumed;       /* MBCONV_ASSUMED_*, before the options are looked at */
   size_t channels;        /* of the images */
   size_t layers;

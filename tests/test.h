@@ -111,7 +111,7 @@ struct test_buffer {
 void test_buffer_new(struct test_buffer *b, size_t n, enum test_guard guard);
 void test_buffer_free(struct test_buffer *b);
 
-/* A buffer of `rows` rows, `stride` floats apart, filled; the gaps between them stay NaN: whoever uses them shows it.
+/* A buffer of `rows` rows, `stride` floats apart, filled; the gaps between them stay NaN, so that using them shows.
  */
 void test_buffer_new_rows(uint64_t *state, struct test_buffer *b, size_t rows, size_t row, size_t stride,
                           enum test_guard guard);

@@ -43,10 +43,12 @@ class Report(List[Finding]):
 
     @property
     def replaced(self) -> List[Finding]:
+        """The modules that run here now."""
         return [finding for finding in self if finding.replaced]
 
     @property
     def kept(self) -> List[Finding]:
+        """The modules that PyTorch still computes, each with the reason."""
         return [finding for finding in self if not finding.replaced]
 
     def __str__(self) -> str:
