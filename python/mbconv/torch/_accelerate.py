@@ -90,8 +90,8 @@ def accelerate(model: Model, convolutions: bool = True) -> Model:
     are channels_last. `print(report(model))` tells what became of each module.
 
     What was replaced computes with mbconv what is float32 on the CPU. All else is left to PyTorch at each call: other
-    types and devices, autocast, training mode, hooks inside. Gradients are PyTorch's. Parameters stay where they are and
-    may be written to; of what is written through `.data` or `.numpy()` a sample tells. A module that is changed
+    types and devices, autocast, training mode, hooks inside. Gradients are PyTorch's. Parameters stay where they are
+    and may be written to; of what is written through `.data` or `.numpy()` a sample tells. A module that is changed
     afterwards is examined again at its next call, and computed by PyTorch if mbconv does not compute the same. A block
     is prepared at its first call, for images of any size.
     """

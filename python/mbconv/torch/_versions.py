@@ -3,8 +3,8 @@
 
 PyTorch counts what it writes to a tensor, but not what is written through `.data`, `.numpy()` or DLPack. Of that a
 sample tells (`Sample`), unless only few floats are written. PyTorch counts nothing at all for tensors that were made in
-inference mode. Of these we keep a copy, and compare all its bytes with the tensor's at each call: that reads the weights
-twice, and nothing less would notice every change.
+inference mode. Of these we keep a copy, and compare all its bytes with the tensor's at each call: that reads the
+weights twice, and nothing less would notice every change.
 """
 
 import ctypes
