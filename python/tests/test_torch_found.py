@@ -216,7 +216,7 @@ class Found(unittest.TestCase):
     def test_first_blocks_of_narrow_layers(self):
         """MobileNetV4's: dense and pointwise layers in turn."""
         head = [layer(64, 96), layer(96, 96, 3, groups=96), nn.Conv2d(96, 64, 1)]
-        self.check(nn.Sequential(layer(3, 32, 3, 2), layer(32, 32, 3, 2), layer(32, 32), layer(32, 96, 3), layer(96, 64), *head),
+        self.check(nn.Sequential(layer(3, 32, 3, 2), layer(32, 32, 3, 2), layer(32, 32), layer(32, 16, 3), layer(16, 96, 3), layer(96, 64), *head),
                    channels=3)  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def plain(modules):
     """Copies whose activations are PyTorch's own functions, with which bounds are computed."""
     modules = copy.deepcopy(modules)
     for module in modules:
-        if hasattr(module, "set_swish"):  # efficientnet_pytorch's saves memory in training
+        if type(getattr(module, "_swish", None)).__name__ == "MemoryEfficientSwish":  # efficientnet_pytorch's
             module.set_swish(memory_efficient=False)
     return modules
 

@@ -85,15 +85,15 @@ def _as_of_now(finding, module):
 def accelerate(model: Model, convolutions: bool = True) -> Model:
     """Makes every MBConv block of `model` compute with mbconv, in place, and returns the model.
 
-    Blocks are those of torchvision's mobilenet_v2, mobilenet_v3 and efficientnet, of timm's networks of these families,
-    and modules with the layers `expand`, `depthwise`, `project` and the flag `use_residual`. Each is tried on a small
-    image first: one that mbconv would compute otherwise stays as it is. `convolutions`: also the stems and heads of
-    these networks, whose outputs are channels_last. `print(report(model))` tells what became of each module.
+    Blocks are found in the graphs of the modules' forwards, whatever their classes and names are, and tried on small
+    images: one that mbconv would compute otherwise stays as it is. `convolutions`: also stems and heads, whose outputs
+    are channels_last. `print(report(model))` tells what became of each module.
 
-    What was replaced only evaluates, on CPU tensors of float32, contiguous or channels_last, and raises on anything
-    else. Parameters stay where they are and may be loaded anew, but not be written to through `.data`, which PyTorch
-    does not count. A module that is changed afterwards is tried again at its next call, and computed by PyTorch if
-    mbconv does not compute the same. A block is prepared at its first call, for images of any size.
+    What was replaced computes with mbconv what is float32 on the CPU. All else is left to PyTorch at each call: other
+    types and devices, autocast, training mode, hooks inside. Gradients are PyTorch's. Parameters stay where they are
+    and may be written to; of what is written through `.data` or `.numpy()` a sample tells. A module that is changed
+    afterwards is examined again at its next call, and computed by PyTorch if mbconv does not compute the same. A block
+    is prepared at its first call, for images of any size.
     """
     _check_model(model)
     if not isinstance(convolutions, bool):

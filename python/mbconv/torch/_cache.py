@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Operators made of tensors, found again by these tensors: PyTorch's operators are functions and keep nothing.
 
-An entry holds for tensors at certain addresses in a certain version, with a certain sample (`_versions.py`). It holds no tensor: when the
-memory of one is gone, so is the entry. The sizes of images do not matter: an operator serves them all.
+An entry holds for tensors at certain addresses in a certain version, with a certain sample
+(`_versions.py`). It holds no tensor: when the memory of one is gone, so is the entry. The sizes of images do not matter:
+an operator serves them all.
 """
 
 import os

@@ -12,14 +12,15 @@ into blocks that a network has; the last layer of one, which has no activation, 
     P P        with more channels between: a feed-forward network
     C [E] P    likewise: Fused-MBConv
     C P        with few channels before: MobileNetV4's first blocks
-    C, P       alone: stems, and layers with a normalisation or an activation
+    C, P       alone: stems, and layers with a normalisation or an activation; C also of few channels, and not more
+               behind it: EfficientNetV2's first stage
 """
 
 from ._flow import Flow, Stages, activation_after, shortcuts
 from ._layers import is_in_place
 from ._recognise import ConvolutionParts, SqueezeExcite, parts_of
 
-MOST_STAGES, MOST_STEM_CHANNELS, MOST_NARROW_CHANNELS = 6, 4, 32
+MOST_STAGES, MOST_STEM_CHANNELS, MOST_NARROW_CHANNELS = 6, 4, 48
 
 
 class Chain:
@@ -240,13 +241,14 @@ def _first_block(row):
     for block in ("PDEP", "DEP", "PDP", "DP"):
         if letters.startswith(block):
             return len(block)
-    if letters.startswith("CEP") and _is_inverted(row[:3]):
+    if letters.startswith("CEP"):
         return 3
     if letters.startswith("CP") and not is_linear[0] and first.inputs <= MOST_NARROW_CHANNELS:
         return 2
     for block in ("CP", "PP"):
         if letters.startswith(block) and not is_linear[0] and is_linear[1] and _is_inverted(row[:2]):
             return 2
-    is_narrow = letters[0] == "C" and first.inputs <= MOST_STEM_CHANNELS
-    is_alone = (is_narrow or letters[0] == "P") and first.is_plain
-    return int(is_alone and (first.has_norm or first.activation != "none"))
+    if letters[0] not in "CP" or not first.is_plain or not (first.has_norm or first.activation != "none"):
+        return 0
+    is_narrow = first.outputs <= first.inputs <= MOST_NARROW_CHANNELS and not is_linear[0]
+    return int(letters[0] == "P" or first.inputs <= MOST_STEM_CHANNELS or is_narrow)

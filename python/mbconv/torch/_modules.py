@@ -33,8 +33,8 @@ class Fused:
 
     def __prepare_scriptable__(self):
         raise RuntimeError(
-            f"torch.jit.script compiles no {kind(self)} that mbconv replaced: call mbconv.torch.restore(model) first, or "
-            "use torch.jit.trace"
+            f"torch.jit.script compiles no {kind(self)} that mbconv replaced: call mbconv.torch.restore(model) first, "
+            "or use torch.jit.trace"
         )
 
 

@@ -3,8 +3,8 @@
 
 PyTorch counts what it writes to a tensor, but not what is written through `.data`, `.numpy()` or DLPack. Of that a
 sample tells (`Sample`), unless only few floats are written. PyTorch counts nothing at all for tensors that were made in
-inference mode. Of these we keep a copy, and compare all its bytes with the tensor's at each call: that reads the weights
-twice, and nothing less would notice every change.
+inference mode. Of these we keep a copy, and compare all its bytes with the tensor's at each call: that reads the
+weights twice, and nothing less would notice every change.
 """
 
 import ctypes
@@ -45,7 +45,8 @@ def versions(tensors):
 # ---- A sample ------------------------------------------------------------------------------------------------------
 
 # Floats of each tensor: a write that leaves half of them as they were is missed once in 65536 times. EfficientNet-B0
-# has 4700 of them, which take TIME.
+# has 4900 of them, which take 0.07 ms of its 11 ms; a block of 16 channels on 14x14 pixels, 0.7 us of 63 us, and as much
+# again for the addresses, which are compared before.
 SAMPLED = 16
 
 
