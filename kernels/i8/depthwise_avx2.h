@@ -70,21 +70,33 @@ struct sums {
 
 ALWAYS_INLINE __m128i load(const char *x) { return _mm_loadl_epi64((const __m128i_u *)x); }
 
+/* Keeps the order of dots: compilers would mix those of several steps and run out of registers. */
+#ifdef MBCONV_MEMORY_SANITIZED
+ALWAYS_INLINE void in_order_i8(__m256i *v) { (void)v; }
+#else
+ALWAYS_INLINE void in_order_i8(__m256i *v) { __asm__ volatile("" : "+x"(*v)::"memory"); }
+#endif
+
+ALWAYS_INLINE void dot_in_order(__m256i *sum, __m256i x, const char *weights) {
+  dot(sum, x, weights);
+  in_order_i8(sum);
+}
+
 /* Adds x to the sums that have seen `first`, first + by ... steps before, up to `newest`; of the sum that has seen s
  * steps its dot s / by * dots. All but x and the weights are constants. */
 ALWAYS_INLINE void dots(const size_t steps, const size_t newest, const size_t by, struct sums *s, __m256i x,
                         const size_t next, const char *weights) {
-  if (steps == 6 && newest >= 6) dot(&s->done, x, weights + 6 / by * next * DOT_BYTES);
-  if (steps == 4 && newest >= 4) dot(&s->done, x, weights + 4 / by * next * DOT_BYTES);
-  if (steps == 3 && newest >= 3) dot(&s->done, x, weights + 3 / by * next * DOT_BYTES);
-  if (steps == 2 && newest >= 2) dot(&s->done, x, weights + 2 / by * next * DOT_BYTES);
-  if (steps == 1 && newest >= 1) dot(&s->done, x, weights + 1 / by * next * DOT_BYTES);
-  if (steps > 5 && newest >= 5 && 5 % by == 0) dot(&s->s6, x, weights + 5 / by * next * DOT_BYTES);
-  if (steps > 4 && newest >= 4 && 4 % by == 0) dot(&s->s5, x, weights + 4 / by * next * DOT_BYTES);
-  if (steps > 3 && newest >= 3 && 3 % by == 0) dot(&s->s4, x, weights + 3 / by * next * DOT_BYTES);
-  if (steps > 2 && newest >= 2 && 2 % by == 0) dot(&s->s3, x, weights + 2 / by * next * DOT_BYTES);
-  if (steps > 1 && newest >= 1 && 1 % by == 0) dot(&s->s2, x, weights + 1 / by * next * DOT_BYTES);
-  dot(&s->s1, x, weights);
+  if (steps == 6 && newest >= 6) dot_in_order(&s->done, x, weights + 6 / by * next * DOT_BYTES);
+  if (steps == 4 && newest >= 4) dot_in_order(&s->done, x, weights + 4 / by * next * DOT_BYTES);
+  if (steps == 3 && newest >= 3) dot_in_order(&s->done, x, weights + 3 / by * next * DOT_BYTES);
+  if (steps == 2 && newest >= 2) dot_in_order(&s->done, x, weights + 2 / by * next * DOT_BYTES);
+  if (steps == 1 && newest >= 1) dot_in_order(&s->done, x, weights + 1 / by * next * DOT_BYTES);
+  if (steps > 5 && newest >= 5 && 5 % by == 0) dot_in_order(&s->s6, x, weights + 5 / by * next * DOT_BYTES);
+  if (steps > 4 && newest >= 4 && 4 % by == 0) dot_in_order(&s->s5, x, weights + 4 / by * next * DOT_BYTES);
+  if (steps > 3 && newest >= 3 && 3 % by == 0) dot_in_order(&s->s4, x, weights + 3 / by * next * DOT_BYTES);
+  if (steps > 2 && newest >= 2 && 2 % by == 0) dot_in_order(&s->s3, x, weights + 2 / by * next * DOT_BYTES);
+  if (steps > 1 && newest >= 1 && 1 % by == 0) dot_in_order(&s->s2, x, weights + 1 / by * next * DOT_BYTES);
+  dot_in_order(&s->s1, x, weights);
 }
 
 /* The sums move on by a step, and one begins. */
