@@ -38,6 +38,9 @@ void register_all(const std::vector<bench::Block> &blocks, const std::vector<mbc
       for (const mbconv_isa isa : isas) add(block, isa);
     }
   }
+#ifdef MBCONV_BENCH_I8
+  bench::register_i8(blocks);
+#endif
 }
 
 // What a reader of the figures must know, into the head of the report and the JSON's context.

@@ -30,7 +30,7 @@ static struct borders borders_of(const struct mbconv_strip *strip) {
 }
 
 /* Columns [first, last) of input row r to the ring. */
-static void move_columns(const struct mbconv_strip *strip, const struct mbconv_group *group, size_t r, size_t first,
+static void copy_columns(const struct mbconv_strip *strip, const struct mbconv_group *group, size_t r, size_t first,
                          size_t last) {
   const struct mbconv_shape *shape = strip->shape;
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
@@ -40,25 +40,18 @@ static void move_columns(const struct mbconv_strip *strip, const struct mbconv_g
     const size_t plane = shape->rows.in * width;
     const char *from = strip->image + (group->first * plane + r * width + first) * element;
     mbconv_transpose(kernels, group->channels, last - first, from, plane, to, stride, NULL);
-    return;
-  }
-  const size_t x_stride = strip->x_stride, pixel = (r - strip->fresh_first) * width + first;
-  const char *from = strip->x + (pixel * x_stride + group->first) * element;
-  if (group->channels == x_stride && stride == x_stride) {
-    memcpy(to, from, (last - first) * x_stride * element);
   } else {
-    for (size_t p = 0; p < last - first; p++)
-      memcpy(to + p * stride * element, from + p * x_stride * element, group->channels * element);
+    const size_t x_stride = strip->x_stride, pixel = (r - strip->fresh_first) * width + first;
+    const char *from = strip->x + (pixel * x_stride + group->first) * element;
+    if (group->channels == x_stride && stride == x_stride) {
+      memcpy(to, from, (last - first) * x_stride * element);
+    } else {
+      for (size_t p = 0; p < last - first; p++)
+        memcpy(to + p * stride * element, from + p * x_stride * element, group->channels * element);
+    }
   }
-}
-
-static void copy_columns(const struct mbconv_strip *strip, const struct mbconv_group *group, size_t r, size_t first,
-                         size_t last) {
-  move_columns(strip, group, r, first, last);
-  if (!strip->image || !mbconv_flips_input(strip->stages)) return;
-  const size_t stride = strip->plan->group_channels;
-  char *to = group->ring + mbconv_ring_offset(strip, r) + first * stride;
-  mbconv_flip(strip->stages, (last - first) * stride, to, to);
+  if (strip->image && mbconv_flips_input(strip->stages))
+    mbconv_flip(strip->stages, (last - first) * stride * element, to, to);
 }
 
 void mbconv_rows_copy(const struct mbconv_strip *strip, const struct mbconv_group *group) {
@@ -171,7 +164,7 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
               .channels = padded ? mbconv_round_up(group->channels, kernels->lanes) : group->channels,
               .x_stride = strip->plan->group_channels * columns->dilation,
               .y_stride = y_stride * interleaved,
-              .weights = stage->taps + group->first * mbconv_tap_bytes(stage, kernels),
+              .weights = stage->taps + group->first * stage->tap_bytes,
               .ending = stage->epilogue.ending,
           },
       .kernel = kernels->depthwise[(k - 3) / 2][mbconv_axis_ordinary_stride(columns) - 1],

@@ -18,7 +18,7 @@ struct mbconv_epilogue {
   struct mbconv_ending ending; /* what the tiles do */
   mbconv_activation_fn *map;   /* run in place afterwards; NULL if that was all */
   mbconv_prelu_fn *prelu;      /* in its stead, of activations with slopes; else NULL */
-  char *slopes;                /* of all channels, elements; in int8 a table that they share */
+  char *slopes;                /* of all channels; in int8 a table that they share */
 };
 
 /* INVALID_ARGUMENT for an unknown kind, and for those of struct mbconv_more_kernels unless `more`; `name` says in

@@ -24,13 +24,4 @@ static inline void mbconv_flip(const struct mbconv_stages *stages, size_t n, con
   stages->base.kernels->i8->flip(n, x, y);
 }
 
-/* Whether the shortcut is a function of bytes, which a pass over what has been written computes. */
-static inline bool mbconv_adds_bytes(const struct mbconv_stages *stages) { return MBCONV_HAS_I8 && stages->i8; }
-
-/* y[p * y_stride + c] becomes its sum with residual[p * r_stride + c], c < channels. */
-static inline void mbconv_add_bytes(const struct mbconv_stages *stages, size_t pixels, size_t channels, void *y,
-                                    size_t y_stride, const void *residual, size_t r_stride) {
-  stages->base.kernels->i8->add(&stages->i8->add, pixels, channels, y, y_stride, residual, r_stride);
-}
-
 #endif

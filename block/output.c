@@ -7,20 +7,18 @@
  *     NHWC, after activation    by a pass over what has been written
  *     NCHW, activation after    by the tiles, from the strip, to which its planes are transposed first
  *     NCHW, otherwise           by the transposition back to planes
- *     int8                      by a pass over what has been written
+ *     int8                      by a pass over what has been written, of the list's maker
  */
 #include "output.h"
 
 #include <string.h>
 
-#include "list_i8.h"
 #include "ring.h"
 #include "transpose.h"
 
 /* In NCHW the tiles add the residual if what rounds or maps the sums must find it in them. */
 static bool added_first(const struct mbconv_stages *stages) {
-  return !stages->residual_after && !mbconv_adds_bytes(stages) &&
-         (stages->base.kernels->tiles_add_residual || stages->last_activates);
+  return !stages->residual_after && (stages->base.kernels->tiles_add_residual || stages->last_activates);
 }
 
 /* `pixels` pixels of `channels` elements, one after the other, to y, whose pixels have more: these become zeros. */
@@ -55,7 +53,7 @@ void mbconv_output_begin(const struct mbconv_output *output, size_t first, struc
   run->y = output->y + first * run->channels * element;
   run->y_stride = run->channels;
   run->y_padded = false;
-  if (!output->residual || stages->residual_after || mbconv_adds_bytes(stages)) return;
+  if (!output->residual || stages->residual_after) return;
   const char *residual = output->residual + first * channels * element;
   if (channels == run->channels) {
     run->residual = residual;
@@ -71,22 +69,22 @@ void mbconv_output_end(const struct mbconv_output *output, size_t first, const s
   const struct mbconv_kernels *kernels = stages->base.kernels;
   const size_t channels = stages->residual_channels, element = kernels->element;
   const char *residual = output->residual;
+  if (MBCONV_HAS_I8 && stages->maker) {
+    stages->maker->end(output, first, run);
+    return;
+  }
   if (stages->y_layout == MBCONV_NHWC) {
-    if (residual && mbconv_adds_bytes(stages))
-      mbconv_add_bytes(stages, run->pixels, channels, run->y, run->y_stride, residual + first * channels, channels);
-    else if (residual && stages->residual_after)
+    if (residual && stages->residual_after)
       stages->more->add(run->pixels, channels, residual + first * channels * element, channels, run->y, run->y_stride);
     return;
   }
   const char *strip = output->strip;
   char *y = output->y + first * element;
-  const bool adds = residual && !added_first(stages) && !mbconv_adds_bytes(stages);
+  const bool adds = residual && !added_first(stages);
   const size_t with = adds ? channels : 0; /* so many channels have a residual */
   if (with > 0)
     mbconv_transpose(kernels, run->pixels, with, strip, run->y_stride, y, output->plane, residual + first * element);
   if (with < run->channels)
     mbconv_transpose(kernels, run->pixels, run->channels - with, strip + with * element, run->y_stride,
                      y + with * output->plane * element, output->plane, NULL);
-  if (residual && mbconv_adds_bytes(stages))
-    mbconv_add_bytes(stages, channels, run->pixels, y, output->plane, residual + first, output->plane);
 }

@@ -110,7 +110,7 @@ static struct mbconv_pointwise_panel panel_of(const struct mbconv_panels *panels
 static size_t run_gemv(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run) {
   const size_t width = panels->wide->channels, end = run->first_channel + run->channels;
   const size_t wide_end = mbconv_min(end, panels->wide_channels);
-  if (wide_end < run->first_channel + width) return 0;
+  if (wide_end < run->first_channel + width || (MBCONV_HAS_I8 && !panels->kernels->gemv)) return 0;
   const size_t whole = (wide_end - run->first_channel) / width;
   const struct mbconv_pointwise_panel first = panel_of(panels, run, 0, width);
   char *y = run->y_pixels ? run->y_pixels[0] : run->y;
@@ -134,13 +134,12 @@ static const struct mbconv_pointwise_tile *abreast_at(const struct mbconv_panels
 void mbconv_panels_run(const struct mbconv_panels *panels, const struct mbconv_pixel_run *run) {
   if (run->pixels == 0) return;
   const size_t element = panels->kernels->element;
-  const bool single = run->pixels == 1 && run->segment == 0 && (!MBCONV_HAS_I8 || panels->kernels->gemv);
   void *dense[MAX_DENSE];
   const struct common common = {.run = run, .y = run->y_pixels ? run->y_pixels : dense, .element = element};
   if (!run->y_pixels)
     for (size_t p = 0; p < mbconv_min(run->pixels, MAX_DENSE); p++)
       dense[p] = (char *)run->y + p * run->y_stride * element;
-  for (size_t c = single ? run_gemv(panels, run) : 0; c < run->channels;) {
+  for (size_t c = run->pixels == 1 && run->segment == 0 ? run_gemv(panels, run) : 0; c < run->channels;) {
     const size_t width = mbconv_panels_tile(panels, run->first_channel + c)->channels;
     const struct mbconv_pointwise_tile *tile = abreast_at(panels, run, c);
     struct mbconv_pointwise_panel panel = panel_of(panels, run, c, width);

@@ -26,6 +26,7 @@
 struct mbconv_stage {
   mbconv_stage_kind kind;
   unsigned char padding; /* of D: every byte of the padding around its input; 0 in f32, create sets it in int8 */
+  uint16_t tap_bytes;    /* of D: the packed weights of a channel */
   size_t in_channels, out_channels;
   struct mbconv_window window;
   const struct mbconv_dense *dense; /* of C: &mbconv_dense, so that only those that use C link it */
@@ -34,12 +35,6 @@ struct mbconv_stage {
   char *taps;                  /* of D: the packed weights */
   struct mbconv_excite excite; /* of E */
 };
-
-/* The bytes of a depthwise channel's packed weights. */
-static inline size_t mbconv_tap_bytes(const struct mbconv_stage *stage, const struct mbconv_kernels *kernels) {
-  const struct mbconv_window *window = &stage->window;
-  return mbconv_depthwise_channel_bytes(&kernels->packing, window->kernel, mbconv_window_ordinary_stride(window));
-}
 
 /* The parameters that a stage is made from. */
 struct mbconv_parameters {
@@ -69,17 +64,20 @@ struct mbconv_cut {
 
 struct mbconv_stages;
 
-/* How a list of int8 is made. A list of f32 has none, so that a program which makes no other does not contain it. */
+struct mbconv_output;
+
+/* How a list of int8 is made, and how its output ends. A list of f32 has none, so that a program which makes no other
+ * does not contain it. */
 struct mbconv_maker {
   const struct mbconv_sets *sets;
-  /* Takes what the list needs beside its weights, and sets stages->i8. */
-  void (*begin)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters, struct mbconv_cursor *cursor);
-  /* Takes what a stage needs beside its weights, and sets its epilogue and padding. */
-  void (*lay_out)(const struct mbconv_stages *stages, struct mbconv_stage *stage, const struct mbconv_parameters *given,
+  /* Takes what the list and its stages need beside their weights; sets stages->i8 and residual_after, and the stages'
+   * epilogues and padding. */
+  void (*lay_out)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
                   struct mbconv_cursor *cursor);
-  /* Packs a stage; returns the bytes of its weights. */
-  size_t (*pack)(struct mbconv_stage *stage, const struct mbconv_parameters *given,
-                 const struct mbconv_kernels *kernels);
+  /* Packs the weights; returns their bytes. */
+  size_t (*pack)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters);
+  /* In the stead of mbconv_output_end(). */
+  void (*end)(const struct mbconv_output *output, size_t first, const struct mbconv_pixel_run *run);
 };
 
 /* A list of stages: all of an operator that the engine runs. Immutable after create. */

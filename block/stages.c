@@ -235,8 +235,9 @@ static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parame
                          cursor);
       break;
     case MBCONV_STAGE_DEPTHWISE:
-      stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit),
-                                mbconv_tap_bytes(stage, kernels));
+      stage->tap_bytes = (uint16_t)mbconv_depthwise_channel_bytes(&kernels->packing, kernel,
+                                                                  mbconv_window_ordinary_stride(&stage->window));
+      stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit), stage->tap_bytes);
       break;
     case MBCONV_STAGE_SQUEEZE_EXCITE:
       mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, false, cursor);
@@ -260,23 +261,21 @@ static void lay_out_epilogue(const struct mbconv_stages *stages, struct mbconv_s
     return;
   }
   stage->epilogue = mbconv_epilogue_of(kind, kernels, more, variant);
-  if (mbconv_activation_sloped(kind))
-    stage->epilogue.slopes = mbconv_take(cursor, stage->out_channels, kernels->element);
+  if (!mbconv_activation_sloped(kind)) return;
+  stage->epilogue.slopes = mbconv_take(cursor, stage->out_channels, kernels->element);
 }
 
 void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
                            struct mbconv_cursor *cursor) {
   const struct mbconv_kernels *kernels = stages->base.kernels;
   link_segments(stages);
-  if (MBCONV_HAS_I8 && stages->maker) stages->maker->begin(stages, parameters, cursor);
+  const struct mbconv_maker *maker = MBCONV_HAS_I8 ? stages->maker : NULL;
+  if (maker) maker->lay_out(stages, parameters, cursor);
   for (size_t i = 0; i < stages->count; i++) {
     struct mbconv_stage *stage = &stages->stage[i];
     const bool grouped = i + 1 < stages->count && stage[1].kind == MBCONV_STAGE_DEPTHWISE;
     lay_out_stage(stage, &parameters[i], kernels, grouped, cursor);
-    if (MBCONV_HAS_I8 && stages->maker)
-      stages->maker->lay_out(stages, stage, &parameters[i], cursor);
-    else
-      lay_out_epilogue(stages, stage, &parameters[i], cursor);
+    if (!maker) lay_out_epilogue(stages, stage, &parameters[i], cursor);
   }
   stages->last_activates = parameters[stages->count - 1].activation != MBCONV_ACTIVATION_NONE;
   stages->target = (struct mbconv_target){
@@ -301,7 +300,7 @@ static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_paramet
       return mbconv_panels_bytes(&stage->panels);
     case MBCONV_STAGE_DEPTHWISE:
       mbconv_depthwise_pack(kernels, stage->out_channels, k, given->conv, stage->taps);
-      return mbconv_tap_bytes(stage, kernels) * mbconv_round_up(stage->out_channels, kernels->packing.unit);
+      return stage->tap_bytes * mbconv_round_up(stage->out_channels, kernels->packing.unit);
     case MBCONV_STAGE_SQUEEZE_EXCITE: break;
   }
   mbconv_panels_pack(&stage->excite.reduce, given->excite->reduce, 1);
@@ -329,10 +328,11 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
   mbconv_take(&cursor, 1, sizeof list);
   *stages = list;
   mbconv_stages_lay_out(stages, parameters, &cursor);
-  for (size_t i = 0; i < stages->count; i++)
-    stages->base.info.weight_bytes += MBCONV_HAS_I8 && stages->maker
-                                          ? stages->maker->pack(&stages->stage[i], &parameters[i], stages->base.kernels)
-                                          : pack_stage(&stages->stage[i], &parameters[i], stages->base.kernels);
+  if (MBCONV_HAS_I8 && stages->maker)
+    stages->base.info.weight_bytes = stages->maker->pack(stages, parameters);
+  else
+    for (size_t i = 0; i < stages->count; i++)
+      stages->base.info.weight_bytes += pack_stage(&stages->stage[i], &parameters[i], stages->base.kernels);
   if (stages->cut.height > 0) {
     mbconv_cut_shapes(stages, stages->cut.height, stages->cut.width, &stages->cut, NULL); /* now knows what is mapped */
     mbconv_cut_plan(stages, &stages->cut);

@@ -59,8 +59,8 @@ __attribute__((always_inline)) static inline void prefetch_taps(const struct mbc
                                                                 const struct mbconv_group *group) {
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const struct mbconv_stage *stage = strip->segment->stage;
-  const char *weights = stage->taps + group->first * mbconv_tap_bytes(stage, kernels);
-  const size_t bytes = mbconv_round_up(group->channels, kernels->packing.unit) * mbconv_tap_bytes(stage, kernels);
+  const char *weights = stage->taps + group->first * stage->tap_bytes;
+  const size_t bytes = mbconv_round_up(group->channels, kernels->packing.unit) * stage->tap_bytes;
   for (size_t i = 0; i < bytes; i += MBCONV_ALIGNMENT) __builtin_prefetch(weights + i, 0, 2);
 }
 

@@ -26,7 +26,8 @@ static bool avx512_slow(const X86Info *info) {
 static uint32_t features_of(const X86Features *f) {
   return flag(f->fma3, MBCONV_CPU_FMA) | flag(f->avx2, MBCONV_CPU_AVX2) | flag(f->avx512f, MBCONV_CPU_AVX512F) |
          flag(f->avx512vl, MBCONV_CPU_AVX512VL) | flag(f->avx512bw, MBCONV_CPU_AVX512BW) |
-         flag(f->avx512dq, MBCONV_CPU_AVX512DQ) | flag(f->avx512vnni, MBCONV_CPU_AVX512_VNNI);
+         flag(f->avx512dq, MBCONV_CPU_AVX512DQ) | flag(f->avx512vnni, MBCONV_CPU_AVX512_VNNI) |
+         flag(f->avx512vbmi, MBCONV_CPU_AVX512_VBMI);
 }
 
 /* cpu_features says neither what the system saves nor, in version 0.7, whether there is AVX-VNNI. In a virtual machine

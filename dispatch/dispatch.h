@@ -23,13 +23,14 @@ enum {
   MBCONV_CPU_AVX512BW = 1 << 5,
   MBCONV_CPU_AVX512DQ = 1 << 6,
   MBCONV_CPU_AVX512_VNNI = 1 << 7, /* sums of products of bytes */
-  MBCONV_CPU_NEON = 1 << 8,        /* Advanced SIMD */
-  MBCONV_CPU_DOTPROD = 1 << 9,     /* NEON's sums of products of bytes */
-  MBCONV_CPU_I8MM = 1 << 10,       /* NEON's products of matrices of bytes */
-  MBCONV_CPU_FP16 = 1 << 11,       /* NEON's arithmetic on floats of 16 bits */
-  MBCONV_CPU_OS_YMM = 1 << 12,     /* the system saves the 256-bit registers when it switches threads */
-  MBCONV_CPU_OS_ZMM = 1 << 13,     /* and the 512-bit registers, all 32 of them, and the masks */
-  MBCONV_CPU_FEATURES = 14         /* the number of features */
+  MBCONV_CPU_AVX512_VBMI = 1 << 8, /* any byte of a register to any place */
+  MBCONV_CPU_NEON = 1 << 9,        /* Advanced SIMD */
+  MBCONV_CPU_DOTPROD = 1 << 10,    /* NEON's sums of products of bytes */
+  MBCONV_CPU_I8MM = 1 << 11,       /* NEON's products of matrices of bytes */
+  MBCONV_CPU_FP16 = 1 << 12,       /* NEON's arithmetic on floats of 16 bits */
+  MBCONV_CPU_OS_YMM = 1 << 13,     /* the system saves the 256-bit registers when it switches threads */
+  MBCONV_CPU_OS_ZMM = 1 << 14,     /* and the 512-bit registers, all 32 of them, and the masks */
+  MBCONV_CPU_FEATURES = 15         /* the number of features */
 };
 
 /* What sets need of a CPU: the instructions that the compiler flags of their files allow (cmake/kernels.cmake; with

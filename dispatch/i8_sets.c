@@ -5,6 +5,8 @@
 
 static const struct mbconv_row rows[] = {
 #ifdef MBCONV_I8_AVX512_VNNI
+    {MBCONV_ISA_AVX512_VNNI, MBCONV_NEEDS_AVX512 | MBCONV_CPU_AVX512_VNNI | MBCONV_CPU_AVX512_VBMI,
+     &mbconv_kernels_i8_avx512_vnni_vbmi},
     {MBCONV_ISA_AVX512_VNNI, MBCONV_NEEDS_AVX512 | MBCONV_CPU_AVX512_VNNI, &mbconv_kernels_i8_avx512_vnni},
 #endif
 #ifdef MBCONV_I8_AVX512

@@ -60,6 +60,7 @@ static size_t list_usable(const struct mbconv_sets *sets, const struct mbconv_cp
   for (const struct mbconv_row *row = sets->rows; row < sets->rows + sets->count; row++) {
     const mbconv_isa isa = row->isa;
     if (isa != row->kernels->isa || !mbconv_row_offered(row, cpu)) continue;
+    if (count > 0 && isas[count - 1] == isa) continue; /* a lesser row of the same name */
     isas[count++] = isa;
     if (count > 1 && beaten_by(isas[count - 2], isa, cpu)) {
       isas[count - 1] = isas[count - 2];

@@ -99,7 +99,8 @@ void mbconv_x86_detect(const struct mbconv_x86 *x86, struct mbconv_cpu *cpu) {
                   flag(zmm && bit(extended.ebx, 17), MBCONV_CPU_AVX512DQ) |
                   flag(zmm && bit(extended.ebx, 30), MBCONV_CPU_AVX512BW) |
                   flag(zmm && bit(extended.ebx, 31), MBCONV_CPU_AVX512VL) |
-                  flag(zmm && bit(extended.ecx, 11), MBCONV_CPU_AVX512_VNNI) | flag(ymm, MBCONV_CPU_OS_YMM) |
+                  flag(zmm && bit(extended.ecx, 11), MBCONV_CPU_AVX512_VNNI) |
+                  flag(zmm && bit(extended.ecx, 1), MBCONV_CPU_AVX512_VBMI) | flag(ymm, MBCONV_CPU_OS_YMM) |
                   flag(zmm, MBCONV_CPU_OS_ZMM),
   };
   cpu->avx512_slow = cpu->features & MBCONV_CPU_AVX512F && avx512_slow(basic.eax, name);

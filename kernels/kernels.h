@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "arithmetic.h"
 #include "ending.h"
@@ -60,10 +61,10 @@ typedef void mbconv_pointwise_fn(const struct mbconv_pointwise_panel *panel, siz
                                  void *const *y, size_t y_offset, const void *residual);
 
 struct mbconv_pointwise_tile {
-  size_t pixels;   /* tile height */
-  size_t step;     /* pixel counts that are multiples of it waste no work */
-  size_t channels; /* tile width: a multiple of the lanes */
-  bool tails;      /* whether `run` can store fewer channels than the tile width; if not, callers stage the tile */
+  uint16_t pixels;   /* tile height */
+  uint16_t step;     /* pixel counts that are multiples of it waste no work */
+  uint16_t channels; /* tile width: a multiple of the lanes */
+  bool tails;        /* whether `run` can store fewer channels than the tile width; if not, callers stage the tile */
   mbconv_pointwise_fn *run;
 };
 
@@ -141,11 +142,11 @@ struct mbconv_transpose_tile {
 /* The sizes of packed weights, from which pack.h computes the bytes of panels and groups. Only the kernels and the two
  * functions below know the layout. */
 struct mbconv_packing {
-  size_t bias;       /* bytes of an output channel's bias, and of what stands beside it */
-  size_t weight;     /* bytes of a weight */
-  size_t k_step;     /* 1x1: k is rounded up to a multiple of it */
-  size_t unit;       /* depthwise: channels are packed by so many, which the wide tile's are a multiple of */
-  size_t taps[3][2]; /* depthwise: the packed weights of a channel, [kernel 3, 5, 7][stride 1, 2] */
+  uint8_t bias;       /* bytes of an output channel's bias, and of what stands beside it */
+  uint8_t weight;     /* bytes of a weight */
+  uint8_t k_step;     /* 1x1: k is rounded up to a multiple of it */
+  uint8_t unit;       /* depthwise: channels are packed by so many, which the wide tile's are a multiple of */
+  uint8_t taps[3][2]; /* depthwise: the packed weights of a channel, [kernel 3, 5, 7][stride 1, 2] */
 };
 
 /* Packs one output channel of the panel that begins at `data` and is `width` channels wide.
@@ -169,22 +170,22 @@ typedef void mbconv_interleave_fn(size_t pixels, const void *x, size_t x_stride,
 struct mbconv_blocking {
   /* A group has `group_channels` expanded channels, or fewer if the ring rows that one output row needs would take more
    * than `l1_bytes`. */
-  size_t group_channels, l1_bytes;
+  uint32_t group_channels, l1_bytes;
   /* Rings and the depthwise output of a strip may take 5/8 of the L2 cache, but at least `l2_least_bytes` and at most
    * `l2_most_bytes`. An L2 cache of unknown size is taken to have `l2_assumed_bytes`. */
-  size_t l2_least_bytes, l2_most_bytes, l2_assumed_bytes;
+  uint32_t l2_least_bytes, l2_most_bytes, l2_assumed_bytes;
   /* With squeeze-excite an expand run should have this many pixels: several tiles. */
-  size_t run_pixels;
+  uint32_t run_pixels;
   /* A multiple of the width of every depthwise tile. Rows that an activation is mapped over are cut into it. */
-  size_t depthwise_pixels;
+  uint32_t depthwise_pixels;
   /* An activation is mapped over this many bytes at a time, while they are in L1. */
-  size_t map_bytes;
+  uint32_t map_bytes;
   /* But a 1x1 runs at least this many pixels before that, or its weights would come from L2 and L3 too often. */
-  size_t map_pixels;
+  uint32_t map_pixels;
   /* A stored depthwise output is projected this many pixels at a time: two of the highest tiles. */
-  size_t projected_pixels;
+  uint32_t projected_pixels;
   /* The gathered windows of a dense convolution that are in L1 at a time. */
-  size_t window_bytes;
+  uint32_t window_bytes;
 };
 
 /* ---- The set ----------------------------------------------------------------------------------------------------- */
@@ -261,6 +262,6 @@ extern const struct mbconv_kernels mbconv_kernels_i8_scalar;
 extern const struct mbconv_kernels mbconv_kernels_i8_avx2;
 extern const struct mbconv_kernels mbconv_kernels_i8_avx2_vnni;
 extern const struct mbconv_kernels mbconv_kernels_i8_avx512;
-extern const struct mbconv_kernels mbconv_kernels_i8_avx512_vnni;
+extern const struct mbconv_kernels mbconv_kernels_i8_avx512_vnni, mbconv_kernels_i8_avx512_vnni_vbmi;
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "i8.h"
 #include "i8_sets.h"
+#include "output.h"
+#include "transpose.h"
 
 /* What an object keeps of a stage. */
 struct kept {
@@ -13,15 +15,8 @@ struct kept {
   uint8_t table[256];
 };
 
-static void begin(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
-                  struct mbconv_cursor *cursor) {
-  struct mbconv_i8_list *list = mbconv_take(cursor, 1, sizeof *list);
-  stages->i8 = list;
-  if (list) *list = *parameters[0].i8->list;
-}
-
-static void lay_out(const struct mbconv_stages *stages, struct mbconv_stage *stage,
-                    const struct mbconv_parameters *given, struct mbconv_cursor *cursor) {
+static void lay_out_stage(const struct mbconv_stages *stages, struct mbconv_stage *stage,
+                          const struct mbconv_parameters *given, struct mbconv_cursor *cursor) {
   const struct mbconv_i8_stage *from = given->i8;
   struct kept *kept = mbconv_take(cursor, 1, sizeof *kept);
   stage->padding = from->padding;
@@ -35,8 +30,17 @@ static void lay_out(const struct mbconv_stages *stages, struct mbconv_stage *sta
   stage->epilogue.slopes = (char *)kept->table;
 }
 
-static size_t pack(struct mbconv_stage *stage, const struct mbconv_parameters *given,
-                   const struct mbconv_kernels *kernels) {
+static void lay_out(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
+                    struct mbconv_cursor *cursor) {
+  struct mbconv_i8_list *list = mbconv_take(cursor, 1, sizeof *list);
+  stages->i8 = list;
+  stages->residual_after = true; /* by end() */
+  if (list) *list = *parameters[0].i8->list;
+  for (size_t i = 0; i < stages->count; i++) lay_out_stage(stages, &stages->stage[i], &parameters[i], cursor);
+}
+
+static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
+                         const struct mbconv_kernels *kernels) {
   const size_t kernel = stage->window.kernel, stride = mbconv_window_ordinary_stride(&stage->window);
   const bool pointwise = stage->kind == MBCONV_STAGE_POINTWISE;
   const size_t k = pointwise ? stage->in_channels : kernel * kernel;
@@ -51,7 +55,31 @@ static size_t pack(struct mbconv_stage *stage, const struct mbconv_parameters *g
     }
   }
   return pointwise ? mbconv_panels_bytes(&stage->panels)
-                   : mbconv_tap_bytes(stage, kernels) * mbconv_round_up(stage->out_channels, kernels->packing.unit);
+                   : stage->tap_bytes * mbconv_round_up(stage->out_channels, kernels->packing.unit);
 }
 
-const struct mbconv_maker mbconv_i8_maker = {&mbconv_i8_sets, begin, lay_out, pack};
+static size_t pack(struct mbconv_stages *stages, const struct mbconv_parameters *parameters) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < stages->count; i++)
+    bytes += pack_stage(&stages->stage[i], &parameters[i], stages->base.kernels);
+  return bytes;
+}
+
+/* The shortcut is a function of two bytes: a pass over what has been written. */
+static void end(const struct mbconv_output *output, size_t first, const struct mbconv_pixel_run *run) {
+  const struct mbconv_stages *stages = output->stages;
+  const struct mbconv_kernels *kernels = stages->base.kernels;
+  const size_t channels = stages->residual_channels, plane = output->plane;
+  const char *residual = output->residual;
+  if (stages->y_layout == MBCONV_NHWC) {
+    if (residual)
+      kernels->i8->add(&stages->i8->add, run->pixels, channels, run->y, run->y_stride, residual + first * channels,
+                       channels);
+    return;
+  }
+  char *y = output->y + first;
+  mbconv_transpose(kernels, run->pixels, run->channels, output->strip, run->y_stride, y, plane, NULL);
+  if (residual) kernels->i8->add(&stages->i8->add, channels, run->pixels, y, plane, residual + first, plane);
+}
+
+const struct mbconv_maker mbconv_i8_maker = {&mbconv_i8_sets, lay_out, pack, end};

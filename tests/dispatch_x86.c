@@ -61,7 +61,7 @@ static struct mbconv_cpu detected(struct test *t) {
 
 enum {
   ALL_512 = MBCONV_CPU_AVX512F | MBCONV_CPU_AVX512VL | MBCONV_CPU_AVX512BW | MBCONV_CPU_AVX512DQ |
-            MBCONV_CPU_AVX512_VNNI | MBCONV_CPU_OS_ZMM,
+            MBCONV_CPU_AVX512_VNNI | MBCONV_CPU_AVX512_VBMI | MBCONV_CPU_OS_ZMM,
   ALL = MBCONV_CPU_FMA | MBCONV_CPU_AVX2 | MBCONV_CPU_AVX_VNNI | MBCONV_CPU_OS_YMM | ALL_512
 };
 
@@ -81,7 +81,9 @@ static unsigned lost_in_ebx7(unsigned bit) {
   }
 }
 
-static unsigned lost_in_ecx7(unsigned bit) { return bit == 11 ? MBCONV_CPU_AVX512_VNNI : 0; }
+static unsigned lost_in_ecx7(unsigned bit) {
+  return bit == 11 ? MBCONV_CPU_AVX512_VNNI : bit == 1 ? MBCONV_CPU_AVX512_VBMI : 0;
+}
 
 static unsigned lost_in_eax7_1(unsigned bit) { return bit == 4 ? MBCONV_CPU_AVX_VNNI : 0; }
 

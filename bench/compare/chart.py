@@ -16,8 +16,8 @@ def write(path, results, caption):
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
-        _text(LEFT, 20, "Percent of the FMA peak, by block", size=15),
-        _text(LEFT, 36, caption, fill="#555"),
+        text(LEFT, 20, "Percent of the FMA peak, by block", size=15),
+        text(LEFT, 36, caption, fill="#555"),
         *_legend(),
     ]
     for index, (title, members) in enumerate(panels):
@@ -30,17 +30,17 @@ def _legend():
     x = LEFT
     for colour, name in ((OURS, "mbconv"), (BEST, "best peer, measured or kept"), (OTHER, "each other peer")):
         yield f'<rect x="{x}" y="45" width="10" height="{10 if colour != OTHER else 2}" fill="{colour}"/>'
-        yield _text(x + 14, 54, name)
+        yield text(x + 14, 54, name)
         x += 40 + 7 * len(name)
 
 
 def _panel(top, title, results):
     bottom = top + PANEL_HEIGHT
-    yield _text(LEFT, top - 8, title, size=13)
+    yield text(LEFT, top - 8, title, size=13)
     for percent in (0, 25, 50, 75, 100):
         y = bottom - PANEL_HEIGHT * percent / 100
         yield f'<line x1="{LEFT}" x2="{WIDTH - 10}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>'
-        yield _text(LEFT - 6, y + 4, f"{percent}%", anchor="end", fill="#555")
+        yield text(LEFT - 6, y + 4, f"{percent}%", anchor="end", fill="#555")
     step = (WIDTH - 10 - LEFT) / len(results)
     for index, result in enumerate(results):
         yield from _column(LEFT + index * step, step, bottom, result)
@@ -61,8 +61,8 @@ def _column(x, step, bottom, result):
                 f'<rect x="{middle:.1f}" y="{y - 1:.1f}" width="{bar:.1f}" height="2" fill="{OTHER}">'
                 f"<title>{label}</title></rect>"
             )
-    yield _text(middle, bottom + 13, result.block.name, anchor="middle")
-    yield _text(middle, bottom + 25, f"{result.ratio:.2f}×", anchor="middle", fill="#555")
+    yield text(middle, bottom + 13, result.block.name, anchor="middle")
+    yield text(middle, bottom + 25, f"{result.ratio:.2f}×", anchor="middle", fill="#555")
 
 
 def _bar(x, width, bottom, percent, colour, label):
@@ -73,6 +73,6 @@ def _bar(x, width, bottom, percent, colour, label):
     )
 
 
-def _text(x, y, text, size=11, anchor="start", fill="#111"):
+def text(x, y, text, size=11, anchor="start", fill="#111"):
     style = f'font-size="{size}" text-anchor="{anchor}" fill="{fill}"'
     return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{html.escape(text)}</text>'

@@ -176,6 +176,7 @@ def parse_arguments():
     everyone = [*peers.NATIVE, *peers.PYTHON]
     names = list(dict.fromkeys(block.name for block in read_blocks()))
     parser = argparse.ArgumentParser(prog="./run compare", description=__doc__)
+    parser.add_argument("--type", choices=["f32"], default="f32", help="or i8, with arguments of its own: --type i8 --help")
     parser.add_argument("--blocks", type=choice_list(names), help="such as b7,e2; default: all of blocks.csv and lists.csv")
     parser.add_argument("--variants", type=choice_list(report.VARIANTS), default=report.VARIANTS)
     parser.add_argument("--contenders", type=choice_list(everyone), default=everyone, help="beside mbconv")

@@ -10,6 +10,7 @@
 
 #include "driver.h"
 #include "floats.h"
+#include "mbconv_i8.h"
 
 // Constructors throw std::exception if the contender cannot do it.
 struct compare_contender {
@@ -53,6 +54,13 @@ std::unique_ptr<compare_contender> make_ours(const compare_request &request);
 std::unique_ptr<compare_contender> make_onednn(const compare_request &request);
 std::unique_ptr<compare_contender> make_xnnpack(const compare_request &request);
 std::unique_ptr<compare_contender> make_ours_network(const compare_network_request &request);
+// Of int8: `x` is an image of the description's type. Results are bytes, given as floats. onednn computes them with the
+// same scales and zero points.
+std::unique_ptr<compare_contender> make_ours_i8(const mbconv_i8_desc &desc, const void *x, size_t threads, int isa);
+std::unique_ptr<compare_contender> make_onednn_i8(const mbconv_i8_desc &desc, const void *x, size_t threads);
+size_t i8_output_bytes(const mbconv_i8_desc &desc);
+void floats_of_bytes(const void *bytes, size_t size, bool is_signed, float *y);
+
 std::string onednn_version();
 
 }  // namespace compare

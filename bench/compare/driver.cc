@@ -31,6 +31,16 @@ std::unique_ptr<compare_contender> make(const std::string &name, const compare_r
   throw std::runtime_error("no contender is called " + name);
 }
 
+// `usable`: as mbconv_usable_isas(), best first.
+int isa_of(const std::string &name, size_t (*usable)(mbconv_isa *, size_t)) {
+  std::vector<mbconv_isa> isas(usable(nullptr, 0));
+  usable(isas.data(), isas.size());
+  for (const mbconv_isa isa : isas) {
+    if (name == "auto" || name == mbconv_isa_name(isa)) return isa;
+  }
+  return 0;
+}
+
 void run_next(compare_contender &contender) {
   contender.run(contender.next_copy);
   if (++contender.next_copy == contender.copies()) contender.next_copy = 0;
@@ -53,6 +63,18 @@ compare_contender *compare_create(const char *name, const compare_request *reque
 compare_contender *compare_create_network(const compare_network_request *request, char *message, size_t message_size) {
   try {
     return compare::make_ours_network(*request).release();
+  } catch (const std::exception &exception) {
+    put(message, message_size, exception.what());
+    return nullptr;
+  }
+}
+
+compare_contender *compare_create_i8(const char *name, const mbconv_i8_desc *desc, const void *x, size_t threads,
+                                     int isa, char *message, size_t message_size) {
+  try {
+    const bool ours = std::string(name) == "mbconv";
+    return (ours ? compare::make_ours_i8(*desc, x, threads, isa) : compare::make_onednn_i8(*desc, x, threads))
+        .release();
   } catch (const std::exception &exception) {
     put(message, message_size, exception.what());
     return nullptr;
@@ -90,6 +112,8 @@ double compare_peak(int isa) {
   return probe ? probe() : 0;
 }
 
+double compare_clock(void) { return bench::clock_probe(); }
+
 const char *compare_compiler(void) { return COMPARE_COMPILER; }
 
 void compare_version(const char *name, char *text, size_t size) {
@@ -99,13 +123,8 @@ void compare_version(const char *name, char *text, size_t size) {
   put(text, size, version);
 }
 
-int compare_isa(const char *name) {
-  std::vector<mbconv_isa> isas(mbconv_usable_isas(nullptr, 0));
-  mbconv_usable_isas(isas.data(), isas.size());
-  for (const mbconv_isa isa : isas) {
-    if (std::string(name) == "auto" || std::string(name) == mbconv_isa_name(isa)) return isa;
-  }
-  return 0;
-}
+int compare_isa(const char *name) { return isa_of(name, mbconv_usable_isas); }
+
+int compare_isa_i8(const char *name) { return isa_of(name, mbconv_usable_isas_i8); }
 
 const char *compare_isa_name(int isa) { return mbconv_isa_name(static_cast<mbconv_isa>(isa)); }

@@ -47,6 +47,7 @@ struct compare_network_request {
   int isa;  // mbconv_isa
 };
 
+struct mbconv_i8_desc;     // of mbconv_i8.h
 struct compare_contender;  // one block or network, ready to run
 
 // `name`: mbconv, onednn or xnnpack. NULL if it refuses, with the reason in `message`.
@@ -54,6 +55,9 @@ COMPARE_API compare_contender *compare_create(const char *name, const compare_re
                                               size_t message_size);
 COMPARE_API compare_contender *compare_create_network(const compare_network_request *request, char *message,
                                                       size_t message_size);
+// A block of int8; `name`: mbconv or onednn. Its output is bytes as floats.
+COMPARE_API compare_contender *compare_create_i8(const char *name, const mbconv_i8_desc *desc, const void *x,
+                                                 size_t threads, int isa, char *message, size_t message_size);
 COMPARE_API void compare_destroy(compare_contender *contender);
 
 // Runs every copy once; y [out height][out width][out], or the logits, of the last one. 0 if all copies gave the same,
@@ -69,12 +73,16 @@ COMPARE_API void compare_describe(const compare_contender *contender, char *text
 // One probe of the FMA peak of one core, FLOP/s; 0 if the set is not in this build. Repeat it and take the largest.
 COMPARE_API double compare_peak(int isa);
 
+// One probe of the clock rate of the core, Hz. Repeat it and take the largest.
+COMPARE_API double compare_clock(void);
+
 // The compiler, and the version of a contender ("" if it does not say).
 COMPARE_API const char *compare_compiler(void);
 COMPARE_API void compare_version(const char *name, char *text, size_t size);
 
 // The set that `name` stands for ("auto": the best one usable), or 0 if it is not usable here.
 COMPARE_API int compare_isa(const char *name);
+COMPARE_API int compare_isa_i8(const char *name);  // of the sets of int8
 COMPARE_API const char *compare_isa_name(int isa);
 }
 

@@ -20,11 +20,11 @@ import numpy as np
 from mbconv import int8
 
 import integers
-import onnx_model
+import qlinear
 import operators
 import ours
 import tflite
-from blocks import RANGES, Maker
+from quantized import RANGES, Maker
 from operators import DEFAULT, HOSTS, ONNX, REFERENCE, Row
 
 ARITHMETIC = {DEFAULT: ("fp32", "xnnpack"), REFERENCE: ("tflite_double", "tflite"), ONNX: ("fp32", "float")}
@@ -66,8 +66,8 @@ def blocks(seed, dtype, activation, host):
 def host_output(block, x, host):
     """The host's bytes, and its kernels."""
     if host == ONNX:
-        graph = onnx_model.block(block)
-        return onnx_model.run(graph, [x], planes=True)[0], graph.kernels
+        graph = qlinear.block(block)
+        return qlinear.run(graph, [x], planes=True)[0], graph.kernels
     result = tflite.run(tflite.block(block), [x], operators.RESOLVERS[host])
     return result.outputs[0], result.operators
 
@@ -98,10 +98,10 @@ def block_rows(seed, outputs):
 
 def onnx_silu(x, y, dtype):
     """The table that the host itself makes of its two operators: its QLinearSigmoid is a polynomial of its own."""
-    graph = onnx_model.Graph()
-    name = onnx_model.silu(graph, graph.input([256], dtype), x, y, dtype)
+    graph = qlinear.Graph()
+    name = qlinear.silu(graph, graph.input([256], dtype), x, y, dtype)
     graph.output(name, dtype)
-    return onnx_model.run(graph, [integers.bytes_of(dtype).astype(dtype)])[0].astype(np.int64)
+    return qlinear.run(graph, [integers.bytes_of(dtype).astype(dtype)])[0].astype(np.int64)
 
 
 # ---- Output ----------------------------------------------------------------------------------------------------------

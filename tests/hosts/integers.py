@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from blocks import RANGES, Quantization
+from quantized import RANGES, Quantization
 
 f32 = np.float32
 

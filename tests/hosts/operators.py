@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import integers
-import onnx_model
+import qlinear
 import tflite
-from blocks import RANGES, Maker, Quantization
+from quantized import RANGES, Maker, Quantization
 
 f32 = np.float32
 DEFAULT, REFERENCE, ONNX = "LiteRT, default", "LiteRT, BUILTIN_REF", "ONNX Runtime"
@@ -110,7 +110,7 @@ def _litert_unary(graph, name, x, y_q, alpha, dtype):
 def onnx_leaky(seed, count):
     row = Row("LEAKY_RELU", ONNX, "ONNX")
     for dtype in RANGES:
-        quantizations, graph, expected = Quantizations(seed, dtype), onnx_model.Graph(), []
+        quantizations, graph, expected = Quantizations(seed, dtype), qlinear.Graph(), []
         for _ in range(count):
             x_q, y_q, alpha = table_arguments("LEAKY_RELU", quantizations, dtype)
             name = graph.unary("QLinearLeakyRelu", graph.input([256], dtype), x_q, y_q, dtype, alpha=alpha)
@@ -137,7 +137,7 @@ def pairs(seed, count):
     for (name, host), (formula_name, formula) in PAIRS.items():
         row = Row(name, host, formula_name)
         for dtype in RANGES:
-            quantizations, graph = Quantizations(seed, dtype), (onnx_model if host == ONNX else tflite).Graph()
+            quantizations, graph = Quantizations(seed, dtype), (qlinear if host == ONNX else tflite).Graph()
             every = integers.bytes_of(dtype)
             a, b = (values.ravel() for values in np.meshgrid(every, every, indexing="ij"))
             shape, expected = (1, 1, 1, a.size), []
@@ -173,7 +173,7 @@ def doors(seed, count):
         rows = Row("QUANTIZE", host, formula_name), Row("DEQUANTIZE", host, "DEQUANTIZE")
         for dtype in RANGES:
             quantizations = Quantizations(seed, dtype)
-            graphs = [(onnx_model if host == ONNX else tflite).Graph() for _ in rows]
+            graphs = [(qlinear if host == ONNX else tflite).Graph() for _ in rows]
             images, expected = ([], []), ([], [])
             for _ in range(count):
                 q = quantizations.any()
@@ -209,7 +209,7 @@ def convolutions(seed, count):
                 block, x = _convolution(seed + index, depthwise, host)
                 expected = integers.run_block(x, block, row.formula.lower(), None)
                 if host == ONNX:
-                    row.add(onnx_model.run(onnx_model.block(block), [x], planes=True)[0], expected)
+                    row.add(qlinear.run(qlinear.block(block), [x], planes=True)[0], expected)
                     row.kernels.add("QLinearConv")
                 else:
                     _run_litert(row, tflite.block(block), [x], [expected])
@@ -221,7 +221,7 @@ def uint8_by_default(seed, count):
     row = Row("CONV_2D uint8, session as by default", ONNX, "FP32", exact=False)
     for index in range(count):
         block, x = _convolution(2 * (seed + index) + 1, False, ONNX)
-        host = onnx_model.run(onnx_model.block(block), [x], exact_uint8=False, planes=True)[0]
+        host = qlinear.run(qlinear.block(block), [x], exact_uint8=False, planes=True)[0]
         row.add(host, integers.run_block(x, block, "fp32", None))
         row.kernels.add("QLinearConv")
     yield row
@@ -252,7 +252,7 @@ def _run_litert(row, graph, inputs, expected):
 
 
 def _run_onnx(row, graph, inputs, expected, kernel):
-    for output, bytes_ in zip(onnx_model.run(graph, inputs), expected):
+    for output, bytes_ in zip(qlinear.run(graph, inputs), expected):
         row.add(output, bytes_)
     row.kernels.add(kernel)
 

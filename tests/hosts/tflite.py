@@ -45,7 +45,7 @@ class Graph:
         return self._tensors[tensor].shape
 
     def convolution(self, x, layer):
-        """`layer`: a blocks.Layer."""
+        """`layer`: a quantized.Layer."""
         options = schema.DepthwiseConv2DOptionsT() if layer.depthwise else schema.Conv2DOptionsT()
         options.strideH = options.strideW = layer.stride
         options.dilationHFactor = options.dilationWFactor = options.depthMultiplier = 1
@@ -178,10 +178,10 @@ def run(graph, inputs, resolver="default", threads=1):
         interpreter.set_tensor(detail["index"], values)
     interpreter.invoke()
     outputs = [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
-    return Result(outputs, _who(interpreter))
+    return Result(outputs, who(interpreter))
 
 
-def _who(interpreter):
+def who(interpreter):
     """(name of the operator, who runs it) of each. LiteRT lists all operators of the model, and behind them the nodes by
     which its delegate has replaced some: those from which a delegate's outputs come."""
     details = interpreter._get_ops_details()  # pylint: disable=protected-access

@@ -50,15 +50,21 @@ class Driver:
         for name, result, *arguments in (
             ("compare_create", ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t),
             ("compare_create_network", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t),
+            (
+                "compare_create_i8", ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t,
+                ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t,
+            ),  # fmt: skip
             ("compare_destroy", None, ctypes.c_void_p),
             ("compare_output", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p),
             ("compare_time", ctypes.c_double, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int),
             ("compare_scratch_bytes", ctypes.c_size_t, ctypes.c_void_p),
             ("compare_describe", None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t),
             ("compare_peak", ctypes.c_double, ctypes.c_int),
+            ("compare_clock", ctypes.c_double),
             ("compare_compiler", ctypes.c_char_p),
             ("compare_version", None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t),
             ("compare_isa", ctypes.c_int, ctypes.c_char_p),
+            ("compare_isa_i8", ctypes.c_int, ctypes.c_char_p),
             ("compare_isa_name", ctypes.c_char_p, ctypes.c_int),
         ):
             function = getattr(self.library, name)

@@ -80,9 +80,11 @@ class Block:
 class Maker:
     """Blocks with bytes that spread over their range, seldom at its ends but where a clamp is meant."""
 
-    def __init__(self, seed, dtype, per_channel=True, lowest=-127):
+    def __init__(self, seed, dtype, per_channel=True, lowest=-127, spread=45, whole_clamp=False):
+        """spread: of the sums, in units of the output. whole_clamp: 0 and 6 of ReLU6 are the ends of the type's range."""
         self._random = np.random.default_rng(seed)
-        self.dtype, self._per_channel, self._lowest = dtype, per_channel, lowest
+        self.dtype, self._per_channel, self._lowest, self._spread = dtype, per_channel, lowest, spread
+        self._whole_clamp = whole_clamp
 
     def block(self, shape, expanded, out, kernel=3, stride=1, activation="relu6", residual=False, expand=True):
         """shape: height, width, channels. activation: none, relu, relu6, silu, hard_swish."""
@@ -117,12 +119,14 @@ class Maker:
             y = self.quantization(2.0 ** random.uniform(-6, -4), lo + 128 + int(random.integers(-30, 30)))
         elif activation == "none":
             y = self.quantization(2.0 ** random.uniform(-7, -4))
+        elif self._whole_clamp:
+            y = self.quantization(6 / 255, lo)
         else:  # the six is within the range or beyond it
             y = self.quantization(6 / 255 * 2.0 ** random.uniform(-0.5, 1), lo + int(random.integers(0, 30)))
         terms = kernel * kernel if depthwise else channels
         deviation = math.sqrt(terms) * 73 * 74  # of a sum of products of random bytes
         count = out if self._per_channel else 1
-        scales = y.scale * 45 / (x.scale * deviation) * 2.0 ** random.uniform(-1, 1, count)
+        scales = y.scale * self._spread / (x.scale * deviation) * 2.0 ** random.uniform(-1, 1, count)
         bias = random.normal(0, deviation * 0.5, out).astype(np.int32)
         layer = Layer(depthwise, weight, scales.astype(f32), bias, x, y, self.dtype, stride)
         if activation in ("relu", "relu6"):
