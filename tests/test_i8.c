@@ -235,4 +235,11 @@ void test_i8(struct test *t) {
       i8_case_free(&c);
     }
   }
+  /* Sums that are longer than any part of k that a tile takes at once. */
+  for (size_t i = 0; i < (t->small ? 2 : 8); i++, turn++) {
+    struct i8_case c;
+    i8_case_new(&c, "P", MBCONV_RESIDUAL_OFF, 2000, &state);
+    check_case(t, &c, 1, test_random_size(&state, 1, 5), &state, turn);
+    i8_case_free(&c);
+  }
 }
