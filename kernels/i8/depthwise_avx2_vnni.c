@@ -61,9 +61,8 @@ ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t n
   for (size_t i = 0; i < quads_of(kernel); i++, w += kernel * DOT_BYTES) {
     dots(steps, newest, 1, s, column_of(kernel, i, walk->rows, x), stride, w);
     if (stride == 2) {
-      const __m256i done = s->done; /* the last step has no second column */
-      dots(steps, newest, 1, s, column_of(kernel, i, walk->rows, odd), stride, w + DOT_BYTES);
-      s->done = done;
+      const size_t begun = newest < steps ? newest : steps - 1; /* the last step has no second column */
+      dots(steps, begun, 1, s, column_of(kernel, i, walk->rows, odd), stride, w + DOT_BYTES);
     }
   }
   if (kernel == 5) {
