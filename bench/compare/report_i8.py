@@ -104,7 +104,7 @@ class Table:
     def geomeans(self, results):
         """Of one variant: gain and ratios, and how many times as long as mbconv's int8 each peer takes."""
         more = "".join(f"{geomean([r.us(OURS + row) / r.ours for r in results]):13.2f}" for row in self._rows[1:])
-        theirs = "".join(f"{geomean([r.us(name) / r.ours for r in results]):10.2f} " for name in self._peers)
+        theirs = "".join(self._mean(results, name) for name in self._peers)
         i8, every = ([r.best(of_f32)[0] / r.ours for r in results] for of_f32 in (False, True))
         gains = [r.gain for r in results]
         bounds = [100 * r.bound_us(r.row) / r.ours for r in results if r.bounds[r.row]]
@@ -122,15 +122,26 @@ class Table:
         return f"{result.us(name):10.1f}{'~' if result.differing[name].bytes else ' '}"
 
 
+    @staticmethod
+    def _mean(results, name):
+        ratios = [r.us(name) / r.ours for r in results if name in r.times]
+        return f"{geomean(ratios):10.2f} " if len(ratios) == len(results) else f"{'-':>10} "
+
+
 def exactness(results, near):
     """A line for each contender: in how many blocks all its bytes are the exact ones."""
     names = dict.fromkeys(name for result in results for name in result.differing)
     for name in names:
         found = [result.differing[name] for result in results if name in result.differing]
         exact = sum(not difference.bytes for difference in found)
-        worst = max(found, key=lambda difference: difference.bytes / difference.of)
-        others = "" if exact == len(found) else f"; else within {near}, at most {100 * worst.bytes / worst.of:.1f}% of a block's bytes"
-        yield f"{name:20} exact in {exact} of {len(found)} blocks{others}"
+        close = [100 * d.bytes / d.of for d in found if d.bytes and d.largest <= near]
+        wrong = [d.largest for d in found if d.largest > near]
+        line = f"{name:20} exact in {exact} of {len(found)} blocks"
+        if close:
+            line += f", within {near} in {len(close)} (at most {max(close):.1f}% of a block's bytes)"
+        if wrong:
+            line += f", WRONG in {len(wrong)} (by up to {max(wrong)})"
+        yield line
 
 
 def write_csv(path, results):
