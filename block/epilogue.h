@@ -19,7 +19,6 @@ struct mbconv_epilogue {
   mbconv_activation_fn *map;   /* run in place afterwards; NULL if that was all */
   mbconv_prelu_fn *prelu;      /* in its stead, of activations with slopes; else NULL */
   char *slopes;                /* of all channels; in int8 a table that they share */
-  size_t slope_bytes;          /* from one channel's to the next one's */
 };
 
 /* INVALID_ARGUMENT for an unknown kind, and for those of struct mbconv_more_kernels unless `more`; `name` says in
@@ -44,8 +43,9 @@ static inline bool mbconv_epilogue_maps(const struct mbconv_epilogue *epilogue) 
  * written. */
 static inline void mbconv_epilogue_map(const struct mbconv_epilogue *epilogue, size_t pixels, size_t first,
                                        size_t channels, void *y, size_t stride) {
+  const size_t slope_bytes = MBCONV_HAS_I8 && epilogue->ending.i8 ? 0 : sizeof(float);
   if (epilogue->prelu)
-    epilogue->prelu(pixels, channels, y, stride, epilogue->slopes + first * epilogue->slope_bytes, y, stride);
+    epilogue->prelu(pixels, channels, y, stride, epilogue->slopes + first * slope_bytes, y, stride);
   else
     epilogue->map(pixels * stride, y, y);
 }

@@ -52,11 +52,12 @@ static struct mbconv_plan complete(const struct mbconv_shape *shape, const struc
   return plan;
 }
 
-/* What the rings and the depthwise output of a strip may take of L2: the rest is for weights, input and output. */
+/* What the rings and the depthwise output of a strip may take of L2, in floats: the rest is for weights, input and
+ * output. Narrower elements keep the strips of f32, and take so much less. */
 static size_t budget_of(const struct mbconv_target *target) {
   const struct mbconv_blocking *blocking = target->blocking;
   const size_t share = (target->l2_bytes ? target->l2_bytes : blocking->l2_assumed_bytes) / 8 * 5;
-  return mbconv_max(blocking->l2_least_bytes, mbconv_min(share, blocking->l2_most_bytes)) / target->element;
+  return mbconv_max(blocking->l2_least_bytes, mbconv_min(share, blocking->l2_most_bytes)) / sizeof(float);
 }
 
 static size_t scratch_elements(const struct mbconv_shape *shape, const struct mbconv_plan *plan, size_t rings) {

@@ -26,13 +26,13 @@
 struct mbconv_stage {
   mbconv_stage_kind kind;
   unsigned char padding; /* of D: every byte of the padding around its input; 0 in f32, create sets it in int8 */
+  uint16_t tap_bytes;    /* of D: the packed weights of a channel */
   size_t in_channels, out_channels;
   struct mbconv_window window;
   const struct mbconv_dense *dense; /* of C: &mbconv_dense, so that only those that use C link it */
   struct mbconv_epilogue epilogue;
   struct mbconv_panels panels; /* of P and C */
-  char *taps;                  /* of D: the packed weights, */
-  size_t tap_bytes;            /* of one channel */
+  char *taps;                  /* of D: the packed weights */
   struct mbconv_excite excite; /* of E */
 };
 

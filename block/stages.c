@@ -235,8 +235,8 @@ static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parame
                          cursor);
       break;
     case MBCONV_STAGE_DEPTHWISE:
-      stage->tap_bytes =
-          mbconv_depthwise_channel_bytes(&kernels->packing, kernel, mbconv_window_ordinary_stride(&stage->window));
+      stage->tap_bytes = (uint16_t)mbconv_depthwise_channel_bytes(&kernels->packing, kernel,
+                                                                  mbconv_window_ordinary_stride(&stage->window));
       stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit), stage->tap_bytes);
       break;
     case MBCONV_STAGE_SQUEEZE_EXCITE:
@@ -262,7 +262,6 @@ static void lay_out_epilogue(const struct mbconv_stages *stages, struct mbconv_s
   }
   stage->epilogue = mbconv_epilogue_of(kind, kernels, more, variant);
   if (!mbconv_activation_sloped(kind)) return;
-  stage->epilogue.slope_bytes = kernels->element;
   stage->epilogue.slopes = mbconv_take(cursor, stage->out_channels, kernels->element);
 }
 

@@ -20,7 +20,7 @@ static void lay_out_stage(const struct mbconv_stages *stages, struct mbconv_stag
   const struct mbconv_i8_stage *from = given->i8;
   struct kept *kept = mbconv_take(cursor, 1, sizeof *kept);
   stage->padding = from->padding;
-  stage->epilogue = (struct mbconv_epilogue){.ending = mbconv_ending_none()}; /* slope_bytes 0: of one table for all */
+  stage->epilogue = (struct mbconv_epilogue){.ending = mbconv_ending_none()};
   if (from->desc->table) stage->epilogue.prelu = stages->base.kernels->i8->table;
   if (!kept) return;
   kept->ending = from->ending;

@@ -243,16 +243,16 @@ static void check_problem(struct test *t, const struct problem *p, const struct 
 static void check_tile(struct test *t, const struct mbconv_pointwise_tile *tile, size_t width) {
   static const size_t ks[] = {1, 2, 5, 8, 17, 3, 4, 7, 9, 15, 16, 31, 33}; /* emulated: the first five */
   uint64_t state = t->seed;
-  test_at(t, "tile %zux%zu", tile->pixels, tile->channels);
+  test_at(t, "tile %dx%d", tile->pixels, tile->channels);
   const size_t scalar_width = mbconv_kernels_scalar.pointwise[0].channels;
   const size_t bytes = tile->pixels * tile->channels * t->kernels->element;
-  if (!test_check(t, tile->pixels <= MBCONV_MAX_TILE_PIXELS, "%zu pixels", tile->pixels)) return;
-  if (!test_check(t, bytes <= MBCONV_MAX_TILE_BYTES, "%zu x %zu elements", tile->pixels, tile->channels)) return;
+  if (!test_check(t, tile->pixels <= MBCONV_MAX_TILE_PIXELS, "%d pixels", tile->pixels)) return;
+  if (!test_check(t, bytes <= MBCONV_MAX_TILE_BYTES, "%d x %d elements", tile->pixels, tile->channels)) return;
   if (!test_check(t, t->kernels->element <= MBCONV_MAX_ELEMENT, "%zu bytes", t->kernels->element)) return;
   if (tile == &t->kernels->pointwise[0] &&
-      !test_check(t, tile->channels % t->kernels->lanes == 0, "%zu channels", tile->channels))
+      !test_check(t, tile->channels % t->kernels->lanes == 0, "%d channels", tile->channels))
     return;
-  if (!test_check(t, tile->channels % scalar_width == 0, "%zu channels", tile->channels)) return;
+  if (!test_check(t, tile->channels % scalar_width == 0, "%d channels", tile->channels)) return;
   for (size_t i = 0; i < (t->small ? 5 : sizeof ks / sizeof *ks); i++) {
     for (size_t m = 0; m < MODES; m++) {
       if (modes[m].silu && !t->kernels->tiles_silu) continue;
@@ -260,7 +260,7 @@ static void check_tile(struct test *t, const struct mbconv_pointwise_tile *tile,
       for (int guard = TEST_GUARD_AFTER; guard <= TEST_GUARD_BEFORE; guard++) {
         if (t->small && (i + m) % 2 != (size_t)guard) continue;
         struct problem p;
-        test_at(t, "tile %zux%zu, k %zu, %s, guard %s", tile->pixels, tile->channels, ks[i], modes[m].name,
+        test_at(t, "tile %dx%d, k %zu, %s, guard %s", tile->pixels, tile->channels, ks[i], modes[m].name,
                 guard == TEST_GUARD_AFTER ? "after" : "before");
         problem_new(&p, &state, &modes[m], tile, width, ks[i], (enum test_guard)guard);
         compute_by_scalar(&p);

@@ -158,7 +158,7 @@ static void count_kernels(struct report *r, const struct mbconv_kernels *kernels
     for (int partial = 0; partial < 3; partial++) {
       c.residual = partial == 0;
       c.pixels = tile->pixels - tile->pixels * (size_t)partial / 4;
-      count(r, pointwise, &c, "%s pointwise %zux%zu, %zu pixels%s", isa, tile->pixels, tile->channels, c.pixels,
+      count(r, pointwise, &c, "%s pointwise %dx%d, %zu pixels%s", isa, tile->pixels, tile->channels, c.pixels,
             c.residual ? ", residual" : "");
     }
   }

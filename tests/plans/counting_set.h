@@ -17,14 +17,14 @@ enum { COUNTED_TILES = MBCONV_POINTWISE_TILES + MBCONV_POINTWISE_ABREAST };
 /* What the plan and the loops around the kernels know of a set. */
 struct set_shape {
   mbconv_isa isa;
-  size_t lanes;
+  uint8_t lanes;
   struct {
-    size_t pixels, step, channels;
+    uint16_t pixels, step, channels;
     bool tails;
   } tiles[COUNTED_TILES];
   size_t transpose_rows, transpose_columns;
   bool tiles_silu, tiles_segments;
-  size_t l1_bytes; /* of its blocking */
+  uint32_t l1_bytes; /* of its blocking */
 };
 
 enum { SET_SHAPES = 4 };

@@ -47,7 +47,7 @@ static void add_counts(struct table *t, const struct parallel_log *log) {
   const struct kernel_counts n = counting_set_take();
   for (size_t i = 0; i < COUNTED_TILES; i++)
     if (n.pointwise[i].calls > 0)
-      add(t, " | %zux%zu: %zu calls, %zu tiles, %zu terms", t->shape->tiles[i].pixels, t->shape->tiles[i].channels,
+      add(t, " | %dx%d: %zu calls, %zu tiles, %zu terms", t->shape->tiles[i].pixels, t->shape->tiles[i].channels,
           n.pointwise[i].calls, n.pointwise[i].tiles, n.pointwise[i].terms);
   if (n.gemv.calls > 0) add(t, " | gemv: %zu calls, %zu panels", n.gemv.calls, n.gemv.panels);
   if (n.depthwise.calls > 0)
