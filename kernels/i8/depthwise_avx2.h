@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Int8 depthwise on vectors of 8 sums: a row of outputs, 8 channels at a time. The file that includes this one defines
+ * a step.
+ *
+ * The walk. A row of outputs is made from left to right. Each step brings one column of input pixels, two at stride 2,
+ * and adds them to all sums whose window covers it: the oldest sum is then done, and a new one begins. So inputs are
+ * interleaved once for all windows that see them.
+ *
+ * A dot adds some products of a channel's inputs and weights to its sum: 4 bytes of inputs at once, or 2 words. Inputs
+ * are taken from rows in the same column, and those of the last row, if no row is left to go with it, from columns.
+ *
+ * Packing: unit after unit of 8 channels, each 5 arrays of constants and then the weights of a dot, 4 bytes for each
+ * channel, after those of another. Dot i * kernel + j is of the i-th rows that go together, in column j of the window;
+ * behind these are the last row's. Weights are operands in memory.
+ */
+#ifndef MBCONV_I8_DEPTHWISE_AVX2_H
+#define MBCONV_I8_DEPTHWISE_AVX2_H
+
+#include <string.h>
+
+#include "relu.h"
+#include "requantize.h"
+#include "requantize_avx2.h"
+#include "set_avx2.h"
+
+enum { UNIT = MBCONV_I8_AVX2_UNIT, AT_ONCE = 4, ARRAY_BYTES = UNIT * 4, DOT_BYTES = UNIT * 4 };
+
+/* The arrays of constants of a unit. */
+enum { START, ADDEND, BIAS, SCALE, SHIFT, CONSTANTS };
+
+/* ---- What the including file defines ------------------------------------------------------------------------------
+ */
+
+/* The dots of an output. */
+ALWAYS_INLINE size_t dots_of(size_t kernel);
+
+/* Adds to a vector of sums. */
+ALWAYS_INLINE void dot(__m256i *sum, __m256i x, const char *weights);
+
+struct walk;
+struct sums;
+
+/* One step; sums that would have begun more than `newest` steps before do not exist. */
+ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t newest, struct walk *walk,
+                        struct sums *s);
+
+/* ---- Packing ----------------------------------------------------------------------------------------------------- */
+
+static size_t unit_bytes(size_t kernel) { return CONSTANTS * ARRAY_BYTES + dots_of(kernel) * DOT_BYTES; }
+
+/* Packs a channel's constants, and returns where the weights of its unit begin. */
+static inline void *pack_constants(void *data, size_t channel, size_t kernel, const struct mbconv_i8_channel *packed) {
+  int32_t *unit = (int32_t *)(void *)((char *)data + channel / UNIT * unit_bytes(kernel));
+  int32_t *constants = unit + channel % UNIT;
+  constants[START * UNIT] = (int32_t)((uint32_t)packed->bias + MBCONV_I8_RELU_START);
+  ((float *)constants)[ADDEND * UNIT] = mbconv_i8_relu_addend(packed, kernel * kernel);
+  constants[BIAS * UNIT] = packed->bias;
+  memcpy(constants + SCALE * UNIT, &packed->scale, sizeof packed->scale);
+  constants[SHIFT * UNIT] = packed->shift;
+  return unit + CONSTANTS * UNIT;
+}
+
+/* ---- Steps ------------------------------------------------------------------------------------------------------- */
+
+/* The sums that have begun; s1 has seen one step. `done` has seen all. */
+struct sums {
+  __m256i s1, s2, s3, s4, s5, s6, done;
+};
+
+ALWAYS_INLINE __m128i load(const char *x) { return _mm_loadl_epi64((const __m128i_u *)x); }
+
+/* Adds x to the sums that have seen `first`, first + by ... steps before, up to `newest`; of the sum that has seen s
+ * steps its dot s / by * dots. All but x and the weights are constants. */
+ALWAYS_INLINE void dots(const size_t steps, const size_t newest, const size_t by, struct sums *s, __m256i x,
+                        const size_t next, const char *weights) {
+  if (steps == 6 && newest >= 6) dot(&s->done, x, weights + 6 / by * next * DOT_BYTES);
+  if (steps == 4 && newest >= 4) dot(&s->done, x, weights + 4 / by * next * DOT_BYTES);
+  if (steps == 3 && newest >= 3) dot(&s->done, x, weights + 3 / by * next * DOT_BYTES);
+  if (steps == 2 && newest >= 2) dot(&s->done, x, weights + 2 / by * next * DOT_BYTES);
+  if (steps == 1 && newest >= 1) dot(&s->done, x, weights + 1 / by * next * DOT_BYTES);
+  if (steps > 5 && newest >= 5 && 5 % by == 0) dot(&s->s6, x, weights + 5 / by * next * DOT_BYTES);
+  if (steps > 4 && newest >= 4 && 4 % by == 0) dot(&s->s5, x, weights + 4 / by * next * DOT_BYTES);
+  if (steps > 3 && newest >= 3 && 3 % by == 0) dot(&s->s4, x, weights + 3 / by * next * DOT_BYTES);
+  if (steps > 2 && newest >= 2 && 2 % by == 0) dot(&s->s3, x, weights + 2 / by * next * DOT_BYTES);
+  if (steps > 1 && newest >= 1 && 1 % by == 0) dot(&s->s2, x, weights + 1 / by * next * DOT_BYTES);
+  dot(&s->s1, x, weights);
+}
+
+/* The sums move on by a step, and one begins. */
+ALWAYS_INLINE void begin(const size_t steps, struct sums *s, __m256i start) {
+  s->done = steps == 6 ? s->s6 : steps == 4 ? s->s4 : steps == 3 ? s->s3 : steps == 2 ? s->s2 : s->s1;
+  s->s6 = s->s5, s->s5 = s->s4, s->s4 = s->s3, s->s3 = s->s2, s->s2 = s->s1;
+  s->s1 = start;
+}
+
+/* What a walk needs. */
+struct walk {
+  const char *const *rows;
+  size_t x;        /* from rows to the column of the next step */
+  size_t x_stride; /* to the next column */
+  size_t odd;      /* stride 2: from a step's first column to its second */
+  const char *weights;
+  __m256i start;
+  __m128i before, before2, before3; /* what a step keeps for the next ones */
+};
+
+/* ---- Ends -------------------------------------------------------------------------------------------------------- */
+
+/* RELU and SCALED are in registers; see requantize_avx512.h. */
+enum way { RELU, SCALED, TFLITE };
+
+struct row_end {
+  enum way way;
+  struct end end;
+  const struct mbconv_i8_ending *ending;
+  const float *constants; /* of the unit */
+  size_t channels;        /* to store, up to UNIT */
+  size_t y_stride;
+};
+
+ALWAYS_INLINE void store_pixel(const struct row_end *e, char *y, __m128i bytes) {
+  if (e->channels == UNIT) {
+    _mm_storel_epi64((__m128i_u *)y, bytes);
+  } else {
+    char staged[16];
+    _mm_storeu_si128((__m128i_u *)staged, bytes);
+    for (size_t i = 0; i < e->channels; i++) y[i] = staged[i];
+  }
+}
+
+/* Stores up to 4 pixels. */
+ALWAYS_INLINE void store_bytes(const struct row_end *e, size_t pixels, char *y, __m256i bytes) {
+  const __m256i apart = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+  const __m128i low = _mm256_castsi256_si128(apart), high = _mm256_extracti128_si256(apart, 1);
+  store_pixel(e, y, low);
+  if (pixels > 1) store_pixel(e, y + e->y_stride, _mm_unpackhi_epi64(low, low));
+  if (pixels > 2) store_pixel(e, y + 2 * e->y_stride, high);
+  if (pixels > 3) store_pixel(e, y + 3 * e->y_stride, _mm_unpackhi_epi64(high, high));
+}
+
+/* TFLite's rounding; returns r + zero - lo, clamped to a byte. */
+static __attribute__((noinline)) __m256i finish_tflite(const struct row_end *e, __m256i sums) {
+  _Alignas(32) int32_t sum[UNIT];
+  const int32_t *shift = (const int32_t *)e->constants + SHIFT * UNIT;
+  _mm256_store_si256((__m256i *)sum, sums);
+  for (size_t c = 0; c < UNIT; c++) {
+    const union mbconv_i8_scale scale = {.multiplier = ((const int32_t *)e->constants)[SCALE * UNIT + c]};
+    sum[c] = (mbconv_requantize(e->ending, sum[c], scale, shift[c]) ^ e->ending->flip) - e->ending->lo;
+  }
+  return _mm256_load_si256((const __m256i *)sum);
+}
+
+ALWAYS_INLINE void finish(const struct row_end *e, size_t pixels, char *y, __m256i a, __m256i b, __m256i c, __m256i d) {
+  const float *scale = e->constants + SCALE * UNIT, *addend = e->constants + ADDEND * UNIT;
+  __m256i bytes;
+  if (e->way == RELU)
+    bytes = to_bytes(true, &e->end, scaled_relu(a, scale, addend), scaled_relu(b, scale, addend),
+                     scaled_relu(c, scale, addend), scaled_relu(d, scale, addend));
+  else if (e->way == SCALED)
+    bytes = to_bytes(false, &e->end, scaled(a, scale), scaled(b, scale), scaled(c, scale), scaled(d, scale));
+  else
+    bytes = to_bytes(true, &e->end, finish_tflite(e, a), finish_tflite(e, b), finish_tflite(e, c), finish_tflite(e, d));
+  store_bytes(e, pixels, y, bytes);
+}
+
+/* ---- Rows -------------------------------------------------------------------------------------------------------- */
+
+/* The steps before the first output is done. */
+ALWAYS_INLINE void lead_in(const size_t kernel, const size_t stride, struct walk *walk, struct sums *s) {
+  const size_t steps = stride == 1 ? kernel - 1 : kernel / 2;
+  step(kernel, stride, 0, walk, s);
+  if (steps > 1) step(kernel, stride, 1, walk, s);
+  if (steps > 2) step(kernel, stride, 2, walk, s);
+  if (steps > 3) step(kernel, stride, 3, walk, s);
+  if (steps > 4) step(kernel, stride, 4, walk, s);
+  if (steps > 5) step(kernel, stride, 5, walk, s);
+}
+
+/* 8 channels. */
+ALWAYS_INLINE void unit_row(const size_t kernel, const size_t stride, const struct row_end *e, struct walk walk,
+                            size_t pixels, char *y) {
+  const __m256i zero = _mm256_setzero_si256();
+  struct sums s = {zero, zero, zero, zero, zero, zero, zero};
+  lead_in(kernel, stride, &walk, &s);
+  size_t p = 0;
+  /* At stride 2 the last output's window ends with the first column of its step. */
+  for (; p + AT_ONCE < pixels + (stride == 1); p += AT_ONCE, y += AT_ONCE * e->y_stride) {
+    step(kernel, stride, kernel, &walk, &s);
+    const __m256i a = s.done;
+    step(kernel, stride, kernel, &walk, &s);
+    const __m256i b = s.done;
+    step(kernel, stride, kernel, &walk, &s);
+    const __m256i c = s.done;
+    step(kernel, stride, kernel, &walk, &s);
+    finish(e, AT_ONCE, y, a, b, c, s.done);
+  }
+  __m256i a = zero, b = zero, c = zero, d = zero;
+  const size_t rest = pixels - p;
+  for (size_t i = 0; i < rest; i++) {
+    if (p + i + 1 == pixels) walk.odd = 0;
+    step(kernel, stride, kernel, &walk, &s);
+    a = b, b = c, c = d, d = s.done;
+  }
+  if (rest == 1) finish(e, 1, y, d, d, d, d);
+  if (rest == 2) finish(e, 2, y, c, d, d, d);
+  if (rest == 3) finish(e, 3, y, b, c, d, d);
+  if (rest == 4) finish(e, 4, y, a, b, c, d);
+}
+
+static bool all_relu(const float *addend) {
+  const __m256 v = _mm256_load_ps(addend);
+  return _mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q)) == 0;
+}
+
+ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mbconv_depthwise_group *group,
+                       size_t pixels, const void *const *rows, char *y) {
+  const struct mbconv_i8_ending *ending = group->ending.i8;
+  const char *unit = group->weights;
+  for (size_t c = 0; c < group->channels; c += UNIT, unit += unit_bytes(kernel)) {
+    const float *constants = (const float *)(const void *)unit;
+    const size_t channels = group->channels - c;
+    const enum way way = ending->rounding != MBCONV_I8_FP32    ? TFLITE
+                         : all_relu(constants + ADDEND * UNIT) ? RELU
+                                                               : SCALED;
+    const struct row_end e = {
+        way, end_of(ending), ending, constants, channels < UNIT ? channels : UNIT, group->y_stride};
+    const char *start = unit + (way == RELU ? START : BIAS) * ARRAY_BYTES;
+    const struct walk walk = {.rows = (const char *const *)rows,
+                              .x = c,
+                              .x_stride = group->x_stride,
+                              .odd = group->x_stride,
+                              .weights = unit + CONSTANTS * ARRAY_BYTES,
+                              .start = _mm256_load_si256((const __m256i *)(const void *)start),
+                              .before = _mm_setzero_si128(),
+                              .before2 = _mm_setzero_si128(),
+                              .before3 = _mm_setzero_si128()};
+    unit_row(kernel, stride, &e, walk, pixels, y + c);
+  }
+}
+
+#endif
