@@ -175,6 +175,9 @@ class Run:
         if self.arguments.csv:
             report_i8.write_csv(self.arguments.csv, results)
             say(f"wrote {self.arguments.csv}")
+        if self.arguments.markdown:
+            report_i8.write_markdown(self.arguments.markdown, results, self.arguments.contenders)
+            say(f"wrote {self.arguments.markdown}")
         if self.arguments.svg:
             chart_i8.write(self.arguments.svg, results, f"{cpu_name()}, one thread, {next(iter(self.rows))}")
             say(f"wrote {self.arguments.svg}")
@@ -203,6 +206,7 @@ def parse_arguments():
     parser.add_argument("--isa", type=lambda text: text.split(","), default=["auto"], metavar="ROW,...",
                         help="of mbconv: the first is compared, others are shown beside it; where they are avx2 or avx2_vnni, the peers are kept from AVX-512, too")  # fmt: skip
     parser.add_argument("--csv", metavar="FILE", help="one row for each contender of each block")
+    parser.add_argument("--markdown", metavar="FILE", help="the table of bench/RESULTS.md")
     parser.add_argument("--svg", metavar="FILE", help="the chart")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--allow-missing", action="store_true", help="succeed without a contender")

@@ -144,6 +144,32 @@ def exactness(results, near):
         yield line
 
 
+def write_markdown(path, results, theirs):
+    """The table of ../RESULTS.md; means last."""
+    rows = [row for row in results[0].bounds if row != results[0].row]
+    titles = ["block", "int8", *rows, "f32", "f32 / int8", *theirs, "best int8 / mbconv", "best of all / mbconv", "% of the bound",
+              "scratch KB", "of f32's"]  # fmt: skip
+    lines = [titles, ["---"] + ["---:"] * (len(titles) - 1)]
+    for r in results:
+        found = [Table._peer(r, name).strip() for name in theirs]  # pylint: disable=protected-access
+        ratios = [f"{r.best(of_f32)[0] / r.ours:.2f}" for of_f32 in (False, True)]
+        bound = f"{100 * r.bound_us(r.row) / r.ours:.0f}" if r.bounds[r.row] else "-"
+        lines.append([r.block.name, f"**{r.ours:.1f}**", *(f"{r.us(OURS + row):.1f}" for row in rows), f"{r.us(OURS_F32):.1f}",
+                      f"{r.gain:.2f}", *found, *ratios, bound, f"{r.scratch[OURS + r.row] / 1024:.0f}",
+                      f"{r.scratch_share:.2f}"])  # fmt: skip
+    for title, members in (("ReLU6", "relu6"), ("SiLU", "silu")):
+        of = [r for r in results if r.block.variant == members]
+        if of:
+            times = [[r.us(OURS + row) / r.ours for r in of] for row in rows]
+            ratios = [f"{geomean([r.best(of_f32)[0] / r.ours for r in of]):.2f}" for of_f32 in (False, True)]
+            means = [Table._mean(of, name).strip() + "×" for name in theirs]  # pylint: disable=protected-access
+            lines.append([f"{title}, geomean", "", *(f"{geomean(one):.2f}×" for one in times), "",
+                          f"{geomean([r.gain for r in of]):.2f}", *means, *ratios, "", "",
+                          f"{geomean([r.scratch_share for r in of]):.2f}"])  # fmt: skip
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines("|" + "|".join(f" {cell} " if i != 1 else cell for cell in line) + "|\n" for i, line in enumerate(lines))
+
+
 def write_csv(path, results):
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
