@@ -8,6 +8,13 @@
 
 enum { MAX_KERNEL = 7, MAX_STRIDE = 2 };
 
+/* Whether a row of this build makes two rows of outputs at once: what asks for it is compiled away elsewhere. */
+#ifdef MBCONV_I8_AVX512_VNNI
+enum { HAS_PAIRS = 1 };
+#else
+enum { HAS_PAIRS = 0 };
+#endif
+
 /* Without an expand, a dense image of exactly a group's channels needs no copy but for the windows that reach over its
  * left and right edge: the depthwise reads the image itself. */
 struct borders {
@@ -115,7 +122,7 @@ static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbc
       rows[i] = group->ring + (r % plan->ring_rows * plan->ring_width + column) * pixel;
   }
   y += first * run->y_pixel;
-  if (MBCONV_HAS_I8 && two)
+  if (HAS_PAIRS && two)
     run->pair(&run->group, last - first, rows, y, y + run->y_row);
   else if (run->interleaved > 1)
     interleaved_outputs(run, last - first, rows, down->kernel, across->stride * pixel, y);
@@ -160,8 +167,7 @@ static void depthwise_row(const struct mbconv_strip *strip, const struct mbconv_
 static mbconv_i8_depthwise_pair_fn *pair_of(const struct mbconv_strip *strip) {
   const struct mbconv_i8_kernels *i8 = strip->stages->base.kernels->i8;
   const struct mbconv_axis *down = &strip->shape->rows, *across = &strip->shape->columns;
-  if (!MBCONV_HAS_I8 || !i8 || down->dilation > 1 || across->dilation > 1 || down->stride != across->stride)
-    return NULL;
+  if (!HAS_PAIRS || !i8 || down->dilation > 1 || across->dilation > 1 || down->stride != across->stride) return NULL;
   return i8->depthwise_pair[(down->kernel - 3) / 2][down->stride - 1];
 }
 
@@ -195,7 +201,7 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
       .borders = borders_of(strip),
   };
   for (size_t done = 0; done < strip->rows;) {
-    const bool two = run.pair && strip->rows - done >= 2;
+    const bool two = HAS_PAIRS && run.pair && strip->rows - done >= 2;
     depthwise_row(strip, group, &run, strip->first + done, two, y);
     done += 1 + two;
     y += (1 + two) * run.y_row;
