@@ -4,7 +4,8 @@
 
 Symbols    a library defines nothing outside its own name: all global symbols start with mbconv_
 Registers  no code needs a CPU that its set does not ask for: zmm and mask registers only in *_avx512 objects,
-           ymm and VEX instructions only there and in *_avx2 objects; int8's products that need VNNI only in those of avx2_vnni and avx512_vnni, *_vnni
+           ymm and VEX instructions only there and in *_avx2 objects; int8's products that need VNNI only in
+           those of avx2_vnni and avx512_vnni
 Spills     the innermost loops that multiply and add (every pointwise, gemv, depthwise and more object must have some) keep
            their vectors in registers: no vector load or store on the stack, no vector store at all but in depthwise and more
 Prefetches the loops that fetch weights ahead do so, and no others: PREFETCHES
