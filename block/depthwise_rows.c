@@ -6,7 +6,14 @@
 #include "list_i8.h"
 #include "transpose.h"
 
-enum { MAX_KERNEL = 7 };
+enum { MAX_KERNEL = 7, MAX_STRIDE = 2 };
+
+/* Whether a row of this build makes two rows of outputs at once: what asks for it is compiled away elsewhere. */
+#ifdef MBCONV_I8_AVX512_VNNI
+enum { HAS_PAIRS = 1 };
+#else
+enum { HAS_PAIRS = 0 };
+#endif
 
 /* Without an expand, a dense image of exactly a group's channels needs no copy but for the windows that reach over its
  * left and right edge: the depthwise reads the image itself. */
@@ -72,10 +79,12 @@ void mbconv_rows_copy(const struct mbconv_strip *strip, const struct mbconv_grou
 struct depthwise_run {
   struct mbconv_depthwise_group group;
   mbconv_depthwise_fn *kernel;
+  mbconv_i8_depthwise_pair_fn *pair; /* of two rows of outputs, or NULL */
   const struct mbconv_epilogue *map; /* over each row, or NULL */
   size_t chunk;                      /* outputs at a time */
   size_t interleaved;                /* ordinary rows in a row of outputs: 1 if it is not dilated */
   size_t y_stride;                   /* elements between pixels of y */
+  size_t y_row;                      /* bytes between rows of y */
   size_t pixel, y_pixel; /* bytes between pixels of the ring, which are those of an image read in place, and of y */
   struct borders borders;
 };
@@ -91,17 +100,19 @@ static void interleaved_outputs(const struct depthwise_run *run, size_t outputs,
   }
 }
 
-/* Outputs [first, last) of row o, to y, the row's first; read from the image if `direct`, else from the ring. */
+/* Outputs [first, last) of row o, and if `two` of the next one, to y, the row's first; read from the image if `direct`,
+ * else from the ring. */
 static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbconv_group *group,
-                              const struct depthwise_run *run, size_t o, size_t first, size_t last, bool direct,
-                              char *y) {
+                              const struct depthwise_run *run, size_t o, bool two, size_t first, size_t last,
+                              bool direct, char *y) {
   if (first >= last) return;
   const struct mbconv_axis *down = &strip->shape->rows, *across = &strip->shape->columns;
   const struct mbconv_plan *plan = strip->plan;
   const size_t column = mbconv_axis_padded(across, first), pixel = run->pixel;
   const size_t above = mbconv_axis_padded(down, o) - down->before; /* if it is above the image it wraps to huge */
-  const void *rows[MAX_KERNEL];
-  for (size_t i = 0; i < down->kernel; i++) {
+  const void *rows[MAX_KERNEL + MAX_STRIDE];
+  const size_t taps = down->kernel + (two ? down->stride : 0);
+  for (size_t i = 0; i < taps; i++) {
     const size_t r = above + i * down->dilation;
     if (r >= down->in)
       rows[i] = strip->scratch->zero_row + column * pixel;
@@ -111,7 +122,9 @@ static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbc
       rows[i] = group->ring + (r % plan->ring_rows * plan->ring_width + column) * pixel;
   }
   y += first * run->y_pixel;
-  if (run->interleaved > 1)
+  if (HAS_PAIRS && two)
+    run->pair(&run->group, last - first, rows, y, y + run->y_row);
+  else if (run->interleaved > 1)
     interleaved_outputs(run, last - first, rows, down->kernel, across->stride * pixel, y);
   else
     run->kernel(&run->group, last - first, rows, y);
@@ -127,26 +140,35 @@ static bool in_memory(const struct mbconv_shape *shape, size_t o) {
          bottom * across->in + mbconv_axis_reach(across, across->out) <= down->in * across->in + across->before;
 }
 
-/* One row of outputs. Where the image is read, outputs at its left and right edge are computed with the others if they
- * can be, and then once more, with zeros: that keeps the rest in whole tiles. */
+/* One row of outputs, or two. Where the image is read, outputs at its left and right edge are computed with the others
+ * if they can be, and then once more, with zeros: that keeps the rest in whole tiles. */
 static void depthwise_row(const struct mbconv_strip *strip, const struct mbconv_group *group,
-                          const struct depthwise_run *run, size_t o, char *y) {
+                          const struct depthwise_run *run, size_t o, bool two, char *y) {
   const size_t width = strip->shape->columns.out;
   const struct borders *borders = &run->borders;
-  const bool over = borders->direct && in_memory(strip->shape, o);
+  const bool over = borders->direct && in_memory(strip->shape, o) && (!two || in_memory(strip->shape, o + 1));
   const size_t left = over ? 0 : borders->left, right = over ? width : borders->right;
   for (size_t first = 0; first < width; first += run->chunk) {
     const size_t last = mbconv_min(first + run->chunk, width);
     if (borders->direct) {
-      depthwise_outputs(strip, group, run, o, mbconv_max(first, left), mbconv_min(last, right), true, y);
-      depthwise_outputs(strip, group, run, o, first, mbconv_min(last, borders->left), false, y);
-      depthwise_outputs(strip, group, run, o, mbconv_max(first, borders->right), last, false, y);
+      depthwise_outputs(strip, group, run, o, two, mbconv_max(first, left), mbconv_min(last, right), true, y);
+      depthwise_outputs(strip, group, run, o, two, first, mbconv_min(last, borders->left), false, y);
+      depthwise_outputs(strip, group, run, o, two, mbconv_max(first, borders->right), last, false, y);
     } else {
-      depthwise_outputs(strip, group, run, o, first, last, false, y);
+      depthwise_outputs(strip, group, run, o, two, first, last, false, y);
     }
     char *outputs = y + first * run->y_pixel;
-    if (run->map) mbconv_epilogue_map(run->map, last - first, group->first, group->channels, outputs, run->y_stride);
+    for (size_t row = 0; run->map && row <= two; row++, outputs += run->y_row)
+      mbconv_epilogue_map(run->map, last - first, group->first, group->channels, outputs, run->y_stride);
   }
+}
+
+/* What makes two rows of outputs at once, if the set has it. */
+static mbconv_i8_depthwise_pair_fn *pair_of(const struct mbconv_strip *strip) {
+  const struct mbconv_i8_kernels *i8 = strip->stages->base.kernels->i8;
+  const struct mbconv_axis *down = &strip->shape->rows, *across = &strip->shape->columns;
+  if (!HAS_PAIRS || !i8 || down->dilation > 1 || across->dilation > 1 || down->stride != across->stride) return NULL;
+  return i8->depthwise_pair[(down->kernel - 3) / 2][down->stride - 1];
 }
 
 void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv_group *group, char *y,
@@ -168,16 +190,20 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
               .ending = stage->epilogue.ending,
           },
       .kernel = kernels->depthwise[(k - 3) / 2][mbconv_axis_ordinary_stride(columns) - 1],
+      .pair = pair_of(strip),
       .map = maps ? &stage->epilogue : NULL,
       .chunk = maps ? mbconv_map_chunk(kernels, y_stride, kernels->blocking.depthwise_pixels * interleaved) : width,
       .interleaved = interleaved,
       .y_stride = y_stride,
+      .y_row = width * y_stride * kernels->element,
       .pixel = strip->plan->group_channels * kernels->element,
       .y_pixel = y_stride * kernels->element,
       .borders = borders_of(strip),
   };
-  for (size_t o = strip->first; o < strip->first + strip->rows; o++) {
-    depthwise_row(strip, group, &run, o, y);
-    y += width * run.y_pixel;
+  for (size_t done = 0; done < strip->rows;) {
+    const bool two = HAS_PAIRS && run.pair && strip->rows - done >= 2;
+    depthwise_row(strip, group, &run, strip->first + done, two, y);
+    done += 1 + two;
+    y += (1 + two) * run.y_row;
   }
 }

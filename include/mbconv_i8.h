@@ -94,6 +94,39 @@ typedef enum mbconv_i8_add_kind {
   MBCONV_I8_ADD_FLOAT        /* ONNX Runtime's QLinearAdd, whose first input is a */
 } mbconv_i8_add_kind;
 
+/* ---- Tables ------------------------------------------------------------------------------------------------------ */
+
+/* Activations as tables. v = fl(fl(q - zero_point) * scale) of the input's byte q; S, Z are the output's scale and zero
+ * point, f the function rounded once to a float; y is cut to the type's limits. "Reference" is TFLITE_DOUBLE.
+ *
+ *   LOGISTIC, TANH   y = RNE(fl(fl(f(v) * fl(1 / S)) + Z)). Reference: fl(f(v) * fl(1 / S)) rounded half away from
+ *                    zero, + Z, where LOGISTIC is fl(1 / fl(1 + fl(e^-v)))
+ *   GELU             as the reference does TANH, with v / 2 * (1 + erf(v / sqrt(2)))
+ *   SILU             LOGISTIC to a byte of scale 1 / 256 and the lowest zero point; then its product with the input is
+ *                    a sum that is requantized, with a weight_scale of 1 / 256
+ *   HARD_SWISH       TFLite's fixed point of 16 bits; S > scale / 128
+ *   LEAKY_RELU       y = floor((RNE(256 * r) * (q - zero_point) + 128) / 256) + Z with r = fl(scale / S), below zero
+ *                    fl(r * alpha); both r are from 2^-8 to 2^7. Reference: (q - zero_point) times fl(scale / S), below
+ *                    zero times fl(fl(scale * alpha) / S), as TFLITE_DOUBLE multiplies sums by m; + Z */
+typedef enum mbconv_i8_function {
+  MBCONV_I8_LOGISTIC = 0, /* LiteRT's output is {1 / 256, the lowest value} */
+  MBCONV_I8_TANH,         /* LiteRT's output is {1 / 128, the middle} */
+  MBCONV_I8_GELU,         /* LiteRT's reference; its default has other roundings, and about one byte in 500,000 */
+  MBCONV_I8_SILU,         /* LiteRT's LOGISTIC and MUL */
+  MBCONV_I8_HARD_SWISH,
+  MBCONV_I8_LEAKY_RELU
+} mbconv_i8_function;
+
+/* Makes a stage's `table`, of 256 bytes: the function as LiteRT has it, its default (FP32) or its reference
+ * (TFLITE_DOUBLE).
+ *   alpha    of LEAKY_RELU, >= 0; else 0
+ *   input    the stage's `output`
+ *   output   the stage's `table_output`
+ * MBCONV_INVALID_ARGUMENT for scales that the host's kernels do not take. */
+MBCONV_API mbconv_status mbconv_i8_make_table(mbconv_i8_function function, float alpha, mbconv_type type,
+                                              mbconv_i8_rounding rounding, const mbconv_quantization *input,
+                                              const mbconv_quantization *output, uint8_t *table, mbconv_error *error);
+
 /* ---- Block ------------------------------------------------------------------------------------------------------- */
 
 /* One stage of a block. */

@@ -29,6 +29,9 @@ mbconv_status mbconv_quantization_check(const mbconv_quantization *quantization,
 mbconv_status mbconv_i8_bounds(mbconv_activation_kind activation, const mbconv_quantization *quantization,
                                mbconv_type type, const char *name, uint8_t *lo, uint8_t *hi, mbconv_error *error);
 
+/* m, 0 or above, as multiplier * 2^(shift - 31), 0 if it vanishes: TFLite's QuantizeMultiplier. */
+void mbconv_i8_quantize_multiplier(double m, int32_t *multiplier, int32_t *shift);
+
 /* The constants of an output channel, whose sums have k terms. `name` is the stage's in messages. */
 mbconv_status mbconv_i8_channel_of(const struct mbconv_i8_stage *stage, size_t channel, size_t k, const char *name,
                                    struct mbconv_i8_channel *out, mbconv_error *error);

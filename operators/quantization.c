@@ -48,8 +48,7 @@ mbconv_status mbconv_i8_bounds(mbconv_activation_kind activation, const mbconv_q
 
 /* ---- Requantization ---------------------------------------------------------------------------------------------- */
 
-/* m, above 0, as multiplier * 2^(shift - 31): TFLite's QuantizeMultiplier. */
-static void quantize_multiplier(double m, int32_t *multiplier, int32_t *shift) {
+void mbconv_i8_quantize_multiplier(double m, int32_t *multiplier, int32_t *shift) {
   uint64_t bits; /* of a normal double: an exponent and 52 bits behind the first, of which 30 are kept */
   memcpy(&bits, &m, sizeof bits);
   int exponent = (int)(bits >> 52) - 1022;
@@ -85,7 +84,7 @@ static mbconv_status scale_of(const struct mbconv_i8_stage *stage, size_t channe
   if (stage->type == MBCONV_U8 && !is_normal(product))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
                        "%s: input scale * weight_scale of channel %zu is beyond what floats can round", name, channel);
-  quantize_multiplier(m, &out->scale.multiplier, &out->shift);
+  mbconv_i8_quantize_multiplier(m, &out->scale.multiplier, &out->shift);
   if (out->shift > 30 || (out->shift > 0 && most > INT32_MAX >> out->shift))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
                        "%s: input scale * weight_scale / output scale of channel %zu is too large for its sums", name,
@@ -145,7 +144,7 @@ static mbconv_status add_xnnpack(float a_ratio, float b_ratio, int32_t a_zero, i
 /* The byte's distance from the zero point, times 2^20 and m. */
 static void scale_bytes(double m, int32_t zero, int32_t scaled[256]) {
   int32_t multiplier, shift;
-  quantize_multiplier(m, &multiplier, &shift);
+  mbconv_i8_quantize_multiplier(m, &multiplier, &shift);
   for (int32_t byte = 0; byte < 256; byte++)
     scaled[byte] = mbconv_requantize_tflite((byte - zero) * (INT32_C(1) << 20), multiplier, shift);
 }
@@ -160,7 +159,7 @@ static mbconv_status add_tflite(const mbconv_quantization *a, const mbconv_quant
                        "sum: a scale that is added is 2^19 times the sum's or more, which TFLite does not add");
   scale_bytes((double)a->scale / twice, a_zero, add->a_scaled);
   scale_bytes((double)b->scale / twice, b_zero, add->b_scaled);
-  quantize_multiplier(m, &add->multiplier, &add->y_shift);
+  mbconv_i8_quantize_multiplier(m, &add->multiplier, &add->y_shift);
   if (add->y_shift > 0) /* m has been rounded up to 1 */
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
                        "sum: a scale that is added is 2^19 times the sum's, which TFLite does not add");

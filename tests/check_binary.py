@@ -4,7 +4,8 @@
 
 Symbols    a library defines nothing outside its own name: all global symbols start with mbconv_
 Registers  no code needs a CPU that its set does not ask for: zmm and mask registers only in *_avx512 objects,
-           ymm and VEX instructions only there and in *_avx2 objects
+           ymm and VEX instructions only there and in *_avx2 objects; int8's products that need VNNI only in
+           those of avx2_vnni and avx512_vnni
 Spills     the innermost loops that multiply and add (every pointwise, gemv, depthwise and more object must have some) keep
            their vectors in registers: no vector load or store on the stack, no vector store at all but in depthwise and more
 Prefetches the loops that fetch weights ahead do so, and no others: PREFETCHES
@@ -21,7 +22,7 @@ import tempfile
 
 from collections import Counter
 
-from disassembly import NATIVE, X86_64, functions, fused, inner_loops, loops_of, machine_of, output_of, tool
+from disassembly import DOT, FMA, NATIVE, X86_64, functions, fused, inner_loops, loops_of, machine_of, output_of, tool
 
 VECTOR = re.compile(r"%[xyz]mm\d|\b[qvdsz]\d+\b")
 MEMORY = re.compile(r"\(%|\[(x\d|sp)")
@@ -31,12 +32,13 @@ FRAME_POINTER_SET = re.compile(r"^(%rsp,%rbp|x29, sp)$")
 PREFETCH = re.compile(r"^(prefetch|prfm)")
 # Objects with loops that fetch weights ahead: into which cache, and for each such loop its multiply-adds per prefetch.
 # The AVX2 tile fetches with 4 and 3 rows, with a residual and without, the AVX-512 tile with 28 and 21,
-# those over panels abreast with all.
+# those over panels abreast with all. Int8's tiles with VNNI fetch with 3, 7, 14 and 28 pixels.
 PREFETCHES = {
     "strip.c.o": (re.compile("prefetcht1|pldl2keep"), [0]),
     "pointwise_avx2.c.o": (re.compile("prefetcht1"), [12, 12, 9, 9]),
     "pointwise_avx512.c.o": (re.compile("prefetcht0"), [28, 21]),
     "pointwise_abreast_avx512.c.o": (re.compile("prefetcht1"), [27, 24, 21, 18, 18, 16, 15, 14, 12, 10]),
+    "i8/pointwise_avx512_vnni.c.o": (re.compile("prefetcht1"), [12, 28, 9, 21, 6, 14, 28, 3, 7, 14, 28]),
 }
 MEMORY_LAST = re.compile(r"\)(\{[^}]*\})*$")
 
@@ -57,12 +59,14 @@ def check_symbols(library, dynamic=False):
 def check_registers(path):
     for name, code in functions(path).items():
         for instruction in code:
-            if path.match("*_avx512.c.o"):
-                continue
             needs = None
-            if re.search(r"%zmm|%k[0-7]|%[xy]mm(1[6-9]|2\d|3[01])", instruction.operands):
+            if instruction.mnemonic.startswith("vpdp") and not path.match("*_vnni.c.o"):
+                needs = "VNNI"
+            elif path.match("*_avx512.c.o") or path.match("*_avx512_vnni.c.o"):
+                continue
+            elif re.search(r"%zmm|%k[0-7]|%[xy]mm(1[6-9]|2\d|3[01])", instruction.operands):
                 needs = "AVX-512"
-            elif path.match("*_avx2.c.o"):
+            elif path.match("*_avx2.c.o") or path.match("*_avx2_vnni.c.o"):
                 continue
             elif "%ymm" in instruction.operands or instruction.mnemonic[0] == "v" and "%xmm" in instruction.operands:
                 needs = "AVX"
@@ -76,14 +80,20 @@ def is_store(instruction):
     return bool(MEMORY_LAST.search(instruction.operands) or instruction.mnemonic.startswith("st"))
 
 
+def multiply_add_of(path):
+    return DOT if path.parent.name == "i8" else FMA
+
+
 def check_spills(path):
     found, pointwise = False, path.name.startswith(("pointwise", "gemv"))
-    for loop, code in inner_loops(path):
+    multiply_add = multiply_add_of(path)
+    for loop, code in inner_loops(path, multiply_add):
         found = True
         has_frame = any(i.mnemonic.startswith("mov") and FRAME_POINTER_SET.match(i.operands) for i in code)
         memory = [i for i in loop.instructions if VECTOR.search(i.operands) and MEMORY.search(i.operands)]
         print(
-            f"  {loop.function}+{loop.header:#x}: {len(loop.instructions)} instructions, {fused(loop)} multiply-adds,"
+            f"  {loop.function}+{loop.header:#x}: {len(loop.instructions)} instructions, "
+            f"{fused(loop, multiply_add)} multiply-adds,"
             f" {len(memory)} vector operands in memory"
         )
         spills = [
@@ -107,14 +117,15 @@ def prefetching_loops(path):
         for header, (body, loop) in loops_of(name, code).items():
             fetches = [i for i in loop.instructions if PREFETCH.match(i.mnemonic)]
             if fetches:
-                loops[header] = (body, fetches, fused(loop))
+                loops[header] = (body, fetches, fused(loop, multiply_add_of(path)))
         for header, (body, fetches, multiply_adds) in loops.items():
             if not any(other in body for other in loops if other != header):
                 yield fetches, multiply_adds
 
 
 def check_prefetches(path):
-    level, expected = PREFETCHES.get(path.name, (re.compile("$^"), []))
+    name = f"i8/{path.name}" if path.parent.name == "i8" else path.name
+    level, expected = PREFETCHES.get(name, (re.compile("$^"), []))
     found = []
     for fetches, multiply_adds in prefetching_loops(path):
         found.append(multiply_adds / len(fetches))
@@ -131,7 +142,7 @@ def check_build(build):
     for path in objects:
         yield from check_registers(path)
         yield from check_prefetches(path)
-    kernels = [path for path in objects if re.match(r"(pointwise(_narrow|_abreast)?|gemv|depthwise|more)_(avx2|avx512|neon)\.", path.name)]
+    kernels = [path for path in objects if re.match(r"(pointwise(_narrow|_abreast)?|gemv|depthwise|more)_(avx2|avx512|neon)(_vnni)?\.", path.name)]
     for path in kernels:
         print(path)
         yield from check_spills(path)

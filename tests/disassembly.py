@@ -17,6 +17,7 @@ LINE = re.compile(r"^ *([0-9a-f]+):\s+(?:(?:lock|rep[a-z]*|notrack|bnd|data16|cs
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 TARGET = re.compile(r"\b([0-9a-f]+) <([^>+]+)(?:\+0x[0-9a-f]+)?>")
 FMA = re.compile(r"^(vfn?m(add|sub)|fml[as]|fn?m(add|sub)$)")
+DOT = re.compile(r"^(vpdpbusd|vpmaddwd)")  # what int8's kernels multiply and add by
 JUMP = re.compile(r"^(j[a-z]+|b|b\.[a-z]+|cbn?z|tbn?z|br)$")
 NEVER_FALLS_THROUGH = re.compile(r"^(jmpq?|b|br|ret[q]?|ud2|hlt|udf|brk)$")
 
@@ -115,14 +116,14 @@ def loops_of(name, code):
     }
 
 
-def fused(loop):
-    return sum(bool(FMA.match(i.mnemonic)) for i in loop.instructions)
+def fused(loop, multiply_add=FMA):
+    return sum(bool(multiply_add.match(i.mnemonic)) for i in loop.instructions)
 
 
-def inner_loops(path):
-    """The loops with fused multiply-adds that have no smaller such loop inside, with the function's code."""
+def inner_loops(path, multiply_add=FMA):
+    """The loops with multiply-adds that have no smaller such loop inside, with the function's code."""
     for name, code in functions(path).items():
-        loops = {header: pair for header, pair in loops_of(name, code).items() if fused(pair[1])} if code else {}
+        loops = {header: pair for header, pair in loops_of(name, code).items() if fused(pair[1], multiply_add)} if code else {}
         for header, (body, loop) in loops.items():
             if not any(other in body for other in loops if other != header):
                 yield loop, code

@@ -48,8 +48,9 @@ struct i8_image i8_oracle(const struct i8_case *c, const struct i8_image *x, con
 int32_t i8_oracle_add(const mbconv_i8_desc *desc, const mbconv_quantization *a, const mbconv_quantization *b,
                       int32_t first, int32_t second);
 
-/* The part of the suite that needs no image: i8_requantize.c. */
+/* The parts of the suite that need no image: i8_requantize.c, i8_tables.c. */
 void test_i8_arithmetic(struct test *t);
+void test_i8_tables(struct test *t);
 
 /* A sum, requantized and cut off. */
 int32_t i8_oracle_requantize(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, float input_scale,

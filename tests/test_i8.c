@@ -219,7 +219,10 @@ void test_i8(struct test *t) {
   static const char *const lists[] = {"P", "D", "PDP", "DP", "PD", "PP", "PDPDP", "DPP", "DPDP", "PPD"};
   static const mbconv_residual residuals[] = {MBCONV_RESIDUAL_OFF, MBCONV_RESIDUAL_ON, MBCONV_RESIDUAL_GIVEN};
   check_door(t);
-  if (t->isa == MBCONV_ISA_SCALAR) test_i8_arithmetic(t);
+  if (t->isa == MBCONV_ISA_SCALAR) {
+    test_i8_arithmetic(t);
+    test_i8_tables(t);
+  }
   uint64_t state = t->seed;
   const size_t rounds = t->small ? 4 : 40;
   size_t turn = 0;
@@ -234,5 +237,12 @@ void test_i8(struct test *t) {
       check_case(t, &c, height, width, &state, turn);
       i8_case_free(&c);
     }
+  }
+  /* Sums that are longer than any part of k that a tile takes at once. */
+  for (size_t i = 0; i < (t->small ? 2 : 8); i++, turn++) {
+    struct i8_case c;
+    i8_case_new(&c, "P", MBCONV_RESIDUAL_OFF, 2000, &state);
+    check_case(t, &c, 1, test_random_size(&state, 1, 5), &state, turn);
+    i8_case_free(&c);
   }
 }

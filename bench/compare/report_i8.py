@@ -104,7 +104,7 @@ class Table:
     def geomeans(self, results):
         """Of one variant: gain and ratios, and how many times as long as mbconv's int8 each peer takes."""
         more = "".join(f"{geomean([r.us(OURS + row) / r.ours for r in results]):13.2f}" for row in self._rows[1:])
-        theirs = "".join(f"{geomean([r.us(name) / r.ours for r in results]):10.2f} " for name in self._peers)
+        theirs = "".join(self._mean(results, name) for name in self._peers)
         i8, every = ([r.best(of_f32)[0] / r.ours for r in results] for of_f32 in (False, True))
         gains = [r.gain for r in results]
         bounds = [100 * r.bound_us(r.row) / r.ours for r in results if r.bounds[r.row]]
@@ -122,15 +122,52 @@ class Table:
         return f"{result.us(name):10.1f}{'~' if result.differing[name].bytes else ' '}"
 
 
+    @staticmethod
+    def _mean(results, name):
+        ratios = [r.us(name) / r.ours for r in results if name in r.times]
+        return f"{geomean(ratios):10.2f} " if len(ratios) == len(results) else f"{'-':>10} "
+
+
 def exactness(results, near):
     """A line for each contender: in how many blocks all its bytes are the exact ones."""
     names = dict.fromkeys(name for result in results for name in result.differing)
     for name in names:
         found = [result.differing[name] for result in results if name in result.differing]
         exact = sum(not difference.bytes for difference in found)
-        worst = max(found, key=lambda difference: difference.bytes / difference.of)
-        others = "" if exact == len(found) else f"; else within {near}, at most {100 * worst.bytes / worst.of:.1f}% of a block's bytes"
-        yield f"{name:20} exact in {exact} of {len(found)} blocks{others}"
+        close = [100 * d.bytes / d.of for d in found if d.bytes and d.largest <= near]
+        wrong = [d.largest for d in found if d.largest > near]
+        line = f"{name:20} exact in {exact} of {len(found)} blocks"
+        if close:
+            line += f", within {near} in {len(close)} (at most {max(close):.1f}% of a block's bytes)"
+        if wrong:
+            line += f", WRONG in {len(wrong)} (by up to {max(wrong)})"
+        yield line
+
+
+def write_markdown(path, results, theirs):
+    """The table of ../RESULTS.md; means last."""
+    rows = [row for row in results[0].bounds if row != results[0].row]
+    titles = ["block", "int8", *rows, "f32", "f32 / int8", *theirs, "best int8 / mbconv", "best of all / mbconv", "% of the bound",
+              "scratch KB", "of f32's"]  # fmt: skip
+    lines = [titles, ["---"] + ["---:"] * (len(titles) - 1)]
+    for r in results:
+        found = [Table._peer(r, name).strip() for name in theirs]  # pylint: disable=protected-access
+        ratios = [f"{r.best(of_f32)[0] / r.ours:.2f}" for of_f32 in (False, True)]
+        bound = f"{100 * r.bound_us(r.row) / r.ours:.0f}" if r.bounds[r.row] else "-"
+        lines.append([r.block.name, f"**{r.ours:.1f}**", *(f"{r.us(OURS + row):.1f}" for row in rows), f"{r.us(OURS_F32):.1f}",
+                      f"{r.gain:.2f}", *found, *ratios, bound, f"{r.scratch[OURS + r.row] / 1024:.0f}",
+                      f"{r.scratch_share:.2f}"])  # fmt: skip
+    for title, members in (("ReLU6", "relu6"), ("SiLU", "silu")):
+        of = [r for r in results if r.block.variant == members]
+        if of:
+            times = [[r.us(OURS + row) / r.ours for r in of] for row in rows]
+            ratios = [f"{geomean([r.best(of_f32)[0] / r.ours for r in of]):.2f}" for of_f32 in (False, True)]
+            means = [Table._mean(of, name).strip() + "×" for name in theirs]  # pylint: disable=protected-access
+            lines.append([f"{title}, geomean", "", *(f"{geomean(one):.2f}×" for one in times), "",
+                          f"{geomean([r.gain for r in of]):.2f}", *means, *ratios, "", "",
+                          f"{geomean([r.scratch_share for r in of]):.2f}"])  # fmt: skip
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines("|" + "|".join(f" {cell} " if i != 1 else cell for cell in line) + "|\n" for i, line in enumerate(lines))
 
 
 def write_csv(path, results):

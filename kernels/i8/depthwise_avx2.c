@@ -8,7 +8,7 @@
  * shuffles.
  *
  *     operations for 8 outputs      3x3 s1    s2   5x5 s1    s2   7x7 s1    s2
- *     interleave, widen                  4    10        6    22        8    28
+ *     interleave, widen                  4     6        6    10        8    14
  *     multiply, add                     10    10       26    26       50    50
  *     scale, narrow, clamp, store      4.3   4.3      4.3   4.3      4.3   4.3
  *
@@ -54,10 +54,8 @@ ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t n
     dots(steps, newest, 1, s, words(load(row + x), load(below + x)), stride, w);
     if (stride == 2) {
       const __m256i second = words(load(row + odd), load(below + odd));
-      /* The last step has no second column. */
-      const __m256i done = s->done;
-      dots(steps, newest, 1, s, second, stride, w + DOT_BYTES);
-      s->done = done;
+      const size_t begun = newest < steps ? newest : steps - 1; /* the last step has no second column */
+      dots(steps, begun, 1, s, second, stride, w + DOT_BYTES);
     }
   }
   const __m128i last = load(walk->rows[kernel - 1] + x);

@@ -70,28 +70,40 @@ struct sums {
 
 ALWAYS_INLINE __m128i load(const char *x) { return _mm_loadl_epi64((const __m128i_u *)x); }
 
+/* Keeps the order of dots: compilers would mix those of several steps and run out of registers. */
+#ifdef MBCONV_MEMORY_SANITIZED
+ALWAYS_INLINE void in_order_i8(__m256i *v) { (void)v; }
+#else
+ALWAYS_INLINE void in_order_i8(__m256i *v) { __asm__ volatile("" : "+x"(*v)::"memory"); }
+#endif
+
+ALWAYS_INLINE void dot_in_order(__m256i *sum, __m256i x, const char *weights) {
+  dot(sum, x, weights);
+  in_order_i8(sum);
+}
+
 /* Adds x to the sums that have seen `first`, first + by ... steps before, up to `newest`; of the sum that has seen s
  * steps its dot s / by * dots. All but x and the weights are constants. */
 ALWAYS_INLINE void dots(const size_t steps, const size_t newest, const size_t by, struct sums *s, __m256i x,
                         const size_t next, const char *weights) {
-  if (steps == 6 && newest >= 6) dot(&s->done, x, weights + 6 / by * next * DOT_BYTES);
-  if (steps == 4 && newest >= 4) dot(&s->done, x, weights + 4 / by * next * DOT_BYTES);
-  if (steps == 3 && newest >= 3) dot(&s->done, x, weights + 3 / by * next * DOT_BYTES);
-  if (steps == 2 && newest >= 2) dot(&s->done, x, weights + 2 / by * next * DOT_BYTES);
-  if (steps == 1 && newest >= 1) dot(&s->done, x, weights + 1 / by * next * DOT_BYTES);
-  if (steps > 5 && newest >= 5 && 5 % by == 0) dot(&s->s6, x, weights + 5 / by * next * DOT_BYTES);
-  if (steps > 4 && newest >= 4 && 4 % by == 0) dot(&s->s5, x, weights + 4 / by * next * DOT_BYTES);
-  if (steps > 3 && newest >= 3 && 3 % by == 0) dot(&s->s4, x, weights + 3 / by * next * DOT_BYTES);
-  if (steps > 2 && newest >= 2 && 2 % by == 0) dot(&s->s3, x, weights + 2 / by * next * DOT_BYTES);
-  if (steps > 1 && newest >= 1 && 1 % by == 0) dot(&s->s2, x, weights + 1 / by * next * DOT_BYTES);
-  dot(&s->s1, x, weights);
+  if (steps == 6 && newest >= 6) dot_in_order(&s->done, x, weights + 6 / by * next * DOT_BYTES);
+  if (steps == 4 && newest >= 4) dot_in_order(&s->done, x, weights + 4 / by * next * DOT_BYTES);
+  if (steps == 3 && newest >= 3) dot_in_order(&s->done, x, weights + 3 / by * next * DOT_BYTES);
+  if (steps == 2 && newest >= 2) dot_in_order(&s->done, x, weights + 2 / by * next * DOT_BYTES);
+  if (steps == 1 && newest >= 1) dot_in_order(&s->done, x, weights + 1 / by * next * DOT_BYTES);
+  if (steps > 5 && newest >= 5 && 5 % by == 0) dot_in_order(&s->s6, x, weights + 5 / by * next * DOT_BYTES);
+  if (steps > 4 && newest >= 4 && 4 % by == 0) dot_in_order(&s->s5, x, weights + 4 / by * next * DOT_BYTES);
+  if (steps > 3 && newest >= 3 && 3 % by == 0) dot_in_order(&s->s4, x, weights + 3 / by * next * DOT_BYTES);
+  if (steps > 2 && newest >= 2 && 2 % by == 0) dot_in_order(&s->s3, x, weights + 2 / by * next * DOT_BYTES);
+  if (steps > 1 && newest >= 1 && 1 % by == 0) dot_in_order(&s->s2, x, weights + 1 / by * next * DOT_BYTES);
+  dot_in_order(&s->s1, x, weights);
 }
 
 /* The sums move on by a step, and one begins. */
-ALWAYS_INLINE void begin(const size_t steps, struct sums *s, __m256i start) {
+ALWAYS_INLINE void begin(const size_t steps, struct sums *s, const char *start) {
   s->done = steps == 6 ? s->s6 : steps == 4 ? s->s4 : steps == 3 ? s->s3 : steps == 2 ? s->s2 : s->s1;
   s->s6 = s->s5, s->s5 = s->s4, s->s4 = s->s3, s->s3 = s->s2, s->s2 = s->s1;
-  s->s1 = start;
+  s->s1 = _mm256_load_si256((const __m256i *)(const void *)start);
 }
 
 /* What a walk needs. */
@@ -101,67 +113,58 @@ struct walk {
   size_t x_stride; /* to the next column */
   size_t odd;      /* stride 2: from a step's first column to its second */
   const char *weights;
-  __m256i start;
+  const char *start;                /* what sums begin with; read at each step, or it would take a register */
   __m128i before, before2, before3; /* what a step keeps for the next ones */
 };
 
 /* ---- Ends -------------------------------------------------------------------------------------------------------- */
 
-/* RELU and SCALED are in registers; see requantize_avx512.h. */
-enum way { RELU, SCALED, TFLITE };
-
 struct row_end {
-  enum way way;
   struct end end;
-  const struct mbconv_i8_ending *ending;
+  bool relu;
   const float *constants; /* of the unit */
-  size_t channels;        /* to store, up to UNIT */
   size_t y_stride;
 };
 
-ALWAYS_INLINE void store_pixel(const struct row_end *e, char *y, __m128i bytes) {
-  if (e->channels == UNIT) {
-    _mm_storel_epi64((__m128i_u *)y, bytes);
-  } else {
-    char staged[16];
-    _mm_storeu_si128((__m128i_u *)staged, bytes);
-    for (size_t i = 0; i < e->channels; i++) y[i] = staged[i];
-  }
+/* 4 pixels of whole numbers as bytes, pixel after pixel. */
+ALWAYS_INLINE __m256i bytes_of(const bool zero, const struct end *end, __m256i a, __m256i b, __m256i c, __m256i d) {
+  const __m256i join = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  return _mm256_permutevar8x32_epi32(to_bytes(!zero, end, a, b, c, d), join);
 }
 
-/* Stores up to 4 pixels. */
-ALWAYS_INLINE void store_bytes(const struct row_end *e, size_t pixels, char *y, __m256i bytes) {
-  const __m256i apart = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-  const __m128i low = _mm256_castsi256_si128(apart), high = _mm256_extracti128_si256(apart, 1);
-  store_pixel(e, y, low);
-  if (pixels > 1) store_pixel(e, y + e->y_stride, _mm_unpackhi_epi64(low, low));
-  if (pixels > 2) store_pixel(e, y + 2 * e->y_stride, high);
-  if (pixels > 3) store_pixel(e, y + 3 * e->y_stride, _mm_unpackhi_epi64(high, high));
-}
-
-/* TFLite's rounding; returns r + zero - lo, clamped to a byte. */
-static __attribute__((noinline)) __m256i finish_tflite(const struct row_end *e, __m256i sums) {
-  _Alignas(32) int32_t sum[UNIT];
-  const int32_t *shift = (const int32_t *)e->constants + SHIFT * UNIT;
-  _mm256_store_si256((__m256i *)sum, sums);
-  for (size_t c = 0; c < UNIT; c++) {
-    const union mbconv_i8_scale scale = {.multiplier = ((const int32_t *)e->constants)[SCALE * UNIT + c]};
-    sum[c] = (mbconv_requantize(e->ending, sum[c], scale, shift[c]) ^ e->ending->flip) - e->ending->lo;
-  }
-  return _mm256_load_si256((const __m256i *)sum);
-}
-
+/* The ending is read from memory: it would take registers that the sums need. */
 ALWAYS_INLINE void finish(const struct row_end *e, size_t pixels, char *y, __m256i a, __m256i b, __m256i c, __m256i d) {
   const float *scale = e->constants + SCALE * UNIT, *addend = e->constants + ADDEND * UNIT;
-  __m256i bytes;
-  if (e->way == RELU)
-    bytes = to_bytes(true, &e->end, scaled_relu(a, scale, addend), scaled_relu(b, scale, addend),
-                     scaled_relu(c, scale, addend), scaled_relu(d, scale, addend));
-  else if (e->way == SCALED)
-    bytes = to_bytes(false, &e->end, scaled(a, scale), scaled(b, scale), scaled(c, scale), scaled(d, scale));
-  else
-    bytes = to_bytes(true, &e->end, finish_tflite(e, a), finish_tflite(e, b), finish_tflite(e, c), finish_tflite(e, d));
-  store_bytes(e, pixels, y, bytes);
+  const __m256i bytes =
+      e->relu ? bytes_of(false, &e->end, scaled_relu(a, scale, addend), scaled_relu(b, scale, addend),
+                         scaled_relu(c, scale, addend), scaled_relu(d, scale, addend))
+              : bytes_of(true, &e->end, scaled(a, scale), scaled(b, scale), scaled(c, scale), scaled(d, scale));
+  const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
+  _mm_storel_epi64((__m128i_u *)y, low);
+  if (pixels > 1) _mm_storeh_pd((double *)(void *)(y + e->y_stride), _mm_castsi128_pd(low));
+  if (pixels > 2) _mm_storel_epi64((__m128i_u *)(y + 2 * e->y_stride), high);
+  if (pixels > 3) _mm_storeh_pd((double *)(void *)(y + 3 * e->y_stride), _mm_castsi128_pd(high));
+}
+
+/* ---- Sums by way of memory, for fewer channels and for TFLite's rounding ------------------------------------------
+ */
+
+enum { CHUNK = 32 };
+
+struct stored {
+  _Alignas(32) int32_t sums[CHUNK][UNIT];
+};
+
+static __attribute__((noinline)) void finish_stored(const struct mbconv_i8_ending *ending, const int32_t *constants,
+                                                    size_t channels, const struct stored *stored, size_t pixels,
+                                                    char *y, size_t y_stride) {
+  for (size_t p = 0; p < pixels; p++, y += y_stride) {
+    for (size_t c = 0; c < channels; c++) {
+      union mbconv_i8_scale scale;
+      memcpy(&scale, constants + SCALE * UNIT + c, sizeof scale);
+      y[c] = (char)mbconv_requantize(ending, stored->sums[p][c], scale, constants[SHIFT * UNIT + c]);
+    }
+  }
 }
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
@@ -182,6 +185,7 @@ ALWAYS_INLINE void unit_row(const size_t kernel, const size_t stride, const stru
                             size_t pixels, char *y) {
   const __m256i zero = _mm256_setzero_si256();
   struct sums s = {zero, zero, zero, zero, zero, zero, zero};
+  __asm__("" : "+r"(e)); /* or compilers would know that it is on the stack, and copy it there */
   lead_in(kernel, stride, &walk, &s);
   size_t p = 0;
   /* At stride 2 the last output's window ends with the first column of its step. */
@@ -208,6 +212,20 @@ ALWAYS_INLINE void unit_row(const size_t kernel, const size_t stride, const stru
   if (rest == 4) finish(e, 4, y, a, b, c, d);
 }
 
+/* The same by way of memory; `sums` has room for CHUNK pixels. */
+ALWAYS_INLINE void unit_sums(const size_t kernel, const size_t stride, struct walk walk, size_t pixels,
+                             struct stored *stored) {
+  const __m256i zero = _mm256_setzero_si256();
+  struct sums s = {zero, zero, zero, zero, zero, zero, zero};
+  __asm__("" : "+r"(stored));
+  lead_in(kernel, stride, &walk, &s);
+  for (size_t p = 0; p < pixels; p++) {
+    if (p + 1 == pixels) walk.odd = 0;
+    step(kernel, stride, kernel, &walk, &s);
+    _mm256_store_si256((__m256i *)(void *)stored->sums[p], s.done);
+  }
+}
+
 static bool all_relu(const float *addend) {
   const __m256 v = _mm256_load_ps(addend);
   return _mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q)) == 0;
@@ -219,23 +237,30 @@ ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mb
   const char *unit = group->weights;
   for (size_t c = 0; c < group->channels; c += UNIT, unit += unit_bytes(kernel)) {
     const float *constants = (const float *)(const void *)unit;
-    const size_t channels = group->channels - c;
-    const enum way way = ending->rounding != MBCONV_I8_FP32    ? TFLITE
-                         : all_relu(constants + ADDEND * UNIT) ? RELU
-                                                               : SCALED;
-    const struct row_end e = {
-        way, end_of(ending), ending, constants, channels < UNIT ? channels : UNIT, group->y_stride};
-    const char *start = unit + (way == RELU ? START : BIAS) * ARRAY_BYTES;
-    const struct walk walk = {.rows = (const char *const *)rows,
-                              .x = c,
-                              .x_stride = group->x_stride,
-                              .odd = group->x_stride,
-                              .weights = unit + CONSTANTS * ARRAY_BYTES,
-                              .start = _mm256_load_si256((const __m256i *)(const void *)start),
-                              .before = _mm_setzero_si128(),
-                              .before2 = _mm_setzero_si128(),
-                              .before3 = _mm_setzero_si128()};
-    unit_row(kernel, stride, &e, walk, pixels, y + c);
+    const size_t channels = group->channels - c < UNIT ? group->channels - c : UNIT;
+    const bool stored = channels < UNIT || ending->rounding != MBCONV_I8_FP32;
+    const bool relu = !stored && all_relu(constants + ADDEND * UNIT);
+    struct walk walk = {.rows = (const char *const *)rows,
+                        .x = c,
+                        .x_stride = group->x_stride,
+                        .odd = group->x_stride,
+                        .weights = unit + CONSTANTS * ARRAY_BYTES,
+                        .start = unit + (relu ? START : BIAS) * ARRAY_BYTES,
+                        .before = _mm_setzero_si128(),
+                        .before2 = _mm_setzero_si128(),
+                        .before3 = _mm_setzero_si128()};
+    if (!stored) {
+      const struct row_end e = {end_of(ending), relu, constants, group->y_stride};
+      unit_row(kernel, stride, &e, walk, pixels, y + c);
+      continue;
+    }
+    for (size_t first = 0, n; first < pixels; first += n, walk.x += n * stride * group->x_stride) {
+      struct stored sums;
+      n = pixels - first < CHUNK ? pixels - first : CHUNK;
+      unit_sums(kernel, stride, walk, n, &sums);
+      finish_stored(ending, (const int32_t *)(const void *)unit, channels, &sums, n, y + c + first * group->y_stride,
+                    group->y_stride);
+    }
   }
 }
 

@@ -61,9 +61,8 @@ ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t n
   for (size_t i = 0; i < quads_of(kernel); i++, w += kernel * DOT_BYTES) {
     dots(steps, newest, 1, s, column_of(kernel, i, walk->rows, x), stride, w);
     if (stride == 2) {
-      const __m256i done = s->done; /* the last step has no second column */
-      dots(steps, newest, 1, s, column_of(kernel, i, walk->rows, odd), stride, w + DOT_BYTES);
-      s->done = done;
+      const size_t begun = newest < steps ? newest : steps - 1; /* the last step has no second column */
+      dots(steps, begun, 1, s, column_of(kernel, i, walk->rows, odd), stride, w + DOT_BYTES);
     }
   }
   if (kernel == 5) {
@@ -71,8 +70,8 @@ ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t n
     const __m128i two =
         stride == 1 ? _mm_unpacklo_epi8(walk->before, last) : _mm_unpacklo_epi8(last, load(walk->rows[4] + odd));
     const __m256i window = fours(walk->before2, two);
-    if (newest >= steps) dot(&s->done, window, w + DOT_BYTES);
-    if (newest >= steps - 1) dot(stride == 1 ? &s->s4 : &s->s2, window, w);
+    if (newest >= steps) dot_in_order(&s->done, window, w + DOT_BYTES);
+    if (newest >= steps - 1) dot_in_order(stride == 1 ? &s->s4 : &s->s2, window, w);
     walk->before2 = stride == 1 ? walk->before3 : two;
     walk->before3 = two;
     walk->before = last;

@@ -237,6 +237,7 @@ ALWAYS_INLINE void tile(const size_t vectors, const size_t sums, const struct ca
     }
     size_t steps = (k * K_BYTES + STEP_BYTES - 1) / STEP_BYTES;
     const char *at = buffer;
+    __asm__("" : "+r"(at)); /* hides that it is on the stack, where no vector of the loop may go */
     NO_UNROLL
     do {
       step(vectors, sums, at, weights, &t);

@@ -30,7 +30,7 @@ class Contender(Peer):
 
     def output(self):
         self._whole.infer()
-        return self._whole.get_output_tensor().data.transpose(0, 2, 3, 1).copy()
+        return self._whole.get_output_tensor(0).data.transpose(0, 2, 3, 1).copy()
 
 
 class _Graph:
@@ -84,12 +84,15 @@ def _model(part, one_pixel):
         y = graph.dequantize(graph.quantize(graph.node("Add", [y, x]), q), q)
     graph.nodes.pop()
     y = graph.nodes[-1].output[0]
+    ends = [graph.constant(values, np.int64) for values in ([0, 0], [1, 1], [2, 3])]
     if one_pixel:
-        ends = (graph.constant(values, np.int64) for values in ([0, 0], [1, 1], [2, 3]))
         y = graph.node("Slice", [y, *ends])
+    results = [helper.make_tensor_value_info(y, TensorProto.UINT8, None)]
+    if not part.residual:
+        # Oddly, where nothing but a convolution reads the real x, that convolution runs in f32, up to twice as long.
+        results.append(helper.make_tensor_value_info(graph.node("Slice", [x, *ends]), TensorProto.FLOAT, None))
     image = helper.make_tensor_value_info("x", TensorProto.UINT8, [1, part.channels, part.height, part.width])
-    result = helper.make_tensor_value_info(y, TensorProto.UINT8, None)
-    made = helper.make_graph(graph.nodes, "block", [image], [result], graph.constants)
+    made = helper.make_graph(graph.nodes, "block", [image], results, graph.constants)
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
 
 
