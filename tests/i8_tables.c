@@ -226,6 +226,25 @@ static void check_refusals(struct test *t) {
              "NULL is taken");
 }
 
+/* LOGISTIC of 0 is 0.5, and here 2.5 of the output's scale: to even with the zero point added before, or away from zero
+ * without it. */
+static void check_halves(struct test *t) {
+  static const struct {
+    mbconv_i8_rounding rounding;
+    int32_t zero;
+    uint8_t want;
+  } halves[] = {
+      {MBCONV_I8_FP32, 0, 2}, {MBCONV_I8_FP32, 1, 4}, {MBCONV_I8_TFLITE_DOUBLE, 0, 3}, {MBCONV_I8_TFLITE_DOUBLE, 1, 4}};
+  for (size_t i = 0; i < 4; i++) {
+    const mbconv_quantization x = {0.1f, 7}, y = {0.2f, halves[i].zero};
+    uint8_t table[256];
+    test_at(t, "half a step of a table, %zu", i);
+    const mbconv_status status =
+        mbconv_i8_make_table(MBCONV_I8_LOGISTIC, 0.0f, MBCONV_U8, halves[i].rounding, &x, &y, table, NULL);
+    test_check(t, status == MBCONV_OK && table[7] == halves[i].want, "%d", table[7]);
+  }
+}
+
 void test_i8_tables(struct test *t) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const struct table_case *c = &cases[i];
@@ -237,5 +256,6 @@ void test_i8_tables(struct test *t) {
     test_check(t, status == MBCONV_OK, "%s", error.message);
     test_check(t, hash_of(table) == c->hash, "other bytes: %#llx", (unsigned long long)hash_of(table));
   }
+  check_halves(t);
   check_refusals(t);
 }
