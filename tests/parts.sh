@@ -281,7 +281,7 @@ instructions() {
 
 headers() {
   local strict=(-pedantic -Wall -Wextra -Werror) compiler header example
-  for header in include/mbconv.h include/mbconv_networks.h; do
+  for header in include/mbconv.h include/mbconv_i8.h include/mbconv_networks.h; do
     for compiler in gcc clang; do "$compiler" -std=c99 "${strict[@]}" -Iinclude -fsyntax-only -x c "$header"; done
     for compiler in g++ clang++; do "$compiler" -std=c++17 "${strict[@]}" -Iinclude -fsyntax-only -x c++ "$header"; done
   done
