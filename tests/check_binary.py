@@ -7,7 +7,8 @@ Registers  no code needs a CPU that its set does not ask for: zmm and mask regis
            ymm and VEX instructions only there and in *_avx2 objects; int8's products that need VNNI only in
            those of avx2_vnni and avx512_vnni
 Spills     the innermost loops that multiply and add (every pointwise, gemv, depthwise and more object must have some) keep
-           their vectors in registers: no vector load or store on the stack, no vector store at all but in depthwise and more
+           their vectors in registers: no vector load or store on the stack, no vector store at all but in depthwise and more;
+           MAY_SPILL has the exceptions
 Prefetches the loops that fetch weights ahead do so, and no others: PREFETCHES
 
 BUILD is a build directory with libmbconv.a and the objects of mbconv_objects. Before all that, the checks are run on
@@ -39,6 +40,10 @@ PREFETCHES = {
     "pointwise_avx512.c.o": (re.compile("prefetcht0"), [28, 21]),
     "pointwise_abreast_avx512.c.o": (re.compile("prefetcht1"), [27, 24, 21, 18, 18, 16, 15, 14, 12, 10]),
     "i8/pointwise_avx512_vnni.c.o": (re.compile("prefetcht1"), [12, 28, 9, 21, 6, 14, 28, 3, 7, 14, 28]),
+}
+# Loops of which Clang 14 keeps some vectors on the stack, mostly constants: how many operands at most. GCC does so in none.
+MAY_SPILL = {
+    "i8/depthwise_avx512_vnni.c.o": (re.compile("_(7x7s2|5x5s1_pair)$"), 13),
 }
 MEMORY_LAST = re.compile(r"\)(\{[^}]*\})*$")
 
@@ -80,8 +85,20 @@ def is_store(instruction):
     return bool(MEMORY_LAST.search(instruction.operands) or instruction.mnemonic.startswith("st"))
 
 
+def name_of(path):
+    return f"i8/{path.name}" if path.parent.name == "i8" else path.name
+
+
 def multiply_add_of(path):
     return DOT if path.parent.name == "i8" else FMA
+
+
+def may_spill(path, loop):
+    """How many operands of a loop may be on the stack."""
+    if b"clang version" not in path.read_bytes():
+        return 0
+    functions_of, most = MAY_SPILL.get(name_of(path), (re.compile("$^"), 0))
+    return most if functions_of.search(loop.function) else 0
 
 
 def check_spills(path):
@@ -101,7 +118,7 @@ def check_spills(path):
             for i in memory
             if STACK.search(i.operands) or has_frame and FRAME.search(i.operands) or pointwise and is_store(i)
         ]
-        if spills:
+        if len(spills) > may_spill(path, loop):
             first = f"{spills[0].mnemonic} {spills[0].operands}"
             yield f"{path}: the loop at {loop.function}+{loop.header:#x} spills {len(spills)} times, first: {first}"
     if not found:
@@ -124,8 +141,7 @@ def prefetching_loops(path):
 
 
 def check_prefetches(path):
-    name = f"i8/{path.name}" if path.parent.name == "i8" else path.name
-    level, expected = PREFETCHES.get(name, (re.compile("$^"), []))
+    level, expected = PREFETCHES.get(name_of(path), (re.compile("$^"), []))
     found = []
     for fetches, multiply_adds in prefetching_loops(path):
         found.append(multiply_adds / len(fetches))

@@ -16,6 +16,7 @@ ALWAYS_INLINE void rest_16(const size_t kernel, const size_t stride, const bool 
     walk.x_first = c + first * stride * group->x_stride;
     walk.y[0] = outputs[0];
     walk.y[1] = outputs[1];
+    __asm__("" : "+r"(walk.y[0]), "+r"(walk.y[1])); /* tests/check_binary.py: stores to these are no spills */
     half_16(kernel, stride, pair, 0, walk, group->ending.i8, unit, n, channels);
     if (channels > 8) half_16(kernel, stride, pair, 1, walk, group->ending.i8, unit, n, channels);
     char *y[2] = {y0 + c + first * group->y_stride, y1 + c + first * group->y_stride};

@@ -264,6 +264,9 @@ ALWAYS_INLINE void tile(const size_t vectors, const size_t groups, const size_t 
   const struct mbconv_pointwise_panel *panel = call->panel;
   struct panel_end *e = &call->end;
   e->y = y;
+  struct rest rest;
+  size_t steps = panel->k / K_STEP, left = panel->k % K_STEP;
+  if (left) copy_rest(panel, pixels, x, &rest); /* now, as a call takes all vector registers */
   const int32_t *start = (const int32_t *)panel->bias + (e->way == RELU ? START : BIAS) * vectors * LANES;
   struct tile t = {all(start + first_of(vectors, 0)), all(start + first_of(vectors, 1)),
                    all(start + first_of(vectors, 2)), all(start + first_of(vectors, 3))};
@@ -271,12 +274,9 @@ ALWAYS_INLINE void tile(const size_t vectors, const size_t groups, const size_t 
   const size_t last = groups > 1 ? GROUP - 1 : pixels - 1;
   struct places at = places_of(vectors, e, x, panel->x_stride);
   struct distances d = distances_of(panel->x_stride, last);
-  struct rest rest;
-  size_t steps = panel->k / K_STEP, left = panel->k % K_STEP;
   for (;;) {
     if (steps == 0) {
       if (left == 0) break;
-      copy_rest(panel, pixels, x, &rest);
       at = places_of(vectors, e, rest.x[0], K_STEP);
       d = distances_of(K_STEP, last);
       steps = 1, left = 0;
