@@ -44,7 +44,8 @@ static inline void mbconv_panel_place(struct mbconv_pointwise_panel *panel, cons
  * many behind the first. */
 static inline size_t mbconv_depthwise_channel_bytes(const struct mbconv_packing *packing, size_t kernel,
                                                     size_t stride) {
-  return packing->bias + packing->taps[(kernel - 3) / 2][stride - 1] * packing->weight;
+  const size_t taps = packing->taps[(kernel - 3) / 2][stride - 1];
+  return packing->bias + taps * packing->weight;
 }
 
 #endif

@@ -8,6 +8,7 @@
 #include "requantize.h"
 #include "set_avx2.h"
 #include "set_scalar.h"
+#include "store_upper.h"
 
 enum { BYTES = 32 };
 
@@ -165,7 +166,7 @@ ALWAYS_INLINE __m128i two_rows(const uint8_t *x, size_t x_stride) {
 /* Two columns. */
 ALWAYS_INLINE void store_two(uint8_t *y, size_t y_stride, __m128i v) {
   _mm_storel_epi64((__m128i_u *)y, v);
-  _mm_storeh_pd((double *)(void *)(y + y_stride), _mm_castsi128_pd(v));
+  store_upper(y + y_stride, v);
 }
 
 void mbconv_i8_transpose_avx2_8x8(size_t tiles, const void *x_, size_t x_stride, size_t x_step, void *y_,

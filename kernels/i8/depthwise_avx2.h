@@ -23,6 +23,7 @@
 #include "requantize.h"
 #include "requantize_avx2.h"
 #include "set_avx2.h"
+#include "store_upper.h"
 
 enum { UNIT = MBCONV_I8_AVX2_UNIT, AT_ONCE = 4, ARRAY_BYTES = UNIT * 4, DOT_BYTES = UNIT * 4 };
 
@@ -141,9 +142,9 @@ ALWAYS_INLINE void finish(const struct row_end *e, size_t pixels, char *y, __m25
               : bytes_of(true, &e->end, scaled(a, scale), scaled(b, scale), scaled(c, scale), scaled(d, scale));
   const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
   _mm_storel_epi64((__m128i_u *)y, low);
-  if (pixels > 1) _mm_storeh_pd((double *)(void *)(y + e->y_stride), _mm_castsi128_pd(low));
+  if (pixels > 1) store_upper(y + e->y_stride, low);
   if (pixels > 2) _mm_storel_epi64((__m128i_u *)(y + 2 * e->y_stride), high);
-  if (pixels > 3) _mm_storeh_pd((double *)(void *)(y + 3 * e->y_stride), _mm_castsi128_pd(high));
+  if (pixels > 3) store_upper(y + 3 * e->y_stride, high);
 }
 
 /* ---- Sums by way of memory, for fewer channels and for TFLite's rounding ------------------------------------------

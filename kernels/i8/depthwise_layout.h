@@ -40,7 +40,7 @@ struct mbconv_i8_layout {
   { {12 * (1 + (pair3)), 12}, {32 * (1 + (pair5)), 32}, {56 * (1 + (pair7)), 56}, }
 
 /* Dots of an output. */
-#define DOTS(kernel) ((kernel) == 3 ? 3 : (kernel) == 5 ? 8 : 14)
+#define DOTS(kernel) ((size_t)((kernel) == 3 ? 3 : (kernel) == 5 ? 8 : 14))
 
 /* Bytes of a channel. */
 static inline size_t mbconv_i8_depthwise_bytes(size_t kernel, size_t weight, bool pair) {

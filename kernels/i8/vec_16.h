@@ -54,5 +54,5 @@ ALWAYS_INLINE void store_one_16(char *y, const size_t *offsets, vec_x16 v) {
 
 ALWAYS_INLINE void store_two_16(char *y, char *y1, const size_t *offsets, vec_x16 v) {
   store_one_16(y, offsets, v);
-  _mm_storeh_pd((double *)y1, _mm_castsi128_pd(v));
+  store_upper(y1, v);
 }

@@ -17,6 +17,7 @@ X86Info GetX86Info(void) {
   info.features.avx512bw = __builtin_cpu_supports("avx512bw") != 0;
   info.features.avx512dq = __builtin_cpu_supports("avx512dq") != 0;
   info.features.avx512vnni = __builtin_cpu_supports("avx512vnni") != 0;
+  info.features.avx512vbmi = __builtin_cpu_supports("avx512vbmi") != 0;
   return info;
 }
 #elif defined(CPU_FEATURES_ARCH_AARCH64)
