@@ -30,7 +30,7 @@ const struct mbconv_kernels mbconv_kernels_i8_avx2 = {
     .packing = {.bias = CONSTANTS * sizeof(int32_t),
                 .weight = 2,
                 .k_step = 2,
-                .unit = MBCONV_I8_AVX2_UNIT,
+                .unit = 2 * MBCONV_I8_AVX2_UNIT, /* .lanes: that many channels are written */
                 .taps = {{10, 10}, {26, 26}, {50, 50}}},
     .fastest_exp = MBCONV_EXP_INLINE,
     .i8 = &i8,

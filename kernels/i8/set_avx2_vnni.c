@@ -31,7 +31,7 @@ const struct mbconv_kernels mbconv_kernels_i8_avx2_vnni = {
     .packing = {.bias = CONSTANTS * sizeof(int32_t),
                 .weight = 1,
                 .k_step = K_STEP,
-                .unit = MBCONV_I8_AVX2_UNIT,
+                .unit = 2 * MBCONV_I8_AVX2_UNIT, /* .lanes: that many channels are written */
                 .taps = {{12, 12}, {28, 28}, {56, 56}}},
     .fastest_exp = MBCONV_EXP_INLINE,
     .i8 = &i8,
