@@ -29,7 +29,8 @@ static struct tap slot_at_stride2(size_t kernel, size_t dot, size_t slot) {
 
 static int8_t weight_of(const struct mbconv_i8_channel *channel, size_t kernel, struct tap tap, size_t variant) {
   const size_t row = tap.row - variant; /* of the second row of outputs; wraps around if above it */
-  return row < kernel && tap.column < kernel ? channel->weight[row * kernel + tap.column] : (int8_t)0;
+  if (row >= kernel || tap.column >= kernel) return 0;
+  return channel->weight[row * kernel + tap.column];
 }
 
 static void put_weight(char *dword, size_t slot, int8_t weight, const struct mbconv_i8_layout *layout) {
