@@ -158,7 +158,7 @@ static void depthwise_row(const struct mbconv_strip *strip, const struct mbconv_
       depthwise_outputs(strip, group, run, o, two, first, last, false, y);
     }
     char *outputs = y + first * run->y_pixel;
-    for (size_t row = 0; run->map && row <= two; row++, outputs += run->y_row)
+    for (size_t rows = two ? 2 : 1; run->map && rows > 0; rows--, outputs += run->y_row)
       mbconv_epilogue_map(run->map, last - first, group->first, group->channels, outputs, run->y_stride);
   }
 }
