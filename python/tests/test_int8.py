@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "
 # pylint: disable=wrong-import-position
 import integers  # noqa: E402
 import ours  # noqa: E402
-from blocks import Maker  # noqa: E402
+from quantized import Maker  # noqa: E402
 
 Q = Quantization(0.02, -3)
 
