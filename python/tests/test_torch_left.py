@@ -126,9 +126,10 @@ class Left(unittest.TestCase):
         with torch.no_grad():
             self.assertTrue(is_same(outcome(self.block[0], self.x), outcome(self.plain[0], self.x)))
 
-    @unittest.skipUnless(hasattr(torch.Tensor, "refine_names"), "PyTorch without named tensors")
-    def test_names(self):
-        self.check(self.x.clone().refine_names("N", "C", "H", "W"))
+    if hasattr(torch.Tensor, "refine_names"):
+
+        def test_names(self):
+            self.check(self.x.clone().refine_names("N", "C", "H", "W"))
 
     @torch.no_grad()
     def test_bits_of_views(self):
@@ -160,33 +161,35 @@ class Left(unittest.TestCase):
         self.assertEqual(*seen)
         self.assertIn("aten.convolution.default", seen[0])
 
-    @unittest.skipUnless(TorchFunctionMode, "PyTorch without TorchFunctionMode")
-    def test_function_modes(self):
-        class Called(TorchFunctionMode):
-            def __init__(self):
-                super().__init__()
-                self.names = []
+    if TorchFunctionMode:
 
-            def __torch_function__(self, func, types, args=(), kwargs=None):
-                self.names.append(getattr(func, "__name__", ""))
-                return func(*args, **(kwargs or {}))
+        def test_function_modes(self):
+            class Called(TorchFunctionMode):
+                def __init__(self):
+                    super().__init__()
+                    self.names = []
 
-        called = []
-        for block in (self.block, self.plain):
-            with torch.no_grad(), Called() as mode:
-                block(self.x)
-            called.append([name for name in mode.names if name in ("conv2d", "batch_norm", "silu")])
-        self.assertEqual(*called)
-        self.assertTrue(called[0])
+                def __torch_function__(self, func, types, args=(), kwargs=None):
+                    self.names.append(getattr(func, "__name__", ""))
+                    return func(*args, **(kwargs or {}))
 
-    @unittest.skipUnless(hasattr(torch, "set_default_device"), "PyTorch 2 has it")
-    def test_default_device(self):
-        torch.set_default_device("cpu")
-        try:
-            with torch.no_grad():
-                self.assertFalse(torch.equal(self.block(self.x), self.plain(self.x)))  # mbconv's
-        finally:
-            torch.set_default_device(None)
+            called = []
+            for block in (self.block, self.plain):
+                with torch.no_grad(), Called() as mode:
+                    block(self.x)
+                called.append([name for name in mode.names if name in ("conv2d", "batch_norm", "silu")])
+            self.assertEqual(*called)
+            self.assertTrue(called[0])
+
+    if hasattr(torch, "set_default_device"):
+
+        def test_default_device(self):
+            torch.set_default_device("cpu")
+            try:
+                with torch.no_grad():
+                    self.assertFalse(torch.equal(self.block(self.x), self.plain(self.x)))  # mbconv's
+            finally:
+                torch.set_default_device(None)
 
 
 if __name__ == "__main__":
