@@ -19,6 +19,7 @@
 
 #include <string.h>
 
+#include "panel.h" /* the arrays of constants */
 #include "relu.h"
 #include "requantize.h"
 #include "requantize_avx2.h"
@@ -26,9 +27,6 @@
 #include "store_upper.h"
 
 enum { UNIT = MBCONV_I8_AVX2_UNIT, AT_ONCE = 4, ARRAY_BYTES = UNIT * 4, DOT_BYTES = UNIT * 4 };
-
-/* The arrays of constants of a unit. */
-enum { START, ADDEND, BIAS, SCALE, SHIFT, CONSTANTS };
 
 /* ---- What the including file defines ------------------------------------------------------------------------------
  */

@@ -28,22 +28,9 @@ static void pack_bytes(void *data, size_t width, size_t place, size_t k, const s
     weights[i / K_STEP * K_STEP * width + place * K_STEP + i % K_STEP] = channel->weight[i];
 }
 
-static void pack_words(void *data, size_t lanes, size_t width, size_t place, size_t k,
-                       const struct mbconv_i8_channel *channel) {
-  int16_t *weights = pack_constants(data, width, place, k, channel);
-  weights += place / lanes * K_STEP * lanes + place % lanes * 2;
-  for (size_t i = 0; i < k; i++)
-    weights[i / K_STEP * K_STEP * width + i % 2 * 2 * lanes + i % K_STEP / 2] = channel->weight[i];
-}
-
 void mbconv_i8_pack_panel_bytes_16(void *data, size_t width, size_t lane, size_t k,
                                    const struct mbconv_i8_channel *channel) {
   pack_bytes(data, width, place_of(16, width, lane), k, channel);
-}
-
-void mbconv_i8_pack_panel_words_16(void *data, size_t width, size_t lane, size_t k,
-                                   const struct mbconv_i8_channel *channel) {
-  pack_words(data, 16, width, place_of(16, width, lane), k, channel);
 }
 
 void mbconv_i8_pack_panel_bytes_8(void *data, size_t width, size_t lane, size_t k,

@@ -9,7 +9,6 @@
  * shift. Behind them are the weights, of some k after those of some k, with zeros at the end:
  *
  *     bytes    4 of k: [vector][place in it] {w0 w1 w2 w3}
- *     words    4 of k: [vector]{[place in it] {w0 w2}, [place in it] {w1 w3}} of 16 bits
  *     pairs    2 of k: [vector][place in it] {w0 w1} of 16 bits
  */
 #ifndef MBCONV_I8_PANEL_H
@@ -24,8 +23,8 @@ enum { K_STEP = 4 };
 
 #define MBCONV_I8_PANEL_PACKING(bytes) .bias = CONSTANTS * sizeof(int32_t), .weight = (bytes), .k_step = K_STEP
 
-mbconv_i8_pack_panel_fn mbconv_i8_pack_panel_bytes_16, mbconv_i8_pack_panel_words_16, /* vectors of 16 places */
-    mbconv_i8_pack_panel_bytes_8, mbconv_i8_pack_panel_pairs_8;
+/* Vectors of 16 places, and of 8. */
+mbconv_i8_pack_panel_fn mbconv_i8_pack_panel_bytes_16, mbconv_i8_pack_panel_bytes_8, mbconv_i8_pack_panel_pairs_8;
 
 /* TFLite's rounding, which kernels do by way of the stack: sums of `width` places become r + zero - lo of the ending,
  * clamped to a byte. */

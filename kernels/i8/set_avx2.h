@@ -17,7 +17,7 @@ mbconv_i8_table_fn mbconv_i8_table_avx2;
 mbconv_i8_flip_fn mbconv_i8_flip_avx2;
 mbconv_i8_add_fn mbconv_i8_add_avx2;
 
-/* Bytes of a channel's constants and of its weights, which are packed by units of 8 channels. */
-enum { MBCONV_I8_AVX2_UNIT = 8, MBCONV_I8_AVX2_CONSTANTS = 20 };
+/* Channels of a depthwise are packed by units of 8. */
+enum { MBCONV_I8_AVX2_UNIT = 8 };
 
 #endif
