@@ -41,8 +41,10 @@ mbconv_status mbconv_i8_bounds(mbconv_activation_kind activation, const mbconv_q
                        "%s: activation is %d: in int8 it is NONE, RELU or RELU6, and all others are tables", name,
                        (int)activation);
   *lo = (uint8_t)zero;
-  if (activation == MBCONV_ACTIVATION_RELU6)
-    *hi = (uint8_t)mbconv_min((size_t)(zero + half_away(6.0f / quantization->scale)), 255);
+  if (activation == MBCONV_ACTIVATION_RELU6) {
+    const int32_t six = zero + half_away(6.0f / quantization->scale);
+    if (six < *hi) *hi = (uint8_t)six;
+  }
   return MBCONV_OK;
 }
 

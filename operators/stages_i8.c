@@ -70,8 +70,8 @@ static mbconv_status clamp_of(const mbconv_i8_stage_desc *stage, mbconv_type typ
   if (lo < -offset || hi > 255 - offset || lo > hi)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the clamp is %d to %d, not within %d to %d", name, (int)lo,
                        (int)hi, (int)-offset, (int)(255 - offset));
-  ending->lo = (uint8_t)mbconv_max(ending->lo, (size_t)(lo + offset));
-  ending->hi = (uint8_t)mbconv_min(ending->hi, (size_t)(hi + offset));
+  if (lo + offset > ending->lo) ending->lo = (uint8_t)(lo + offset);
+  if (hi + offset < ending->hi) ending->hi = (uint8_t)(hi + offset);
   if (ending->lo <= ending->hi) return MBCONV_OK;
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the clamp and the activation have no byte in common", name);
 }
