@@ -9,8 +9,8 @@ static const struct mbconv_row rows[] = {
      &mbconv_kernels_i8_avx512_vnni_vbmi},
     {MBCONV_ISA_AVX512_VNNI, MBCONV_NEEDS_AVX512 | MBCONV_CPU_AVX512_VNNI, &mbconv_kernels_i8_avx512_vnni},
 #endif
-#ifdef MBCONV_I8_AVX512
-    {MBCONV_ISA_AVX512, MBCONV_NEEDS_AVX512, &mbconv_kernels_i8_avx512},
+#ifdef MBCONV_I8_AVX2
+    {MBCONV_ISA_AVX512, MBCONV_NEEDS_AVX512, &mbconv_kernels_i8_avx2}, /* without VNNI it has none of its own */
 #endif
 #ifdef MBCONV_I8_AVX2_VNNI
     {MBCONV_ISA_AVX2_VNNI, MBCONV_NEEDS_AVX2 | MBCONV_CPU_AVX_VNNI, &mbconv_kernels_i8_avx2_vnni},

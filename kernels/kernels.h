@@ -261,7 +261,6 @@ extern const struct mbconv_kernels mbconv_kernels_neon;
 extern const struct mbconv_kernels mbconv_kernels_i8_scalar;
 extern const struct mbconv_kernels mbconv_kernels_i8_avx2;
 extern const struct mbconv_kernels mbconv_kernels_i8_avx2_vnni;
-extern const struct mbconv_kernels mbconv_kernels_i8_avx512;
 extern const struct mbconv_kernels mbconv_kernels_i8_avx512_vnni, mbconv_kernels_i8_avx512_vnni_vbmi;
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Dispatch: every need of every row of the table is asked for, those among them that are added to a row later.
+ * Dispatch: every need of every row of the table is asked for, those among them that are added to a row later; what the
+ * names of instruction sets give on models of CPUs.
  */
 #include "dispatch.h"
 #include "i8_sets.h"
@@ -83,7 +84,91 @@ static void check_plain_name(struct test *t, mbconv_isa plain, mbconv_isa vnni) 
   test_check(t, mbconv_usable_isas_of(&sets, &without, isas, 3) == 2 && isas[0] == plain, "the list without");
 }
 
+/* ---- CPUs that exist --------------------------------------------------------------------------------------------- */
+
+#if defined(MBCONV_I8_AVX512_VNNI) && defined(MBCONV_I8_AVX2_VNNI)
+enum {
+  VNNI = MBCONV_CPU_AVX512_VNNI,
+  VBMI = MBCONV_CPU_AVX512_VBMI,
+  ALDER_LAKE = MBCONV_NEEDS_AVX2 | MBCONV_CPU_AVX_VNNI,
+  NAMES = 5 /* that are asked for: auto, avx512, avx512_vnni, avx2, avx2_vnni */
+};
+
+#define F32(isa) &mbconv_kernels_##isa
+#define I8(isa) &mbconv_kernels_i8_##isa
+
+/* Which kernels each name gives on models of CPUs, NULL for a refusal. */
+static const struct model {
+  const char *name;
+  uint32_t features;
+  const struct mbconv_kernels *f32[NAMES], *i8[NAMES];
+} models[] = {
+    {"Haswell", MBCONV_NEEDS_AVX2, {F32(avx2), NULL, NULL, F32(avx2), NULL}, {I8(avx2), NULL, NULL, I8(avx2), NULL}},
+    {"Skylake-X",
+     MBCONV_NEEDS_AVX512,
+     {F32(avx512), F32(avx512), NULL, F32(avx2), NULL},
+     {I8(avx2), I8(avx2), NULL, I8(avx2), NULL}},
+    {"Cascade Lake",
+     MBCONV_NEEDS_AVX512 | VNNI,
+     {F32(avx512), F32(avx512), F32(avx512), F32(avx2), NULL},
+     {I8(avx512_vnni), I8(avx512_vnni), I8(avx512_vnni), I8(avx2), NULL}},
+    {"Ice Lake or Zen 4",
+     MBCONV_NEEDS_AVX512 | VNNI | VBMI,
+     {F32(avx512), F32(avx512), F32(avx512), F32(avx2), NULL},
+     {I8(avx512_vnni_vbmi), I8(avx512_vnni_vbmi), I8(avx512_vnni_vbmi), I8(avx2), NULL}},
+    {"Alder Lake",
+     ALDER_LAKE,
+     {F32(avx2), NULL, NULL, F32(avx2), F32(avx2)},
+     {I8(avx2_vnni), NULL, NULL, I8(avx2_vnni), I8(avx2_vnni)}},
+    {"Sapphire Rapids",
+     MBCONV_NEEDS_AVX512 | VNNI | VBMI | ALDER_LAKE,
+     {F32(avx512), F32(avx512), F32(avx512), F32(avx2), F32(avx2)},
+     {I8(avx512_vnni_vbmi), I8(avx512_vnni_vbmi), I8(avx512_vnni_vbmi), I8(avx2_vnni), I8(avx2_vnni)}},
+};
+
+#undef F32
+#undef I8
+
+/* By parameter and by environment. */
+static void check_name(struct test *t, const struct mbconv_sets *sets, const struct mbconv_cpu *cpu, mbconv_isa isa,
+                       const struct mbconv_kernels *want) {
+  const char *name = mbconv_isa_name(isa);
+  for (int by_name = 0; by_name < 2; by_name++) {
+    const struct mbconv_kernels *kernels = NULL;
+    mbconv_exp variant;
+    mbconv_error error = {.message = ""};
+    const mbconv_status status = mbconv_select(sets, by_name ? MBCONV_ISA_AUTO : isa, MBCONV_EXP_AUTO,
+                                               by_name ? name : NULL, NULL, cpu, &kernels, &variant, &error);
+    test_check(t, kernels == want && status == (want ? MBCONV_OK : MBCONV_UNSUPPORTED_ISA), "%s%s gives %s: %s", name,
+               by_name ? " in the environment" : "", kernels ? mbconv_isa_name(kernels->isa) : "nothing",
+               error.message);
+  }
+}
+
+static void check_models(struct test *t) {
+  static const mbconv_isa names[NAMES] = {MBCONV_ISA_AUTO, MBCONV_ISA_AVX512, MBCONV_ISA_AVX512_VNNI, MBCONV_ISA_AVX2,
+                                          MBCONV_ISA_AVX2_VNNI};
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    const struct mbconv_cpu cpu = cpu_of(models[i].features);
+    for (size_t j = 0; j < NAMES; j++) {
+      test_at(t, "f32 on %s", models[i].name);
+      check_name(t, &mbconv_f32_sets, &cpu, names[j], models[i].f32[j]);
+      test_at(t, "int8 on %s", models[i].name);
+      check_name(t, &mbconv_i8_sets, &cpu, names[j], models[i].i8[j]);
+    }
+    /* What is listed is what a name of its own gives; borrowed kernels are not. */
+    mbconv_isa isas[MBCONV_ISA_COUNT];
+    const size_t count = mbconv_usable_isas_of(&mbconv_i8_sets, &cpu, isas, MBCONV_ISA_COUNT);
+    for (size_t j = 0; j < count; j++)
+      test_check(t, isas[j] != MBCONV_ISA_AVX512, "avx512 is listed, which has no kernels of its own");
+  }
+}
+#else
+static void check_models(struct test *t) { (void)t; }
+#endif
+
 void dispatch_rows(struct test *t) {
+  check_models(t);
   check_plain_name(t, MBCONV_ISA_AVX512, MBCONV_ISA_AVX512_VNNI);
   check_plain_name(t, MBCONV_ISA_AVX2, MBCONV_ISA_AVX2_VNNI);
   check_sets(t, "f32", &mbconv_f32_sets);

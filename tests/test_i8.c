@@ -121,6 +121,30 @@ static struct mbconv_stages *create(struct test *t, const struct i8_case *c, con
   return stages;
 }
 
+/* Whether the row's kernels are tried in the runs of this set: not those that it borrows from another one's. */
+static bool tried_here(const struct mbconv_row *row, mbconv_isa isa) {
+  return belongs(row->isa, isa) && row->kernels->isa == row->isa;
+}
+
+#ifdef MBCONV_TWINS
+static const char rows_run[] = "runs, its instructions written out by twins/vnni.h, on";
+#else
+static const char rows_run[] = "runs by its own instructions on";
+#endif
+
+/* Says which rows run, and whether by their own instructions or by their twins'; and which this CPU cannot run. */
+static void print_rows(const struct test *t) {
+  struct mbconv_cpu cpu;
+  mbconv_cpu_detect(&cpu);
+  for (size_t i = 0; i < mbconv_i8_sets.count; i++) {
+    const struct mbconv_row *row = &mbconv_i8_sets.rows[i];
+    if (!tried_here(row, t->isa)) continue;
+    const bool offered = mbconv_row_offered(row, &cpu);
+    test_progress(t, "%s%s %s %s", mbconv_isa_name(row->isa), row->needs & MBCONV_CPU_AVX512_VBMI ? " with VBMI" : "",
+                  offered ? rows_run : "cannot run (mbconv_twins_tests has its kernels without VNNI) on", cpu.name);
+  }
+}
+
 /* The rows of this run on one case: at its size or at any, with a plan or the library's. */
 static void check_rows(struct test *t, struct i8_case *c, const struct images *images, size_t turn) {
   static const size_t plans[][2] = {{0, 0}, {1, 1}, {2, 1}, {3, 1000}, {1000, 1}, {0, 1}};
@@ -129,7 +153,7 @@ static void check_rows(struct test *t, struct i8_case *c, const struct images *i
   mbconv_cpu_detect(&cpu);
   for (size_t i = 0; i < mbconv_i8_sets.count; i++) {
     const struct mbconv_row *row = &mbconv_i8_sets.rows[i];
-    if (!belongs(row->isa, t->isa) || !mbconv_row_offered(row, &cpu)) continue;
+    if (!tried_here(row, t->isa) || !mbconv_row_offered(row, &cpu)) continue;
     for (size_t p = 0; p < 2; p++) {
       const size_t *plan = plans[p == 0 ? 0 : 1 + turn % 5];
       const bool any = (turn + p) % 3 == 0;
@@ -204,10 +228,14 @@ static void check_door(struct test *t) {
     return;
   }
   if (!test_check(t, status == MBCONV_OK, "%s", error.message)) return;
+  struct mbconv_cpu cpu;
+  mbconv_cpu_detect(&cpu);
+  const bool borrows = t->isa == MBCONV_ISA_AVX512 && !(cpu.features & MBCONV_CPU_AVX512_VNNI);
   mbconv_info info = {0};
-  test_check(
-      t, mbconv_block_info(block, &info, &error) == MBCONV_OK && belongs(info.isa, t->isa) && info.type == MBCONV_U8,
-      "info: %s, type %d", mbconv_isa_name(info.isa), (int)info.type);
+  test_check(t,
+             mbconv_block_info(block, &info, &error) == MBCONV_OK && info.type == MBCONV_U8 &&
+                 (belongs(info.isa, t->isa) || (borrows && info.isa == MBCONV_ISA_AVX2)),
+             "info: %s, type %d", mbconv_isa_name(info.isa), (int)info.type);
   test_check(t, mbconv_block_run(block, 1, x, y, scratch, sizeof scratch, NULL, &error) == MBCONV_OK, "%s",
              error.message);
   /* -128 * 128 * 0.005 = -81.92, and the clamp */
@@ -218,6 +246,7 @@ static void check_door(struct test *t) {
 void test_i8(struct test *t) {
   static const char *const lists[] = {"P", "D", "PDP", "DP", "PD", "PP", "PDPDP", "DPP", "DPDP", "PPD"};
   static const mbconv_residual residuals[] = {MBCONV_RESIDUAL_OFF, MBCONV_RESIDUAL_ON, MBCONV_RESIDUAL_GIVEN};
+  print_rows(t);
   check_door(t);
   if (t->isa == MBCONV_ISA_SCALAR) {
     test_i8_arithmetic(t);
