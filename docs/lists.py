@@ -30,7 +30,7 @@ def suites(root):
     section = page.split("\n## Suites\n", 1)[1].split("\n## ", 1)[0]
     listed = set(re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE))
     there = set()
-    for path in "tests/suites.c", "tests/networks/suites.c":
+    for path in "tests/suites.c", "tests/networks/suites.c", "tests/twins/suites.c":
         there |= set(re.findall(r'\{"([a-z-]+)", test_', (root / path).read_text(encoding="utf-8")))
     yield from differences("tests/README.md, suites", listed, there)
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""check_binary.py [--shared LIBRARY] BUILD...: holds what was compiled against four promises.
+"""check_binary.py [--shared LIBRARY] BUILD...: holds what was compiled against five promises.
 
 Symbols    a library defines nothing outside its own name: all global symbols start with mbconv_
 Registers  no code needs a CPU that its set does not ask for: zmm and mask registers only in *_avx512 objects,
            ymm and VEX instructions only there and in *_avx2 objects; int8's products that need VNNI only in
            those of avx2_vnni and avx512_vnni
+Products   int8's kernels that need VNNI or VBMI have these instructions, in the encoding of their row, and no others for
+           the same end: where the CPU has none, tests run the same source on others (twins/vnni.h)
 Spills     the innermost loops that multiply and add (every pointwise, gemv, depthwise and more object must have some) keep
            their vectors in registers: no vector load or store on the stack, no vector store at all but in depthwise and more;
            MAY_SPILL has the exceptions
@@ -78,6 +80,18 @@ def check_registers(path):
             if needs:
                 yield f"{path}: {name} needs {needs}: {instruction.mnemonic} {instruction.operands}"
                 break
+
+
+def check_products(path):
+    if not path.match("*_vnni.c.o") or path.name.startswith("set_"):
+        return
+    wanted = "vpermb" if path.name.startswith("table_") else "vpdpbusd"
+    prefix = "{vex} " if "_avx2_" in path.name and wanted == "vpdpbusd" else ""
+    code = output_of(tool("objdump", machine_of(path)), "-d", "--no-show-raw-insn", path)
+    found = Counter(re.findall(r"\t((?:\{\w+\} )?(?:vpdp\w+|vpmadd\w+|vpermb|vperm[it]2b))\b", code))
+    print(f"{path}: {dict(found)}")
+    if set(found) != {prefix + wanted}:
+        yield f"{path}: has {sorted(found)} instead of {prefix}{wanted} alone"
 
 
 def is_store(instruction):
@@ -157,6 +171,7 @@ def check_build(build):
     yield from check_symbols(build / "libmbconv.a")
     for path in objects:
         yield from check_registers(path)
+        yield from check_products(path)
         yield from check_prefetches(path)
     kernels = [path for path in objects if re.match(r"(pointwise(_narrow|_abreast)?|gemv|depthwise|more)_(avx2|avx512|neon)(_vnni)?\.", path.name)]
     for path in kernels:
@@ -215,6 +230,8 @@ def self_test(machine):
         if machine == X86_64:
             scalar = compiled("tile_scalar.c.o", 8)
             expected.append(("register check, AVX in a scalar object", [*check_registers(scalar)], True))
+            dots = compiled("pointwise_avx2_vnni.c.o", 8)
+            expected.append(("product check, no VNNI", [*check_products(dots)], True))
         for name, problems, bad in expected:
             if bool(problems) != bad:
                 sys.exit(f"check_binary.py: self-test failed: {name}")

@@ -114,7 +114,8 @@ cpu_has() {
   for flag in "$@"; do grep -qw "$flag" /proc/cpuinfo || return 1; done
 }
 
-# Those of f32. The suite i8 runs int8's avx2_vnni and avx512_vnni under avx2 and avx512, where the CPU has them.
+# Those of f32. The suite i8 runs int8's avx2_vnni and avx512_vnni under avx2 and avx512, where the CPU has them, and
+# mbconv_twins_tests where it has not.
 native_sets() {
   echo scalar
   if [[ $machine == aarch64 ]]; then echo neon; fi
@@ -143,11 +144,13 @@ packages_of_other_cpus() {
 all_parts() {
   local isa preset
   build default
+  if [[ $machine == x86_64 ]]; then build default mbconv_twins_tests; fi
   if [[ -n $(emulated_sets) ]]; then part emulator emulated $(emulated_sets); fi
   for isa in $(native_sets); do
     part "native-$isa" but_sweep_of_gelu default --isa "$isa" --require "$isa"
     part "networks-$isa" networks_tests_of default --isa "$isa" --require "$isa"
   done
+  if [[ $machine == x86_64 ]]; then part twins twins; fi
   for preset in clang asan tsan shared no-sleef; do build "$preset"; done
   if [[ $machine == x86_64 ]]; then build arm64-linux; build arm64-linux-clang; fi
   part asan but_sweeps asan
@@ -215,11 +218,18 @@ thread_sanitized() {
   "${fixed[@]}" build/tsan/tests/networks/mbconv_networks_tests sharing
 }
 
+# Int8's kernels with VNNI, compiled without it, on the sets that this CPU has; `emulated` does the others.
+twins() {
+  local isa arguments=()
+  for isa in $(native_sets); do arguments+=(--isa "$isa" --require "$isa"); done
+  build/default/tests/twins/mbconv_twins_tests --budget small "${arguments[@]}"
+}
+
 # emulated SET...: all suites in one boot of a PC that has AVX-512.
 emulated() {
   local isa arguments=()
   for isa in "$@"; do arguments+=(--isa "$isa" --require "$isa"); done
-  FILES=$PWD/tests/golden \
+  FILES=$PWD/tests/golden ALSO=build/default/tests/twins/mbconv_twins_tests \
     tests/emulator/run.sh build/default/tests/mbconv_tests --budget small "${arguments[@]}"
 }
 

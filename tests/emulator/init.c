@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The only process of the emulated machine: runs /program with the arguments in /arguments and the environment in
- * /environment (each a list of strings ended by zero bytes), prints its exit status and switches the machine off.
+ * The only process of the emulated machine: runs /program and, if there is one, /also with the arguments in /arguments
+ * and the environment in /environment (each a list of strings ended by zero bytes), prints the exit status, the first
+ * that is not 0, and switches the machine off.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -45,11 +46,11 @@ static void read_strings(const char *path, char *buffer, size_t size, char *stri
   strings[count] = NULL;
 }
 
-static int run_program(char **arguments, char **environment) {
+static int run_program(const char *program, char **arguments, char **environment) {
   pid_t child = fork();
   if (child == 0) {
-    execve("/program", arguments, environment);
-    perror("init: cannot run /program");
+    execve(program, arguments, environment);
+    perror(program);
     _exit(127);
   }
   int status = 0;
@@ -71,7 +72,12 @@ int main(void) {
   open_console();
   read_strings("/arguments", argument_text, sizeof argument_text, arguments);
   read_strings("/environment", environment_text, sizeof environment_text, environment);
-  printf("\nemulator: exit status %d\n", run_program(arguments, environment));
+  int status = run_program("/program", arguments, environment);
+  if (access("/also", X_OK) == 0) {
+    const int also = run_program("/also", arguments, environment);
+    if (status == 0) status = also;
+  }
+  printf("\nemulator: exit status %d\n", status);
   fflush(stdout);
   tcdrain(STDOUT_FILENO);
   switch_off();

@@ -3,6 +3,7 @@
 # run.sh BINARY [ARGUMENT...]: runs a program on an emulated PC whose CPU has AVX-512 (README.md tells how).
 # Prints what the program prints, as it comes, and exits with its status (125: none came back). However slow the machine
 # is, the emulator is ended only when it does not get on: see `watch`.
+#   ALSO=PROGRAM          run after it with the same arguments; needs no other libraries
 #   FILES="A B"       files and directories copied into the guest's root under their absolute names
 #   ENVIRONMENT="A=b" set for the program       QUIET=20   minutes       MEMORY=256  megabytes
 #   CACHE=DIR         where the unpacked kernel, the ROM and init are kept (default: build/emulator)
@@ -42,6 +43,7 @@ build_root() {
   mkdir -p "$root"/{dev,proc,sys,tmp}
   cp "$cache/init" "$root/init"
   cp "$binary" "$root/program"
+  if [ -n "${ALSO:-}" ]; then cp "$ALSO" "$root/also"; fi
   for file in $(ldd "$binary" | grep -oE '/[^ ]+') ${FILES:-}; do
     mkdir -p "$root$(dirname "$file")"
     cp -RL "$file" "$root$file"

@@ -3,7 +3,7 @@
 """Seeds the faults of faults.txt one at a time into a copy of the tree and runs the quick tests: each must fail.
 
 A fault is built natively, for ARM64 (*_neon.*, run by qemu) or, if this CPU lacks AVX-512, natively and run in one boot
-of the emulator (*_avx512.*). Its folder, or its line `tests`, says which tests must see it. A fault that no longer
+of the emulator (*_avx512.*, *_avx512_vnni.*). Its folder, or its line `tests`, says which tests must see it. A fault that no longer
 applies, does not compile or leaves all object code as it was is a failure of its own: it would prove nothing.
 """
 import argparse
@@ -34,6 +34,7 @@ TESTS_OF = (
     (r"cli/.*", "command*.sh"),
     (r"python/.*", "test_*"),
     (r"include/mbconv\.hpp", "mbconv_cplusplus_tests"),
+    (r"kernels/i8/.*(_vnni\.c|_avx512\.h)", "mbconv_twins_tests"),
     (r".*", "mbconv_tests"),
 )
 
@@ -43,7 +44,8 @@ class Fault:
         self.name, self.file, self.old, self.new = (fields[key] for key in ("fault", "file", "old", "new"))
         default = next(tests for pattern, tests in TESTS_OF if re.fullmatch(pattern, self.file))
         self.tests = fields.get("tests", default).split()
-        self.platform = "neon" if "_neon." in self.file else "avx512" if "_avx512." in self.file else "native"
+        avx512 = re.search(r"_avx512(_vnni)?\.", self.file)
+        self.platform = "neon" if "_neon." in self.file else "avx512" if avx512 else "native"
         self.outcome, self.detail, self.seconds = None, "", 0.0
 
 
@@ -267,20 +269,21 @@ class Session:
                 build.undo(fault)
             self.settle(fault, outcome, detail, time.monotonic() - start)
 
-    def try_emulated(self, faults):
+    def try_emulated(self, word, faults):
         build, programs, start = self.build_of("avx512", False), {}, time.monotonic()
         shutil.rmtree(WORK / "emulated", ignore_errors=True)
         (WORK / "emulated").mkdir()
 
         def keep(name):
             programs[name] = WORK / "emulated" / name
-            run(["strip", "-o", programs[name], build.folder / "tests" / "mbconv_tests"])
+            program = next(path for path in build.folder.rglob(word) if path.is_file())
+            run(["strip", "-o", programs[name], program])
 
-        build.make_whole(["mbconv_tests"])
+        build.make_whole([word])
         keep("healthy")
         for fault in faults:
             try:
-                problem = build.seed(fault, ["mbconv_tests"])
+                problem = build.seed(fault, [word])
             finally:
                 build.undo(fault)
             if problem:
@@ -304,7 +307,7 @@ class Session:
             groups.setdefault((fault.platform, tuple(fault.tests)), []).append(fault)
         for (platform, tests), faults in groups.items():
             if platform == "avx512" and not here:
-                self.try_emulated(faults)
+                self.try_emulated(tests[0], faults)
             else:
                 self.try_here(platform, tests, faults)
 
