@@ -5,23 +5,33 @@
 Of each object it takes the innermost loop with the most multiply-adds, the full tile; if there are several, the fastest,
 for one of them also prefetches the next panel. Prints cycles for each run through it; fails below LEAST of the bound on a
 CPU of the object's set. The models know ports, latencies and decoders, but neither caches nor memory.
+
+Int8's loops (objects in a folder i8) have no bound that is as simple: their sums and loads compete with the products for
+ports. They fail if they get slower than they were (I8_MODELS).
 """
 import argparse
 import pathlib
 import re
 import sys
 
-from disassembly import JUMP, X86_64, fused, inner_loops, machine_of, output_of
+from disassembly import DOT, FMA, JUMP, X86_64, fused, inner_loops, machine_of, output_of
 
 LEAST = 0.95
 SHORT, LONG = 200, 1200  # runs through the loop: the difference leaves out how it begins
 
-# Sets of f32: int8's (avx2_vnni, avx512_vnni) have no fused multiply-adds.
-# By the end of the object's name: CPUs, and how many multiply-adds of the set's vectors their FMA units begin in a cycle.
+# F32, by the end of the object's name: CPUs, and how many multiply-adds of the set's vectors their FMA units begin in a cycle.
 MODELS = {
     "_avx2.c.o": {"skylake": 2, "znver3": 2, "znver4": 2},
     "_avx512.c.o": {"skylake-avx512": 2, "znver4": 1},
     "_neon.c.o": {"neoverse-n1": 2, "apple-m1": 3},
+}
+# Int8's rows avx2, avx2_vnni and avx512_vnni, by the end of the object's name: products of bytes that an instruction
+# adds, and how many products a cycle are the least on CPUs. None: the figure is printed, but says little, see
+# bench/RESULTS.md.
+I8_MODELS = {
+    "_avx2.c.o": (16, {"skylake-avx512": 22, "icelake-server": 22, "znver3": 20, "znver4": 20}),
+    "_avx2_vnni.c.o": (32, {"alderlake": 48, "sapphirerapids": 48}),
+    "_avx512_vnni.c.o": (64, {"cascadelake": 110, "icelake-server": 110, "znver4": None}),
 }
 
 
@@ -45,24 +55,47 @@ def cycles(program, machine, cpu, source):
     return (total(LONG) - total(SHORT)) / (LONG - SHORT)
 
 
-def check(program, path, directory):
-    """Yields what falls short."""
-    models = next((cpus for end, cpus in MODELS.items() if path.name.endswith(end)), None)
-    if models is None:
-        sys.exit(f"{path}: of no set whose CPUs are known")
-    loops = [loop for loop, _ in inner_loops(path)]
-    most = max(map(fused, loops))
+def full_tiles(path, multiply_add, directory):
+    """How many multiply-adds the largest loops of an object have, and files with these loops."""
+    loops = [loop for loop, _ in inner_loops(path, multiply_add)]
+    most = max(fused(loop, multiply_add) for loop in loops)
     sources = []
     for loop in loops:
-        if fused(loop) == most:
-            sources.append(directory / f"{path.name}.{len(sources)}.s")
+        if fused(loop, multiply_add) == most:
+            sources.append(directory / f"{path.parent.name}-{path.name}.{len(sources)}.s")
             sources[-1].write_text(assembly(loop))
+    return most, sources
+
+
+def models_of(path, models):
+    found = next((cpus for end, cpus in models.items() if path.name.endswith(end)), None)
+    if found is None:
+        sys.exit(f"{path}: of no set whose CPUs are known")
+    return found
+
+
+def check(program, path, directory):
+    """Yields what falls short."""
+    models = models_of(path, MODELS)
+    most, sources = full_tiles(path, FMA, directory)
     for cpu, per_cycle in models.items():
         least = min(cycles(program, machine_of(path), cpu, source) for source in sources)
         bound = most / per_cycle
         print(f"{path.name:26} {cpu:15} {most} multiply-adds in {least:.2f} cycles, at best {bound:.2f}: {bound / least:.1%}")
         if bound / least < LEAST:
             yield f"{path.name}: {cpu}: {bound / least:.1%} of the bound"
+
+
+def check_i8(program, path, directory):
+    """Yields what got slower."""
+    products, models = models_of(path, I8_MODELS)
+    most, sources = full_tiles(path, DOT, directory)
+    for cpu, least in models.items():
+        fastest = min(cycles(program, machine_of(path), cpu, source) for source in sources)
+        rate = most * products / fastest
+        print(f"i8/{path.name:26} {cpu:15} {most * products} products of bytes in {fastest:.2f} cycles: {rate:.1f} a cycle")
+        if least and rate < least:
+            yield f"i8/{path.name}: {cpu}: {rate:.1f} products a cycle, less than {least}"
 
 
 def main():
@@ -72,7 +105,10 @@ def main():
     parser.add_argument("objects", type=pathlib.Path, nargs="+", metavar="OBJECT")
     arguments = parser.parse_args()
     arguments.directory.mkdir(parents=True, exist_ok=True)
-    problems = [problem for path in arguments.objects for problem in check(arguments.mca, path, arguments.directory)]
+    problems = []
+    for path in arguments.objects:
+        judge = check_i8 if path.parent.name == "i8" else check
+        problems += judge(arguments.mca, path, arguments.directory)
     for problem in problems:
         print("FAILED " + problem)
     return bool(problems)
