@@ -49,7 +49,8 @@ int32_t i8_oracle_requantize(const mbconv_i8_desc *desc, const mbconv_i8_stage_d
     const float product = input_scale * weight, scale = product / stage->output.scale, real = (float)sum * scale;
     r = (int64_t)rint((double)real);
   } else {
-    r = scaled(sum, (double)input_scale * (double)weight / (double)stage->output.scale);
+    const double product = (double)input_scale * (double)weight;
+    r = scaled(sum, (desc->type == MBCONV_U8 ? (double)(float)product : product) / (double)stage->output.scale);
   }
   r = activated(stage->activation, &stage->output, desc->type, r + stage->output.zero_point);
   if (stage->clamp_lo != 0 || stage->clamp_hi != 0) r = clamp(r, stage->clamp_lo, stage->clamp_hi);
@@ -88,7 +89,8 @@ int32_t i8_oracle_add(const mbconv_i8_desc *desc, const mbconv_quantization *a, 
       const float offset = (float)((long double)a_ratio * a->zero_point + (long double)b_offset);
       const float fixed = (float)y->zero_point - offset;
       const float with_b = (float)((long double)b_ratio * second + (long double)fixed);
-      r = (int64_t)rint((double)(float)((long double)a_ratio * first + (long double)with_b));
+      const float real = (float)((long double)a_ratio * first + (long double)with_b);
+      r = (int64_t)rint(fmax(fmin((double)real, 1024.0), -1024.0));
       break;
     }
   }

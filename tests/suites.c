@@ -27,6 +27,8 @@ const struct test_suite test_suites[] = {
     {"combinations", test_combinations},
 #ifdef MBCONV_I8_SCALAR
     {"i8", test_i8},
+    {"i8-bytes", test_i8_bytes},
+    {"i8-limits", test_i8_limits},
 #endif
     {"faults", test_faults},
 #ifndef _WIN32
@@ -35,5 +37,8 @@ const struct test_suite test_suites[] = {
     {"adapters", test_adapters},
     {"gelu", test_gelu},
     {"silu", test_silu},
+#ifdef MBCONV_I8_SCALAR
+    {"i8-sums", test_i8_sums},
+#endif
 };
 const size_t test_suite_count = sizeof test_suites / sizeof *test_suites;
