@@ -24,7 +24,8 @@ static int64_t scaled(int64_t v, double m) {
   if (multiplier == INT64_C(2147483648)) multiplier /= 2, exponent++;
   if (exponent < -31) return 0;
   const int64_t shifted = exponent > 0 ? v * (INT64_C(1) << exponent) : v;
-  const int64_t high = (int64_t)floorl(((long double)(shifted * multiplier) + 1073741824.0L) / 2147483648.0L);
+  const int64_t doubled = shifted * multiplier + 1073741824, rest = doubled % 2147483648;
+  const int64_t high = doubled / 2147483648 - (rest < 0);
   if (exponent >= 0) return high;
   const double quotient = ldexp((double)high, exponent);
   return (int64_t)(quotient < 0.0 ? ceil(quotient - 0.5) : floor(quotient + 0.5));

@@ -85,6 +85,7 @@ static bool run(struct test *t, struct subject *b, const struct sweep *s, size_t
   if (size > b->scratch_size) {
     free(b->scratch);
     b->scratch = allocate(size);
+    memset(b->scratch, 0xa5, size);
     b->scratch_size = size;
   }
   status = mbconv_block_run(block, 1, b->x, b->y, b->scratch, size, NULL, &error);
