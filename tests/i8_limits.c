@@ -206,6 +206,19 @@ static void check_biases(struct test *t, mbconv_type type) {
   }
 }
 
+/* 255 times the weights -128 and 127: uint8_t's zero point of 0 adds nothing to the bias. */
+static void check_widest_weights(struct test *t) {
+  for (int32_t bad = 0; bad < 2; bad++) {
+    struct fixture f;
+    fixture_new(&f, MBCONV_U8);
+    f.scale[1] = 0.01f;
+    f.first[1][0] = -128, f.first[1][1] = 127;
+    f.bias[1] = INT32_MAX - 255 * 255 + bad;
+    test_at(t, "a bias of %d and the widest weights", (int)f.bias[1]);
+    check(t, &f, bad ? "stages[0]: the sums of channel 1 might leave 32 bits" : NULL);
+  }
+}
+
 static void check_clamps(struct test *t, mbconv_type type) {
   const int32_t least = type == MBCONV_S8 ? -128 : 0, most = least + 255;
   const struct {
@@ -230,6 +243,7 @@ static void check_clamps(struct test *t, mbconv_type type) {
 
 void test_i8_limits(struct test *t) {
   static const mbconv_type types[] = {MBCONV_S8, MBCONV_U8};
+  check_widest_weights(t);
   for (size_t i = 0; i < 2; i++) {
     check_scales(t, types[i]);
     check_zero_points(t, types[i]);
