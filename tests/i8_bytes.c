@@ -59,8 +59,9 @@ static void check_adds(struct test *t, const struct mbconv_kernels *kernels, uin
         *all[i] = (mbconv_quantization){random_scale(state), least + (int32_t)test_random_size(state, 0, 255)};
       if (n % 4 == 0) adding.a.scale = most[kind], adding.b.scale = few[kind], adding.y.scale = 1.0f;
       if (n % 4 == 1) adding.a.scale = 1.0f, adding.b.scale = 1.0f, adding.y.scale = 2.0f; /* ties */
-      /* So that the order of the additions shows. */
-      if (n % 4 == 2 && kind == MBCONV_I8_ADD_FLOAT) adding.b.scale *= 0x1p12f;
+      /* A large number is taken away from another: the order of the additions shows. */
+      if (n % 4 == 2 && kind == MBCONV_I8_ADD_FLOAT)
+        adding = (struct adding){{0.0371f, least + 3}, {400.0f, least + 201}, {0.1f, least + 20}};
       check_add(t, kernels, type, (mbconv_i8_add_kind)kind, &adding, activations[n / 2 % 3]);
     }
   }
