@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the rows of int8 do to bytes: shortcuts on all pairs, in all three ways, with ratios of scales at the limits,
- * too; tables and turned signs of all bytes in all tails. Against the oracle.
+ * What the rows of int8 do to bytes: shortcuts on all pairs (with the small budget on a third of them), in all three
+ * ways, with ratios of scales at the limits, too; tables and turned signs of all bytes in all tails. Against the
+ * oracle.
  */
 #include <float.h>
 
@@ -37,11 +38,11 @@ static void check_add(struct test *t, const struct mbconv_kernels *kernels, mbco
   for (size_t i = 0; i < BYTES * BYTES; i++) a[i] = (uint8_t)(i / BYTES), b[i] = (uint8_t)(i % BYTES) ^ flip;
   kernels->i8->add(&add, BYTES, BYTES, a, BYTES, b, BYTES);
   size_t wrong = 0;
-  for (int32_t i = 0; i < BYTES * BYTES; i++) {
+  for (int32_t i = 0; i < BYTES * BYTES; i += t->small ? 3 : 1) {
     const int32_t want = i8_oracle_add(&desc, &adding->a, &adding->b, i / BYTES + least, i % BYTES + least);
     wrong += a[i] != (uint8_t)want;
   }
-  test_check(t, wrong == 0, "%zu of 65536 are wrong", wrong);
+  test_check(t, wrong == 0, "%zu are wrong", wrong);
 }
 
 static void check_adds(struct test *t, const struct mbconv_kernels *kernels, uint64_t *state) {

@@ -188,7 +188,8 @@ void test_i8_sums(struct test *t) {
                                 .type = way & 4 ? MBCONV_S8 : MBCONV_U8,
                                 .activation = activations[(i + way / 2) % 3],
                                 .scale = scales[i]};
-        /* Everything: each scale and rounding by one of the operators and one type. */
+        /* The small budget has each scale, rounding and type by one of the operators; everything, by one type, too. */
+        if (t->small && (way & 1) != (i + way / 2 + way / 4) % 2) continue;
         if (!t->small && (way & 5) != (i % 2) * 5) continue;
         check(t, &s, &state);
         runs++;
