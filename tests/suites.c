@@ -27,7 +27,7 @@ const struct test_suite test_suites[] = {
     {"combinations", test_combinations},
 #ifdef MBCONV_I8_SCALAR
     {"i8", test_i8},
-    {"i8-bytes", test_i8_bytes},
+    {"i8-elementwise", test_i8_elementwise},
     {"i8-limits", test_i8_limits},
 #endif
     {"faults", test_faults},

@@ -182,7 +182,7 @@ void test_stages(struct test *t);
 void test_threads(struct test *t);
 void test_combinations(struct test *t);
 void test_i8(struct test *t);
-void test_i8_bytes(struct test *t);
+void test_i8_elementwise(struct test *t);
 void test_i8_limits(struct test *t);
 void test_i8_sums(struct test *t);
 void test_faults(struct test *t);

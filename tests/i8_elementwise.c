@@ -101,7 +101,7 @@ static void check_flip(struct test *t, const struct mbconv_kernels *kernels) {
   test_check(t, wrong == 0, "%zu bytes are wrong", wrong);
 }
 
-void test_i8_bytes(struct test *t) {
+void test_i8_elementwise(struct test *t) {
   struct mbconv_cpu cpu;
   mbconv_cpu_detect(&cpu);
   const char *name = mbconv_isa_name(t->isa);
