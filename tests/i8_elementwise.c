@@ -8,6 +8,7 @@
 
 #include "i8.h"
 #include "i8_case.h"
+#include "i8_row.h"
 #include "i8_sets.h"
 
 enum { BYTES = 256, MOST_CHANNELS = 150 };
@@ -102,17 +103,11 @@ static void check_flip(struct test *t, const struct mbconv_kernels *kernels) {
 }
 
 void test_i8_elementwise(struct test *t) {
-  struct mbconv_cpu cpu;
-  mbconv_cpu_detect(&cpu);
-  const char *name = mbconv_isa_name(t->isa);
-  const size_t length = strlen(name);
   uint64_t state = t->seed;
   test_check(t, mbconv_i8_sets.count > 0, "no row of int8");
   for (size_t i = 0; i < mbconv_i8_sets.count; i++) {
     const struct mbconv_row *row = &mbconv_i8_sets.rows[i];
-    const char *of_row = mbconv_isa_name(row->isa); /* avx2_vnni runs where avx2 does */
-    if (strncmp(of_row, name, length) != 0 || !strchr("_", of_row[length])) continue;
-    if (!mbconv_row_offered(row, &cpu)) continue;
+    if (!i8_row_runs(row, t->isa)) continue;
     check_adds(t, row->kernels, &state);
     check_table(t, row->kernels, &state);
     check_flip(t, row->kernels);

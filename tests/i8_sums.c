@@ -7,12 +7,14 @@
 #include <stdlib.h>
 
 #include "i8_case.h"
+#include "i8_row.h"
+#include "i8_sets.h"
 
 enum { BYTES = 256, SIDE = 16, CHUNK = 4096, MOST_BASES = (1 << 23) - 1 };
 
 /* How sums become bytes. */
 struct sweep {
-  mbconv_isa row;
+  const struct mbconv_row *row;
   bool depthwise;
   mbconv_type type;
   mbconv_i8_rounding rounding;
@@ -73,12 +75,11 @@ static void subject_free(struct subject *b) {
 /* Its channels get the biases; every byte is a pixel. */
 static bool run(struct test *t, struct subject *b, const struct sweep *s, size_t channels) {
   const size_t in = s->depthwise ? channels : 1;
-  const mbconv_options options = {.isa = s->row};
   mbconv_block *block = NULL;
   mbconv_error error = {.message = ""};
   b->desc.in_channels = in;
   b->stage.out_channels = channels;
-  mbconv_status status = mbconv_block_create_i8(&b->desc, &options, &block, &error);
+  mbconv_status status = i8_row_create(&b->desc, s->row, &block, &error);
   if (!test_check(t, status == MBCONV_OK, "create: %s", error.message)) return false;
   for (size_t i = 0; i < BYTES * in; i++) b->x[i] = (uint8_t)((int32_t)(i / in) + least_of(s));
   const size_t size = mbconv_block_scratch_size(block, 1);
@@ -142,7 +143,7 @@ static void check(struct test *t, const struct sweep *s, uint64_t *state) {
   struct subject b;
   subject_new(&b, s);
   find_steps(&b, s, first);
-  test_at(t, "%s, %s, type %d, rounding %d, activation %d, scale %a", mbconv_isa_name(s->row),
+  test_at(t, "%s, %s, type %d, rounding %d, activation %d, scale %a", mbconv_isa_name(s->row->isa),
           s->depthwise ? "depthwise" : "pointwise", (int)s->type, (int)s->rounding, (int)s->activation,
           (double)s->scale);
   size_t wrong = 0;
@@ -157,32 +158,24 @@ static void check(struct test *t, const struct sweep *s, uint64_t *state) {
       if (!run(t, &b, s, channels)) break;
       wrong += count_wrong(&b, s, channels, first);
     }
-    test_progress(t, "%s, rounding %d, scale %a", mbconv_isa_name(s->row), (int)s->rounding, (double)s->scale);
+    test_progress(t, "%s, rounding %d, scale %a", mbconv_isa_name(s->row->isa), (int)s->rounding, (double)s->scale);
   }
   test_check(t, wrong == 0, "%zu bytes are wrong", wrong);
   subject_free(&b);
-}
-
-/* The row's own name, or one that begins with it, as avx2_vnni does with avx2. */
-static bool belongs(mbconv_isa row, mbconv_isa isa) {
-  const char *name = mbconv_isa_name(isa);
-  const size_t length = strlen(name);
-  return strncmp(mbconv_isa_name(row), name, length) == 0 && strchr("_", mbconv_isa_name(row)[length]);
 }
 
 void test_i8_sums(struct test *t) {
   static const float scales[] = {0.5f, 0x1.99999ap-3f, 0x1p-12f, 0x1.7ffffep-20f, 0x1p-23f, 0x1.fffffep-24f};
   static const mbconv_activation_kind activations[] = {MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_RELU,
                                                        MBCONV_ACTIVATION_RELU6};
-  mbconv_isa rows[MBCONV_ISA_COUNT];
-  const size_t usable = mbconv_usable_isas_i8(rows, MBCONV_ISA_COUNT);
   uint64_t state = t->seed;
   size_t runs = 0;
-  for (size_t r = 0; r < usable; r++) {
-    if (!belongs(rows[r], t->isa)) continue;
+  for (size_t r = 0; r < mbconv_i8_sets.count; r++) {
+    const struct mbconv_row *row = &mbconv_i8_sets.rows[r];
+    if (!i8_row_runs(row, t->isa)) continue;
     for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
       for (size_t way = 0; way < 8; way++) {
-        const struct sweep s = {.row = rows[r],
+        const struct sweep s = {.row = row,
                                 .depthwise = way & 1,
                                 .rounding = way & 2 ? MBCONV_I8_TFLITE_DOUBLE : MBCONV_I8_FP32,
                                 .type = way & 4 ? MBCONV_S8 : MBCONV_U8,
@@ -196,5 +189,5 @@ void test_i8_sums(struct test *t) {
       }
     }
   }
-  if (runs == 0) test_check(t, usable > 0, "no row of int8");
+  if (runs == 0) test_check(t, mbconv_i8_sets.count > 0, "no row of int8");
 }

@@ -29,6 +29,7 @@ const struct test_suite test_suites[] = {
     {"i8", test_i8},
     {"i8-elementwise", test_i8_elementwise},
     {"i8-limits", test_i8_limits},
+    {"i8-strategies", test_i8_strategies},
 #endif
     {"faults", test_faults},
 #ifndef _WIN32

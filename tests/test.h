@@ -184,6 +184,7 @@ void test_combinations(struct test *t);
 void test_i8(struct test *t);
 void test_i8_elementwise(struct test *t);
 void test_i8_limits(struct test *t);
+void test_i8_strategies(struct test *t);
 void test_i8_sums(struct test *t);
 void test_faults(struct test *t);
 void test_signals(struct test *t);

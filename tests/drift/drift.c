@@ -118,12 +118,14 @@ static const size_t i8_sides[] = {LIST_SIDE, SMALL_SIDE};
 
 enum { I8_SUBJECTS = 2 * DRIFT_I8_BLOCKS, MOST_SUBJECTS = SUBJECTS + I8_SUBJECTS };
 
-/* Subject i's line of the file, by this row. */
-static void write_i8_line(size_t i, mbconv_isa row, char line[LINE]) {
+/* Subject i's line of the file, by this row, or another that its name means. Returns the one that has run. */
+static mbconv_isa write_i8_line(size_t i, mbconv_isa row, char line[LINE]) {
   mbconv_error error = {.message = ""};
+  mbconv_isa ran;
   uint64_t hash;
-  if (!drift_i8_run(i / 2, i8_sides[i % 2], row, &hash, &error)) stop(drift_i8_name(i / 2), error.message);
+  if (!drift_i8_run(i / 2, i8_sides[i % 2], row, &ran, &hash, &error)) stop(drift_i8_name(i / 2), error.message);
   snprintf(line, LINE, "%-22s side %-3zu  %016llx\n", drift_i8_name(i / 2), i8_sides[i % 2], (unsigned long long)hash);
+  return ran;
 }
 
 static bool compare_i8(char (*lines)[LINE], mbconv_isa row, size_t largest) {
@@ -132,7 +134,10 @@ static bool compare_i8(char (*lines)[LINE], mbconv_isa row, size_t largest) {
   for (size_t i = 0; i < I8_SUBJECTS; i++) {
     if (i8_sides[i % 2] > largest) continue;
     char line[LINE];
-    write_i8_line(i, row, line);
+    if (write_i8_line(i, row, line) != row) {
+      printf("by the one that %s means here\n", mbconv_isa_name(row));
+      return true;
+    }
     cases++;
     if (strcmp(line, lines[i]) == 0) continue;
     failed++;

@@ -266,7 +266,7 @@ static mbconv_status run(const mbconv_block *block, const mbconv_i8_desc *desc, 
   return status;
 }
 
-bool drift_i8_run(size_t index, size_t side, mbconv_isa row, uint64_t *hash, mbconv_error *error) {
+bool drift_i8_run(size_t index, size_t side, mbconv_isa row, mbconv_isa *ran, uint64_t *hash, mbconv_error *error) {
   const struct block *b = &blocks[index];
   const int32_t least = b->type == MBCONV_S8 ? -128 : 0;
   const mbconv_options options = {.isa = row};
@@ -289,7 +289,10 @@ bool drift_i8_run(size_t index, size_t side, mbconv_isa row, uint64_t *hash, mbc
   if (b->residual == MBCONV_RESIDUAL_GIVEN) desc.residual_input = (mbconv_quantization){q.scale * 0.7f, least + 90};
   if (b->residual != MBCONV_RESIDUAL_OFF) desc.sum = (mbconv_quantization){q.scale * 1.1f, least + 140};
   mbconv_block *block = NULL;
+  mbconv_info info = {0};
   if (status == MBCONV_OK) status = mbconv_block_create_i8(&desc, &options, &block, error);
+  if (status == MBCONV_OK) status = mbconv_block_info(block, &info, error);
+  *ran = info.isa;
   if (status == MBCONV_OK) status = run(block, &desc, b->channels[desc.count], &state, hash, error);
   mbconv_block_destroy(block);
   free(p);

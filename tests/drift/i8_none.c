@@ -17,10 +17,11 @@ size_t drift_i8_rows(mbconv_isa *rows, size_t capacity) {
   return 0;
 }
 
-bool drift_i8_run(size_t index, size_t side, mbconv_isa row, uint64_t *hash, mbconv_error *error) {
+bool drift_i8_run(size_t index, size_t side, mbconv_isa row, mbconv_isa *ran, uint64_t *hash, mbconv_error *error) {
   (void)index;
   (void)side;
   (void)row;
+  (void)ran;
   (void)hash;
   (void)error;
   abort();

@@ -9,6 +9,8 @@
 
 #include "block_case.h"
 #include "i8_case.h"
+#include "i8_row.h"
+#include "i8_sets.h"
 #include "input.h"
 
 enum { MOST_MULTIPLY_ADDS = 30000 };
@@ -128,15 +130,16 @@ static void run(const mbconv_block *block, const struct images *i, bool planes, 
 
 /* On every row. `unchanged` descriptions must be taken. */
 static void check(struct i8_case *c, const struct images *i, bool unchanged) {
-  mbconv_isa rows[MBCONV_ISA_COUNT];
-  const size_t count = mbconv_usable_isas_i8(rows, MBCONV_ISA_COUNT);
   mbconv_error first = {.message = ""};
-  for (size_t r = 0; r < count; r++) {
-    const mbconv_options options = {.isa = rows[r]};
+  bool any = false;
+  for (size_t r = 0; r < mbconv_i8_sets.count; r++) {
+    const struct mbconv_row *row = &mbconv_i8_sets.rows[r];
+    if (!i8_row_runs(row, MBCONV_ISA_AUTO)) continue;
     mbconv_block *block = NULL;
     mbconv_error error = {.message = ""};
-    const mbconv_status status = mbconv_block_create_i8(&c->desc, &options, &block, &error);
-    if (r == 0) first = error;
+    const mbconv_status status = i8_row_create(&c->desc, row, &block, &error);
+    if (!any) first = error;
+    any = true;
     fuzz_require(status == first.status && strcmp(error.message, first.message) == 0, "rows do not refuse the same");
     if (status != MBCONV_OK) {
       fuzz_require(!block && error.message[0] != '\0', "refused without a word, or a block was left behind");
