@@ -212,7 +212,7 @@ thread_sanitized() {
   local fixed=()
   if setarch -R true; then fixed=(setarch -R); fi
   "${fixed[@]}" build/tsan/tests/mbconv_tests threads faults
-  "${fixed[@]}" build/tsan/tests/mbconv_tests --budget small i8
+  "${fixed[@]}" build/tsan/tests/mbconv_tests --budget small i8-strategies
   "${fixed[@]}" build/tsan/tests/networks/mbconv_networks_tests sharing
 }
 
