@@ -15,10 +15,10 @@ static bool is_normal(float v) { return v >= FLT_MIN && v <= FLT_MAX; }
 
 mbconv_status mbconv_quantization_check(const mbconv_quantization *quantization, mbconv_type type, const char *name,
                                         mbconv_error *error) {
-  const int32_t zero = quantization->zero_point + mbconv_i8_offset(type);
+  const int32_t least = -mbconv_i8_offset(type);
   if (!is_normal(quantization->scale))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the scale is not a normal number above 0", name);
-  if (quantization->zero_point < -128 || quantization->zero_point > 255 || zero < 0 || zero > 255)
+  if (quantization->zero_point < least || quantization->zero_point > least + 255)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the zero point is %d, not %s", name,
                        (int)quantization->zero_point, type == MBCONV_S8 ? "-128 to 127" : "0 to 255");
   return MBCONV_OK;

@@ -95,6 +95,8 @@ static mbconv_status make_stage(const mbconv_i8_desc *desc, const mbconv_i8_stag
                                 mbconv_error *error) {
   char output[40];
   mbconv_format(output, sizeof output, "%s.output", name);
+  mbconv_status status = mbconv_quantization_check(&stage->output, desc->type, output, error);
+  if (status != MBCONV_OK) return status;
   *made = (struct mbconv_i8_stage){
       .desc = stage,
       .type = desc->type,
@@ -102,10 +104,8 @@ static mbconv_status make_stage(const mbconv_i8_desc *desc, const mbconv_i8_stag
       .padding = (uint8_t)(input->zero_point + mbconv_i8_offset(desc->type)),
       .ending = {.rounding = desc->rounding, .zero = stage->output.zero_point + mbconv_i8_offset(desc->type)},
   };
-  mbconv_status status = mbconv_quantization_check(&stage->output, desc->type, output, error);
-  if (status == MBCONV_OK)
-    status = mbconv_i8_bounds(stage->activation, &stage->output, desc->type, name, &made->ending.lo, &made->ending.hi,
-                              error);
+  status = mbconv_i8_bounds(stage->activation, &stage->output, desc->type, name, &made->ending.lo, &made->ending.hi,
+                            error);
   if (status == MBCONV_OK) status = clamp_of(stage, desc->type, name, &made->ending, error);
   if (status == MBCONV_OK) status = table_of(stage, desc->type, name, made, error);
   return status;

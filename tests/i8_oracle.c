@@ -24,7 +24,8 @@ static int64_t scaled(int64_t v, double m) {
   if (multiplier == INT64_C(2147483648)) multiplier /= 2, exponent++;
   if (exponent < -31) return 0;
   const int64_t shifted = exponent > 0 ? v * (INT64_C(1) << exponent) : v;
-  const int64_t high = (int64_t)floorl(((long double)(shifted * multiplier) + 1073741824.0L) / 2147483648.0L);
+  const int64_t doubled = shifted * multiplier + 1073741824, rest = doubled % 2147483648;
+  const int64_t high = doubled / 2147483648 - (rest < 0);
   if (exponent >= 0) return high;
   const double quotient = ldexp((double)high, exponent);
   return (int64_t)(quotient < 0.0 ? ceil(quotient - 0.5) : floor(quotient + 0.5));
@@ -49,7 +50,8 @@ int32_t i8_oracle_requantize(const mbconv_i8_desc *desc, const mbconv_i8_stage_d
     const float product = input_scale * weight, scale = product / stage->output.scale, real = (float)sum * scale;
     r = (int64_t)rint((double)real);
   } else {
-    r = scaled(sum, (double)input_scale * (double)weight / (double)stage->output.scale);
+    const double product = (double)input_scale * (double)weight;
+    r = scaled(sum, (desc->type == MBCONV_U8 ? (double)(float)product : product) / (double)stage->output.scale);
   }
   r = activated(stage->activation, &stage->output, desc->type, r + stage->output.zero_point);
   if (stage->clamp_lo != 0 || stage->clamp_hi != 0) r = clamp(r, stage->clamp_lo, stage->clamp_hi);
@@ -88,7 +90,8 @@ int32_t i8_oracle_add(const mbconv_i8_desc *desc, const mbconv_quantization *a, 
       const float offset = (float)((long double)a_ratio * a->zero_point + (long double)b_offset);
       const float fixed = (float)y->zero_point - offset;
       const float with_b = (float)((long double)b_ratio * second + (long double)fixed);
-      r = (int64_t)rint((double)(float)((long double)a_ratio * first + (long double)with_b));
+      const float real = (float)((long double)a_ratio * first + (long double)with_b);
+      r = (int64_t)rint(fmax(fmin((double)real, 1024.0), -1024.0));
       break;
     }
   }

@@ -147,7 +147,7 @@ all_parts() {
   if [[ $machine == x86_64 ]]; then build default mbconv_twins_tests; fi
   if [[ -n $(emulated_sets) ]]; then part emulator emulated $(emulated_sets); fi
   for isa in $(native_sets); do
-    part "native-$isa" but_sweep_of_gelu default --isa "$isa" --require "$isa"
+    part "native-$isa" but_longest_sweeps default --isa "$isa" --require "$isa"
     part "networks-$isa" networks_tests_of default --isa "$isa" --require "$isa"
   done
   if [[ $machine == x86_64 ]]; then part twins twins; fi
@@ -198,16 +198,16 @@ suites_but() { tests_of default --list | sed -n 's/^suites: //p' | tr ' ' '\n' |
 
 networks_tests_of() { "build/$1/tests/networks/mbconv_networks_tests" "${@:2}"; }
 
-# GELU's sweep over every float takes minutes: `./run check sweeps`.
-but_sweep_of_gelu() {
-  tests_of "$@" $(suites_but gelu)
-  tests_of "$@" --budget small gelu
+# GELU's sweep over every float and int8's over every sum take minutes: `./run check sweeps`.
+but_longest_sweeps() {
+  tests_of "$@" $(suites_but 'gelu|i8-sums')
+  tests_of "$@" --budget small gelu i8-sums
 }
 
 # SiLU's is run once, by the default build.
 but_sweeps() {
-  tests_of "$1" $(suites_but 'silu|gelu')
-  tests_of "$1" --budget small silu gelu
+  tests_of "$1" $(suites_but 'silu|gelu|i8-sums')
+  tests_of "$1" --budget small silu gelu i8-sums
 }
 
 # GCC's thread sanitizer does not start where addresses are randomised by more bits than it knows of.
@@ -215,6 +215,7 @@ thread_sanitized() {
   local fixed=()
   if setarch -R true; then fixed=(setarch -R); fi
   "${fixed[@]}" build/tsan/tests/mbconv_tests threads faults
+  "${fixed[@]}" build/tsan/tests/mbconv_tests --budget small i8-strategies
   "${fixed[@]}" build/tsan/tests/networks/mbconv_networks_tests sharing
 }
 

@@ -27,6 +27,9 @@ const struct test_suite test_suites[] = {
     {"combinations", test_combinations},
 #ifdef MBCONV_I8_SCALAR
     {"i8", test_i8},
+    {"i8-elementwise", test_i8_elementwise},
+    {"i8-limits", test_i8_limits},
+    {"i8-strategies", test_i8_strategies},
 #endif
     {"faults", test_faults},
 #ifndef _WIN32
@@ -35,5 +38,8 @@ const struct test_suite test_suites[] = {
     {"adapters", test_adapters},
     {"gelu", test_gelu},
     {"silu", test_silu},
+#ifdef MBCONV_I8_SCALAR
+    {"i8-sums", test_i8_sums},
+#endif
 };
 const size_t test_suite_count = sizeof test_suites / sizeof *test_suites;

@@ -48,7 +48,7 @@ native() {
     tail -n 20 "$work/$name.build.log"
     return
   fi
-  try "$name" scalar "$work/$name/tests/mbconv_drift" "$hashes"
+  try "$name" scalar+i8-scalar "$work/$name/tests/mbconv_drift" "$hashes"
 }
 
 # arm64 NAME LEVEL OPTION...: for ARM64, small images run by qemu
@@ -62,7 +62,7 @@ arm64() {
     tail -n 20 "$work/$name.build.log"
     return
   fi
-  try "$name" neon qemu-aarch64 "$work/$name/tests/mbconv_drift" "$hashes" --largest 4
+  try "$name" neon+i8-scalar qemu-aarch64 "$work/$name/tests/mbconv_drift" "$hashes" --largest 4
 }
 
 # The blocks are those of the benchmark's list; beside them are lists of stages, whose names have no number.

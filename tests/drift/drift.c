@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * mbconv_drift FILE|--print [--isa NAME] [--largest SIDE]: a hash of the output of every block of the networks, with
- * and without squeeze-excite, whole and cut to a small image, and of the lists of stages of lists.c, for fixed
- * parameters and inputs. Compares them with the file's on every usable set with each variant of the exponential, or
- * prints the file.
- *   --isa      only this set          --largest  only images of up to so many rows, for emulators
+ * and without squeeze-excite, whole and cut to a small image, of the lists of stages of lists.c, and of the blocks of
+ * int8 of i8.c, for fixed parameters and inputs. Compares them with the file's on every usable set with each variant of
+ * the exponential, and on every usable row of int8, or prints the file.
+ *   --isa      only this set and rows of int8 that need it and more
+ *   --largest  only images of up to so many rows, for emulators
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "block_case.h"
+#include "i8.h"
 #include "lists.h"
 #include "test.h"
 
@@ -110,6 +112,59 @@ static size_t list_subjects(struct subject subjects[SUBJECTS]) {
   return count;
 }
 
+/* ---- Int8 -------------------------------------------------------------------------------------------------------- */
+
+static const size_t i8_sides[] = {LIST_SIDE, SMALL_SIDE};
+
+enum { I8_SUBJECTS = 2 * DRIFT_I8_BLOCKS, MOST_SUBJECTS = SUBJECTS + I8_SUBJECTS };
+
+/* Subject i's line of the file, by this row, or another that its name means. Returns the one that has run. */
+static mbconv_isa write_i8_line(size_t i, mbconv_isa row, char line[LINE]) {
+  mbconv_error error = {.message = ""};
+  mbconv_isa ran;
+  uint64_t hash;
+  if (!drift_i8_run(i / 2, i8_sides[i % 2], row, &ran, &hash, &error)) stop(drift_i8_name(i / 2), error.message);
+  snprintf(line, LINE, "%-22s side %-3zu  %016llx\n", drift_i8_name(i / 2), i8_sides[i % 2], (unsigned long long)hash);
+  return ran;
+}
+
+static bool compare_i8(char (*lines)[LINE], mbconv_isa row, size_t largest) {
+  size_t cases = 0, failed = 0;
+  printf("%s, int8\n", mbconv_isa_name(row));
+  for (size_t i = 0; i < I8_SUBJECTS; i++) {
+    if (i8_sides[i % 2] > largest) continue;
+    char line[LINE];
+    if (write_i8_line(i, row, line) != row) {
+      printf("by the one that %s means here\n", mbconv_isa_name(row));
+      return true;
+    }
+    cases++;
+    if (strcmp(line, lines[i]) == 0) continue;
+    failed++;
+    printf("FAIL is   %s     was  %s", line, lines[i]);
+  }
+  printf("set i8-%s: %zu cases, %zu failed, 0 skipped\n", mbconv_isa_name(row), cases, failed);
+  return failed == 0 && cases > 0;
+}
+
+/* Whether the row's name is `only`, or begins with it, as that of avx2_vnni does with avx2. */
+static bool meant(mbconv_isa row, const char *only) {
+  if (!only) return true;
+  const char *name = mbconv_isa_name(row);
+  const size_t length = strlen(only);
+  return strncmp(name, only, length) == 0 && (name[length] == '\0' || name[length] == '_');
+}
+
+/* On every row. */
+static bool compare_i8_rows(char (*lines)[LINE], const char *only, size_t largest) {
+  mbconv_isa rows[MBCONV_ISA_COUNT];
+  const size_t usable = drift_i8_rows(rows, MBCONV_ISA_COUNT);
+  bool ok = true;
+  for (size_t i = 0; i < usable; i++)
+    if (meant(rows[i], only)) ok = compare_i8(lines, rows[i], largest) && ok;
+  return ok;
+}
+
 /* ---- The file ---------------------------------------------------------------------------------------------------- */
 
 static void write_line(const struct subject *s, uint64_t hash, char line[LINE]) {
@@ -126,6 +181,11 @@ static void print_all(const struct subject *subjects, size_t count) {
   for (size_t i = 0; i < count; i++) {
     char line[LINE];
     write_line(&subjects[i], run(&subjects[i], MBCONV_ISA_SCALAR, MBCONV_EXP_INLINE), line);
+    fputs(line, stdout);
+  }
+  for (size_t i = 0; i < I8_SUBJECTS; i++) {
+    char line[LINE];
+    write_i8_line(i, MBCONV_ISA_SCALAR, line);
     fputs(line, stdout);
   }
   if (fflush(stdout) != 0 || ferror(stdout)) stop("cannot be written", "standard output");
@@ -185,9 +245,11 @@ int main(int count, char **words) {
   if (print == (file != NULL)) stop("usage", "mbconv_drift FILE|--print [--isa NAME] [--largest SIDE]");
   struct subject subjects[SUBJECTS];
   const size_t subject_count = list_subjects(subjects);
+  mbconv_isa unused[MBCONV_ISA_COUNT];
+  if (print && drift_i8_rows(unused, MBCONV_ISA_COUNT) == 0) stop("only a library with int8 can", "--print");
   if (print) return print_all(subjects, subject_count), EXIT_SUCCESS;
-  char lines[SUBJECTS][LINE];
-  read_all(file, subject_count, lines);
+  char lines[MOST_SUBJECTS][LINE];
+  read_all(file, subject_count + I8_SUBJECTS, lines);
   mbconv_isa isas[MBCONV_ISA_COUNT];
   const size_t usable = mbconv_usable_isas(isas, sizeof isas / sizeof *isas);
   bool ok = true, any = false;
@@ -197,5 +259,6 @@ int main(int count, char **words) {
     ok = compare(subjects, subject_count, lines, isas[i], largest) && ok;
   }
   if (!any) stop("not usable here", only);
+  ok = compare_i8_rows(lines + subject_count, only, largest) && ok;
   return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -13,10 +13,10 @@ mode=${1:---executions}
   { echo "usage: ${0##*/} SECONDS|--executions|--minimise" >&2; exit 2; }
 
 # The longest input of each, in bytes.
-declare -A longest=([safetensors]=36864 [image]=16384 [block]=128 [stages]=160 [operators]=128 [sizes]=192 [plan]=64)
+declare -A longest=([safetensors]=36864 [image]=16384 [block]=128 [stages]=160 [operators]=128 [sizes]=192 [plan]=64 [i8]=64)
 # How many inputs each tries beside those it begins with: a minute of CPU time on a Zen 4.
-declare -A executions_of=([safetensors]=30000 [image]=20000 [block]=1200 [stages]=1200 [operators]=2500 [sizes]=12000 [plan]=10000)
-committed=(block stages operators sizes plan)
+declare -A executions_of=([safetensors]=30000 [image]=20000 [block]=1200 [stages]=1200 [operators]=2500 [sizes]=12000 [plan]=10000 [i8]=3000)
+committed=(block stages operators sizes plan i8)
 seeds=build/fuzz-seeds
 rm -rf "$seeds"
 for name in "${committed[@]}"; do /usr/bin/python3 -B tests/fuzz/corpus.py expand "$name" "$seeds/$name"; done

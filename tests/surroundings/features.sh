@@ -16,7 +16,7 @@ built() {
 }
 
 # suites COMMAND...: some that use all of the library
-suites() { "$@" --budget small dispatch pointwise depthwise api block golden plan; }
+suites() { "$@" --budget small dispatch pointwise depthwise api block golden plan i8-limits i8-sums; }
 
 # ---- This architecture -------------------------------------------------------------------------------------------------
 
