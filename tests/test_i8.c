@@ -9,6 +9,7 @@
 
 #include "block_case.h"
 #include "i8.h"
+#include "i8_bytes.h"
 #include "i8_case.h"
 #include "i8_sets.h"
 #include "run.h"
@@ -21,31 +22,6 @@ static bool belongs(mbconv_isa row, mbconv_isa isa) {
          (row == MBCONV_ISA_AVX512_VNNI && isa == MBCONV_ISA_AVX512);
 }
 
-/* ---- Guarded bytes ----------------------------------------------------------------------------------------------- */
-
-struct bytes {
-  struct test_buffer buffer;
-  uint8_t *data;
-  size_t n;
-};
-
-/* n bytes flush against an inaccessible page. */
-static void bytes_new(struct bytes *b, size_t n, enum test_guard guard) {
-  test_buffer_new(&b->buffer, (n + sizeof(float) - 1) / sizeof(float), guard);
-  uint8_t *first = (uint8_t *)b->buffer.data;
-  b->data = guard == TEST_GUARD_BEFORE ? first : first + b->buffer.n * sizeof(float) - n;
-  b->n = n;
-  memset(first, 0xa5, b->buffer.n * sizeof(float));
-}
-
-/* Whether nothing around them was written. */
-static bool bytes_intact(const struct bytes *b) {
-  const uint8_t *first = (const uint8_t *)b->buffer.data, *end = first + b->buffer.n * sizeof(float);
-  for (const uint8_t *p = first; p < end; p++)
-    if ((p < b->data || p >= b->data + b->n) && *p != 0xa5) return false;
-  return test_buffer_intact(&b->buffer);
-}
-
 /* ---- A case ------------------------------------------------------------------------------------------------------ */
 
 /* BATCH images of one size. */
@@ -53,12 +29,12 @@ struct images {
   struct i8_image x[BATCH], y[BATCH], added[BATCH]; /* values NULL: none is given */
 };
 
-static size_t values_of(const struct i8_image *images) {
-  return images->values ? images->height * images->width * images->channels : 0;
+static size_t bytes_of(const struct i8_image *images) {
+  return images->values ? images->height * images->width * images->channels * i8_image_element(images) : 0;
 }
 
 static void store(const struct i8_image *images, bool planes, struct bytes *to) {
-  for (size_t b = 0; b < BATCH && to->n > 0; b++) i8_image_store(&images[b], planes, to->data + b * values_of(images));
+  for (size_t b = 0; b < BATCH && to->n > 0; b++) i8_image_store(&images[b], planes, to->data + b * bytes_of(images));
 }
 
 /* The list on the images with as much scratch as it asks for, all of it framed. */
@@ -72,10 +48,10 @@ static void check_run(struct test *t, const struct mbconv_stages *stages, const 
   size_t bytes = 0;
   test_check(t, mbconv_stages_scratch_size(stages, at ? &size : NULL, threads, &bytes, &error) == MBCONV_OK, "%s",
              error.message);
-  bytes_new(&x, BATCH * values_of(images->x), guard);
-  bytes_new(&y, BATCH * values_of(images->y), guard);
+  bytes_new(&x, BATCH * bytes_of(images->x), guard);
+  bytes_new(&y, BATCH * bytes_of(images->y), guard);
   bytes_new(&want, y.n, guard);
-  bytes_new(&added, BATCH * values_of(images->added), guard);
+  bytes_new(&added, BATCH * bytes_of(images->added), guard);
   test_scratch_new(&scratch, bytes);
   store(images->x, planes, &x);
   store(images->y, planes, &want);
@@ -146,24 +122,32 @@ static void check_rows(struct test *t, struct i8_case *c, const struct images *i
   }
 }
 
+/* Of bytes or of floats, as the door says. */
+static void fill(const struct i8_case *c, struct i8_image *image, const mbconv_quantization *q, uint64_t *state) {
+  if (c->desc.x_door == MBCONV_I8_DOOR_BYTES)
+    i8_image_fill(image, c->desc.type, state);
+  else
+    i8_image_fill_floats(image, c->desc.x_door, c->desc.type, q, state);
+}
+
 static void check_case(struct test *t, struct i8_case *c, size_t height, size_t width, uint64_t *state, size_t turn) {
   struct images images = {0};
   bool fits = true;
   for (size_t b = 0; b < BATCH; b++) {
     images.x[b] = i8_image_new(height, width, c->desc.in_channels);
-    i8_image_fill(&images.x[b], c->desc.type, state);
+    fill(c, &images.x[b], &c->desc.input, state);
     struct i8_image *added = NULL;
     if (c->desc.residual == MBCONV_RESIDUAL_GIVEN) {
       const mbconv_residual residual = c->desc.residual; /* first without it, to learn the size */
       c->desc.residual = MBCONV_RESIDUAL_OFF;
-      const struct i8_image size = i8_oracle(c, &images.x[b], NULL);
+      struct i8_image size = i8_oracle(c, &images.x[b], NULL);
       c->desc.residual = residual;
       fits = size.values != NULL;
       if (!fits) break;
-      free(size.values);
       added = &images.added[b];
       *added = i8_image_new(size.height, size.width, size.channels);
-      i8_image_fill(added, c->desc.type, state);
+      i8_image_free(&size);
+      fill(c, added, &c->desc.residual_input, state);
     }
     images.y[b] = i8_oracle(c, &images.x[b], added);
     fits = images.y[b].values != NULL;
@@ -171,9 +155,9 @@ static void check_case(struct test *t, struct i8_case *c, size_t height, size_t 
   }
   if (fits) check_rows(t, c, &images, turn);
   for (size_t b = 0; b < BATCH; b++) {
-    free(images.x[b].values);
-    free(images.y[b].values);
-    free(images.added[b].values);
+    i8_image_free(&images.x[b]);
+    i8_image_free(&images.y[b]);
+    i8_image_free(&images.added[b]);
   }
 }
 
@@ -218,10 +202,18 @@ static void check_door(struct test *t) {
 void test_i8(struct test *t) {
   static const char *const lists[] = {"P", "D", "PDP", "DP", "PD", "PP", "PDPDP", "DPP", "DPDP", "PPD"};
   static const mbconv_residual residuals[] = {MBCONV_RESIDUAL_OFF, MBCONV_RESIDUAL_ON, MBCONV_RESIDUAL_GIVEN};
+  struct mbconv_cpu cpu;
+  mbconv_cpu_detect(&cpu);
   check_door(t);
+  for (size_t i = 0; i < mbconv_i8_sets.count; i++) {
+    const struct mbconv_row *row = &mbconv_i8_sets.rows[i];
+    if (belongs(row->isa, t->isa) && mbconv_row_offered(row, &cpu)) test_i8_doors(t, row->kernels);
+  }
+  if (!t->small && mbconv_kernels_of(&mbconv_i8_sets, t->isa)) test_i8_scratch(t);
   if (t->isa == MBCONV_ISA_SCALAR) {
     test_i8_arithmetic(t);
     test_i8_tables(t);
+    test_i8_refusals(t);
   }
   uint64_t state = t->seed;
   const size_t rounds = t->small ? 4 : 40;
