@@ -37,7 +37,7 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
   bool *overflow = &cursor->overflow;
   *scratch = (struct mbconv_strip_scratch){0};
   for (size_t s = 0; s <= last; s++) take_segment(stages, cut, s, cursor, &scratch->segment[s]);
-  if (stages->x_in_scratch) {
+  if (stages->x_in_scratch || (stages->layout == MBCONV_NCHW && stages->stage[0].kind == MBCONV_STAGE_POINTWISE)) {
     const size_t pixels = mbconv_multiply(cut->plan[0].ring_rows, cut->width, overflow);
     scratch->x = mbconv_take(cursor, mbconv_multiply(pixels, stages->stage[0].in_channels, overflow), element);
   }

@@ -90,7 +90,7 @@ struct mbconv_stages {
   bool residual_given;                /* every run must be given what is added, and it must not be y */
   bool residual_after;                /* it is added after the last stage's activation, not before */
   bool last_activates;                /* the last stage has an activation */
-  bool x_in_scratch;                  /* the input is brought to scratch first: planes for a P, bytes of s8, floats */
+  bool x_in_scratch;                  /* the input is brought to scratch first, not only planes for a P: s8, floats */
   bool y_in_scratch;                  /* the last stage writes to scratch: from there it becomes planes or floats */
   unsigned char x_element, y_element; /* bytes, of the input and the residual, and of the output: as the set's, but
                                          in int8 where they are floats */
