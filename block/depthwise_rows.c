@@ -179,7 +179,7 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
   const size_t k = columns->kernel, width = columns->out, interleaved = mbconv_axis_interleaved(columns);
   const bool maps = mbconv_maps_rows(strip->plan) && mbconv_epilogue_maps(&stage->epilogue);
   /* In scratch, pixels have room for whole vectors. */
-  const bool padded = strip->shape->project || strip->stages->y_layout == MBCONV_NCHW;
+  const bool padded = strip->shape->project || strip->stages->y_in_scratch;
   const struct depthwise_run run = {
       .group =
           {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a list of int8 has beside its stages. Here is all that the engine knows of it: bytes of s8 that are turned into
- * u8 on the way in, and the shortcut, which is a function of two bytes.
+ * u8 on the way in, the shortcut, which is a function of two bytes, and floats at the doors.
  */
 #ifndef MBCONV_LIST_I8_H
 #define MBCONV_LIST_I8_H
@@ -10,9 +10,17 @@
 #include "stage.h"
 
 struct mbconv_i8_list {
-  bool flips;               /* the input is s8 */
-  struct mbconv_i8_add add; /* of the shortcut, if there is one */
+  bool flips;                                /* the input is bytes of s8 */
+  struct mbconv_i8_add add;                  /* of the shortcut, if there is one */
+  struct mbconv_i8_converter x, residual, y; /* of kind BYTES where these are no floats */
 };
+
+/* Floats become bytes, and bytes floats, this many pixels at a time; up to MBCONV_DOOR_ROOM, rather than leave a few.
+ */
+enum { MBCONV_DOOR_PIXELS = 64, MBCONV_DOOR_ROOM = 72 };
+
+static inline bool mbconv_floats_in(const struct mbconv_i8_list *list) { return list->x.kind != MBCONV_I8_DOOR_BYTES; }
+static inline bool mbconv_floats_out(const struct mbconv_i8_list *list) { return list->y.kind != MBCONV_I8_DOOR_BYTES; }
 
 /* Whether the input's bytes must be turned before a kernel reads them. */
 static inline bool mbconv_flips_input(const struct mbconv_stages *stages) {

@@ -29,7 +29,7 @@ static void spread(size_t pixels, size_t bytes, const char *from, size_t y_bytes
   }
 }
 
-static void begin_planes(const struct mbconv_output *output, size_t first, struct mbconv_pixel_run *run) {
+static void begin_strip(const struct mbconv_output *output, size_t first, struct mbconv_pixel_run *run) {
   const struct mbconv_stages *stages = output->stages;
   const struct mbconv_kernels *kernels = stages->base.kernels;
   const size_t channels = stages->residual_channels, element = kernels->element;
@@ -46,8 +46,8 @@ static void begin_planes(const struct mbconv_output *output, size_t first, struc
 void mbconv_output_begin(const struct mbconv_output *output, size_t first, struct mbconv_pixel_run *run) {
   const struct mbconv_stages *stages = output->stages;
   const size_t channels = stages->residual_channels, element = stages->base.kernels->element;
-  if (stages->y_layout == MBCONV_NCHW) {
-    begin_planes(output, first, run);
+  if (stages->y_in_scratch) {
+    begin_strip(output, first, run);
     return;
   }
   run->y = output->y + first * run->channels * element;

@@ -12,7 +12,8 @@ struct mbconv_output {
   const struct mbconv_stages *stages;
   const char *residual; /* in the output's layout, of stages->residual_channels channels; or NULL */
   char *y;
-  char *strip;  /* NCHW: scratch, [pixels of a run][mbconv_segment_stride()] */
+  char *strip;  /* NCHW, and where y is floats: scratch, [pixels of a run][mbconv_segment_stride()] */
+  char *room;   /* as in struct mbconv_strip_scratch */
   size_t plane; /* pixels of the image */
 };
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "dense.h"
-#include "list_i8.h"
 
 static void take_depthwise(const struct mbconv_stages *stages, const struct mbconv_shape *shape,
                            const struct mbconv_plan *plan, struct mbconv_cursor *cursor,
@@ -38,12 +37,12 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
   bool *overflow = &cursor->overflow;
   *scratch = (struct mbconv_strip_scratch){0};
   for (size_t s = 0; s <= last; s++) take_segment(stages, cut, s, cursor, &scratch->segment[s]);
-  if ((stages->layout == MBCONV_NCHW || mbconv_flips_input(stages)) &&
-      stages->stage[0].kind == MBCONV_STAGE_POINTWISE) {
+  if (stages->x_in_scratch || (stages->layout == MBCONV_NCHW && stages->stage[0].kind == MBCONV_STAGE_POINTWISE)) {
     const size_t pixels = mbconv_multiply(cut->plan[0].ring_rows, cut->width, overflow);
     scratch->x = mbconv_take(cursor, mbconv_multiply(pixels, stages->stage[0].in_channels, overflow), element);
   }
-  if (stages->y_layout == MBCONV_NCHW) {
+  if (MBCONV_HAS_I8) scratch->room = mbconv_take(cursor, stages->room, 1);
+  if (stages->y_in_scratch) {
     const size_t rows = cut->plan[last].strip_rows;
     const size_t pixels = mbconv_cut_stored(stages, cut)
                               ? stages->base.kernels->blocking.projected_pixels

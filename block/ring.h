@@ -22,7 +22,9 @@ struct mbconv_segment_scratch {
 /* The scratch of one thread. */
 struct mbconv_strip_scratch {
   struct mbconv_segment_scratch segment[MBCONV_MOST_STAGES];
-  char *x, *y; /* NCHW: the new input rows of a P that comes first (NHWC of s8, too), and the output strip */
+  char *x, *y; /* NCHW: the new input rows of a P that comes first (NHWC of s8, too), and the output strip; both also
+                  where floats become bytes, or bytes floats */
+  char *room;  /* for that: two times [the most channels of x and y][MBCONV_DOOR_ROOM] bytes */
 };
 
 /* A strip of one segment. */
@@ -32,7 +34,7 @@ struct mbconv_strip {
   const struct mbconv_shape *shape;
   const struct mbconv_plan *plan;
   const struct mbconv_segment_scratch *scratch;
-  const char *image;              /* the block's input, if the segment is the first, in its layout; else NULL */
+  const char *image;              /* the block's input, if the segment is the first and reads it; else NULL */
   const char *x;                  /* pixel 0 of the first new input row, where these rows lie as pixels */
   size_t x_stride;                /* elements between those pixels */
   bool begins;                    /* the first strip of its run */

@@ -136,6 +136,7 @@ static struct mbconv_output output_of(const struct run *run, const struct mbconv
       .residual = run->residual ? run->residual + image * run->residual_bytes : NULL,
       .y = run->operands.y + image * run->operands.y_bytes,
       .strip = scratch->y,
+      .room = scratch->room,
       .plane = last->rows.out * last->columns.out,
   };
 }
@@ -322,10 +323,10 @@ static void set_sizes(struct run *run) {
   const struct mbconv_stages *stages = run->stages;
   const struct mbconv_cut *cut = run->cut;
   const struct mbconv_shape *last = mbconv_cut_last(stages, cut);
-  const size_t element = stages->base.kernels->element, out_bytes = last->rows.out * last->columns.out * element;
-  run->operands.x_bytes = cut->height * cut->width * stages->stage[0].in_channels * element;
-  run->operands.y_bytes = out_bytes * stages->stage[stages->count - 1].out_channels;
-  run->residual_bytes = out_bytes * stages->residual_channels;
+  const size_t x_element = stages->x_element, pixels = last->rows.out * last->columns.out;
+  run->operands.x_bytes = cut->height * cut->width * stages->stage[0].in_channels * x_element;
+  run->operands.y_bytes = pixels * stages->stage[stages->count - 1].out_channels * stages->y_element;
+  run->residual_bytes = pixels * stages->residual_channels * x_element;
 }
 
 mbconv_status mbconv_stages_run(const struct mbconv_stages *stages, const struct mbconv_size *at,

@@ -21,6 +21,10 @@ mbconv_status mbconv_stages_run(const struct mbconv_stages *stages, const struct
                                 const struct mbconv_operands *operands, const void *residual,
                                 const mbconv_threads *threads, mbconv_error *error);
 
+/* Writes what a list computes with: the variant of the exponential or, in int8, the types of its images. */
+enum { MBCONV_VARIANT = 24 };
+void mbconv_stages_variant(const struct mbconv_stages *stages, char text[MBCONV_VARIANT]);
+
 /* Writes how a list runs, as mbconv_block_describe() says; *length is what that returns. */
 mbconv_status mbconv_stages_describe(const struct mbconv_stages *stages, const struct mbconv_size *at, size_t threads,
                                      char *text, size_t size, size_t *length, mbconv_error *error);

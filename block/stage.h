@@ -65,13 +65,15 @@ struct mbconv_cut {
 struct mbconv_stages;
 
 struct mbconv_output;
+struct mbconv_strip;
+struct mbconv_walk;
 
 /* How a list of int8 is made, and how its output ends. A list of f32 has none, so that a program which makes no other
  * does not contain it. */
 struct mbconv_maker {
   const struct mbconv_sets *sets;
-  /* Takes what the list and its stages need beside their weights; sets stages->i8 and residual_after, and the stages'
-   * epilogues and padding. */
+  /* Takes what the list and its stages need beside their weights; sets stages->i8, residual_after and what is else at
+   * the doors, and the stages' epilogues and padding. */
   void (*lay_out)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
                   struct mbconv_cursor *cursor);
   /* Packs the weights; returns their bytes. */
@@ -83,11 +85,18 @@ struct mbconv_maker {
 /* A list of stages: all of an operator that the engine runs. Immutable after create. */
 struct mbconv_stages {
   struct mbconv_operator base;
-  mbconv_layout layout, y_layout;         /* of the input and of the output */
-  bool residual;                          /* the input is added to what the last stage gives */
-  bool residual_given;                    /* every run must be given what is added, and it must not be y */
-  bool residual_after;                    /* it is added after the last stage's activation, not before */
-  bool last_activates;                    /* the last stage has an activation */
+  mbconv_layout layout, y_layout;     /* of the input and of the output */
+  bool residual;                      /* the input is added to what the last stage gives */
+  bool residual_given;                /* every run must be given what is added, and it must not be y */
+  bool residual_after;                /* it is added after the last stage's activation, not before */
+  bool last_activates;                /* the last stage has an activation */
+  bool x_in_scratch;                  /* the input is brought to scratch first, not only planes for a P: s8, floats */
+  bool y_in_scratch;                  /* the last stage writes to scratch: from there it becomes planes or floats */
+  unsigned char x_element, y_element; /* bytes, of the input and the residual, and of the output: as the set's, but
+                                         in int8 where they are floats */
+  size_t room;                        /* bytes of scratch for what becomes of them; 0 in f32 */
+  /* NULL, or where x is floats: sets x of a strip of the first segment. */
+  void (*fetch)(const struct mbconv_walk *walk, struct mbconv_strip *strip);
   size_t residual_channels;               /* it has so many channels, and is added to the first ones */
   const struct mbconv_more_kernels *more; /* NULL for a list that needs none */
   size_t strip_rows, group_channels;      /* the plan that the caller wants; 0 for the library's choice */

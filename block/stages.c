@@ -269,6 +269,8 @@ void mbconv_stages_lay_out(struct mbconv_stages *stages, const struct mbconv_par
                            struct mbconv_cursor *cursor) {
   const struct mbconv_kernels *kernels = stages->base.kernels;
   link_segments(stages);
+  stages->y_in_scratch = stages->y_layout == MBCONV_NCHW;
+  stages->x_element = stages->y_element = (unsigned char)kernels->element;
   const struct mbconv_maker *maker = MBCONV_HAS_I8 ? stages->maker : NULL;
   if (maker) maker->lay_out(stages, parameters, cursor);
   for (size_t i = 0; i < stages->count; i++) {

@@ -128,8 +128,12 @@ static void connect(const struct mbconv_walk *walk, size_t segment, struct mbcon
     strip->x_stride = mbconv_segment_stride(stages, segment - 1);
     return;
   }
-  strip->image = walk->x;
   strip->x_stride = in_channels;
+  if (stages->fetch) {
+    stages->fetch(walk, strip);
+    return;
+  }
+  strip->image = walk->x;
   const size_t width = strip->shape->columns.in, first = strip->fresh_first * width;
   if (!walk->scratch->x) {
     strip->x = walk->x + first * in_channels * element;

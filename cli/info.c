@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "mbconv_i8.h"
 #include "measure.h"
 
 /* The value of a line such as "model name : AMD EPYC" in Linux' list, or NULL. */
@@ -43,6 +44,43 @@ static void print_isa(mbconv_isa isa, mbconv_isa chosen) {
   printf("%s\n", isa == chosen ? "; chosen" : "");
 }
 
+#ifdef MBCONV_CLI_I8
+/* The rows of int8, and the one that is chosen: asked of a block. */
+static void print_i8(void) {
+  static const int8_t weight = 1;
+  static const float scale = 1.0f;
+  const mbconv_i8_stage_desc stage = {.struct_size = sizeof stage,
+                                      .kind = MBCONV_STAGE_POINTWISE,
+                                      .out_channels = 1,
+                                      .weight = &weight,
+                                      .weight_scale = &scale,
+                                      .weight_scales = 1,
+                                      .output = {1.0f, 0}};
+  const mbconv_i8_desc desc = {.struct_size = sizeof desc,
+                               .type = MBCONV_S8,
+                               .in_channels = 1,
+                               .input = {1.0f, 0},
+                               .count = 1,
+                               .stages = &stage};
+  mbconv_isa isas[MBCONV_ISA_COUNT];
+  const size_t usable = mbconv_usable_isas_i8(isas, MBCONV_ISA_COUNT);
+  mbconv_block *probe;
+  mbconv_error error;
+  mbconv_info chosen = {.struct_size = sizeof chosen};
+  printf("int8:");
+  for (size_t i = 0; i < usable; i++) printf(" %s", mbconv_isa_name(isas[i]));
+  if (mbconv_block_create_i8(&desc, NULL, &probe, &error) == MBCONV_OK) {
+    if (mbconv_block_info(probe, &chosen, &error) == MBCONV_OK) printf("; chosen: %s", mbconv_isa_name(chosen.isa));
+    mbconv_block_destroy(probe);
+  } else {
+    printf("; %s", error.message);
+  }
+  printf("\n");
+}
+#else
+static void print_i8(void) { printf("int8: not in this build\n"); }
+#endif
+
 int cli_info(int count, char **words) {
   static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
   const int option = getopt_long(count, words, "", options, NULL);
@@ -70,5 +108,6 @@ int cli_info(int count, char **words) {
   printf("usable sets, best first:\n");
   for (size_t i = 0; i < usable; i++) print_isa(isas[i], chosen.isa);
   printf("chosen: %s, exp %s\n", mbconv_isa_name(chosen.isa), mbconv_exp_name(chosen.exp));
+  print_i8();
   return CLI_OK;
 }

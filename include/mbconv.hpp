@@ -12,8 +12,9 @@
  *     block.run(1, x, y, scratch);
  *
  * Descriptions point to the parameters that they are made of, which are copied when an object is made. Images are
- * floats (MBCONV_F32) here; those of mbconv.h are what their description says. An object may be run by any number of
- * threads at once, each with its own scratch. One that was moved from may only be destroyed or assigned to.
+ * floats (MBCONV_F32) here, but for i8_block; those of mbconv.h are what their description says. An object may be run
+ * by any number of threads at once, each with its own scratch. One that was moved from may only be destroyed or
+ * assigned to.
  */
 #ifndef MBCONV_HPP
 #define MBCONV_HPP
@@ -23,11 +24,14 @@
 #endif
 
 #include <mbconv.h>
+#include <mbconv_i8.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -72,6 +76,8 @@ using activation_desc = sized<mbconv_activation_desc>;
 using block_desc = sized<mbconv_block_desc>;
 using stage_desc = sized<mbconv_stage_desc>;
 using stages_desc = sized<mbconv_stages_desc>;
+using i8_stage_desc = sized<mbconv_i8_stage_desc>;
+using i8_desc = sized<mbconv_i8_desc>;
 /** @} */
 
 /** Padding by `p` on all sides, as PyTorch's padding=p. */
@@ -175,6 +181,9 @@ std::size_t scratch_size_at(mbconv_status (*query)(const Object *, std::size_t, 
 /** The whole MBConv, or any list of stages. What takes a `size` is for input images of that size, the rest for that of
  * the description. */
 class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_block_info> {
+ protected:
+  explicit block(const mbconv_i8_desc &desc, const mbconv_options *how) : handle(mbconv_block_create_i8, &desc, how) {}
+
  public:
   explicit block(const mbconv_block_desc &desc, const mbconv_options *how = nullptr)
       : handle(mbconv_block_create, &desc, how) {}
@@ -247,6 +256,75 @@ class block : public detail::handle<mbconv_block, mbconv_block_destroy, mbconv_b
     return text;
   }
 };
+
+/** A block of mbconv_i8.h, on bytes: like block, but x, y and the residual are of its description's type, or floats by
+ * its doors. */
+class i8_block : public block {
+ public:
+  explicit i8_block(const mbconv_i8_desc &desc, const mbconv_options *how = nullptr) : block(desc, how) {}
+
+  /** mbconv_block_run(). */
+  template <typename X, typename Y>
+  void run(std::size_t batch, const X *x, Y *y, const scratch &scratch, const mbconv_threads *threads = nullptr) const {
+    static_assert(element<X> && element<Y>, "images are int8_t, uint8_t or float");
+    mbconv_error report;
+    check(mbconv_block_run(get(), batch, x, y, scratch.data(), scratch.size(), threads, &report), report);
+  }
+
+  /** mbconv_block_run_at(). */
+  template <typename X, typename Y>
+  void run(std::size_t batch, size image, const X *x, Y *y, const scratch &scratch,
+           const mbconv_threads *threads = nullptr) const {
+    static_assert(element<X> && element<Y>, "images are int8_t, uint8_t or float");
+    mbconv_error report;
+    check(mbconv_block_run_at(get(), batch, image.height, image.width, x, y, scratch.data(), scratch.size(), threads,
+                              &report),
+          report);
+  }
+
+  /** mbconv_block_run_residual(). */
+  template <typename X, typename Y>
+  void run_residual(std::size_t batch, const X *x, const X *residual, Y *y, const scratch &scratch,
+                    const mbconv_threads *threads = nullptr) const {
+    static_assert(element<X> && element<Y>, "images are int8_t, uint8_t or float");
+    mbconv_error report;
+    check(mbconv_block_run_residual(get(), batch, x, residual, y, scratch.data(), scratch.size(), threads, &report),
+          report);
+  }
+
+  /** mbconv_block_run_residual_at(). */
+  template <typename X, typename Y>
+  void run_residual(std::size_t batch, size image, const X *x, const X *residual, Y *y, const scratch &scratch,
+                    const mbconv_threads *threads = nullptr) const {
+    static_assert(element<X> && element<Y>, "images are int8_t, uint8_t or float");
+    mbconv_error report;
+    check(mbconv_block_run_residual_at(get(), batch, image.height, image.width, x, residual, y, scratch.data(),
+                                       scratch.size(), threads, &report),
+          report);
+  }
+
+ private:
+  template <typename T>
+  static constexpr bool element =
+      std::is_same_v<T, std::int8_t> || std::is_same_v<T, std::uint8_t> || std::is_same_v<T, float>;
+};
+
+/** mbconv_i8_make_table(), of 256 bytes. */
+inline std::vector<std::uint8_t> i8_table(mbconv_i8_function function, mbconv_type type, mbconv_i8_rounding rounding,
+                                          const mbconv_quantization &input, const mbconv_quantization &output,
+                                          float alpha = 0.0f) {
+  std::vector<std::uint8_t> table(256);
+  mbconv_error report;
+  check(mbconv_i8_make_table(function, alpha, type, rounding, &input, &output, table.data(), &report), report);
+  return table;
+}
+
+/** The same of int8 as usable_isas(). */
+inline std::vector<mbconv_isa> usable_isas_i8() {
+  std::vector<mbconv_isa> isas(mbconv_usable_isas_i8(nullptr, 0));
+  mbconv_usable_isas_i8(isas.data(), isas.size());
+  return isas;
+}
 
 /** A 1x1 convolution. */
 class pointwise : public detail::handle<mbconv_pointwise, mbconv_pointwise_destroy, mbconv_pointwise_info> {

@@ -94,6 +94,22 @@ typedef enum mbconv_i8_add_kind {
   MBCONV_I8_ADD_FLOAT        /* ONNX Runtime's QLinearAdd, whose first input is a */
 } mbconv_i8_add_kind;
 
+/* What x or y is where a block of int8 stands between floats. With S, Z of `input` (or of residual_input), and the
+ * largest and the smallest byte for what is beyond them, infinities too; a NaN becomes the smallest:
+ *
+ *   XNNPACK  q = RNE(fl(x * fl(1 / S))) + Z
+ *   TFLITE   q = fl(x / S) rounded half away from zero, + Z
+ *   ONNX     q = RNE(fl(x / S)) + Z
+ *
+ * On the way out all three are y = fl((q - Z) * S), S and Z of the last stage or of the sum. All that is between is
+ * done on bytes: a shortcut adds those that x has become. */
+typedef enum mbconv_i8_door {
+  MBCONV_I8_DOOR_BYTES = 0, /* no floats, but bytes of the description's type */
+  MBCONV_I8_DOOR_XNNPACK,   /* floats, as LiteRT's default converts them */
+  MBCONV_I8_DOOR_TFLITE,    /* as LiteRT's reference kernels and TFLM do */
+  MBCONV_I8_DOOR_ONNX       /* as ONNX Runtime's QuantizeLinear does */
+} mbconv_i8_door;
+
 /* ---- Tables ------------------------------------------------------------------------------------------------------ */
 
 /* Activations as tables. v = fl(fl(q - zero_point) * scale) of the input's byte q; S, Z are the output's scale and zero
@@ -156,7 +172,7 @@ typedef struct mbconv_i8_stage_desc {
  * expand D P; the operators alone are P and D. */
 typedef struct mbconv_i8_desc {
   size_t struct_size;          /* sizeof this struct, or 0 */
-  mbconv_type type;            /* MBCONV_S8 or MBCONV_U8: of x, y, the residual and every zero point */
+  mbconv_type type;            /* MBCONV_S8 or MBCONV_U8: of x, y, the residual (but see x_door) and every zero point */
   mbconv_i8_rounding rounding; /* of all stages */
   size_t height, width;        /* of the input; both 0: see "Sizes" in mbconv.h */
   size_t in_channels;
@@ -171,11 +187,13 @@ typedef struct mbconv_i8_desc {
   mbconv_activation_kind sum_activation; /* NONE, RELU or RELU6, of the sum */
   mbconv_layout layout;                  /* of x, y and the residual */
   size_t strip_rows, group_channels;     /* the plan, for experiments: as in mbconv_block_desc */
+  mbconv_i8_door x_door;                 /* of x and of a residual that is given: of floats the scale is <= 2^126 */
+  mbconv_i8_door y_door;                 /* of y */
 } mbconv_i8_desc;
 
 /* Makes *out of `desc`. All functions of mbconv.h on mbconv_block then work as they say; x, y and the residual are
- * int8_t or uint8_t. Weights, biases, scales and tables are copied. (Libraries that are built with MBCONV_TYPES=f32 do
- * not have the functions of this header.) */
+ * int8_t or uint8_t, or float by their doors. Weights, biases, scales and tables are copied. (Libraries that are built
+ * with MBCONV_TYPES=f32 do not have the functions of this header.) */
 MBCONV_API mbconv_status mbconv_block_create_i8(const mbconv_i8_desc *desc, const mbconv_options *options,
                                                 mbconv_block **out, mbconv_error *error);
 

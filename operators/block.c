@@ -101,10 +101,12 @@ mbconv_status mbconv_block_info(const mbconv_block *block, mbconv_info *info, mb
 
 size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *text, size_t size) {
   const mbconv_info *info = &block->stages.base.info;
+  char variant[MBCONV_VARIANT];
   size_t length;
   if (mbconv_stages_describe(&block->stages, NULL, threads, text, size, &length, NULL) == MBCONV_OK) return length;
-  return mbconv_format(text, size, "%s, %s exp, images of any size, weights %zu bytes", mbconv_isa_name(info->isa),
-                       mbconv_exp_name(info->exp), info->weight_bytes);
+  mbconv_stages_variant(&block->stages, variant);
+  return mbconv_format(text, size, "%s, %s, images of any size, weights %zu bytes", mbconv_isa_name(info->isa), variant,
+                       info->weight_bytes);
 }
 
 mbconv_status mbconv_block_describe_at(const mbconv_block *block, size_t height, size_t width, size_t threads,

@@ -51,6 +51,10 @@ struct mbconv_i8_described {
 /* Checks everything that users can get wrong, and makes a list that mbconv_stages_create() takes. */
 mbconv_status mbconv_i8_check(const mbconv_i8_desc *desc, struct mbconv_i8_described *made, mbconv_error *error);
 
+/* The doors: `fetch` of struct mbconv_stages, `end` of struct mbconv_maker. */
+void mbconv_i8_fetch(const struct mbconv_walk *walk, struct mbconv_strip *strip);
+void mbconv_i8_end(const struct mbconv_output *output, size_t first, const struct mbconv_pixel_run *run);
+
 /* How a list of int8 is made. */
 extern const struct mbconv_maker mbconv_i8_maker;
 

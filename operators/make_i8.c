@@ -6,8 +6,6 @@
 
 #include "i8.h"
 #include "i8_sets.h"
-#include "output.h"
-#include "transpose.h"
 
 /* What an object keeps of a stage. */
 struct kept {
@@ -30,12 +28,24 @@ static void lay_out_stage(const struct mbconv_stages *stages, struct mbconv_stag
   stage->epilogue.slopes = (char *)kept->table;
 }
 
+/* Channels are so few that no product overflows: see check_weights() in stages.c. */
+static void lay_out_doors(struct mbconv_stages *stages, const struct mbconv_i8_list *list) {
+  const struct mbconv_stage *first = &stages->stage[0], *last = &stages->stage[stages->count - 1];
+  const bool floats_in = mbconv_floats_in(list), floats_out = mbconv_floats_out(list);
+  if (floats_in) stages->x_element = sizeof(float), stages->fetch = mbconv_i8_fetch;
+  if (floats_in || (list->flips && first->kind == MBCONV_STAGE_POINTWISE)) stages->x_in_scratch = true;
+  if (floats_out) stages->y_element = sizeof(float), stages->y_in_scratch = true;
+  stages->room = 0;
+  if (floats_in || floats_out) stages->room = 2 * MBCONV_DOOR_ROOM * mbconv_max(first->in_channels, last->out_channels);
+}
+
 static void lay_out(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
                     struct mbconv_cursor *cursor) {
   struct mbconv_i8_list *list = mbconv_take(cursor, 1, sizeof *list);
   stages->i8 = list;
-  stages->residual_after = true; /* by end() */
+  stages->residual_after = true; /* by the doors */
   if (list) *list = *parameters[0].i8->list;
+  lay_out_doors(stages, parameters[0].i8->list);
   for (size_t i = 0; i < stages->count; i++) lay_out_stage(stages, &stages->stage[i], &parameters[i], cursor);
 }
 
@@ -65,21 +75,4 @@ static size_t pack(struct mbconv_stages *stages, const struct mbconv_parameters 
   return bytes;
 }
 
-/* The shortcut is a function of two bytes: a pass over what has been written. */
-static void end(const struct mbconv_output *output, size_t first, const struct mbconv_pixel_run *run) {
-  const struct mbconv_stages *stages = output->stages;
-  const struct mbconv_kernels *kernels = stages->base.kernels;
-  const size_t channels = stages->residual_channels, plane = output->plane;
-  const char *residual = output->residual;
-  if (stages->y_layout == MBCONV_NHWC) {
-    if (residual)
-      kernels->i8->add(&stages->i8->add, run->pixels, channels, run->y, run->y_stride, residual + first * channels,
-                       channels);
-    return;
-  }
-  char *y = output->y + first;
-  mbconv_transpose(kernels, run->pixels, run->channels, output->strip, run->y_stride, y, plane, NULL);
-  if (residual) kernels->i8->add(&stages->i8->add, channels, run->pixels, y, plane, residual + first, plane);
-}
-
-const struct mbconv_maker mbconv_i8_maker = {&mbconv_i8_sets, lay_out, pack, end};
+const struct mbconv_maker mbconv_i8_maker = {&mbconv_i8_sets, lay_out, pack, mbconv_i8_end};

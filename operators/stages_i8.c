@@ -157,34 +157,59 @@ static mbconv_status check_channels(const struct mbconv_described *described, mb
   return MBCONV_OK;
 }
 
+static struct mbconv_i8_converter converter_of(mbconv_i8_door door, mbconv_type type, const mbconv_quantization *q) {
+  return (struct mbconv_i8_converter){door, q->zero_point + mbconv_i8_offset(type), q->scale, 1.0f / q->scale};
+}
+
+/* A door at which floats of quantization q become bytes. */
+static mbconv_status door_of(mbconv_i8_door door, mbconv_type type, const mbconv_quantization *q, const char *name,
+                             struct mbconv_i8_converter *made, mbconv_error *error) {
+  if (door != MBCONV_I8_DOOR_BYTES && q->scale > 0x1p126f)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the scale is above 2^126, of floats", name);
+  *made = converter_of(door, type, q);
+  return MBCONV_OK;
+}
+
+/* Those of x, of the residual b and of y. */
+static mbconv_status check_doors(const mbconv_i8_desc *desc, const mbconv_quantization *b, const mbconv_quantization *y,
+                                 struct mbconv_i8_list *list, mbconv_error *error) {
+  mbconv_status status = door_of(desc->x_door, desc->type, &desc->input, "input", &list->x, error);
+  if (status == MBCONV_OK) status = door_of(desc->x_door, desc->type, b, "residual_input", &list->residual, error);
+  list->y = converter_of(desc->y_door, desc->type, y);
+  return status;
+}
+
 /* What y is made by, the shortcut or the last stage, turns its bytes if they are s8. `a` is what the last stage's stand
  * for. */
 static mbconv_status finish(const mbconv_i8_desc *desc, const struct mbconv_stages *stages,
                             const mbconv_quantization *a, struct mbconv_i8_stage *last, struct mbconv_i8_list *list,
                             mbconv_error *error) {
-  const uint8_t flip = (uint8_t)mbconv_i8_offset(desc->type);
-  const bool given = stages->residual_given;
-  list->flips = flip > 0;
+  const uint8_t turned = (uint8_t)mbconv_i8_offset(desc->type);
+  const uint8_t flip = desc->y_door == MBCONV_I8_DOOR_BYTES ? turned : 0;
+  const uint8_t x_flip = desc->x_door == MBCONV_I8_DOOR_BYTES ? turned : 0;
+  const bool given = stages->residual_given, adds = given || stages->residual;
+  const mbconv_quantization *b = given ? &desc->residual_input : &desc->input;
+  list->flips = x_flip > 0;
   if (!given && !is_zero(&desc->residual_input))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
                        "residual_input is set, but the residual is not one that is given");
-  if (!given && !stages->residual) {
+  if (!adds) {
     if (!is_zero(&desc->sum) || desc->sum_activation != MBCONV_ACTIVATION_NONE)
       return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "sum is set, but nothing is added");
     if (last->desc->table)
       for (size_t byte = 0; byte < 256; byte++) last->table[byte] ^= flip;
     else
       last->ending.flip = flip;
-    return MBCONV_OK;
+    return check_doors(desc, b, a, list, error);
   }
   mbconv_status status = mbconv_quantization_check(&desc->sum, desc->type, "sum", error);
   if (status == MBCONV_OK && given)
     status = mbconv_quantization_check(&desc->residual_input, desc->type, "residual_input", error);
-  if (status == MBCONV_OK)
-    status = mbconv_i8_add_of(desc->add, desc->type, a, given ? &desc->residual_input : &desc->input, &desc->sum,
-                              &list->add, error);
+  if (status == MBCONV_OK) status = mbconv_i8_add_of(desc->add, desc->type, a, b, &desc->sum, &list->add, error);
+  if (status == MBCONV_OK) status = check_doors(desc, b, &desc->sum, list, error);
   if (status != MBCONV_OK) return status;
-  list->add.flip = list->add.b_flip = flip;
+  list->add.flip = flip;
+  list->add.b_flip = x_flip;
   return mbconv_i8_bounds(desc->sum_activation, &desc->sum, desc->type, "sum", &list->add.lo, &list->add.hi, error);
 }
 
@@ -196,6 +221,9 @@ static mbconv_status check_desc(const mbconv_i8_desc *desc, mbconv_error *error)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "type is %d, neither MBCONV_S8 nor MBCONV_U8", (int)desc->type);
   if ((unsigned)desc->rounding > MBCONV_I8_TFLITE_DOUBLE)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "rounding is %d, which is none", (int)desc->rounding);
+  if ((unsigned)desc->x_door > MBCONV_I8_DOOR_ONNX || (unsigned)desc->y_door > MBCONV_I8_DOOR_ONNX)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "a door is %d, which is none",
+                       (int)((unsigned)desc->x_door > MBCONV_I8_DOOR_ONNX ? desc->x_door : desc->y_door));
   status = mbconv_layout_check(desc->layout, error);
   if (status != MBCONV_OK) return status;
   if (desc->count == 0 || desc->count > MBCONV_MOST_STAGES)

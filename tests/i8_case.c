@@ -123,6 +123,8 @@ void i8_case_new(struct i8_case *c, const char *kinds, mbconv_residual residual,
     output = s->table ? s->table_output : s->output;
   }
   c->out_channels = channels;
+  if (test_random_size(state, 0, 1)) desc->x_door = (mbconv_i8_door)test_random_size(state, 0, 3);
+  if (test_random_size(state, 0, 1)) desc->y_door = (mbconv_i8_door)test_random_size(state, 0, 3);
   if (residual == MBCONV_RESIDUAL_OFF) return;
   if (on && test_random_size(state, 0, 1)) desc->residual = MBCONV_RESIDUAL_AUTO;
   if (!on) desc->residual_input = random_quantization(state, desc->type, (double)output.scale);
@@ -151,9 +153,10 @@ void i8_case_describe(struct test *t, const struct i8_case *c, size_t height, si
                        s->kind == MBCONV_STAGE_POINTWISE ? "P" : "D", s->out_channels, s->kernel, s->stride,
                        s->dilation, s->table ? " table" : "", s->weight_scales == 1 ? "" : " per channel");
   }
-  test_at(t, "%s %s, %zux%zux%zu,%s, residual %d %s, layout %d, strips %zu, groups %zu",
+  test_at(t, "%s %s, %zux%zux%zu,%s, residual %d %s, layout %d, doors %d %d, strips %zu, groups %zu",
           d->type == MBCONV_S8 ? "s8" : "u8", d->rounding == MBCONV_I8_FP32 ? "FP32" : "DOUBLE", height, width,
-          d->in_channels, text, (int)d->residual, adds[d->add], (int)d->layout, d->strip_rows, d->group_channels);
+          d->in_channels, text, (int)d->residual, adds[d->add], (int)d->layout, (int)d->x_door, (int)d->y_door,
+          d->strip_rows, d->group_channels);
 }
 
 /* ---- Images ------------------------------------------------------------------------------------------------------ */
@@ -169,7 +172,13 @@ void i8_image_fill(struct i8_image *image, mbconv_type type, uint64_t *state) {
 
 void i8_image_store(const struct i8_image *image, bool planes, uint8_t *to) {
   const size_t pixels = image->height * image->width;
-  for (size_t p = 0; p < pixels; p++)
-    for (size_t c = 0; c < image->channels; c++)
-      to[planes ? c * pixels + p : p * image->channels + c] = (uint8_t)image->values[p * image->channels + c];
+  for (size_t p = 0; p < pixels; p++) {
+    for (size_t c = 0; c < image->channels; c++) {
+      const size_t i = p * image->channels + c, at = planes ? c * pixels + p : i;
+      if (image->floats)
+        memcpy(to + at * sizeof(float), &image->floats[i], sizeof(float));
+      else
+        to[at] = (uint8_t)image->values[i];
+    }
+  }
 }

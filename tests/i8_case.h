@@ -6,6 +6,7 @@
 #ifndef MBCONV_I8_CASE_H
 #define MBCONV_I8_CASE_H
 
+#include "kernels.h"
 #include "mbconv_i8.h"
 #include "test.h"
 
@@ -13,6 +14,7 @@
 struct i8_image {
   size_t height, width, channels;
   int32_t *values;
+  float *floats; /* that it comes from, or that it becomes; NULL: it is bytes */
 };
 
 /* It points into itself: do not copy it. */
@@ -33,9 +35,20 @@ void i8_case_free(struct i8_case *c);
 void i8_case_describe(struct test *t, const struct i8_case *c, size_t height, size_t width);
 
 struct i8_image i8_image_new(size_t height, size_t width, size_t channels);
+void i8_image_free(struct i8_image *image);
 
 /* Random values: of the whole range, or of its two ends. */
 void i8_image_fill(struct i8_image *image, mbconv_type type, uint64_t *state);
+
+/* Random floats of quantization q, ties and special ones among them, and their values; doors other than BYTES. */
+void i8_image_fill_floats(struct i8_image *image, mbconv_i8_door door, mbconv_type type, const mbconv_quantization *q,
+                          uint64_t *state);
+
+/* The floats that its values stand for. */
+void i8_image_dequantize(struct i8_image *image, const mbconv_quantization *q);
+
+/* Bytes of an element. */
+static inline size_t i8_image_element(const struct i8_image *image) { return image->floats ? sizeof(float) : 1; }
 
 /* To bytes, of NHWC or of planes. */
 void i8_image_store(const struct i8_image *image, bool planes, uint8_t *to);
@@ -47,6 +60,17 @@ struct i8_image i8_oracle(const struct i8_case *c, const struct i8_image *x, con
 /* The sum of two values by the oracle, as the description says. */
 int32_t i8_oracle_add(const mbconv_i8_desc *desc, const mbconv_quantization *a, const mbconv_quantization *b,
                       int32_t first, int32_t second);
+
+int32_t i8_oracle_quantize(mbconv_i8_door door, mbconv_type type, const mbconv_quantization *q, float x);
+
+/* The scratch of a set's blocks beside that of f32: i8_scratch.c. */
+void test_i8_scratch(struct test *t);
+
+/* What create refuses: i8_refusals.c. */
+void test_i8_refusals(struct test *t);
+
+/* Floats to bytes and back by the kernels of a row: i8_doors.c. */
+void test_i8_doors(struct test *t, const struct mbconv_kernels *kernels);
 
 /* The parts of the suite that need no image: i8_requantize.c, i8_tables.c. */
 void test_i8_arithmetic(struct test *t);

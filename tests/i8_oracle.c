@@ -5,9 +5,15 @@
 #include "i8_case.h"
 
 struct i8_image i8_image_new(size_t height, size_t width, size_t channels) {
-  struct i8_image image = {height, width, channels, malloc((height * width * channels + 1) * sizeof(int32_t))};
+  struct i8_image image = {height, width, channels, malloc((height * width * channels + 1) * sizeof(int32_t)), NULL};
   if (!image.values) abort();
   return image;
+}
+
+void i8_image_free(struct i8_image *image) {
+  free(image->values);
+  free(image->floats);
+  *image = (struct i8_image){0};
 }
 
 static int64_t least_of(mbconv_type type) { return type == MBCONV_S8 ? -128 : 0; }
@@ -141,7 +147,7 @@ static struct i8_image run_stage(const struct i8_case *case_, const mbconv_i8_st
   const struct axis pixel[2] = {{x->height, 0}, {x->width, 0}};
   const struct axis down = pointwise ? pixel[0] : axis_of(s, x->height, s->pad.top, s->pad.bottom);
   const struct axis across = pointwise ? pixel[1] : axis_of(s, x->width, s->pad.left, s->pad.right);
-  struct i8_image y = {down.out, across.out, pointwise ? s->out_channels : x->channels, NULL};
+  struct i8_image y = {down.out, across.out, pointwise ? s->out_channels : x->channels, NULL, NULL};
   if (down.out == 0 || across.out == 0) return y;
   y = i8_image_new(y.height, y.width, y.channels);
   const size_t stride = pointwise ? 1 : s->stride;
@@ -158,6 +164,7 @@ static struct i8_image run_stage(const struct i8_case *case_, const mbconv_i8_st
 
 struct i8_image i8_oracle(const struct i8_case *c, const struct i8_image *x, const struct i8_image *added) {
   struct i8_image image = *x;
+  image.floats = NULL;
   mbconv_quantization input = c->desc.input;
   for (size_t s = 0; s < c->desc.count; s++) {
     const struct i8_image next = run_stage(c, &c->stages[s], &image, &input);
@@ -173,5 +180,6 @@ struct i8_image i8_oracle(const struct i8_case *c, const struct i8_image *x, con
   const mbconv_quantization *b = given ? &c->desc.residual_input : &c->desc.input;
   for (size_t i = 0; adds && i < image.height * image.width * image.channels; i++)
     image.values[i] = i8_oracle_add(&c->desc, &input, b, image.values[i], residual->values[i]);
+  if (c->desc.y_door != MBCONV_I8_DOOR_BYTES) i8_image_dequantize(&image, adds ? &c->desc.sum : &input);
   return image;
 }

@@ -6,20 +6,17 @@
 #include "i8.h"
 #include "run.h"
 
-/* The memory sanitizer takes bytes that vector kernels read and multiply by weights of 0 for used ones. */
-#ifdef MBCONV_MEMORY_SANITIZED
-enum { SCALAR_ALONE = 1 };
-#else
-enum { SCALAR_ALONE = 0 };
-#endif
-
-bool i8_row_runs(const struct mbconv_row *row, mbconv_isa isa) {
+bool i8_row_belongs(const struct mbconv_row *row, mbconv_isa isa) {
   const char *name = mbconv_isa_name(isa), *of_row = mbconv_isa_name(row->isa);
   const size_t length = strlen(name);
+  if (row->kernels->isa != row->isa) return false;
+  return isa == MBCONV_ISA_AUTO || (strncmp(of_row, name, length) == 0 && strchr("_", of_row[length]));
+}
+
+bool i8_row_runs(const struct mbconv_row *row, mbconv_isa isa) {
   struct mbconv_cpu cpu;
   mbconv_cpu_detect(&cpu);
-  if (!mbconv_row_offered(row, &cpu) || (SCALAR_ALONE && row->isa != MBCONV_ISA_SCALAR)) return false;
-  return isa == MBCONV_ISA_AUTO || (strncmp(of_row, name, length) == 0 && strchr("_", of_row[length]));
+  return i8_row_belongs(row, isa) && mbconv_row_offered(row, &cpu);
 }
 
 mbconv_status i8_row_create(const mbconv_i8_desc *desc, const struct mbconv_row *row, mbconv_block **out,

@@ -8,8 +8,11 @@
 #include "dispatch.h"
 #include "mbconv_i8.h"
 
-/* Whether this CPU has the row, and it belongs to the runs for `isa`: avx2_vnni runs where avx2 does. AUTO: all rows.
- */
+/* Whether kernels of this row's own, not borrowed from another one's, are of the instruction set `isa`, as those of
+ * avx2_vnni are of avx2. AUTO: of any. */
+bool i8_row_belongs(const struct mbconv_row *row, mbconv_isa isa);
+
+/* Whether this CPU has such a row, too. */
 bool i8_row_runs(const struct mbconv_row *row, mbconv_isa isa);
 
 /* Like mbconv_block_create_i8(), by this row. */

@@ -9,42 +9,13 @@
 
 #include "block_case.h"
 #include "i8.h"
+#include "i8_bytes.h"
 #include "i8_case.h"
+#include "i8_row.h"
 #include "i8_sets.h"
 #include "run.h"
 
 enum { BATCH = 2 };
-
-/* Whether a row of int8 belongs to the runs for `isa`. */
-static bool belongs(mbconv_isa row, mbconv_isa isa) {
-  return row == isa || (row == MBCONV_ISA_AVX2_VNNI && isa == MBCONV_ISA_AVX2) ||
-         (row == MBCONV_ISA_AVX512_VNNI && isa == MBCONV_ISA_AVX512);
-}
-
-/* ---- Guarded bytes ----------------------------------------------------------------------------------------------- */
-
-struct bytes {
-  struct test_buffer buffer;
-  uint8_t *data;
-  size_t n;
-};
-
-/* n bytes flush against an inaccessible page. */
-static void bytes_new(struct bytes *b, size_t n, enum test_guard guard) {
-  test_buffer_new(&b->buffer, (n + sizeof(float) - 1) / sizeof(float), guard);
-  uint8_t *first = (uint8_t *)b->buffer.data;
-  b->data = guard == TEST_GUARD_BEFORE ? first : first + b->buffer.n * sizeof(float) - n;
-  b->n = n;
-  memset(first, 0xa5, b->buffer.n * sizeof(float));
-}
-
-/* Whether nothing around them was written. */
-static bool bytes_intact(const struct bytes *b) {
-  const uint8_t *first = (const uint8_t *)b->buffer.data, *end = first + b->buffer.n * sizeof(float);
-  for (const uint8_t *p = first; p < end; p++)
-    if ((p < b->data || p >= b->data + b->n) && *p != 0xa5) return false;
-  return test_buffer_intact(&b->buffer);
-}
 
 /* ---- A case ------------------------------------------------------------------------------------------------------ */
 
@@ -53,12 +24,12 @@ struct images {
   struct i8_image x[BATCH], y[BATCH], added[BATCH]; /* values NULL: none is given */
 };
 
-static size_t values_of(const struct i8_image *images) {
-  return images->values ? images->height * images->width * images->channels : 0;
+static size_t bytes_of(const struct i8_image *images) {
+  return images->values ? images->height * images->width * images->channels * i8_image_element(images) : 0;
 }
 
 static void store(const struct i8_image *images, bool planes, struct bytes *to) {
-  for (size_t b = 0; b < BATCH && to->n > 0; b++) i8_image_store(&images[b], planes, to->data + b * values_of(images));
+  for (size_t b = 0; b < BATCH && to->n > 0; b++) i8_image_store(&images[b], planes, to->data + b * bytes_of(images));
 }
 
 /* The list on the images with as much scratch as it asks for, all of it framed. */
@@ -72,10 +43,10 @@ static void check_run(struct test *t, const struct mbconv_stages *stages, const 
   size_t bytes = 0;
   test_check(t, mbconv_stages_scratch_size(stages, at ? &size : NULL, threads, &bytes, &error) == MBCONV_OK, "%s",
              error.message);
-  bytes_new(&x, BATCH * values_of(images->x), guard);
-  bytes_new(&y, BATCH * values_of(images->y), guard);
+  bytes_new(&x, BATCH * bytes_of(images->x), guard);
+  bytes_new(&y, BATCH * bytes_of(images->y), guard);
   bytes_new(&want, y.n, guard);
-  bytes_new(&added, BATCH * values_of(images->added), guard);
+  bytes_new(&added, BATCH * bytes_of(images->added), guard);
   test_scratch_new(&scratch, bytes);
   store(images->x, planes, &x);
   store(images->y, planes, &want);
@@ -106,24 +77,12 @@ static void check_run(struct test *t, const struct mbconv_stages *stages, const 
 
 /* The list on kernels of one row; NULL if it is refused. */
 static struct mbconv_stages *create(struct test *t, const struct i8_case *c, const struct mbconv_row *row) {
-  struct mbconv_i8_described made;
-  struct mbconv_stages *stages = NULL;
+  mbconv_block *block = NULL;
   mbconv_error error = {.message = ""};
-  const struct mbconv_sets one = {row, 1};
-  mbconv_status status = mbconv_i8_check(&c->desc, &made, &error);
-  if (!test_check(t, status == MBCONV_OK, "%s", error.message)) return NULL;
-  const struct mbconv_maker maker = {&one, mbconv_i8_maker.lay_out, mbconv_i8_maker.pack, mbconv_i8_maker.end};
-  made.described.stages.maker = &maker;
-  const mbconv_options options = {.isa = row->isa};
-  status = mbconv_stages_create(&made.described, &options, &stages, &error);
+  const mbconv_status status = i8_row_create(&c->desc, row, &block, &error);
+  struct mbconv_stages *stages = (struct mbconv_stages *)block;
   test_check(t, status == MBCONV_OK && stages->base.kernels == row->kernels, "create: %s", error.message);
-  if (stages) stages->maker = &mbconv_i8_maker; /* the other one ends here */
   return stages;
-}
-
-/* Whether the row's kernels are tried in the runs of this set: not those that it borrows from another one's. */
-static bool tried_here(const struct mbconv_row *row, mbconv_isa isa) {
-  return belongs(row->isa, isa) && row->kernels->isa == row->isa;
 }
 
 #ifdef MBCONV_TWINS
@@ -138,7 +97,7 @@ static void print_rows(const struct test *t) {
   mbconv_cpu_detect(&cpu);
   for (size_t i = 0; i < mbconv_i8_sets.count; i++) {
     const struct mbconv_row *row = &mbconv_i8_sets.rows[i];
-    if (!tried_here(row, t->isa)) continue;
+    if (!i8_row_belongs(row, t->isa)) continue;
     const bool offered = mbconv_row_offered(row, &cpu);
     test_progress(t, "%s%s %s %s", mbconv_isa_name(row->isa), row->needs & MBCONV_CPU_AVX512_VBMI ? " with VBMI" : "",
                   offered ? rows_run : "cannot run (mbconv_twins_tests has its kernels without VNNI) on", cpu.name);
@@ -149,11 +108,9 @@ static void print_rows(const struct test *t) {
 static void check_rows(struct test *t, struct i8_case *c, const struct images *images, size_t turn) {
   static const size_t plans[][2] = {{0, 0}, {1, 1}, {2, 1}, {3, 1000}, {1000, 1}, {0, 1}};
   static const size_t threads[] = {1, 2, 3, 7};
-  struct mbconv_cpu cpu;
-  mbconv_cpu_detect(&cpu);
   for (size_t i = 0; i < mbconv_i8_sets.count; i++) {
     const struct mbconv_row *row = &mbconv_i8_sets.rows[i];
-    if (!tried_here(row, t->isa) || !mbconv_row_offered(row, &cpu)) continue;
+    if (!i8_row_runs(row, t->isa)) continue;
     for (size_t p = 0; p < 2; p++) {
       const size_t *plan = plans[p == 0 ? 0 : 1 + turn % 5];
       const bool any = (turn + p) % 3 == 0;
@@ -170,24 +127,32 @@ static void check_rows(struct test *t, struct i8_case *c, const struct images *i
   }
 }
 
+/* Of bytes or of floats, as the door says. */
+static void fill(const struct i8_case *c, struct i8_image *image, const mbconv_quantization *q, uint64_t *state) {
+  if (c->desc.x_door == MBCONV_I8_DOOR_BYTES)
+    i8_image_fill(image, c->desc.type, state);
+  else
+    i8_image_fill_floats(image, c->desc.x_door, c->desc.type, q, state);
+}
+
 static void check_case(struct test *t, struct i8_case *c, size_t height, size_t width, uint64_t *state, size_t turn) {
   struct images images = {0};
   bool fits = true;
   for (size_t b = 0; b < BATCH; b++) {
     images.x[b] = i8_image_new(height, width, c->desc.in_channels);
-    i8_image_fill(&images.x[b], c->desc.type, state);
+    fill(c, &images.x[b], &c->desc.input, state);
     struct i8_image *added = NULL;
     if (c->desc.residual == MBCONV_RESIDUAL_GIVEN) {
       const mbconv_residual residual = c->desc.residual; /* first without it, to learn the size */
       c->desc.residual = MBCONV_RESIDUAL_OFF;
-      const struct i8_image size = i8_oracle(c, &images.x[b], NULL);
+      struct i8_image size = i8_oracle(c, &images.x[b], NULL);
       c->desc.residual = residual;
       fits = size.values != NULL;
       if (!fits) break;
-      free(size.values);
       added = &images.added[b];
       *added = i8_image_new(size.height, size.width, size.channels);
-      i8_image_fill(added, c->desc.type, state);
+      i8_image_free(&size);
+      fill(c, added, &c->desc.residual_input, state);
     }
     images.y[b] = i8_oracle(c, &images.x[b], added);
     fits = images.y[b].values != NULL;
@@ -195,9 +160,9 @@ static void check_case(struct test *t, struct i8_case *c, size_t height, size_t 
   }
   if (fits) check_rows(t, c, &images, turn);
   for (size_t b = 0; b < BATCH; b++) {
-    free(images.x[b].values);
-    free(images.y[b].values);
-    free(images.added[b].values);
+    i8_image_free(&images.x[b]);
+    i8_image_free(&images.y[b]);
+    i8_image_free(&images.added[b]);
   }
 }
 
@@ -228,13 +193,8 @@ static void check_door(struct test *t) {
     return;
   }
   if (!test_check(t, status == MBCONV_OK, "%s", error.message)) return;
-  struct mbconv_cpu cpu;
-  mbconv_cpu_detect(&cpu);
-  const bool borrows = t->isa == MBCONV_ISA_AVX512 && !(cpu.features & MBCONV_CPU_AVX512_VNNI);
   mbconv_info info = {0};
-  test_check(t,
-             mbconv_block_info(block, &info, &error) == MBCONV_OK && info.type == MBCONV_U8 &&
-                 (belongs(info.isa, t->isa) || (borrows && info.isa == MBCONV_ISA_AVX2)),
+  test_check(t, mbconv_block_info(block, &info, &error) == MBCONV_OK && info.type == MBCONV_U8 && info.isa == best->isa,
              "info: %s, type %d", mbconv_isa_name(info.isa), (int)info.type);
   test_check(t, mbconv_block_run(block, 1, x, y, scratch, sizeof scratch, NULL, &error) == MBCONV_OK, "%s",
              error.message);
@@ -248,9 +208,15 @@ void test_i8(struct test *t) {
   static const mbconv_residual residuals[] = {MBCONV_RESIDUAL_OFF, MBCONV_RESIDUAL_ON, MBCONV_RESIDUAL_GIVEN};
   print_rows(t);
   check_door(t);
+  for (size_t i = 0; i < mbconv_i8_sets.count; i++) {
+    const struct mbconv_row *row = &mbconv_i8_sets.rows[i];
+    if (i8_row_runs(row, t->isa)) test_i8_doors(t, row->kernels);
+  }
+  if (!t->small && mbconv_kernels_of(&mbconv_i8_sets, t->isa)) test_i8_scratch(t);
   if (t->isa == MBCONV_ISA_SCALAR) {
     test_i8_arithmetic(t);
     test_i8_tables(t);
+    test_i8_refusals(t);
   }
   uint64_t state = t->seed;
   const size_t rounds = t->small ? 4 : 40;

@@ -110,6 +110,21 @@ struct mbconv_i8_add {
 typedef void mbconv_i8_add_fn(const struct mbconv_i8_add *add, size_t pixels, size_t channels, void *a, size_t a_stride,
                               const void *b, size_t b_stride);
 
+/* ---- Floats at the door ------------------------------------------------------------------------------------------ */
+
+/* The formulas of mbconv_i8_door, in unsigned bytes. */
+struct mbconv_i8_converter {
+  mbconv_i8_door kind;  /* not BYTES */
+  int32_t zero;         /* the zero point as an unsigned byte */
+  float scale, inverse; /* S, fl(1 / S) */
+};
+
+/* y[i] = the byte of x[i], i < n; x is floats, y bytes, which do not overlap. */
+typedef void mbconv_i8_quantize_fn(const struct mbconv_i8_converter *by, size_t n, const void *x, void *y);
+
+/* y[i] = what the byte x[i] stands for, i < n; x is bytes, y floats, which do not overlap. */
+typedef void mbconv_i8_dequantize_fn(const struct mbconv_i8_converter *by, size_t n, const void *x, void *y);
+
 /* ---- Two rows of a depthwise ------------------------------------------------------------------------------------- */
 
 /* Like mbconv_depthwise_fn, but two rows of outputs: the second one's taps begin `stride` of the rows later.
@@ -127,6 +142,8 @@ struct mbconv_i8_kernels {
   mbconv_i8_table_fn *table;
   mbconv_i8_flip_fn *flip;
   mbconv_i8_add_fn *add;
+  mbconv_i8_quantize_fn *quantize;
+  mbconv_i8_dequantize_fn *dequantize;
   mbconv_i8_depthwise_pair_fn *depthwise_pair[3][2]; /* as the set's `depthwise`; NULL where there is none */
 };
 

@@ -69,4 +69,13 @@ static inline uint8_t mbconv_i8_add_bytes(const struct mbconv_i8_add *add, uint8
   return (uint8_t)((mbconv_i8_clamp(r, lo, hi) + add->zero) ^ add->flip);
 }
 
+/* A float as a byte, as struct mbconv_i8_converter says. A NaN is not above the least. */
+static inline uint8_t mbconv_i8_quantize(const struct mbconv_i8_converter *by, float x) {
+  const float v = by->kind == MBCONV_I8_DOOR_XNNPACK ? x * by->inverse : x / by->scale;
+  const float lo = (float)-by->zero, hi = (float)(255 - by->zero), cut = v > lo ? (v < hi ? v : hi) : lo;
+  if (by->kind != MBCONV_I8_DOOR_TFLITE) return (uint8_t)(mbconv_round_half_even(cut) + by->zero);
+  const int32_t whole = (int32_t)cut, half = (int32_t)(2.0f * (cut - (float)whole)); /* both towards zero */
+  return (uint8_t)(whole + half + by->zero);
+}
+
 #endif

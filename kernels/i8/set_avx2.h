@@ -16,6 +16,8 @@ mbconv_transpose_fn mbconv_i8_transpose_avx2_8x8;
 mbconv_i8_table_fn mbconv_i8_table_avx2;
 mbconv_i8_flip_fn mbconv_i8_flip_avx2;
 mbconv_i8_add_fn mbconv_i8_add_avx2;
+mbconv_i8_quantize_fn mbconv_i8_quantize_avx2;
+mbconv_i8_dequantize_fn mbconv_i8_dequantize_avx2;
 
 /* Channels of a depthwise are packed by units of 8. */
 enum { MBCONV_I8_AVX2_UNIT = 8 };

@@ -13,6 +13,8 @@ static const struct mbconv_i8_kernels i8 = {
     .table = mbconv_i8_table_avx2,
     .flip = mbconv_i8_flip_avx2,
     .add = mbconv_i8_add_avx2,
+    .quantize = mbconv_i8_quantize_avx2,
+    .dequantize = mbconv_i8_dequantize_avx2,
 };
 
 const struct mbconv_kernels mbconv_kernels_i8_avx2_vnni = {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The int8 set for AVX-512 with VNNI, twice: Cascade Lake and Cooper Lake lack VBMI, with which tables are faster. What
- * is done to bytes beside them is AVX2's: it waits for memory more than for the vectors' width.
+ * is done to bytes beside them, but for floats at the door, is AVX2's: it waits for memory more than for the vectors'
+ * width.
  */
 #include "set_avx512_vnni.h"
 #include "depthwise_layout.h"
@@ -12,6 +13,7 @@
   {                                                                                                      \
     .pack_panel = mbconv_i8_pack_panel_bytes_16, .pack_depthwise = mbconv_i8_pack_depthwise_avx512_vnni, \
     .table = (table_), .flip = mbconv_i8_flip_avx2, .add = mbconv_i8_add_avx2,                           \
+    .quantize = mbconv_i8_quantize_avx512_vnni, .dequantize = mbconv_i8_dequantize_avx512_vnni,          \
     .depthwise_pair = {{mbconv_i8_depthwise_avx512_vnni_3x3s1_pair, NULL},                               \
                        {mbconv_i8_depthwise_avx512_vnni_5x5s1_pair, NULL},                               \
                        {NULL, NULL}},                                                                    \

@@ -15,5 +15,7 @@ mbconv_depthwise_fn mbconv_i8_depthwise_avx512_vnni_3x3s1, mbconv_i8_depthwise_a
 mbconv_i8_depthwise_pair_fn mbconv_i8_depthwise_avx512_vnni_3x3s1_pair, mbconv_i8_depthwise_avx512_vnni_5x5s1_pair;
 mbconv_i8_pack_depthwise_fn mbconv_i8_pack_depthwise_avx512_vnni;
 mbconv_i8_table_fn mbconv_i8_table_vbmi_avx512_vnni; /* on CPUs that have VBMI, too */
+mbconv_i8_quantize_fn mbconv_i8_quantize_avx512_vnni;
+mbconv_i8_dequantize_fn mbconv_i8_dequantize_avx512_vnni;
 
 #endif

@@ -10,6 +10,8 @@ static const struct mbconv_i8_kernels i8 = {
     .table = mbconv_i8_table_scalar,
     .flip = mbconv_i8_flip_scalar,
     .add = mbconv_i8_add_scalar,
+    .quantize = mbconv_i8_quantize_scalar,
+    .dequantize = mbconv_i8_dequantize_scalar,
 };
 
 const struct mbconv_kernels mbconv_kernels_i8_scalar = {

@@ -20,5 +20,7 @@ mbconv_i8_pack_depthwise_fn mbconv_i8_pack_depthwise_scalar;
 mbconv_i8_table_fn mbconv_i8_table_scalar;
 mbconv_i8_flip_fn mbconv_i8_flip_scalar;
 mbconv_i8_add_fn mbconv_i8_add_scalar;
+mbconv_i8_quantize_fn mbconv_i8_quantize_scalar;
+mbconv_i8_dequantize_fn mbconv_i8_dequantize_scalar;
 
 #endif

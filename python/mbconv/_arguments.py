@@ -183,8 +183,9 @@ def shape(array: NDArray[Any], name: str, expected: tuple[int, ...]) -> None:
         raise ValueError(f"{name} has the shape {array.shape}, not {expected}")
 
 
-def output(out: Any, expected: tuple[int, ...], x: NDArray[Any], added: Optional[NDArray[Any]] = None) -> None:
-    image(out, "out", x.dtype)
+def output(out: Any, expected: tuple[int, ...], x: NDArray[Any], added: Optional[NDArray[Any]] = None,
+           dtype: Any = np.float32) -> None:  # fmt: skip
+    image(out, "out", dtype)
     shape(out, "out", expected)
     if not out.flags.writeable:
         raise ValueError("out is read-only")

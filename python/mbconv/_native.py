@@ -18,6 +18,8 @@ BLOCK_ACTIVATIONS = ACTIVATIONS[:7]  # what a Block and squeeze-excite in it tak
 RESIDUALS = {None: 0, False: 1, True: 2, "given": 3}
 TYPES = "f32", "s8", "u8"
 ROUNDINGS, ADDS = ("fp32", "tflite_double"), ("xnnpack", "tflite", "float")  # of int8
+DOORS = "bytes", "xnnpack", "tflite", "onnx"
+I8_FUNCTIONS = "logistic", "tanh", "gelu", "silu", "hard_swish", "leaky_relu"
 STAGE_KINDS = "pointwise", "depthwise", "dense", "squeeze_excite"  # from 1 on
 
 # ---- Structs -------------------------------------------------------------------------------------------------------
@@ -185,6 +187,7 @@ class I8Desc(Versioned):
         *[(name, Quantization) for name in ("residual_input", "sum")],
         *[(name, c_int) for name in ("sum_activation", "layout")],
         *[(name, c_size_t) for name in ("strip_rows", "group_channels")],
+        *[(name, c_int) for name in ("x_door", "y_door")],
     ]
 
 
@@ -286,6 +289,8 @@ for _noun in "block", "convolution":
 _declare(library, {
     "mbconv_block_create_stages": (c_int, POINTER(StagesDesc), POINTER(Options), POINTER(c_void_p), _error),
     "mbconv_block_create_i8": (c_int, POINTER(I8Desc), POINTER(Options), POINTER(c_void_p), _error),
+    "mbconv_i8_make_table":
+        (c_int, c_int, c_float, c_int, c_int, POINTER(Quantization), POINTER(Quantization), c_void_p, c_void_p),
     "mbconv_usable_isas_i8": (c_size_t, POINTER(c_int), c_size_t),
     "mbconv_block_run_residual_at":
         (c_int, _object, c_size_t, *_image, *[c_void_p] * 3, *_scratch, c_void_p, c_void_p),

@@ -17,8 +17,9 @@ from ._arguments import size as _size
 from ._native import library
 from .operators import Pad, _address, _pad
 from .stages import MOST_STAGES, _Listed
+from .threads import own
 
-__all__ = ["Block", "Quantization", "Stage", "usable_isas"]
+__all__ = ["Block", "Quantization", "Stage", "make_table", "usable_isas"]
 
 _TYPES = {"int8": "s8", "uint8": "u8"}
 _KINDS = _native.STAGE_KINDS[:2]
@@ -42,7 +43,8 @@ class Stage:
     output        what the sums become
     bias          int32 [out], in units of the input's scale times weight_scale, or None
     activation    "none", "relu" or "relu6"
-    table         None, or uint8 [256]: from a byte (of int8, -1 is at 255) to what is stored; any activation
+    table         None, or uint8 [256]: from a byte (of int8, -1 is at 255) to what is stored; any activation: see
+                  make_table()
     table_output  what the table's bytes stand for
     stride, pad, dilation   of depthwise; pad as in mbconv.Block
     """
@@ -92,13 +94,15 @@ class Block(_Listed):
                           added, with the quantization residual_input
     add                   how: "xnnpack" (LiteRT's default), "tflite" (its reference) or "float" (ONNX Runtime)
     sum_activation        "none", "relu" or "relu6"
+    x_door, y_door        "bytes"; or floats, which are quantized or dequantized at the door, as "xnnpack" (LiteRT's
+                          default), "tflite" (its reference) or "onnx" do it. x_door: a residual that is given, too
     layout, isa, strip_rows, group_channels    as in mbconv.Stages
     """
 
     def __init__(self, stages: Sequence[Stage], *, input: Quantization, dtype: str = "int8", rounding: str = "fp32",
                  sum: Optional[Quantization] = None, residual: Union[bool, str, None] = None, add: str = "xnnpack",
-                 residual_input: Optional[Quantization] = None, sum_activation: str = "none", layout: str = "nhwc",
-                 isa: str = "auto", strip_rows: SupportsIndex = 0,
+                 residual_input: Optional[Quantization] = None, sum_activation: str = "none", x_door: str = "bytes",
+                 y_door: str = "bytes", layout: str = "nhwc", isa: str = "auto", strip_rows: SupportsIndex = 0,
                  group_channels: SupportsIndex = 0) -> None:  # fmt: skip
         # pylint: disable=redefined-builtin # the names of mbconv_i8_desc
         if not isinstance(stages, (list, tuple)):
@@ -124,12 +128,36 @@ class Block(_Listed):
             sum_activation=_arguments.one_of(sum_activation, "sum_activation", _ACTIVATIONS),
             layout=_arguments.layout(layout), strip_rows=_size(strip_rows, "strip_rows"),
             group_channels=_size(group_channels, "group_channels"),
+            x_door=_arguments.one_of(x_door, "x_door", _native.DOORS),
+            y_door=_arguments.one_of(y_door, "y_door", _native.DOORS),
         )  # fmt: skip
         self._make(desc, outputs, isa, "auto", "create_i8")
         self.layout = self._output_layout = layout
-        self._dtype = np.dtype(dtype)
+        self._x_dtype = np.dtype(dtype if x_door == "bytes" else "float32")
+        self._y_dtype = np.dtype(dtype if y_door == "bytes" else "float32")
         self._given = desc.residual == _native.RESIDUALS["given"]
         self._residual_channels = outputs
+
+
+def make_table(function: str, input: Quantization, output: Quantization, *, dtype: str = "int8",
+               rounding: str = "fp32", alpha: float = 0.0) -> NDArray[np.uint8]:  # fmt: skip
+    """A stage's table: the function as LiteRT's default ("fp32") or its reference ("tflite_double") has it.
+
+    function   "logistic", "tanh", "gelu", "silu", "hard_swish" or "leaky_relu", which alone has an alpha
+    input      the stage's output
+    output     its table_output
+    """
+    # pylint: disable=redefined-builtin # the names of mbconv_i8_make_table()
+    kind = list(_TYPES.values())[_arguments.one_of(dtype, "dtype", list(_TYPES))]
+    table: NDArray[Any] = np.empty(256, np.uint8)
+    status = library.mbconv_i8_make_table(
+        _arguments.one_of(function, "function", _native.I8_FUNCTIONS), _arguments.real(alpha, "alpha"),
+        _native.TYPES.index(kind), _arguments.one_of(rounding, "rounding", _native.ROUNDINGS),
+        _quantization(input, "input"), _quantization(output, "output"), _address(table), own.error_address,
+    )  # fmt: skip
+    if status:
+        _native.check(status, own.error)
+    return table
 
 
 def usable_isas() -> list[str]:

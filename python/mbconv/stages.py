@@ -74,7 +74,8 @@ def _described(stage: Stage, index: int, channels: int, structs: _Structs) -> tu
 class _Listed(_Described):
     """What blocks that are lists of stages do, of whatever type their images are."""
 
-    _dtype: Any = np.float32
+    _x_dtype: Any = np.float32  # of the residual, too
+    _y_dtype: Any = np.float32
     _given: bool  # each call is given what is added
     _residual_channels: int
 
@@ -82,19 +83,19 @@ class _Listed(_Described):
                  residual: Optional[NDArray[Any]] = None) -> NDArray[Any]:  # fmt: skip
         """As a Block's call. `residual`: what is added, if it is given: of the output's size, with
         residual_channels."""
-        _arguments.image(x, "x", self._dtype)
+        _arguments.image(x, "x", self._x_dtype)
         batch, height, width = self._sizes_of(x)
         rows, columns = self.output_size(height, width)
         shape = _image_shape(batch, rows, columns, self._outputs, self.layout)
         if self._given:
-            _arguments.image(residual, "residual", self._dtype)
+            _arguments.image(residual, "residual", self._x_dtype)
             expected = _image_shape(batch, rows, columns, self._residual_channels, self.layout)
             _arguments.shape(residual, "residual", expected)  # type: ignore[arg-type] # no None gets here
         elif residual is not None:
             raise ValueError("residual is passed, but this block was not made with residual='given'")
         if out is None:
-            out = np.empty(shape, self._dtype)
-        _arguments.output(out, shape, x, residual)
+            out = np.empty(shape, self._y_dtype)
+        _arguments.output(out, shape, x, residual, self._y_dtype)
         added = 0 if residual is None else _address(residual)
         self.run_at(batch, height, width, _address(x), _address(out), threads, added)
         return out

@@ -8,13 +8,14 @@ import unittest
 import numpy as np
 
 import mbconv
-from mbconv.int8 import Block, Quantization, Stage
+from mbconv.int8 import Block, Quantization, Stage, make_table
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "hosts"))
 # pylint: disable=wrong-import-position
 import integers  # noqa: E402
 import ours  # noqa: E402
-from quantized import Maker  # noqa: E402
+import tables  # noqa: E402
+from quantized import Maker, Quantization as HostQuantization  # noqa: E402
 
 Q = Quantization(0.02, -3)
 
@@ -46,6 +47,37 @@ class Blocks(unittest.TestCase):
         np.testing.assert_array_equal(given(x, residual=zero), expected)
 
 
+    def test_doors(self):
+        formulas = {"xnnpack": integers.quantize_reciprocal, "tflite": integers.quantize_away, "onnx": integers.quantize_divide}
+        for dtype in ("int8", "uint8"):
+            block = Maker(4, dtype, lowest=-128).block((9, 11, 10), 37, 10, 3, 1, "relu6", residual=True)
+            x_q, stages = Quantization(*block.layers[0].x), ours.stages(block, "fp32")
+            floats = np.random.default_rng(2).normal(0, 60, (1, 9, 11, 10)).astype(np.float32) * x_q.scale
+            for door, formula in formulas.items():
+                expected = integers.run_block(formula(floats, block.layers[0].x, dtype).astype(dtype), block, "fp32", "xnnpack")
+                total = Quantization(*block.residual)
+                for y_door in ("bytes", door):
+                    with self.subTest(dtype=dtype, door=door, y=y_door):
+                        made = Block(stages, input=x_q, dtype=dtype, sum=total, x_door=door, y_door=y_door)
+                        want = expected.astype(np.int32) if y_door == "bytes" else real(expected, total)
+                        np.testing.assert_array_equal(made(floats), want)
+
+    def test_tables(self):
+        x, y = Quantization(np.float32(0.04), 11), Quantization(np.float32(0.03), -20)
+        for name in ("LOGISTIC", "TANH", "GELU", "SILU", "HARD_SWISH", "LEAKY_RELU"):
+            for reference, rounding in enumerate(("fp32", "tflite_double")):
+                alpha = 0.25 if name == "LEAKY_RELU" else 0.0
+                expected = tables.rolled(tables.table_of(name, reference, HostQuantization(*x), HostQuantization(*y), alpha, "int8"), "int8")
+                with self.subTest(name=name, rounding=rounding):
+                    table = make_table(name.lower(), x, y, rounding=rounding, alpha=alpha)
+                    np.testing.assert_array_equal(table, expected)
+
+
+def real(values, q):
+    """What bytes stand for."""
+    return (values.astype(np.float32) - np.float32(q.zero_point)) * np.float32(q.scale)
+
+
 class Refusals(unittest.TestCase):
     def test_messages(self):
         weight, table = np.ones((6, 6), np.int8), np.arange(256, dtype=np.uint8)
@@ -68,6 +100,10 @@ class Refusals(unittest.TestCase):
             (ValueError, "zero point is 200, not -128 to 127", lambda: Block([stage], input=(1, 200))),
             (ValueError, "dtype 'int16' is none of int8, uint8", lambda: Block([stage], input=Q, dtype="int16")),
             (ValueError, "rounding 'single' is none of", lambda: Block([stage], input=Q, rounding="single")),
+            (ValueError, "x_door 'float' is none of bytes, xnnpack", lambda: Block([stage], input=Q, x_door="float")),
+            (TypeError, "x is int8, not float32", lambda: Block([stage], input=Q, x_door="onnx")(x)),
+            (ValueError, "function 'relu' is none of logistic, tanh", lambda: make_table("relu", Q, Q)),
+            (ValueError, "alpha is not 0, but the function has none", lambda: make_table("silu", Q, Q, alpha=0.5)),
             (TypeError, "x is uint8, not int8", lambda: Block([stage], input=Q)(x.view(np.uint8))),
             (TypeError, "out is float32, not int8", lambda: Block([stage], input=Q)(x, out=np.zeros(x.shape, np.float32))),
         ):  # fmt: skip

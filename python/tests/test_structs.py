@@ -32,7 +32,7 @@ STRUCTS = {
 }
 ENUMS = {
     "ISA_": _native.ISAS, "EXP_": _native.EXPS, "": _native.LAYOUTS, "ACTIVATION_": _native.ACTIVATIONS,
-    "PAD_": _native.PAD_KINDS, "I8_": _native.ROUNDINGS, "I8_ADD_": _native.ADDS,
+    "PAD_": _native.PAD_KINDS, "I8_": _native.ROUNDINGS, "I8_ADD_": _native.ADDS, "I8_DOOR_": _native.DOORS,
 }  # fmt: skip
 ERRORS = {"INVALID_ARGUMENT": 1, "SIZE_OVERFLOW": 2, "UNSUPPORTED_ISA": 3, "OUT_OF_MEMORY": 4}
 
@@ -47,6 +47,7 @@ def in_c():
     constants = [prefix + name.upper() for prefix, names in ENUMS.items() for name in names] + [*ERRORS]
     constants += ["RESIDUAL_AUTO", "RESIDUAL_OFF", "RESIDUAL_ON", "RESIDUAL_GIVEN", "RESIDUAL_BEFORE_ACTIVATION"]
     constants += ["RESIDUAL_AFTER_ACTIVATION", *("STAGE_" + name.upper() for name in _native.STAGE_KINDS)]
+    constants += ["I8_" + name.upper() for name in _native.I8_FUNCTIONS]
     lines += [f'printf("{name} %zu\\n", (size_t)MBCONV_{name});' for name in constants]
     source = '#include <mbconv_i8.h>\n#include <stdio.h>\n#include "threads.h"\nint main(void) {%s}' % "\n".join(lines)
     with tempfile.TemporaryDirectory() as folder:
@@ -66,6 +67,8 @@ class Structs(unittest.TestCase):
                 self.assertEqual(getattr(struct, field).offset, expected[f"{name}.{field}"], f"{name}.{field}")
         for prefix, names in ENUMS.items():
             self.assertEqual([expected[prefix + name.upper()] for name in names], list(range(len(names))))
+        functions = [expected["I8_" + name.upper()] for name in _native.I8_FUNCTIONS]
+        self.assertEqual(functions, list(range(len(functions))))
         kinds = [expected["STAGE_" + name.upper()] for name in _native.STAGE_KINDS]
         self.assertEqual(kinds, [1, 2, 3, 4])
         self.assertEqual([expected[f"RESIDUAL_{when}_ACTIVATION"] for when in ("BEFORE", "AFTER")], [False, True])

@@ -12,6 +12,8 @@
 
 extern "C" void test_cplusplus(struct test *t);
 
+void check_i8(test *t);
+
 using namespace wrapped;
 
 namespace {
@@ -57,6 +59,11 @@ void check_descriptions(test *t) {
       t, "stage_desc",
       {offsetof(mbconv_stage_desc, kind) + word, offsetof(mbconv_stage_desc, activation) + word,
        offsetof(mbconv_stage_desc, pad_kind) + word});
+  check_sized<mbconv::i8_desc, mbconv_i8_desc>(t, "i8_desc");
+  check_sized<mbconv::i8_stage_desc, mbconv_i8_stage_desc>(
+      t, "i8_stage_desc",
+      {offsetof(mbconv_i8_stage_desc, kind) + word, offsetof(mbconv_i8_stage_desc, clamp_hi) + word,
+       offsetof(mbconv_i8_stage_desc, pad_kind) + word});
   check_sized<mbconv::stages_desc, mbconv_stages_desc>(t, "stages_desc",
                                                        {type, offsetof(mbconv_stages_desc, layout) + word});
   test_at(t, "pad");
@@ -126,6 +133,9 @@ void test_cplusplus(test *t) try {
   check_activation(t, o);
   check_block(t, o);
   check_stages(t, o);
+#ifdef MBCONV_I8_SCALAR
+  check_i8(t);
+#endif
   check_any_size(t, o);
 } catch (const std::exception &error) {
   test_check(t, false, "%s", error.what());

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import integers
+import ours
 import qlinear
 import tflite
 from quantized import RANGES, Maker, Quantization
@@ -96,6 +97,8 @@ def litert_tables(seed, count):
                     x = graph.input([1, 1, 1, 256], dtype, x_q)
                     graph.outputs.append(_litert_unary(graph, name, x, y_q, alpha, dtype))
                     expected.append(table_of(name, formula, x_q, y_q, alpha, dtype))
+                    rounding = ("fp32", "tflite_double")[host == REFERENCE]
+                    row.add(ours.table(name, x_q, y_q, alpha, dtype, rounding), expected[-1])
                 every = integers.bytes_of(dtype).astype(dtype).reshape(1, 1, 1, 256)
                 _run_litert(row, graph, [every] * count, expected)
             yield row
@@ -162,13 +165,14 @@ def pairs(seed, count):
 # ---- f32 at the doors ------------------------------------------------------------------------------------------------
 
 QUANTIZE = {
-    DEFAULT: ("QUANTIZE_RECIPROCAL", integers.quantize_reciprocal),
-    REFERENCE: ("QUANTIZE_AWAY", integers.quantize_away),
-    ONNX: ("QUANTIZE_DIVIDE", integers.quantize_divide),
+    DEFAULT: ("XNNPACK", integers.quantize_reciprocal),
+    REFERENCE: ("TFLITE", integers.quantize_away),
+    ONNX: ("ONNX", integers.quantize_divide),
 }
 
 
 def doors(seed, count):
+    """The host beside the formula, and the library beside the host."""
     for host, (formula_name, formula) in QUANTIZE.items():
         rows = Row("QUANTIZE", host, formula_name), Row("DEQUANTIZE", host, "DEQUANTIZE")
         for dtype in RANGES:
@@ -182,6 +186,8 @@ def doors(seed, count):
                 images[1].append(every)
                 expected[0].append(formula(floats, q, dtype))
                 expected[1].append(integers.real_bytes(q, dtype))
+                for row, values, bytes_ in zip(rows, (floats, every), expected):
+                    row.add(ours.convert(values, q, dtype, formula_name.lower(), row is rows[1]), bytes_[-1])
                 if host == ONNX:
                     graphs[0].output(graphs[0].quantize(graphs[0].input(floats.shape, "float32"), q, dtype), dtype)
                     graphs[1].output(graphs[1].dequantize(graphs[1].input(every.shape, dtype), q, dtype), "float32")

@@ -7,11 +7,15 @@ from mbconv import int8
 import integers
 
 
+def stages(block, rounding, tables=None):
+    """A block's, for mbconv.int8.Block."""
+    return [_stage(layer, rounding, tables) for layer in block.layers]
+
+
 def run(block, x, rounding, add, tables=None, isa="auto"):
     """Like integers.run_block."""
-    stages = [_stage(layer, rounding, tables) for layer in block.layers]
     made = int8.Block(
-        stages,
+        stages(block, rounding, tables),
         input=int8.Quantization(*block.layers[0].x),
         dtype=block.dtype,
         rounding=rounding,
@@ -20,6 +24,22 @@ def run(block, x, rounding, add, tables=None, isa="auto"):
         isa=isa,
     )
     return made(x)
+
+
+def table(name, x, y, alpha, dtype, rounding):
+    """From the type's lowest byte on, by the library."""
+    made = int8.make_table(name.lower(), int8.Quantization(*x), int8.Quantization(*y), dtype=dtype, rounding=rounding, alpha=alpha or 0)
+    return np.roll(made, 128 if dtype == "int8" else 0).view(dtype)
+
+
+def convert(values, q, dtype, door, back, isa="auto"):
+    """Floats to bytes, or bytes to floats, by a block that multiplies each by one and keeps its quantization."""
+    values = values.reshape(1, 1, -1, 1)
+    made = int8.Block(
+        [int8.Stage("pointwise", np.ones((1, 1), np.int8), 1.0, int8.Quantization(*q))], input=int8.Quantization(*q),
+        dtype=dtype, isa=isa, x_door="bytes" if back else door, y_door=door if back else "bytes",
+    )  # fmt: skip
+    return made(values)
 
 
 def _stage(layer, rounding, tables):

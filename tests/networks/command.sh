@@ -79,6 +79,7 @@ expect 1 "^mbconv: $folder: Is a directory" "${small[@]}" "$folder"
 
 # The notebook's figures, and PyTorch's. Blocks are timed, with either activation; networks are counted.
 expect 0 'exp (sleef|inline)' info
+expect 0 '^int8: ' info
 expect 0 '^mbconv +32x32x16 +4352 +4030464 +[0-9.]+ +silu$' table --seconds 0.01
 "$mbconv" table --csv --seconds 0.01 > "$folder/table.csv"
 while read -r pattern; do grep -qE "$pattern" "$folder/table.csv" || fail "table --csv: nothing like $pattern"; done << 'END'
