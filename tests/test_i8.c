@@ -18,7 +18,8 @@ enum { BATCH = 2 };
 /* Whether a row of int8 belongs to the runs for `isa`. */
 static bool belongs(mbconv_isa row, mbconv_isa isa) {
   return row == isa || (row == MBCONV_ISA_AVX2_VNNI && isa == MBCONV_ISA_AVX2) ||
-         (row == MBCONV_ISA_AVX512_VNNI && isa == MBCONV_ISA_AVX512);
+         (row == MBCONV_ISA_AVX512_VNNI && isa == MBCONV_ISA_AVX512) ||
+         ((row == MBCONV_ISA_NEON_DOTPROD || row == MBCONV_ISA_NEON_I8MM) && isa == MBCONV_ISA_NEON);
 }
 
 /* ---- Guarded bytes ----------------------------------------------------------------------------------------------- */

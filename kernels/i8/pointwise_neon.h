@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the int8 pointwise tiles of the NEON sets share: tiles of up to 5 pixels x 16 channels and 10 x 8, how they walk
+ * over k, and how they end. The file that includes this one defines a chunk of k.
+ *
+ * All tiles are up to 20 sums; sum i is of pixel i / vectors and of the channels 4 * (i % vectors) and on. The sums are
+ * named: gcc 12 keeps an array of them in memory. `vectors` and `rows` are constants at every call, so that comparisons
+ * with them vanish.
+ *
+ * k goes in chunks of CHUNK bytes of each pixel. The last chunk may have fewer: its bytes are taken from the 16 that end
+ * with it, so that no byte behind k is read, and the rest is zeros, as are the weights. Pixels of less than 16 bytes are
+ * copied to where there are 16.
+ *
+ * A panel: int32_t bias, float scale or int32_t multiplier, int32_t shift of each channel; then the weights, K_STEP of k
+ * of each channel after K_STEP of k.
+ */
+#ifndef MBCONV_I8_POINTWISE_NEON_H
+#define MBCONV_I8_POINTWISE_NEON_H
+
+#include <assert.h>
+#include <string.h>
+
+#include "requantize.h"
+#include "requantize_neon.h"
+
+enum { BIAS, SCALE, SHIFT, CONSTANTS, SUMS = 20 };
+
+struct tile {
+  int32x4_t s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19;
+};
+
+/* Where a tile reads: pixel p of a chunk at x + apart[p]. */
+struct input {
+  const uint8_t *x;
+  const char *weights;
+};
+
+/* ---- What the including file defines, and CHUNK, K_STEP and `weight`, the type of a packed weight ---------------- */
+
+/* Adds a whole chunk to all sums, and moves on. */
+ALWAYS_INLINE void chunk(const size_t vectors, const size_t rows, const size_t *apart, struct input *in,
+                         struct tile *t);
+
+/* Adds the last `k` < CHUNK bytes of k, which begin at `in`. */
+ALWAYS_INLINE void last_chunk(const size_t vectors, const size_t rows, const size_t *apart, const struct input *in,
+                              size_t k, struct tile *t);
+
+/* What sums begin with, and what they are at the end, in the order of struct tile. */
+ALWAYS_INLINE struct tile start_tile(const size_t vectors, const size_t rows, const int32_t *bias);
+ALWAYS_INLINE struct tile in_order(const size_t vectors, const size_t rows, const struct tile *t);
+
+/* ---- Packing ----------------------------------------------------------------------------------------------------- */
+
+/* `fold`: the products' inputs will be less by it. */
+ALWAYS_INLINE void pack_panel(int32_t *data, size_t width, size_t lane, size_t k,
+                              const struct mbconv_i8_channel *channel, int32_t fold) {
+  weight *weights = (weight *)(data + CONSTANTS * width);
+  int32_t sum = 0;
+  for (size_t i = 0; i < k; i++) {
+    weights[i / K_STEP * K_STEP * width + lane * K_STEP + i % K_STEP] = channel->weight[i];
+    sum += channel->weight[i];
+  }
+  data[BIAS * width + lane] = (int32_t)((uint32_t)channel->bias + (uint32_t)fold * (uint32_t)sum); /* may wrap around */
+  memcpy(data + SCALE * width + lane, &channel->scale, sizeof channel->scale);
+  data[SHIFT * width + lane] = channel->shift;
+}
+
+/* ---- Sums -------------------------------------------------------------------------------------------------------- */
+
+ALWAYS_INLINE struct tile tile_of_biases(const size_t vectors, const int32_t *bias) {
+  const int32x4_t b0 = vld1q_s32(bias), b1 = vld1q_s32(bias + 4);
+  const int32x4_t b2 = vectors == 4 ? vld1q_s32(bias + 8) : b0, b3 = vectors == 4 ? vld1q_s32(bias + 12) : b1;
+  return (struct tile){b0, b1, b2, b3, b0, b1, b2, b3, b0, b1, b2, b3, b0, b1, b2, b3, b0, b1, b2, b3};
+}
+
+/* ---- Pixels ------------------------------------------------------------------------------------------------------ */
+
+/* Where the bytes of the last chunk stand in the 16 that end with it: out of these a table's lookup gives zeros. */
+ALWAYS_INLINE uint8x16_t places_of_last(size_t k) {
+  static const uint8_t places[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                     16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16};
+  return vld1q_u8(places + 16 - k);
+}
+
+/* k < 16 bytes at x, and then zeros. */
+ALWAYS_INLINE uint8x16_t load_last(const uint8_t *x, size_t k, uint8x16_t places) {
+  return vqtbl1q_u8(vld1q_u8(x + k - 16), places);
+}
+
+/* ---- Ends -------------------------------------------------------------------------------------------------------- */
+
+struct panel_end {
+  const struct end *end;
+  const struct mbconv_pointwise_panel *panel;
+  void *const *y;
+  size_t offset, pixels;
+};
+
+static __attribute__((noinline)) void store_some(uint8_t *y, uint8x16_t bytes, size_t channels) {
+  uint8_t staged[16];
+  vst1q_u8(staged, bytes);
+  for (size_t c = 0; c < channels; c++) y[c] = staged[c];
+}
+
+ALWAYS_INLINE void store_pixel(const size_t width, const struct panel_end *e, size_t pixel, uint8x16_t bytes) {
+  if (pixel >= e->pixels) return;
+  uint8_t *y = (uint8_t *)e->y[pixel] + e->offset;
+  if (e->panel->channels < width) {
+    store_some(y, bytes, e->panel->channels);
+  } else if (width == 16) {
+    vst1q_u8(y, bytes);
+  } else {
+    vst1_u8(y, vget_low_u8(bytes));
+  }
+}
+
+ALWAYS_INLINE void finish_four(const size_t vectors, const size_t rows, const struct panel_end *e, const size_t i,
+                               const float32x4_t *scale, int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d) {
+  if (i >= rows * vectors) return;
+  if (vectors == 4) {
+    store_pixel(16, e, i / 4,
+                to_bytes(e->end, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[2]), scaled(d, scale[3])));
+  } else {
+    const uint8x16_t two =
+        to_bytes(e->end, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[0]), scaled(d, scale[1]));
+    store_pixel(8, e, i / 2, two);
+    store_pixel(8, e, i / 2 + 1, vextq_u8(two, two, 8));
+  }
+}
+
+ALWAYS_INLINE void finish(const size_t vectors, const size_t rows, const struct panel_end *e, const struct tile *t) {
+  const float *scales = (const float *)e->panel->bias + SCALE * vectors * LANES;
+  float32x4_t scale[4];
+  scale[0] = vld1q_f32(scales), scale[1] = vld1q_f32(scales + LANES);
+  scale[2] = scale[0], scale[3] = scale[1];
+  if (vectors == 4) scale[2] = vld1q_f32(scales + 2 * LANES), scale[3] = vld1q_f32(scales + 3 * LANES);
+  finish_four(vectors, rows, e, 0, scale, t->s0, t->s1, t->s2, t->s3);
+  finish_four(vectors, rows, e, 4, scale, t->s4, t->s5, t->s6, t->s7);
+  finish_four(vectors, rows, e, 8, scale, t->s8, t->s9, t->s10, t->s11);
+  finish_four(vectors, rows, e, 12, scale, t->s12, t->s13, t->s14, t->s15);
+  finish_four(vectors, rows, e, 16, scale, t->s16, t->s17, t->s18, t->s19);
+}
+
+/* TFLite's rounding, by way of memory. */
+static __attribute__((noinline)) void finish_tflite(size_t width, const struct panel_end *e, const int32_t *sums) {
+  const int32_t *constants = e->panel->bias;
+  for (size_t p = 0; p < e->pixels; p++, sums += width) {
+    uint8_t *y = (uint8_t *)e->y[p] + e->offset;
+    for (size_t c = 0; c < e->panel->channels; c++) {
+      union mbconv_i8_scale scale;
+      memcpy(&scale, constants + SCALE * width + c, sizeof scale);
+      y[c] = mbconv_requantize(e->panel->ending.i8, sums[c], scale, constants[SHIFT * width + c]);
+    }
+  }
+}
+
+/* ---- Tiles ------------------------------------------------------------------------------------------------------- */
+
+/* Tiles of `rows` pixels, of which the last is done several times if there are fewer. */
+ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const struct mbconv_pointwise_panel *panel,
+                        size_t pixels, size_t tiles, const uint8_t *x, void *const *y, size_t offset) {
+  const size_t stride = panel->x_stride, k = panel->k, chunks = k / CHUNK * CHUNK;
+  const struct mbconv_i8_ending *ending = panel->ending.i8;
+  const struct end end_of_sums = end_of(ending), *in_memory = &end_of_sums;
+  __asm__("" : "+r"(in_memory)); /* the loop over k needs the registers that it would take */
+  struct panel_end e = {in_memory, panel, y, offset, pixels};
+  size_t apart[10] = {0};
+  UNROLL
+  for (size_t i = 1; i < rows; i++) apart[i] = opaque((i < pixels ? i : pixels - 1) * stride);
+  for (; tiles > 0; tiles--, x += pixels * stride, e.y += pixels) {
+    struct input in = {x, panel->weights};
+    struct tile t = start_tile(vectors, rows, panel->bias);
+    const uint8_t *end = x + chunks;
+    NO_UNROLL
+    while (in.x < end) chunk(vectors, rows, apart, &in, &t);
+    if (chunks < k) last_chunk(vectors, rows, apart, &in, k - chunks, &t);
+    const struct tile sums = in_order(vectors, rows, &t);
+    if (ending->rounding == MBCONV_I8_FP32) {
+      finish(vectors, rows, &e, &sums);
+    } else {
+      const struct tile stored = sums; /* others stay in registers, as their addresses are not taken */
+      finish_tflite(vectors * LANES, &e, (const int32_t *)(const void *)&stored);
+    }
+  }
+}
+
+static __attribute__((noinline)) void run16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
+                                            const uint8_t *x, void *const *y, size_t offset) {
+  assert(pixels >= 1 && pixels <= 5 && panel->segment == panel->k);
+  assert(panel->channels >= 1 && panel->channels <= 16);
+  switch (pixels) {
+    case 5: walk(4, 5, panel, 5, tiles, x, y, offset); break;
+    case 4: walk(4, 4, panel, 4, tiles, x, y, offset); break;
+    case 3: walk(4, 3, panel, 3, tiles, x, y, offset); break;
+    default: walk(4, 2, panel, pixels, tiles, x, y, offset); break;
+  }
+}
+
+static __attribute__((noinline)) void run8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
+                                           const uint8_t *x, void *const *y, size_t offset) {
+  assert(pixels >= 1 && pixels <= 10 && panel->segment == panel->k);
+  assert(panel->channels >= 1 && panel->channels <= 8);
+  if (pixels > 8)
+    walk(2, 10, panel, pixels, tiles, x, y, offset);
+  else if (pixels > 4)
+    walk(2, 8, panel, pixels, tiles, x, y, offset);
+  else
+    walk(2, 4, panel, pixels, tiles, x, y, offset);
+}
+
+/* `wide` says which of the two. */
+static void run(bool wide, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const uint8_t *x,
+                void *const *y, size_t offset) {
+  enum { MOST = 10, ROOM = 32 };
+  const size_t k = panel->k;
+  if (k >= 16) {
+    (wide ? run16 : run8)(panel, pixels, tiles, x, y, offset);
+    return;
+  }
+  struct mbconv_pointwise_panel copy = *panel;
+  copy.x_stride = ROOM;
+  for (; tiles > 0; tiles--, x += pixels * panel->x_stride, y += pixels) {
+    uint8_t copies[MOST * ROOM] = {0};
+    for (size_t p = 0; p < pixels; p++)
+      for (size_t i = 0; i < k; i++) copies[p * ROOM + 16 + i] = x[p * panel->x_stride + i];
+    (wide ? run16 : run8)(&copy, pixels, 1, copies + 16, y, offset);
+  }
+}
+
+#endif
