@@ -114,18 +114,19 @@ MBCONV_API const char *mbconv_version(void);
 /* ---- Instruction sets -------------------------------------------------------------------------------------------- */
 
 /* AVX2 means AVX2 and FMA; AVX512 means F, VL, BW and DQ; all with the operating system saving the registers. Whoever
- * asks for AVX2, AVX512 or NEON gets the best kernels that these have for the type and the CPU: in int8 those with VNNI,
- * DOTPROD or I8MM, if the CPU has it. In f32 these are of no use: who asks for one by name gets AVX2, AVX512 or NEON. */
+ * asks for AVX2, AVX512 or NEON gets the best kernels that these have for the type and the CPU: in int8 those with
+ * VNNI, DOTPROD or I8MM, if the CPU has it. In f32 these are of no use: who asks for one by name gets AVX2, AVX512 or
+ * NEON. */
 typedef enum mbconv_isa {
   MBCONV_ISA_AUTO = 0, /* what the environment variable MBCONV_ISA names, else the best for this CPU */
   MBCONV_ISA_SCALAR,
   MBCONV_ISA_AVX2,
   MBCONV_ISA_AVX512,
   MBCONV_ISA_NEON,
-  MBCONV_ISA_AVX2_VNNI,  /* AVX2 with AVX-VNNI */
-  MBCONV_ISA_AVX512_VNNI, /* AVX-512 with AVX512_VNNI */
+  MBCONV_ISA_AVX2_VNNI,    /* AVX2 with AVX-VNNI */
+  MBCONV_ISA_AVX512_VNNI,  /* AVX-512 with AVX512_VNNI */
   MBCONV_ISA_NEON_DOTPROD, /* NEON with SDOT and UDOT */
-  MBCONV_ISA_NEON_I8MM /* these, and products of matrices of bytes */
+  MBCONV_ISA_NEON_I8MM     /* these, and products of matrices of bytes */
 } mbconv_isa;
 
 /* The number of values of mbconv_isa in this version, AUTO included: what an array needs that is indexed by them. */

@@ -114,7 +114,8 @@ cpu_has() {
   for flag in "$@"; do grep -qw "$flag" /proc/cpuinfo || return 1; done
 }
 
-# Those of f32. The suite i8 runs int8's avx2_vnni and avx512_vnni under avx2 and avx512, where the CPU has them.
+# Those of f32. The suite i8 runs int8's avx2_vnni and avx512_vnni under avx2 and avx512, where the CPU has them, and
+# neon_dotprod and neon_i8mm under neon.
 native_sets() {
   echo scalar
   if [[ $machine == aarch64 ]]; then echo neon; fi

@@ -11,8 +11,8 @@ enum { BYTES = 16 };
 
 /* ---- Tables ------------------------------------------------------------------------------------------------------ */
 
-/* TBL looks up the bytes below 64 in 4 registers, and TBX leaves alone what it does not find: 4 lookups, before which 64
- * is taken off each time. */
+/* TBL looks up the bytes below 64 in 4 registers, and TBX leaves alone what it does not find: 4 lookups, before which
+ * 64 is taken off each time. */
 struct parts {
   uint8x16x4_t a, b, c, d;
 };
@@ -134,10 +134,8 @@ void mbconv_i8_transpose_neon_8x8(size_t tiles, const void *x_, size_t x_stride,
                                          vreinterpretq_u16_u8(two_rows(x + 2 * x_stride, x_stride)));
     const uint16x8x2_t lower = vzipq_u16(vreinterpretq_u16_u8(two_rows(x + 4 * x_stride, x_stride)),
                                          vreinterpretq_u16_u8(two_rows(x + 6 * x_stride, x_stride)));
-    const uint32x4x2_t left =
-        vzipq_u32(vreinterpretq_u32_u16(upper.val[0]), vreinterpretq_u32_u16(lower.val[0]));
-    const uint32x4x2_t right =
-        vzipq_u32(vreinterpretq_u32_u16(upper.val[1]), vreinterpretq_u32_u16(lower.val[1]));
+    const uint32x4x2_t left = vzipq_u32(vreinterpretq_u32_u16(upper.val[0]), vreinterpretq_u32_u16(lower.val[0]));
+    const uint32x4x2_t right = vzipq_u32(vreinterpretq_u32_u16(upper.val[1]), vreinterpretq_u32_u16(lower.val[1]));
     store_two(y, y_stride, left.val[0]);
     store_two(y + 2 * y_stride, y_stride, left.val[1]);
     store_two(y + 4 * y_stride, y_stride, right.val[0]);

@@ -32,9 +32,9 @@ struct sums {
 /* What a walk needs. */
 struct walk {
   const uint8_t *r0, *r1, *r2, *r3, *r4, *r5, *r6; /* those that there are; in registers */
-  size_t x;        /* from rows to the column of the next step */
-  size_t x_stride; /* to the next column */
-  size_t odd;      /* stride 2: from a step's first column to its second */
+  size_t x;                                        /* from rows to the column of the next step */
+  size_t x_stride;                                 /* to the next column */
+  size_t odd;                                      /* stride 2: from a step's first column to its second */
   const int8_t *weights;
   const int32_t *bias;
   uint8x16_t before, before2, before3; /* what a step keeps for the next ones */
@@ -91,10 +91,22 @@ ALWAYS_INLINE int8x16_t held(const int8_t *weights, const size_t i, const size_t
 
 ALWAYS_INLINE struct weights load_weights(const size_t kernel, const size_t stride, const int8_t *weights) {
   const size_t n = held_vectors(kernel, stride);
-  return (struct weights){held(weights, 0, n),  held(weights, 1, n),  held(weights, 2, n),  held(weights, 3, n),
-                          held(weights, 4, n),  held(weights, 5, n),  held(weights, 6, n),  held(weights, 7, n),
-                          held(weights, 8, n),  held(weights, 9, n),  held(weights, 10, n), held(weights, 11, n),
-                          held(weights, 12, n), held(weights, 13, n), weights, n};
+  return (struct weights){held(weights, 0, n),
+                          held(weights, 1, n),
+                          held(weights, 2, n),
+                          held(weights, 3, n),
+                          held(weights, 4, n),
+                          held(weights, 5, n),
+                          held(weights, 6, n),
+                          held(weights, 7, n),
+                          held(weights, 8, n),
+                          held(weights, 9, n),
+                          held(weights, 10, n),
+                          held(weights, 11, n),
+                          held(weights, 12, n),
+                          held(weights, 13, n),
+                          weights,
+                          n};
 }
 
 ALWAYS_INLINE int8x16_t weight(const struct weights *w, const size_t i) {

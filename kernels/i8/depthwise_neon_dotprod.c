@@ -63,8 +63,7 @@ ALWAYS_INLINE struct inputs fours_of(uint8x16_t xy, uint8x16_t more) {
 /* {x y} for each channel, flipped. */
 ALWAYS_INLINE uint8x16_t twos_of(uint8x16_t x, uint8x16_t y) { return veorq_u8(vzip1q_u8(x, y), vdupq_n_u8(0x80)); }
 
-ALWAYS_INLINE void dot(const struct weights *w, const size_t i, const struct inputs *x,
-                       struct pair *sum) {
+ALWAYS_INLINE void dot(const struct weights *w, const size_t i, const struct inputs *x, struct pair *sum) {
   sum->low = vdotq_s32(sum->low, weight(w, 2 * i), x->low);
   sum->high = vdotq_s32(sum->high, weight(w, 2 * i + 1), x->high);
   hold_pair(sum);

@@ -5,18 +5,19 @@
  * Pixels are widened to words, 8 k at a time, and weights are packed as words. SMLAL adds the products of one k of a
  * pixel with 4 channels to 4 sums.
  *
- *     operations of 8 k     5 x 16    10 x 8
- *     SMLAL                    160       160
- *     loads                     21        18
- *     widen pixels               5        10
+ *     operations of 8 k     5 x 16    8 x 8
+ *     SMLAL                    160       128
+ *     loads                     21        16
+ *     widen pixels               5         8
  *     the loop                   3         3
  *
- * SMULL of 8 bytes, SMLAL of 8 more and SADALP would be 3 operations for 16 products instead of 4, but -128 * -128 twice
- * leaves 16 bits, sums of a tile would have to be added up across lanes, and their 4 x 4 tile loads as much as it saves.
+ * SMULL of 8 bytes, SMLAL of 8 more and SADALP would be 3 operations for 16 products instead of 4, but -128 * -128
+ * twice leaves 16 bits, sums of a tile would have to be added up across lanes, and their 4 x 4 tile loads as much as it
+ * saves.
  */
 #include <stdint.h>
 
-enum { CHUNK = 8, K_STEP = 1 };
+enum { CHUNK = 8, K_STEP = 1, MOST16 = 5, MOST8 = 8 };
 typedef int16_t weight;
 
 #include "pointwise_neon.h"
@@ -43,10 +44,10 @@ ALWAYS_INLINE int16x8_t load_weights(const char *weights) { return vld1q_s16((co
 
 /* Adds the `lane`-th k of a pixel to the sums of 8 channels. */
 ALWAYS_INLINE void multiply(const size_t lane, int32x4_t *low, int32x4_t *high, int16x8_t w, int16x8_t x) {
-#define LANE(i)                                                  \
-  if (lane == (i)) {                                             \
-    *low = vmlal_laneq_s16(*low, vget_low_s16(w), x, i);         \
-    *high = vmlal_high_laneq_s16(*high, w, x, i);                \
+#define LANE(i)                                          \
+  if (lane == (i)) {                                     \
+    *low = vmlal_laneq_s16(*low, vget_low_s16(w), x, i); \
+    *high = vmlal_high_laneq_s16(*high, w, x, i);        \
   }
   LANE(0)
   LANE(1)
@@ -84,23 +85,25 @@ ALWAYS_INLINE void step16(const size_t rows, const size_t lane, const char *weig
   if (rows > 4) multiply(lane, &t->s18, &t->s19, second, x->e);
 }
 
-/* ---- 10 x 8 ------------------------------------------------------------------------------------------------------ */
+/* ---- 8 x 8  ------------------------------------------------------------------------------------------------------ */
 
-struct weights8 {
-  int16x8_t w0, w1, w2, w3, w4, w5, w6, w7;
+struct pixels8 {
+  int16x8_t a, b, c, d, e, f, g, h;
 };
 
-/* Adds `k` of a pixel. */
-ALWAYS_INLINE void pixel8(const size_t k, const struct weights8 *w, int16x8_t x, int32x4_t *low, int32x4_t *high) {
-  multiply(0, low, high, w->w0, x);
-  multiply(1, low, high, w->w1, x);
-  multiply(2, low, high, w->w2, x);
-  multiply(3, low, high, w->w3, x);
-  if (k <= 4) return;
-  multiply(4, low, high, w->w4, x);
-  multiply(5, low, high, w->w5, x);
-  multiply(6, low, high, w->w6, x);
-  multiply(7, low, high, w->w7, x);
+/* The `lane`-th k of all pixels. */
+ALWAYS_INLINE void step8(const size_t rows, const size_t lane, const char *weights, const struct pixels8 *x,
+                         struct tile *t) {
+  const int16x8_t w = load_weights(weights + lane * 16);
+  multiply(lane, &t->s0, &t->s1, w, x->a);
+  multiply(lane, &t->s2, &t->s3, w, x->b);
+  multiply(lane, &t->s4, &t->s5, w, x->c);
+  multiply(lane, &t->s6, &t->s7, w, x->d);
+  if (rows <= 4) return;
+  multiply(lane, &t->s8, &t->s9, w, x->e);
+  multiply(lane, &t->s10, &t->s11, w, x->f);
+  multiply(lane, &t->s12, &t->s13, w, x->g);
+  multiply(lane, &t->s14, &t->s15, w, x->h);
 }
 
 /* ---- Chunks ------------------------------------------------------------------------------------------------------ */
@@ -108,11 +111,6 @@ ALWAYS_INLINE void pixel8(const size_t k, const struct weights8 *w, int16x8_t x,
 /* The words of pixel `apart`; k is CHUNK or, of a last chunk, less. */
 ALWAYS_INLINE int16x8_t words_at(const uint8_t *x, size_t apart, size_t k, uint8x16_t places) {
   return words(k == CHUNK ? vld1_u8(x + apart) : vget_low_u8(load_last(x + apart, k, places)));
-}
-
-/* The weights behind k, which may not be read, are 0. */
-ALWAYS_INLINE int16x8_t weights_at(const char *weights, const size_t i, size_t k) {
-  return i < k ? load_weights(weights + i * 16) : vdupq_n_s16(0);
 }
 
 ALWAYS_INLINE void add_chunk(const size_t vectors, const size_t rows, const size_t *apart, const struct input *in,
@@ -131,19 +129,18 @@ ALWAYS_INLINE void add_chunk(const size_t vectors, const size_t rows, const size
     if (k > 5) step16(rows, 5, w, &pixels, t);
     if (k > 6) step16(rows, 6, w, &pixels, t);
     if (k > 7) step16(rows, 7, w, &pixels, t);
+    /* gcc 12 would take the registers of pixels for sums, and copy those back. */
+    __asm__ volatile("" ::"w"(pixels.a), "w"(pixels.b), "w"(pixels.c), "w"(pixels.d), "w"(pixels.e));
   } else {
-    const struct weights8 held = {weights_at(w, 0, k), weights_at(w, 1, k), weights_at(w, 2, k), weights_at(w, 3, k),
-                                  weights_at(w, 4, k), weights_at(w, 5, k), weights_at(w, 6, k), weights_at(w, 7, k)};
-    pixel8(k, &held, PIXEL(0), &t->s0, &t->s1);
-    pixel8(k, &held, PIXEL(1), &t->s2, &t->s3);
-    pixel8(k, &held, PIXEL(2), &t->s4, &t->s5);
-    pixel8(k, &held, PIXEL(3), &t->s6, &t->s7);
-    if (rows > 4) pixel8(k, &held, PIXEL(4), &t->s8, &t->s9);
-    if (rows > 5) pixel8(k, &held, PIXEL(5), &t->s10, &t->s11);
-    if (rows > 6) pixel8(k, &held, PIXEL(6), &t->s12, &t->s13);
-    if (rows > 7) pixel8(k, &held, PIXEL(7), &t->s14, &t->s15);
-    if (rows > 8) pixel8(k, &held, PIXEL(8), &t->s16, &t->s17);
-    if (rows > 9) pixel8(k, &held, PIXEL(9), &t->s18, &t->s19);
+    const struct pixels8 pixels = {PIXEL(0), PIXEL(1), PIXEL(2), PIXEL(3), PIXEL(4), PIXEL(5), PIXEL(6), PIXEL(7)};
+    step8(rows, 0, w, &pixels, t);
+    if (k > 1) step8(rows, 1, w, &pixels, t);
+    if (k > 2) step8(rows, 2, w, &pixels, t);
+    if (k > 3) step8(rows, 3, w, &pixels, t);
+    if (k > 4) step8(rows, 4, w, &pixels, t);
+    if (k > 5) step8(rows, 5, w, &pixels, t);
+    if (k > 6) step8(rows, 6, w, &pixels, t);
+    if (k > 7) step8(rows, 7, w, &pixels, t);
   }
 #undef PIXEL
 }
@@ -166,8 +163,8 @@ void mbconv_i8_pointwise_neon_5x16(const struct mbconv_pointwise_panel *panel, s
   run(true, panel, pixels, tiles, x, y, offset);
 }
 
-void mbconv_i8_pointwise_neon_10x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
-                                   const void *x, void *const *y, size_t offset, const void *residual) {
+void mbconv_i8_pointwise_neon_8x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
+                                  const void *x, void *const *y, size_t offset, const void *residual) {
   (void)residual;
   run(false, panel, pixels, tiles, x, y, offset);
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the int8 pointwise tiles of the NEON sets share: tiles of up to 5 pixels x 16 channels and 10 x 8, how they walk
- * over k, and how they end. The file that includes this one defines a chunk of k.
+ * What the int8 pointwise tiles of the NEON sets share: tiles of up to 5 or 6 pixels x 16 channels and 8 or 10 x 8, how
+ * they walk over k, and how they end. The file that includes this one defines a chunk of k.
  *
- * All tiles are up to 20 sums; sum i is of pixel i / vectors and of the channels 4 * (i % vectors) and on. The sums are
- * named: gcc 12 keeps an array of them in memory. `vectors` and `rows` are constants at every call, so that comparisons
- * with them vanish.
+ * All tiles are up to 24 vectors of sums; sum i is of pixel i / vectors and of the channels 4 * (i % vectors) and on.
+ * The sums are named: gcc 12 keeps an array of them in memory. `vectors` and `rows` are constants at every call, so
+ * that comparisons with them vanish.
  *
- * k goes in chunks of CHUNK bytes of each pixel. The last chunk may have fewer: its bytes are taken from the 16 that end
- * with it, so that no byte behind k is read, and the rest is zeros, as are the weights. Pixels of less than 16 bytes are
- * copied to where there are 16.
+ * k goes in chunks of CHUNK bytes of each pixel. The last chunk may have fewer: its bytes are taken from the 16 that
+ * end with it, so that no byte behind k is read, and the rest is zeros, as are the weights. Pixels of less than 16
+ * bytes are copied to where there are 16.
  *
- * A panel: int32_t bias, float scale or int32_t multiplier, int32_t shift of each channel; then the weights, K_STEP of k
- * of each channel after K_STEP of k.
+ * A panel: int32_t bias, float scale or int32_t multiplier, int32_t shift of each channel; then the weights, K_STEP of
+ * k of each channel after K_STEP of k.
  */
 #ifndef MBCONV_I8_POINTWISE_NEON_H
 #define MBCONV_I8_POINTWISE_NEON_H
@@ -23,19 +23,24 @@
 #include "requantize.h"
 #include "requantize_neon.h"
 
-enum { BIAS, SCALE, SHIFT, CONSTANTS, SUMS = 20 };
+enum { BIAS, SCALE, SHIFT, CONSTANTS };
 
 struct tile {
-  int32x4_t s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19;
+  int32x4_t s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19, s20, s21, s22,
+      s23;
 };
 
 /* Where a tile reads: pixel p of a chunk at x + apart[p]. */
 struct input {
   const uint8_t *x;
   const char *weights;
+  const uint8_t *p1, *p2, *p3, *p4, *p5, *p6,
+      *p7; /* of I8MM, which moves on each pixel by itself: x is that of pixel 0 */
 };
 
-/* ---- What the including file defines, and CHUNK, K_STEP and `weight`, the type of a packed weight ---------------- */
+/* ---- What the including file defines, and its sizes ------------------------------------------------------
+ *
+ * CHUNK and K_STEP; `weight`, the type of a packed one; MOST16 and MOST8, the pixels of the two tiles. */
 
 /* Adds a whole chunk to all sums, and moves on. */
 ALWAYS_INLINE void chunk(const size_t vectors, const size_t rows, const size_t *apart, struct input *in,
@@ -70,7 +75,7 @@ ALWAYS_INLINE void pack_panel(int32_t *data, size_t width, size_t lane, size_t k
 ALWAYS_INLINE struct tile tile_of_biases(const size_t vectors, const int32_t *bias) {
   const int32x4_t b0 = vld1q_s32(bias), b1 = vld1q_s32(bias + 4);
   const int32x4_t b2 = vectors == 4 ? vld1q_s32(bias + 8) : b0, b3 = vectors == 4 ? vld1q_s32(bias + 12) : b1;
-  return (struct tile){b0, b1, b2, b3, b0, b1, b2, b3, b0, b1, b2, b3, b0, b1, b2, b3, b0, b1, b2, b3};
+  return (struct tile){b0, b1, b2, b3, b0, b1, b2, b3, b0, b1, b2, b3, b0, b1, b2, b3, b0, b1, b2, b3, b0, b1, b2, b3};
 }
 
 /* ---- Pixels ------------------------------------------------------------------------------------------------------ */
@@ -139,6 +144,7 @@ ALWAYS_INLINE void finish(const size_t vectors, const size_t rows, const struct 
   finish_four(vectors, rows, e, 8, scale, t->s8, t->s9, t->s10, t->s11);
   finish_four(vectors, rows, e, 12, scale, t->s12, t->s13, t->s14, t->s15);
   finish_four(vectors, rows, e, 16, scale, t->s16, t->s17, t->s18, t->s19);
+  finish_four(vectors, rows, e, 20, scale, t->s20, t->s21, t->s22, t->s23);
 }
 
 /* TFLite's rounding, by way of memory. */
@@ -168,7 +174,9 @@ ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const struct mb
   UNROLL
   for (size_t i = 1; i < rows; i++) apart[i] = opaque((i < pixels ? i : pixels - 1) * stride);
   for (; tiles > 0; tiles--, x += pixels * stride, e.y += pixels) {
-    struct input in = {x, panel->weights};
+    struct input in = {
+        x,           panel->weights, x + apart[1], x + apart[2], x + apart[3], x + apart[4], x + apart[5], x + apart[6],
+        x + apart[7]};
     struct tile t = start_tile(vectors, rows, panel->bias);
     const uint8_t *end = x + chunks;
     NO_UNROLL
@@ -186,21 +194,23 @@ ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const struct mb
 
 static __attribute__((noinline)) void run16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                             const uint8_t *x, void *const *y, size_t offset) {
-  assert(pixels >= 1 && pixels <= 5 && panel->segment == panel->k);
+  assert(pixels >= 1 && pixels <= MOST16 && panel->segment == panel->k);
   assert(panel->channels >= 1 && panel->channels <= 16);
-  switch (pixels) {
-    case 5: walk(4, 5, panel, 5, tiles, x, y, offset); break;
-    case 4: walk(4, 4, panel, 4, tiles, x, y, offset); break;
-    case 3: walk(4, 3, panel, 3, tiles, x, y, offset); break;
-    default: walk(4, 2, panel, pixels, tiles, x, y, offset); break;
-  }
+  if (pixels > 4)
+    walk(4, MOST16, panel, pixels, tiles, x, y, offset);
+  else if (pixels > 3 || (MOST16 == 6 && pixels > 2))
+    walk(4, 4, panel, pixels, tiles, x, y, offset);
+  else if (pixels > 2)
+    walk(4, 3, panel, pixels, tiles, x, y, offset);
+  else
+    walk(4, 2, panel, pixels, tiles, x, y, offset);
 }
 
 static __attribute__((noinline)) void run8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                            const uint8_t *x, void *const *y, size_t offset) {
-  assert(pixels >= 1 && pixels <= 10 && panel->segment == panel->k);
+  assert(pixels >= 1 && pixels <= MOST8 && panel->segment == panel->k);
   assert(panel->channels >= 1 && panel->channels <= 8);
-  if (pixels > 8)
+  if (MOST8 > 8 && pixels > 8)
     walk(2, 10, panel, pixels, tiles, x, y, offset);
   else if (pixels > 4)
     walk(2, 8, panel, pixels, tiles, x, y, offset);

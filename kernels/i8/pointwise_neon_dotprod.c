@@ -2,8 +2,8 @@
  *
  * Int8 pointwise on NEON with SDOT: pointwise_neon.h says what the tiles are.
  *
- * SDOT adds the products of 4 signed bytes to each of 4 sums: 4 k of 4 channels times the same 4 k of a pixel. Pixels are
- * unsigned; so 0x80 is flipped in 16 bytes at a time, which takes 128 off each, and packing has added 128 times the
+ * SDOT adds the products of 4 signed bytes to each of 4 sums: 4 k of 4 channels times the same 4 k of a pixel. Pixels
+ * are unsigned; so 0x80 is flipped in 16 bytes at a time, which takes 128 off each, and packing has added 128 times the
  * weights to the bias.
  *
  * In 5 x 16 the pixels stay in registers while the weights pass, in 10 x 8 the weights of a chunk, 8 vectors, while the
@@ -19,7 +19,7 @@
  */
 #include <stdint.h>
 
-enum { CHUNK = 16, K_STEP = 4 };
+enum { CHUNK = 16, K_STEP = 4, MOST16 = 5, MOST8 = 10 };
 typedef int8_t weight;
 
 #include "pointwise_neon.h"
@@ -131,8 +131,9 @@ ALWAYS_INLINE void chunk(const size_t vectors, const size_t rows, const size_t *
     step16(rows, 2, w + 128, &pixels, t);
     step16(rows, 3, w + 192, &pixels, t);
   } else {
-    const struct weights8 held = {load_weights(w),      load_weights(w + 16), load_weights(w + 32), load_weights(w + 48),
-                                  load_weights(w + 64), load_weights(w + 80), load_weights(w + 96), load_weights(w + 112)};
+    const struct weights8 held = {load_weights(w),      load_weights(w + 16), load_weights(w + 32),
+                                  load_weights(w + 48), load_weights(w + 64), load_weights(w + 80),
+                                  load_weights(w + 96), load_weights(w + 112)};
     all_pixels8(rows, 4, apart, x, 16, vdupq_n_u8(0), &held, t);
   }
   in->x = x + CHUNK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sums to bytes on NEON, FP32's way, 16 of them in 23 instructions: 12 scale, 6 narrow, 2 add the zero point, 2 clamp, 1
- * stores. Where the zero point is the lower bound, as it is behind a ReLU, narrowing has already clamped to it.
+ * Sums to bytes on NEON, FP32's way, 16 of them in 23 instructions: 12 scale, 6 narrow, 2 add the zero point, 2 clamp,
+ * 1 stores. Where the zero point is the lower bound, as it is behind a ReLU, narrowing has already clamped to it.
  */
 #ifndef MBCONV_REQUANTIZE_NEON_H
 #define MBCONV_REQUANTIZE_NEON_H
@@ -17,8 +17,7 @@ struct end {
 };
 
 ALWAYS_INLINE struct end end_of(const struct mbconv_i8_ending *ending) {
-  return (struct end){vdupq_n_s16((int16_t)(ending->zero - ending->lo)),
-                      vdupq_n_u8((uint8_t)(ending->hi - ending->lo)),
+  return (struct end){vdupq_n_s16((int16_t)(ending->zero - ending->lo)), vdupq_n_u8((uint8_t)(ending->hi - ending->lo)),
                       vdupq_n_u8((uint8_t)(ending->lo + ending->flip))};
 }
 

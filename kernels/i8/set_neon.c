@@ -18,7 +18,7 @@ const struct mbconv_kernels mbconv_kernels_i8_neon = {
     .lanes = 16,
     .element = 1,
     .pointwise = {{.pixels = 5, .step = 1, .channels = 16, .tails = true, .run = mbconv_i8_pointwise_neon_5x16},
-                  {.pixels = 10, .step = 2, .channels = 8, .tails = true, .run = mbconv_i8_pointwise_neon_10x8}},
+                  {.pixels = 8, .step = 4, .channels = 8, .tails = true, .run = mbconv_i8_pointwise_neon_8x8}},
     .depthwise = {{mbconv_i8_depthwise_neon_3x3s1, mbconv_i8_depthwise_neon_3x3s2},
                   {mbconv_i8_depthwise_neon_5x5s1, mbconv_i8_depthwise_neon_5x5s2},
                   {mbconv_i8_depthwise_neon_7x7s1, mbconv_i8_depthwise_neon_7x7s2}},
