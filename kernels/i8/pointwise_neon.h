@@ -94,86 +94,77 @@ ALWAYS_INLINE uint8x16_t load_last(const uint8_t *x, size_t k, uint8x16_t places
 
 /* ---- Ends -------------------------------------------------------------------------------------------------------- */
 
+/* How a tile ends, of which `least` pixels are there for sure. Those that are not are the last one once more. */
 struct panel_end {
   const struct end *end;
   const struct mbconv_pointwise_panel *panel;
-  void *const *y;
   size_t offset, pixels;
 };
 
-static __attribute__((noinline)) void store_some(uint8_t *y, uint8x16_t bytes, size_t channels) {
-  uint8_t staged[16];
-  vst1q_u8(staged, bytes);
-  for (size_t c = 0; c < channels; c++) y[c] = staged[c];
+ALWAYS_INLINE uint8_t *output(const size_t least, const struct panel_end *e, void *const *y, const size_t i) {
+  return (uint8_t *)y[i < least || i < e->pixels ? i : e->pixels - 1] + e->offset;
 }
 
-ALWAYS_INLINE void store_pixel(const size_t width, const struct panel_end *e, size_t pixel, uint8x16_t bytes) {
-  if (pixel >= e->pixels) return;
-  uint8_t *y = (uint8_t *)e->y[pixel] + e->offset;
-  if (e->panel->channels < width) {
-    store_some(y, bytes, e->panel->channels);
-  } else if (width == 16) {
-    vst1q_u8(y, bytes);
-  } else {
-    vst1_u8(y, vget_low_u8(bytes));
-  }
-}
-
-ALWAYS_INLINE void finish_four(const size_t vectors, const size_t rows, const struct panel_end *e, const size_t i,
-                               const float32x4_t *scale, int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d) {
+ALWAYS_INLINE void finish_four(const size_t vectors, const size_t rows, const size_t least, const struct panel_end *e,
+                               void *const *y, const size_t i, const struct end *end, const float32x4_t *scale,
+                               int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d) {
   if (i >= rows * vectors) return;
   if (vectors == 4) {
-    store_pixel(16, e, i / 4,
-                to_bytes(e->end, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[2]), scaled(d, scale[3])));
+    vst1q_u8(output(least, e, y, i / 4),
+             to_bytes(end, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[2]), scaled(d, scale[3])));
   } else {
-    const uint8x16_t two =
-        to_bytes(e->end, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[0]), scaled(d, scale[1]));
-    store_pixel(8, e, i / 2, two);
-    store_pixel(8, e, i / 2 + 1, vextq_u8(two, two, 8));
+    const uint64x2_t two = vreinterpretq_u64_u8(
+        to_bytes(end, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[0]), scaled(d, scale[1])));
+    vst1q_lane_u64((uint64_t *)(void *)output(least, e, y, i / 2), two, 0);
+    vst1q_lane_u64((uint64_t *)(void *)output(least, e, y, i / 2 + 1), two, 1);
   }
 }
 
-ALWAYS_INLINE void finish(const size_t vectors, const size_t rows, const struct panel_end *e, const struct tile *t) {
+ALWAYS_INLINE void finish(const size_t vectors, const size_t rows, const size_t least, const struct panel_end *e,
+                          void *const *y, const struct tile *t) {
+  const struct end end = *e->end;
   const float *scales = (const float *)e->panel->bias + SCALE * vectors * LANES;
   float32x4_t scale[4];
   scale[0] = vld1q_f32(scales), scale[1] = vld1q_f32(scales + LANES);
   scale[2] = scale[0], scale[3] = scale[1];
   if (vectors == 4) scale[2] = vld1q_f32(scales + 2 * LANES), scale[3] = vld1q_f32(scales + 3 * LANES);
-  finish_four(vectors, rows, e, 0, scale, t->s0, t->s1, t->s2, t->s3);
-  finish_four(vectors, rows, e, 4, scale, t->s4, t->s5, t->s6, t->s7);
-  finish_four(vectors, rows, e, 8, scale, t->s8, t->s9, t->s10, t->s11);
-  finish_four(vectors, rows, e, 12, scale, t->s12, t->s13, t->s14, t->s15);
-  finish_four(vectors, rows, e, 16, scale, t->s16, t->s17, t->s18, t->s19);
-  finish_four(vectors, rows, e, 20, scale, t->s20, t->s21, t->s22, t->s23);
+  finish_four(vectors, rows, least, e, y, 0, &end, scale, t->s0, t->s1, t->s2, t->s3);
+  finish_four(vectors, rows, least, e, y, 4, &end, scale, t->s4, t->s5, t->s6, t->s7);
+  finish_four(vectors, rows, least, e, y, 8, &end, scale, t->s8, t->s9, t->s10, t->s11);
+  finish_four(vectors, rows, least, e, y, 12, &end, scale, t->s12, t->s13, t->s14, t->s15);
+  finish_four(vectors, rows, least, e, y, 16, &end, scale, t->s16, t->s17, t->s18, t->s19);
+  finish_four(vectors, rows, least, e, y, 20, &end, scale, t->s20, t->s21, t->s22, t->s23);
 }
 
 /* TFLite's rounding, by way of memory. */
-static __attribute__((noinline)) void finish_tflite(size_t width, const struct panel_end *e, const int32_t *sums) {
+static __attribute__((noinline)) void finish_tflite(size_t width, const struct panel_end *e, void *const *y,
+                                                    const int32_t *sums) {
   const int32_t *constants = e->panel->bias;
   for (size_t p = 0; p < e->pixels; p++, sums += width) {
-    uint8_t *y = (uint8_t *)e->y[p] + e->offset;
-    for (size_t c = 0; c < e->panel->channels; c++) {
+    uint8_t *to = (uint8_t *)y[p] + e->offset;
+    for (size_t c = 0; c < width; c++) {
       union mbconv_i8_scale scale;
       memcpy(&scale, constants + SCALE * width + c, sizeof scale);
-      y[c] = mbconv_requantize(e->panel->ending.i8, sums[c], scale, constants[SHIFT * width + c]);
+      to[c] = mbconv_requantize(e->panel->ending.i8, sums[c], scale, constants[SHIFT * width + c]);
     }
   }
 }
 
 /* ---- Tiles ------------------------------------------------------------------------------------------------------- */
 
-/* Tiles of `rows` pixels, of which the last is done several times if there are fewer. */
-ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const struct mbconv_pointwise_panel *panel,
-                        size_t pixels, size_t tiles, const uint8_t *x, void *const *y, size_t offset) {
+/* Tiles of `pixels` pixels, from `least` to `rows`; k is at least 16, and all channels are stored. */
+ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const size_t least,
+                        const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const uint8_t *x,
+                        void *const *y, size_t offset) {
   const size_t stride = panel->x_stride, k = panel->k, chunks = k / CHUNK * CHUNK;
   const struct mbconv_i8_ending *ending = panel->ending.i8;
   const struct end end_of_sums = end_of(ending), *in_memory = &end_of_sums;
   __asm__("" : "+r"(in_memory)); /* the loop over k needs the registers that it would take */
-  struct panel_end e = {in_memory, panel, y, offset, pixels};
+  const struct panel_end e = {in_memory, panel, offset, pixels};
   size_t apart[10] = {0};
   UNROLL
   for (size_t i = 1; i < rows; i++) apart[i] = opaque((i < pixels ? i : pixels - 1) * stride);
-  for (; tiles > 0; tiles--, x += pixels * stride, e.y += pixels) {
+  for (; tiles > 0; tiles--, x += pixels * stride, y += pixels) {
     struct input in = {
         x,           panel->weights, x + apart[1], x + apart[2], x + apart[3], x + apart[4], x + apart[5], x + apart[6],
         x + apart[7]};
@@ -184,56 +175,71 @@ ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const struct mb
     if (chunks < k) last_chunk(vectors, rows, apart, &in, k - chunks, &t);
     const struct tile sums = in_order(vectors, rows, &t);
     if (ending->rounding == MBCONV_I8_FP32) {
-      finish(vectors, rows, &e, &sums);
+      finish(vectors, rows, least, &e, y, &sums);
     } else {
       const struct tile stored = sums; /* others stay in registers, as their addresses are not taken */
-      finish_tflite(vectors * LANES, &e, (const int32_t *)(const void *)&stored);
+      finish_tflite(vectors * LANES, &e, y, (const int32_t *)(const void *)&stored);
     }
   }
 }
 
 static __attribute__((noinline)) void run16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                             const uint8_t *x, void *const *y, size_t offset) {
-  assert(pixels >= 1 && pixels <= MOST16 && panel->segment == panel->k);
-  assert(panel->channels >= 1 && panel->channels <= 16);
-  if (pixels > 4)
-    walk(4, MOST16, panel, pixels, tiles, x, y, offset);
-  else if (pixels > 3 || (MOST16 == 6 && pixels > 2))
-    walk(4, 4, panel, pixels, tiles, x, y, offset);
-  else if (pixels > 2)
-    walk(4, 3, panel, pixels, tiles, x, y, offset);
-  else
-    walk(4, 2, panel, pixels, tiles, x, y, offset);
+  if (MOST16 == 6) {
+    if (pixels == 6)
+      walk(4, 6, 6, panel, 6, tiles, x, y, offset);
+    else if (pixels == 4)
+      walk(4, 4, 4, panel, 4, tiles, x, y, offset);
+    else
+      walk(4, 6, 1, panel, pixels, tiles, x, y, offset);
+  } else {
+    switch (pixels) {
+      case 5: walk(4, 5, 5, panel, 5, tiles, x, y, offset); break;
+      case 4: walk(4, 4, 4, panel, 4, tiles, x, y, offset); break;
+      case 3: walk(4, 3, 3, panel, 3, tiles, x, y, offset); break;
+      default: walk(4, 2, 1, panel, pixels, tiles, x, y, offset); break;
+    }
+  }
 }
 
 static __attribute__((noinline)) void run8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                            const uint8_t *x, void *const *y, size_t offset) {
-  assert(pixels >= 1 && pixels <= MOST8 && panel->segment == panel->k);
-  assert(panel->channels >= 1 && panel->channels <= 8);
   if (MOST8 > 8 && pixels > 8)
-    walk(2, 10, panel, pixels, tiles, x, y, offset);
+    walk(2, 10, 9, panel, pixels, tiles, x, y, offset);
   else if (pixels > 4)
-    walk(2, 8, panel, pixels, tiles, x, y, offset);
+    walk(2, 8, 5, panel, pixels, tiles, x, y, offset);
   else
-    walk(2, 4, panel, pixels, tiles, x, y, offset);
+    walk(2, 4, 1, panel, pixels, tiles, x, y, offset);
 }
 
-/* `wide` says which of the two. */
-static void run(bool wide, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const uint8_t *x,
-                void *const *y, size_t offset) {
+/* A tile of few k or few channels: pixels are copied to where 16 bytes can be read, outputs from where all can be
+ * written. */
+static __attribute__((noinline)) void run_staged(size_t width, const struct mbconv_pointwise_panel *panel,
+                                                 size_t pixels, const uint8_t *x, void *const *y, size_t offset) {
   enum { MOST = 10, ROOM = 32 };
   const size_t k = panel->k;
-  if (k >= 16) {
-    (wide ? run16 : run8)(panel, pixels, tiles, x, y, offset);
-    return;
-  }
   struct mbconv_pointwise_panel copy = *panel;
-  copy.x_stride = ROOM;
-  for (; tiles > 0; tiles--, x += pixels * panel->x_stride, y += pixels) {
-    uint8_t copies[MOST * ROOM] = {0};
-    for (size_t p = 0; p < pixels; p++)
-      for (size_t i = 0; i < k; i++) copies[p * ROOM + 16 + i] = x[p * panel->x_stride + i];
-    (wide ? run16 : run8)(&copy, pixels, 1, copies + 16, y, offset);
+  uint8_t copies[MOST * ROOM] = {0}, outputs[MOST * 16];
+  void *to[MOST];
+  for (size_t p = 0; p < pixels; p++) {
+    to[p] = outputs + p * 16;
+    for (size_t i = 0; i < k && k < 16; i++) copies[p * ROOM + 16 + i] = x[p * panel->x_stride + i];
+  }
+  if (k < 16) copy.x_stride = ROOM, x = copies + 16;
+  (width == 16 ? run16 : run8)(&copy, pixels, 1, x, to, 0);
+  for (size_t p = 0; p < pixels; p++)
+    for (size_t c = 0; c < panel->channels; c++) ((uint8_t *)y[p])[offset + c] = outputs[p * 16 + c];
+}
+
+static void run(size_t width, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const uint8_t *x,
+                void *const *y, size_t offset) {
+  assert(pixels >= 1 && pixels <= (size_t)(width == 16 ? MOST16 : MOST8) && panel->segment == panel->k);
+  assert(panel->channels >= 1 && panel->channels <= width);
+  if (panel->k >= 16 && panel->channels == width) {
+    (width == 16 ? run16 : run8)(panel, pixels, tiles, x, y, offset);
+  } else {
+    for (; tiles > 0; tiles--, x += pixels * panel->x_stride, y += pixels)
+      run_staged(width, panel, pixels, x, y, offset);
   }
 }
 

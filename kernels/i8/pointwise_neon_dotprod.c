@@ -171,11 +171,11 @@ ALWAYS_INLINE void last_chunk(const size_t vectors, const size_t rows, const siz
 void mbconv_i8_pointwise_neon_dotprod_5x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                            const void *x, void *const *y, size_t offset, const void *residual) {
   (void)residual;
-  run(true, panel, pixels, tiles, x, y, offset);
+  run(16, panel, pixels, tiles, x, y, offset);
 }
 
 void mbconv_i8_pointwise_neon_dotprod_10x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                            const void *x, void *const *y, size_t offset, const void *residual) {
   (void)residual;
-  run(false, panel, pixels, tiles, x, y, offset);
+  run(8, panel, pixels, tiles, x, y, offset);
 }
