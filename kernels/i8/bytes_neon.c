@@ -13,38 +13,34 @@ enum { BYTES = 16 };
 
 /* TBL looks up the bytes below 64 in 4 registers, and TBX leaves alone what it does not find: 4 lookups, before which
  * 64 is taken off each time. */
-struct parts {
-  uint8x16x4_t a, b, c, d;
-};
-
-ALWAYS_INLINE uint8x16_t look_up(const struct parts *parts, uint8x16_t x) {
+ALWAYS_INLINE uint8x16_t look_up(uint8x16x4_t a, uint8x16x4_t b, uint8x16x4_t c, uint8x16x4_t d, uint8x16_t x) {
   const uint8x16_t less = vdupq_n_u8(64);
-  uint8x16_t y = vqtbl4q_u8(parts->a, x);
+  uint8x16_t y = vqtbl4q_u8(a, x);
   x = vsubq_u8(x, less);
-  y = vqtbx4q_u8(y, parts->b, x);
+  y = vqtbx4q_u8(y, b, x);
   x = vsubq_u8(x, less);
-  y = vqtbx4q_u8(y, parts->c, x);
+  y = vqtbx4q_u8(y, c, x);
   x = vsubq_u8(x, less);
-  return vqtbx4q_u8(y, parts->d, x);
+  return vqtbx4q_u8(y, d, x);
 }
 
 void mbconv_i8_table_neon(size_t pixels, size_t channels, const void *x_, size_t x_stride, const void *table_, void *y_,
                           size_t y_stride) {
   const uint8_t *x = x_, *table = table_;
   uint8_t *y = y_;
-  const struct parts parts = {vld1q_u8_x4(table), vld1q_u8_x4(table + 64), vld1q_u8_x4(table + 128),
-                              vld1q_u8_x4(table + 192)};
+  const uint8x16x4_t a = vld1q_u8_x4(table), b = vld1q_u8_x4(table + 64);
+  const uint8x16x4_t c = vld1q_u8_x4(table + 128), d = vld1q_u8_x4(table + 192);
   if (x_stride == channels && y_stride == channels) channels *= pixels, pixels = 1;
   for (; pixels > 0; pixels--, x += x_stride, y += y_stride) {
     size_t i = 0;
     for (; i + 2 * BYTES <= channels; i += 2 * BYTES) {
       const uint8x16_t first = vld1q_u8(x + i), second = vld1q_u8(x + i + BYTES);
-      vst1q_u8(y + i, look_up(&parts, first));
-      vst1q_u8(y + i + BYTES, look_up(&parts, second));
+      vst1q_u8(y + i, look_up(a, b, c, d, first));
+      vst1q_u8(y + i + BYTES, look_up(a, b, c, d, second));
     }
     for (; i + BYTES / 2 <= channels; i += BYTES / 2) {
       const uint8x8_t half = vld1_u8(x + i);
-      vst1_u8(y + i, vget_low_u8(look_up(&parts, vcombine_u8(half, half))));
+      vst1_u8(y + i, vget_low_u8(look_up(a, b, c, d, vcombine_u8(half, half))));
     }
     for (; i < channels; i++) y[i] = table[x[i]];
   }
