@@ -16,7 +16,7 @@ from disassembly import JUMP, X86_64, fused, inner_loops, machine_of, output_of
 LEAST = 0.95
 SHORT, LONG = 200, 1200  # runs through the loop: the difference leaves out how it begins
 
-# Sets of f32: int8's (avx2_vnni, avx512_vnni) have no fused multiply-adds.
+# Sets of f32: int8's (avx2_vnni, avx512_vnni, neon_dotprod, neon_i8mm) have no fused multiply-adds.
 # By the end of the object's name: CPUs, and how many multiply-adds of the set's vectors their FMA units begin in a cycle.
 MODELS = {
     "_avx2.c.o": {"skylake": 2, "znver3": 2, "znver4": 2},

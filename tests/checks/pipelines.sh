@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The inner loops of the 1x1, as gcc and Clang compile them for every set, come to 95% of what the FMA units of their CPUs
 # can begin, by the models of llvm-mca.
-# Those of int8's sets, avx2_vnni and avx512_vnni among them, have no multiply-adds of floats: bench measures them.
+# Those of int8's sets, avx2_vnni, avx512_vnni, neon_dotprod and neon_i8mm among them, have no multiply-adds of floats: bench measures them.
 # packages: clang llvm-19 python3 gcc-aarch64-linux-gnu
 # minutes: 1
 set -euo pipefail
