@@ -120,8 +120,11 @@ bool mbconv_exp_variant_usable(const struct mbconv_sets *sets, mbconv_isa isa, m
 
 /* ---- Names ------------------------------------------------------------------------------------------------------- */
 
+/* Bytes of the longest name: an array of pointers would be larger, and be relocated when a library is loaded. */
+enum { NAME = sizeof "neon_dotprod" };
+
 /* The names of the instruction sets, listed here alone: everything else asks mbconv_isa_name(). */
-static const char *const isa_names[] = {
+static const char isa_names[][NAME] = {
     [MBCONV_ISA_AUTO] = "auto",
     [MBCONV_ISA_SCALAR] = "scalar",
     [MBCONV_ISA_AVX2] = "avx2",
@@ -134,7 +137,7 @@ static const char *const isa_names[] = {
 };
 _Static_assert(sizeof isa_names / sizeof isa_names[0] == MBCONV_ISA_COUNT, "MBCONV_ISA_COUNT is not that of the names");
 
-static const char *const exp_names[] = {"auto", "sleef", "inline"};
+static const char exp_names[][NAME] = {"auto", "sleef", "inline"};
 
 enum { EXP_NAMES = sizeof exp_names / sizeof exp_names[0] };
 
@@ -151,7 +154,7 @@ void mbconv_list_isas(char *text, size_t size) {
 }
 
 /* The index of `name`, or `count` if it is not there. NULL and "" stand for "auto", the first. */
-static size_t find_name(const char *const *names, size_t count, const char *name) {
+static size_t find_name(const char (*names)[NAME], size_t count, const char *name) {
   if (!name || !*name) return 0;
   size_t i = 0;
   while (i < count && strcmp(names[i], name)) i++;
