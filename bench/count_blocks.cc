@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Runs each block once between two marks, for count/plugin.c to count. Alone it does nothing to be seen.
 //
-//     count_blocks [BLOCK...]    on the best set; default: all blocks
+//     count_blocks [i8] [BLOCK...]    on the best set; default: all blocks
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "block_runner.h"
+#ifdef MBCONV_BENCH_I8
+#include "i8_runner.h"
+#endif
 #include "measure.h"
 #include "output.h"
 
@@ -35,14 +39,36 @@ void count(const bench::Block &block, const char *variant, bool se) {
   mark();
 }
 
+#ifdef MBCONV_BENCH_I8
+void count_i8(const bench::Block &block, const char *variant) {
+  const bench::I8Parameters parameters(block, bench::Part::block);
+  bench::I8Runner runner(parameters, MBCONV_ISA_AUTO);
+  const bench::Bytes x = bench::random_bytes(block.height * block.width * block.in, 1);
+  bench::Bytes y(parameters.outputs);
+  std::printf("block %s %s %.0f\n", block.name.c_str(), variant, parameters.multiply_adds);
+  std::fflush(stdout);
+  mark();
+  runner.run(x.data(), y.data());
+  mark();
+}
+#else
+void count_i8(const bench::Block &, const char *) { throw std::runtime_error("this build is without int8"); }
+#endif
+
 }  // namespace
 
 int main(int argc, char **argv) {
-  const std::vector<std::string> wanted(argv + 1, argv + argc);
+  const bool i8 = argc > 1 && std::string(argv[1]) == "i8";
+  const std::vector<std::string> wanted(argv + 1 + i8, argv + argc);
   try {
     for (const bench::Block &block : bench::read_blocks()) {
       if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), block.name) == wanted.end()) continue;
-      count(block, block.activation == MBCONV_ACTIVATION_RELU6 ? "relu6" : "silu", false);
+      const char *variant = block.activation == MBCONV_ACTIVATION_RELU6 ? "relu6" : "silu";
+      if (i8) {
+        count_i8(block, variant);
+        continue;
+      }
+      count(block, variant, false);
       if (block.se_width > 0) count(block, "silu-se", true);
     }
   } catch (const std::exception &problem) {

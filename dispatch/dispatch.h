@@ -39,7 +39,9 @@ enum {
   MBCONV_NEEDS_AVX2 = MBCONV_CPU_AVX2 | MBCONV_CPU_FMA | MBCONV_CPU_OS_YMM,
   MBCONV_NEEDS_AVX512 = MBCONV_NEEDS_AVX2 | MBCONV_CPU_AVX512F | MBCONV_CPU_AVX512VL | MBCONV_CPU_AVX512BW |
                         MBCONV_CPU_AVX512DQ | MBCONV_CPU_OS_ZMM,
-  MBCONV_NEEDS_NEON = MBCONV_CPU_NEON | MBCONV_CPU_FMA
+  MBCONV_NEEDS_NEON = MBCONV_CPU_NEON | MBCONV_CPU_FMA,
+  MBCONV_NEEDS_NEON_DOTPROD = MBCONV_NEEDS_NEON | MBCONV_CPU_DOTPROD,
+  MBCONV_NEEDS_NEON_I8MM = MBCONV_NEEDS_NEON_DOTPROD | MBCONV_CPU_I8MM
 };
 
 /* What a CPU and its operating system offer. */
@@ -76,7 +78,7 @@ void mbconv_cpu_detect(struct mbconv_cpu *cpu);
 size_t mbconv_l2_bytes(void);
 
 /* The kernels of the best of `sets` for `isa`, whether or not this CPU can run it; NULL if there is none, for AUTO
- * and for unknown values. Plain AVX2 and AVX512 mean those with VNNI, too. */
+ * and for unknown values. Plain AVX2, AVX512 and NEON mean those with VNNI, DOTPROD and I8MM, too. */
 const struct mbconv_kernels *mbconv_kernels_of(const struct mbconv_sets *sets, mbconv_isa isa);
 
 /* Whether one of `sets` is for `isa` and `cpu` can run it; false for AUTO and unknown values. */

@@ -18,6 +18,15 @@ static const struct mbconv_row rows[] = {
 #ifdef MBCONV_I8_AVX2
     {MBCONV_ISA_AVX2, MBCONV_NEEDS_AVX2, &mbconv_kernels_i8_avx2},
 #endif
+#ifdef MBCONV_I8_NEON_I8MM
+    {MBCONV_ISA_NEON_I8MM, MBCONV_NEEDS_NEON_I8MM, &mbconv_kernels_i8_neon_i8mm},
+#endif
+#ifdef MBCONV_I8_NEON_DOTPROD
+    {MBCONV_ISA_NEON_DOTPROD, MBCONV_NEEDS_NEON_DOTPROD, &mbconv_kernels_i8_neon_dotprod},
+#endif
+#ifdef MBCONV_I8_NEON
+    {MBCONV_ISA_NEON, MBCONV_NEEDS_NEON, &mbconv_kernels_i8_neon},
+#endif
     {MBCONV_ISA_SCALAR, 0, &mbconv_kernels_i8_scalar},
 };
 

@@ -23,6 +23,8 @@ static const struct mbconv_row rows[] = {
 #endif
 #ifdef MBCONV_SET_NEON
     {MBCONV_ISA_NEON, MBCONV_NEEDS_NEON, &mbconv_kernels_neon},
+    {MBCONV_ISA_NEON_I8MM, MBCONV_NEEDS_NEON_I8MM, &mbconv_kernels_neon},
+    {MBCONV_ISA_NEON_DOTPROD, MBCONV_NEEDS_NEON_DOTPROD, &mbconv_kernels_neon},
 #endif
     {MBCONV_ISA_SCALAR, 0, &mbconv_kernels_scalar},
 };
@@ -33,10 +35,12 @@ bool mbconv_row_offered(const struct mbconv_row *row, const struct mbconv_cpu *c
   return (cpu->features & row->needs) == row->needs;
 }
 
-/* Whether a set is what a user means by `asked`: AVX2 and AVX512 mean those with VNNI, too. */
+/* Whether a set is what a user means by `asked`: AVX2 and AVX512 mean those with VNNI, too, NEON those with DOTPROD and
+ * I8MM. */
 static bool meant(mbconv_isa isa, mbconv_isa asked) {
   return isa == asked || (isa == MBCONV_ISA_AVX512_VNNI && asked == MBCONV_ISA_AVX512) ||
-         (isa == MBCONV_ISA_AVX2_VNNI && asked == MBCONV_ISA_AVX2);
+         (isa == MBCONV_ISA_AVX2_VNNI && asked == MBCONV_ISA_AVX2) ||
+         ((isa == MBCONV_ISA_NEON_DOTPROD || isa == MBCONV_ISA_NEON_I8MM) && asked == MBCONV_ISA_NEON);
 }
 
 /* The best row for `isa` that `cpu` can run, or, if `cpu` is NULL, that is in this build; else NULL. */
@@ -116,8 +120,11 @@ bool mbconv_exp_variant_usable(const struct mbconv_sets *sets, mbconv_isa isa, m
 
 /* ---- Names ------------------------------------------------------------------------------------------------------- */
 
+/* Bytes of the longest name: an array of pointers would be larger, and be relocated when a library is loaded. */
+enum { NAME = sizeof "neon_dotprod" };
+
 /* The names of the instruction sets, listed here alone: everything else asks mbconv_isa_name(). */
-static const char *const isa_names[] = {
+static const char isa_names[][NAME] = {
     [MBCONV_ISA_AUTO] = "auto",
     [MBCONV_ISA_SCALAR] = "scalar",
     [MBCONV_ISA_AVX2] = "avx2",
@@ -125,10 +132,12 @@ static const char *const isa_names[] = {
     [MBCONV_ISA_NEON] = "neon",
     [MBCONV_ISA_AVX2_VNNI] = "avx2_vnni",
     [MBCONV_ISA_AVX512_VNNI] = "avx512_vnni",
+    [MBCONV_ISA_NEON_DOTPROD] = "neon_dotprod",
+    [MBCONV_ISA_NEON_I8MM] = "neon_i8mm",
 };
 _Static_assert(sizeof isa_names / sizeof isa_names[0] == MBCONV_ISA_COUNT, "MBCONV_ISA_COUNT is not that of the names");
 
-static const char *const exp_names[] = {"auto", "sleef", "inline"};
+static const char exp_names[][NAME] = {"auto", "sleef", "inline"};
 
 enum { EXP_NAMES = sizeof exp_names / sizeof exp_names[0] };
 
@@ -145,7 +154,7 @@ void mbconv_list_isas(char *text, size_t size) {
 }
 
 /* The index of `name`, or `count` if it is not there. NULL and "" stand for "auto", the first. */
-static size_t find_name(const char *const *names, size_t count, const char *name) {
+static size_t find_name(const char (*names)[NAME], size_t count, const char *name) {
   if (!name || !*name) return 0;
   size_t i = 0;
   while (i < count && strcmp(names[i], name)) i++;
@@ -201,7 +210,7 @@ static mbconv_status ask_environment(struct request *request, const char *env_is
   if (request->isa == MBCONV_ISA_AUTO) {
     const size_t i = find_name(isa_names, MBCONV_ISA_COUNT, env_isa);
     if (i == MBCONV_ISA_COUNT) {
-      char list[80];
+      char list[112];
       mbconv_list_isas(list, sizeof list);
       return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "environment: MBCONV_ISA=%.32s is unknown; use %s", env_isa,
                          list);

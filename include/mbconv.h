@@ -114,20 +114,23 @@ MBCONV_API const char *mbconv_version(void);
 /* ---- Instruction sets -------------------------------------------------------------------------------------------- */
 
 /* AVX2 means AVX2 and FMA; AVX512 means F, VL, BW and DQ; all with the operating system saving the registers. Whoever
- * asks for AVX2 or AVX512 gets the best kernels that these have for the type and the CPU: in int8 those with VNNI, if
- * the CPU has it. In f32 VNNI is of no use: who asks for it by name gets AVX2 or AVX512. */
+ * asks for AVX2, AVX512 or NEON gets the best kernels that these have for the type and the CPU: in int8 those with
+ * VNNI, DOTPROD or I8MM, if the CPU has it. In f32 these are of no use: who asks for one by name gets AVX2, AVX512 or
+ * NEON. */
 typedef enum mbconv_isa {
   MBCONV_ISA_AUTO = 0, /* what the environment variable MBCONV_ISA names, else the best for this CPU */
   MBCONV_ISA_SCALAR,
   MBCONV_ISA_AVX2,
   MBCONV_ISA_AVX512,
   MBCONV_ISA_NEON,
-  MBCONV_ISA_AVX2_VNNI,  /* AVX2 with AVX-VNNI */
-  MBCONV_ISA_AVX512_VNNI /* AVX-512 with AVX512_VNNI */
+  MBCONV_ISA_AVX2_VNNI,    /* AVX2 with AVX-VNNI */
+  MBCONV_ISA_AVX512_VNNI,  /* AVX-512 with AVX512_VNNI */
+  MBCONV_ISA_NEON_DOTPROD, /* NEON with SDOT and UDOT */
+  MBCONV_ISA_NEON_I8MM     /* these, and products of matrices of bytes */
 } mbconv_isa;
 
 /* The number of values of mbconv_isa in this version, AUTO included: what an array needs that is indexed by them. */
-#define MBCONV_ISA_COUNT (MBCONV_ISA_AVX512_VNNI + 1)
+#define MBCONV_ISA_COUNT (MBCONV_ISA_NEON_I8MM + 1)
 
 /* Where the exponential of SiLU and sigmoid comes from. Both give the same floats. */
 typedef enum mbconv_exp {
@@ -136,8 +139,8 @@ typedef enum mbconv_exp {
   MBCONV_EXP_INLINE    /* the same arithmetic written in place */
 } mbconv_exp;
 
-/* "scalar", "avx2", "avx512", "neon", "avx2_vnni", "avx512_vnni"; "auto" for MBCONV_ISA_AUTO; "unknown" for other
- * values. */
+/* "scalar", "avx2", "avx512", "neon", "avx2_vnni", "avx512_vnni", "neon_dotprod", "neon_i8mm"; "auto" for
+ * MBCONV_ISA_AUTO; "unknown" for other values. */
 MBCONV_API const char *mbconv_isa_name(mbconv_isa isa);
 
 /* "sleef", "inline", "auto" or "unknown". */

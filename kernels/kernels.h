@@ -262,5 +262,8 @@ extern const struct mbconv_kernels mbconv_kernels_i8_scalar;
 extern const struct mbconv_kernels mbconv_kernels_i8_avx2;
 extern const struct mbconv_kernels mbconv_kernels_i8_avx2_vnni;
 extern const struct mbconv_kernels mbconv_kernels_i8_avx512_vnni, mbconv_kernels_i8_avx512_vnni_vbmi;
+extern const struct mbconv_kernels mbconv_kernels_i8_neon;
+extern const struct mbconv_kernels mbconv_kernels_i8_neon_dotprod;
+extern const struct mbconv_kernels mbconv_kernels_i8_neon_i8mm;
 
 #endif

@@ -5,7 +5,8 @@
 Symbols    a library defines nothing outside its own name: all global symbols start with mbconv_
 Registers  no code needs a CPU that its set does not ask for: zmm and mask registers only in *_avx512 objects,
            ymm and VEX instructions only there and in *_avx2 objects; int8's products that need VNNI only in
-           those of avx2_vnni and avx512_vnni
+           those of avx2_vnni and avx512_vnni; on ARM64 SDOT and its like only in those of neon_dotprod and neon_i8mm,
+           matrices of bytes only in the latter
 Products   int8's kernels that need VNNI or VBMI have these instructions, in the encoding of their row, and no others for
            the same end: where the CPU has none, tests run the same source on others (twins/vnni.h)
 Spills     the innermost loops that multiply and add (every pointwise, gemv, depthwise and more object must have some) keep
@@ -69,6 +70,10 @@ def check_registers(path):
             needs = None
             if instruction.mnemonic.startswith("vpdp") and not path.match("*_vnni.c.o"):
                 needs = "VNNI"
+            elif re.match(r"us?mmla|smmla", instruction.mnemonic) and not path.match("*_i8mm.c.o"):
+                needs = "I8MM"
+            elif re.match(r"[us]dot", instruction.mnemonic) and not path.match("*_neon_*.c.o"):
+                needs = "DOTPROD"
             elif path.match("*_avx512.c.o") or path.match("*_avx512_vnni.c.o"):
                 continue
             elif re.search(r"%zmm|%k[0-7]|%[xy]mm(1[6-9]|2\d|3[01])", instruction.operands):
@@ -173,7 +178,7 @@ def check_build(build):
         yield from check_registers(path)
         yield from check_products(path)
         yield from check_prefetches(path)
-    kernels = [path for path in objects if re.match(r"(pointwise(_narrow|_abreast)?|gemv|depthwise|more)_(avx2|avx512|neon)(_vnni)?\.", path.name)]
+    kernels = [path for path in objects if re.match(r"(pointwise(_narrow|_abreast)?|gemv|depthwise|more)_(avx2|avx512|neon)(_vnni|_dotprod|_i8mm)?\.", path.name)]
     for path in kernels:
         print(path)
         yield from check_spills(path)

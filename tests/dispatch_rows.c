@@ -63,8 +63,8 @@ static void check_sets(struct test *t, const char *type, const struct mbconv_set
   }
 }
 
-/* A plain name means the best set on this CPU, that with VNNI if the CPU has it; the name of that one means no other.
- */
+/* A plain name means the best set on this CPU, that with VNNI or the like if the CPU has it; the name of that one means
+ * no other. */
 static void check_plain_name(struct test *t, mbconv_isa plain, mbconv_isa vnni) {
   enum { FEATURE = MBCONV_CPU_AVX2, OF_VNNI = MBCONV_CPU_AVX_VNNI };
   struct mbconv_kernels best = mbconv_kernels_scalar, lesser = mbconv_kernels_scalar;
@@ -171,6 +171,8 @@ void dispatch_rows(struct test *t) {
   check_models(t);
   check_plain_name(t, MBCONV_ISA_AVX512, MBCONV_ISA_AVX512_VNNI);
   check_plain_name(t, MBCONV_ISA_AVX2, MBCONV_ISA_AVX2_VNNI);
+  check_plain_name(t, MBCONV_ISA_NEON, MBCONV_ISA_NEON_DOTPROD);
+  check_plain_name(t, MBCONV_ISA_NEON, MBCONV_ISA_NEON_I8MM);
   check_sets(t, "f32", &mbconv_f32_sets);
 #ifdef MBCONV_I8_SCALAR
   check_sets(t, "i8", &mbconv_i8_sets);

@@ -115,7 +115,7 @@ cpu_has() {
 }
 
 # Those of f32. The suite i8 runs int8's avx2_vnni and avx512_vnni under avx2 and avx512, where the CPU has them, and
-# mbconv_twins_tests where it has not.
+# mbconv_twins_tests where it has not; neon_dotprod and neon_i8mm under neon.
 native_sets() {
   echo scalar
   if [[ $machine == aarch64 ]]; then echo neon; fi

@@ -130,7 +130,8 @@ static void names(struct test *t) {
   snprintf(version, sizeof version, "%d.%d.%d", MBCONV_VERSION_MAJOR, MBCONV_VERSION_MINOR, MBCONV_VERSION_PATCH);
   test_check(t, strcmp(version, MBCONV_VERSION_STRING) == 0 && strcmp(mbconv_version(), version) == 0, "version %s",
              mbconv_version());
-  static const char *const isas[] = {"auto", "scalar", "avx2", "avx512", "neon", "avx2_vnni", "avx512_vnni", "unknown"};
+  static const char *const isas[] = {"auto",      "scalar",      "avx2",         "avx512",    "neon",
+                                     "avx2_vnni", "avx512_vnni", "neon_dotprod", "neon_i8mm", "unknown"};
   test_check(t, sizeof isas / sizeof isas[0] == MBCONV_ISA_COUNT + 1, "%d instruction sets", MBCONV_ISA_COUNT);
   for (int i = 0; i <= MBCONV_ISA_COUNT; i++)
     test_check(t, strcmp(mbconv_isa_name((mbconv_isa)i), isas[i]) == 0, "%s", mbconv_isa_name((mbconv_isa)i));

@@ -3,7 +3,8 @@
 """count.py PROGRAM PLUGIN [OPTION...]: instructions that blocks execute on ARM64, beside XNNPACK's.
 
 PROGRAM is mbconv_count_blocks for ARM64, PLUGIN is plugin.c compiled. Under qemu nothing can be timed, but counts are
-exact. `uops` counts a load or store once per register that it moves; `per FMA` are uops by multiply-adds of 4 floats.
+exact. `uops` counts a load or store once per register that it moves; `per FMA` are uops by multiply-adds of 4 floats,
+or by four of int8's.
 """
 import argparse
 import csv
@@ -13,20 +14,27 @@ import subprocess
 import sys
 
 BLOCKS = pathlib.Path(__file__).parent.parent / "blocks.csv"
+BLOCKS_I8 = BLOCKS.with_name("blocks_i8_arm64.csv")
+# In int8: XNNPACK's column for a CPU of qemu. Others are compared with what has SDOT.
+PEERS_I8 = {"max": "i8mm", "cortex-a53": "neither", "cortex-a72": "neither"}
 CLASSES = ["fma", "vector", "vector_load", "vector_store", "integer", "load", "store", "branch"]
 
 
-def peers():
+def peers(arguments):
     """block -> XNNPACK's uops, of blocks without squeeze-excite."""
-    with open(BLOCKS, encoding="utf-8") as file:
+    path, column = BLOCKS, "xnnpack_arm64_kuops"
+    if arguments.type == "i8":
+        path, column = BLOCKS_I8, PEERS_I8.get(arguments.cpu, "dotprod")
+    with open(path, encoding="utf-8") as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        return {row["block"]: 1000 * int(row["xnnpack_arm64_kuops"]) for row in rows}
+        return {row["block"]: 1000 * int(row[column]) for row in rows}
 
 
 def run(arguments):
     """Yields for each block its name, variant, multiply-adds, counts by class, and uops by function."""
     plugin = f"{arguments.plugin},functions={'on' if arguments.functions else 'off'}"
-    command = ["qemu-aarch64", "-cpu", arguments.cpu, "-plugin", plugin, arguments.program, *arguments.blocks]
+    command = ["qemu-aarch64", "-cpu", arguments.cpu, "-plugin", plugin, arguments.program]
+    command += ["i8"] * (arguments.type == "i8") + arguments.blocks
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     block, counts, functions = None, [], []
     for line in output.splitlines():
@@ -48,7 +56,7 @@ def geomean(values):
 
 def table(arguments):
     """Prints the table; returns the rows for --csv, and by variant the ratios to XNNPACK."""
-    xnnpack, rows, ratios = peers(), [], {}
+    xnnpack, rows, ratios = peers(arguments), [], {}
     print("thousands".ljust(14) + "".join(title.rjust(9) for title in ("insns", "uops", "xnnpack", "ratio", "per FMA"))
           + "  " + " ".join(name.rjust(max(len(name), 7)) for name in CLASSES))
     for block, variant, multiply_adds, counts, functions in run(arguments):
@@ -76,6 +84,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     parser.add_argument("plugin")
+    parser.add_argument("--type", choices=("f32", "i8"), default="f32", help="of images; i8 without squeeze-excite")
     parser.add_argument("--csv", metavar="FILE", help="write block,variant,instructions,uops")
     parser.add_argument("--blocks", type=lambda text: text.split(","), default=[], help="such as b7,e2; default: all")
     parser.add_argument("--cpu", default="neoverse-n1", help="qemu's; default: %(default)s")

@@ -36,7 +36,7 @@ cpu() {
     echo "  instead of $sets"
     findings=$((findings + 1))
   fi
-  for isa in avx2 avx512 neon avx2_vnni avx512_vnni; do
+  for isa in avx2 avx512 neon avx2_vnni avx512_vnni neon_dotprod neon_i8mm; do
     if [[ " $sets " != *" $isa "* ]]; then refused "$isa" "$build" "${run[@]}"; fi
   done
   suites "${run[@]}" "$work/$build/tests/mbconv_tests" --budget small dispatch faults api

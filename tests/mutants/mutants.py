@@ -45,7 +45,7 @@ class Fault:
         default = next(tests for pattern, tests in TESTS_OF if re.fullmatch(pattern, self.file))
         self.tests = fields.get("tests", default).split()
         avx512 = re.search(r"_avx512(_vnni)?\.", self.file)
-        self.platform = "neon" if "_neon." in self.file else "avx512" if avx512 else "native"
+        self.platform = "neon" if re.search(r"_neon(_dotprod|_i8mm)?\.", self.file) else "avx512" if avx512 else "native"
         self.outcome, self.detail, self.seconds = None, "", 0.0
 
 
@@ -166,7 +166,8 @@ class Tests:
             programs = {".sh": ["bash"], ".py": [PYTHON, "-B"]}
             return [[*programs[path.suffix], path, build.folder / "cli" / "mbconv"] for path in self.scripts]
         program = next(path for path in build.folder.rglob(self.word) if path.is_file())
-        emulator = ["qemu-aarch64", "-cpu", "cortex-a53"] if platform == "neon" else []
+        cpu = "max" if "/i8/" in self.file else "cortex-a53"  # int8 has rows that the latter lacks
+        emulator = ["qemu-aarch64", "-cpu", cpu] if platform == "neon" else []
         only = [] if platform == "native" else ["--isa", platform, "--require", platform]
         return [[*emulator, program, *only, *QUICK]]
 

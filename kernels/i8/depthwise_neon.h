@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Int8 depthwise on NEON: a row of outputs, 8 channels at a time. The file that includes this one defines a step.
+ *
+ * The walk. A row of outputs is made from left to right. Each step brings one column of input pixels, two at stride 2,
+ * and adds them to all sums whose window covers it: the oldest sum is then done, and a new one begins. So inputs are
+ * made ready for products once for all windows that see them. Four outputs, 32 bytes, are stored at a time.
+ *
+ * Packing: unit after unit of 8 channels, each int32_t bias, float scale or int32_t multiplier, int32_t shift; then the
+ * weights, whose layout the including file knows.
+ */
+#ifndef MBCONV_I8_DEPTHWISE_NEON_H
+#define MBCONV_I8_DEPTHWISE_NEON_H
+
+#include <string.h>
+
+#include "requantize.h"
+#include "requantize_neon.h"
+
+enum { BIAS, SCALE, SHIFT, CONSTANTS, UNIT = 8, AT_ONCE = 4, CHUNK = 32 };
+
+/* 8 sums. */
+struct pair {
+  int32x4_t low, high;
+};
+
+/* The sums that have begun; s1 has seen one step. `done` has seen all. */
+struct sums {
+  struct pair s1, s2, s3, s4, s5, s6, done;
+};
+
+/* What a walk needs. */
+struct walk {
+  const uint8_t *r0, *r1, *r2, *r3, *r4, *r5, *r6; /* those that there are; in registers */
+  size_t x;                                        /* from rows to the column of the next step */
+  size_t x_stride;                                 /* to the next column */
+  size_t odd;                                      /* stride 2: from a step's first column to its second */
+  const int8_t *weights;
+  const int32_t *bias;
+  uint8x16_t before, before2, before3; /* what a step keeps for the next ones */
+};
+
+/* ---- What the including file defines ----------------------------------------------------------------------------- */
+
+/* The bytes of a unit's weights. */
+ALWAYS_INLINE size_t weight_bytes(size_t kernel);
+
+/* How many of its vectors stay in registers. */
+ALWAYS_INLINE size_t held_vectors(size_t kernel, size_t stride);
+
+struct weights;
+
+/* Adds the products of inputs and the i-th weights. */
+struct inputs;
+ALWAYS_INLINE void dot(const struct weights *w, const size_t i, const struct inputs *x, struct pair *sum);
+
+/* One step; sums that would have begun more than `newest` steps before do not exist. */
+ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t newest, const struct weights *w,
+                        struct walk *walk, struct sums *s);
+
+/* ---- Packing ----------------------------------------------------------------------------------------------------- */
+
+ALWAYS_INLINE size_t unit_bytes(size_t kernel) { return CONSTANTS * UNIT * sizeof(int32_t) + weight_bytes(kernel); }
+
+/* Packs a channel's constants, and returns where the weights of its unit begin. `bias` may have wrapped around. */
+static inline void *pack_constants(void *data, size_t channel, size_t kernel, const struct mbconv_i8_channel *packed,
+                                   uint32_t bias) {
+  int32_t *unit = (int32_t *)(void *)((char *)data + channel / UNIT * unit_bytes(kernel));
+  int32_t *constants = unit + channel % UNIT;
+  constants[BIAS * UNIT] = (int32_t)bias;
+  memcpy(constants + SCALE * UNIT, &packed->scale, sizeof packed->scale);
+  constants[SHIFT * UNIT] = packed->shift;
+  return unit + CONSTANTS * UNIT;
+}
+
+/* ---- Weights ----------------------------------------------------------------------------------------------------- */
+
+/* A unit's vectors of weights: the first ones in registers, the others in memory. */
+struct weights {
+  int8x16_t w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12, w13;
+  const int8_t *memory;
+  size_t held;
+};
+
+ALWAYS_INLINE int8x16_t held(const int8_t *weights, const size_t i, const size_t count) {
+  if (i >= count) return vdupq_n_s8(0);
+  int8x16_t v = vld1q_s8(weights + i * 16);
+  __asm__("" : "+w"(v)); /* or compilers would load it again and again */
+  return v;
+}
+
+ALWAYS_INLINE struct weights load_weights(const size_t kernel, const size_t stride, const int8_t *weights) {
+  const size_t n = held_vectors(kernel, stride);
+  return (struct weights){held(weights, 0, n),
+                          held(weights, 1, n),
+                          held(weights, 2, n),
+                          held(weights, 3, n),
+                          held(weights, 4, n),
+                          held(weights, 5, n),
+                          held(weights, 6, n),
+                          held(weights, 7, n),
+                          held(weights, 8, n),
+                          held(weights, 9, n),
+                          held(weights, 10, n),
+                          held(weights, 11, n),
+                          held(weights, 12, n),
+                          held(weights, 13, n),
+                          weights,
+                          n};
+}
+
+ALWAYS_INLINE int8x16_t weight(const struct weights *w, const size_t i) {
+  if (i >= w->held) return vld1q_s8(w->memory + i * 16);
+  return i == 0    ? w->w0
+         : i == 1  ? w->w1
+         : i == 2  ? w->w2
+         : i == 3  ? w->w3
+         : i == 4  ? w->w4
+         : i == 5  ? w->w5
+         : i == 6  ? w->w6
+         : i == 7  ? w->w7
+         : i == 8  ? w->w8
+         : i == 9  ? w->w9
+         : i == 10 ? w->w10
+         : i == 11 ? w->w11
+         : i == 12 ? w->w12
+                   : w->w13;
+}
+
+/* ---- Steps ------------------------------------------------------------------------------------------------------- */
+
+/* 8 bytes. In assembly: compilers would copy them to put zeros behind. */
+ALWAYS_INLINE uint8x16_t load8(const uint8_t *x, size_t at) {
+  uint8x16_t v;
+  __asm__("ldr %d0, [%1, %2]" : "=w"(v) : "r"(x), "r"(at), "m"(*(const uint8_t(*)[8])(x + at)));
+  return v;
+}
+
+ALWAYS_INLINE void hold_pair(struct pair *sum) {
+  hold(&sum->low);
+  hold(&sum->high);
+}
+
+/* The sums move on by a step, and one begins. */
+ALWAYS_INLINE void begin(const size_t steps, struct sums *s, const int32_t *bias) {
+  s->done = steps == 6 ? s->s6 : steps == 4 ? s->s4 : steps == 3 ? s->s3 : steps == 2 ? s->s2 : s->s1;
+  s->s6 = s->s5, s->s5 = s->s4, s->s4 = s->s3, s->s3 = s->s2, s->s2 = s->s1;
+  s->s1 = (struct pair){vld1q_s32(bias), vld1q_s32(bias + LANES)};
+}
+
+ALWAYS_INLINE struct pair *sum_that_has_seen(const size_t steps, const size_t seen, struct sums *s) {
+  if (seen == steps) return &s->done;
+  return seen == 0   ? &s->s1
+         : seen == 1 ? &s->s2
+         : seen == 2 ? &s->s3
+         : seen == 3 ? &s->s4
+         : seen == 4 ? &s->s5
+                     : &s->s6;
+}
+
+/* Adds a column to all sums that cover it: dot first + seen * stride to those that have seen so many steps. */
+ALWAYS_INLINE void dots(const size_t kernel, const size_t stride, const size_t newest, const size_t first,
+                        const struct weights *w, const struct inputs *x, struct sums *s) {
+  const size_t steps = stride == 1 ? kernel - 1 : kernel / 2;
+  if (steps >= 6 && newest >= 6) dot(w, first + 6 * stride, x, sum_that_has_seen(steps, 6, s));
+  if (steps >= 5 && newest >= 5) dot(w, first + 5 * stride, x, sum_that_has_seen(steps, 5, s));
+  if (steps >= 4 && newest >= 4) dot(w, first + 4 * stride, x, sum_that_has_seen(steps, 4, s));
+  if (steps >= 3 && newest >= 3) dot(w, first + 3 * stride, x, sum_that_has_seen(steps, 3, s));
+  if (steps >= 2 && newest >= 2) dot(w, first + 2 * stride, x, sum_that_has_seen(steps, 2, s));
+  if (steps >= 1 && newest >= 1) dot(w, first + 1 * stride, x, sum_that_has_seen(steps, 1, s));
+  dot(w, first, x, &s->s1);
+}
+
+/* ---- Ends -------------------------------------------------------------------------------------------------------- */
+
+struct row_end {
+  struct end end;
+  float32x4_t low, high; /* scales */
+  size_t y_stride;
+};
+
+/* Whole numbers of 16 bits. */
+ALWAYS_INLINE int16x8_t words_of(const struct row_end *e, struct pair a) {
+  return vqmovn_high_s32(vqmovn_s32(scaled(a.low, e->low)), scaled(a.high, e->high));
+}
+
+/* Two pixels. */
+ALWAYS_INLINE void finish_two(const struct row_end *e, uint8_t *y, int16x8_t a, int16x8_t b) {
+  const uint8x16_t bytes = words_to_bytes(&e->end, a, b);
+  vst1q_lane_u64((uint64_t *)(void *)y, vreinterpretq_u64_u8(bytes), 0);
+  vst1q_lane_u64((uint64_t *)(void *)(y + e->y_stride), vreinterpretq_u64_u8(bytes), 1);
+}
+
+ALWAYS_INLINE void finish_one(const struct row_end *e, uint8_t *y, struct pair a) {
+  const int16x8_t words = words_of(e, a);
+  vst1_u8(y, vget_low_u8(words_to_bytes(&e->end, words, words)));
+}
+
+/* ---- Sums by way of memory, for fewer channels and for TFLite's rounding ----------------------------------------- */
+
+struct stored {
+  int32_t sums[CHUNK][UNIT];
+};
+
+static __attribute__((noinline)) void finish_stored(const struct mbconv_i8_ending *ending, const int32_t *constants,
+                                                    size_t channels, const struct stored *stored, size_t pixels,
+                                                    uint8_t *y, size_t y_stride) {
+  for (size_t p = 0; p < pixels; p++, y += y_stride) {
+    for (size_t c = 0; c < channels; c++) {
+      union mbconv_i8_scale scale;
+      memcpy(&scale, constants + SCALE * UNIT + c, sizeof scale);
+      y[c] = mbconv_requantize(ending, stored->sums[p][c], scale, constants[SHIFT * UNIT + c]);
+    }
+  }
+}
+
+/* ---- Rows -------------------------------------------------------------------------------------------------------- */
+
+/* The steps before the first output is done. */
+ALWAYS_INLINE void lead_in(const size_t kernel, const size_t stride, const struct weights *w, struct walk *walk,
+                           struct sums *s) {
+  const size_t steps = stride == 1 ? kernel - 1 : kernel / 2;
+  step(kernel, stride, 0, w, walk, s);
+  if (steps > 1) step(kernel, stride, 1, w, walk, s);
+  if (steps > 2) step(kernel, stride, 2, w, walk, s);
+  if (steps > 3) step(kernel, stride, 3, w, walk, s);
+  if (steps > 4) step(kernel, stride, 4, w, walk, s);
+  if (steps > 5) step(kernel, stride, 5, w, walk, s);
+}
+
+ALWAYS_INLINE struct sums no_sums(void) {
+  const int32x4_t zero = vdupq_n_s32(0);
+  const struct pair none = {zero, zero};
+  return (struct sums){none, none, none, none, none, none, none};
+}
+
+/* 8 channels. */
+ALWAYS_INLINE void unit_row(const size_t kernel, const size_t stride, const struct row_end *e, struct walk walk,
+                            size_t pixels, uint8_t *y) {
+  const struct weights w = load_weights(kernel, stride, walk.weights);
+  struct sums s = no_sums();
+  if (kernel > 3) __asm__("" : "+r"(e)); /* the sums need the registers that the ending would take */
+  lead_in(kernel, stride, &w, &walk, &s);
+  size_t p = 0;
+  const size_t two_rows = opaque(2 * e->y_stride);
+  /* At stride 2 the last output's window ends with the first column of its step. */
+  for (; p + AT_ONCE < pixels + (stride == 1); p += AT_ONCE) {
+    step(kernel, stride, kernel, &w, &walk, &s);
+    int16x8_t words = words_of(e, s.done);
+    __asm__ volatile("" : "+w"(words)::"memory");
+    step(kernel, stride, kernel, &w, &walk, &s);
+    finish_two(e, y, words, words_of(e, s.done));
+    y += two_rows;
+    step(kernel, stride, kernel, &w, &walk, &s);
+    words = words_of(e, s.done);
+    __asm__ volatile("" : "+w"(words)::"memory");
+    step(kernel, stride, kernel, &w, &walk, &s);
+    finish_two(e, y, words, words_of(e, s.done));
+    y += two_rows;
+  }
+  NO_UNROLL
+  for (; p < pixels; p++, y += e->y_stride) {
+    if (p + 1 == pixels) walk.odd = 0;
+    step(kernel, stride, kernel, &w, &walk, &s);
+    finish_one(e, y, s.done);
+  }
+}
+
+/* The same by way of memory; `sums` has room for CHUNK pixels. */
+ALWAYS_INLINE void unit_sums(const size_t kernel, const size_t stride, struct walk walk, size_t pixels,
+                             struct stored *stored) {
+  const struct weights w = load_weights(kernel, stride, walk.weights);
+  struct sums s = no_sums();
+  __asm__("" : "+r"(stored)); /* hides that it is on the stack, where no vector of the loop may go */
+  lead_in(kernel, stride, &w, &walk, &s);
+  NO_UNROLL
+  for (size_t p = 0; p < pixels; p++) {
+    if (p + 1 == pixels) walk.odd = 0;
+    step(kernel, stride, kernel, &w, &walk, &s);
+    vst1q_s32(stored->sums[p], s.done.low);
+    vst1q_s32(stored->sums[p] + LANES, s.done.high);
+  }
+}
+
+ALWAYS_INLINE const uint8_t *row_of(const size_t kernel, const void *const *rows, const size_t i) {
+  const uint8_t *row = rows[i < kernel ? i : 0];
+  __asm__("" : "+r"(row)); /* or compilers would read it from `rows` at each step */
+  return row;
+}
+
+ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mbconv_depthwise_group *group,
+                       size_t pixels, const void *const *rows, uint8_t *y) {
+  const struct mbconv_i8_ending *ending = group->ending.i8;
+  const char *unit = group->weights;
+  for (size_t c = 0; c < group->channels; c += UNIT, unit += unit_bytes(kernel)) {
+    const int32_t *constants = (const int32_t *)(const void *)unit;
+    const size_t channels = group->channels - c < UNIT ? group->channels - c : UNIT;
+    struct walk walk = {.r0 = row_of(kernel, rows, 0),
+                        .r1 = row_of(kernel, rows, 1),
+                        .r2 = row_of(kernel, rows, 2),
+                        .r3 = row_of(kernel, rows, 3),
+                        .r4 = row_of(kernel, rows, 4),
+                        .r5 = row_of(kernel, rows, 5),
+                        .r6 = row_of(kernel, rows, 6),
+                        .x = c,
+                        .x_stride = group->x_stride,
+                        .odd = group->x_stride,
+                        .weights = (const int8_t *)(constants + CONSTANTS * UNIT),
+                        .bias = constants + BIAS * UNIT,
+                        .before = vdupq_n_u8(0),
+                        .before2 = vdupq_n_u8(0),
+                        .before3 = vdupq_n_u8(0)};
+    if (channels == UNIT && ending->rounding == MBCONV_I8_FP32) {
+      const float *scale = (const float *)(constants + SCALE * UNIT);
+      const struct row_end e = {end_of(ending), vld1q_f32(scale), vld1q_f32(scale + LANES), group->y_stride};
+      unit_row(kernel, stride, &e, walk, pixels, y + c);
+      continue;
+    }
+    for (size_t first = 0, n; first < pixels; first += n, walk.x += n * stride * group->x_stride) {
+      struct stored sums;
+      n = pixels - first < CHUNK ? pixels - first : CHUNK;
+      unit_sums(kernel, stride, walk, n, &sums);
+      finish_stored(ending, constants, channels, &sums, n, y + c + first * group->y_stride, group->y_stride);
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The int8 set for NEON: products of words, exact for all bytes.
+ */
+#include "set_neon.h"
+#include "set_scalar.h"
+
+static const struct mbconv_i8_kernels i8 = {
+    .pack_panel = mbconv_i8_pack_panel_neon,
+    .pack_depthwise = mbconv_i8_pack_depthwise_neon,
+    .table = mbconv_i8_table_neon,
+    .flip = mbconv_i8_flip_neon,
+    .add = mbconv_i8_add_neon,
+    .quantize = mbconv_i8_quantize_scalar,
+    .dequantize = mbconv_i8_dequantize_scalar,
+};
+
+const struct mbconv_kernels mbconv_kernels_i8_neon = {
+    .isa = MBCONV_ISA_NEON,
+    .lanes = 16,
+    .element = 1,
+    .pointwise = {{.pixels = 5, .step = 1, .channels = 16, .tails = true, .run = mbconv_i8_pointwise_neon_5x16},
+                  {.pixels = 8, .step = 4, .channels = 8, .tails = true, .run = mbconv_i8_pointwise_neon_8x8}},
+    .depthwise = {{mbconv_i8_depthwise_neon_3x3s1, mbconv_i8_depthwise_neon_3x3s2},
+                  {mbconv_i8_depthwise_neon_5x5s1, mbconv_i8_depthwise_neon_5x5s2},
+                  {mbconv_i8_depthwise_neon_7x7s1, mbconv_i8_depthwise_neon_7x7s2}},
+    .transpose = {.rows = 8, .columns = 8, .run = mbconv_i8_transpose_neon_8x8},
+    .transpose_one = mbconv_i8_transpose_scalar_1x1,
+    .packing = {.bias = 12, .weight = 2, .k_step = 1, .unit = 16, .taps = {{9, 9}, {25, 25}, {49, 49}}},
+    .fastest_exp = MBCONV_EXP_INLINE,
+    .i8 = &i8,
+    .blocking = {.group_channels = 48,
+                 .l1_bytes = 34 * 1024,
+                 .l2_least_bytes = 32 * 1024,
+                 .l2_most_bytes = 372 * 1024,
+                 .l2_assumed_bytes = 512 * 1024,
+                 .run_pixels = 50,
+                 .depthwise_pixels = 14,
+                 .map_bytes = 16 * 1024,
+                 .map_pixels = 56,
+                 .projected_pixels = 56,
+                 .window_bytes = 24 * 1024},
+};
