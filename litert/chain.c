@@ -41,8 +41,7 @@ static bool add_conv(litert_matcher *matcher, const graph_op *op) {
   match_function(matcher, &stage->conv);
   if (chain->count == 0) chain->x = stage->conv.x;
   chain->y = stage->conv.out;
-  chain->count++;
-  chain->multiply_adds += cost(matcher->graph, &stage->conv);
+  chain->nodes_after[chain->count++] = chain->node_count;
   return true;
 }
 
@@ -54,9 +53,17 @@ static void add_squeeze_excite(litert_matcher *matcher) {
   chain_stage *stage = &chain->stages[chain->count];
   *stage = (chain_stage){0};
   if (!match_squeeze_excite(matcher, chain->y, stage, &chain->y)) return;
-  chain->multiply_adds += cost(matcher->graph, &stage->conv) + cost(matcher->graph, &stage->second);
-  chain->count++;
+  chain->nodes_after[chain->count++] = chain->node_count;
   if (!add_conv(matcher, graph_only_reader(matcher->graph, chain->y))) *chain = before;
+}
+
+double chain_multiply_adds(const litert_graph *graph, const litert_chain *chain) {
+  double sum = 0;
+  for (size_t i = 0; i < chain->count; i++) {
+    sum += cost(graph, &chain->stages[i].conv);
+    if (chain->stages[i].squeeze_excite) sum += cost(graph, &chain->stages[i].second);
+  }
+  return sum;
 }
 
 static bool has_activation(const chain_conv *conv) {
@@ -66,20 +73,27 @@ static bool has_activation(const chain_conv *conv) {
 static void add_shortcut(litert_matcher *matcher) {
   litert_chain *chain = matcher->chain;
   const chain_conv *last = &chain->stages[chain->count - 1].conv;
-  chain->node_count_before_add = chain->node_count;
   if (last->kind == MBCONV_STAGE_DEPTHWISE) return;
   if (!match_add(matcher, chain->y, last->out_channels, &chain->residual, &chain->sum)) return;
   chain->added = true;
   chain->y = chain->sum.out;
   // in f32 an activation stands either before or after the sum
-  if (chain->type == HOST_F32 && has_activation(last) && has_activation(&chain->sum)) chain_drop_add(chain);
+  if (chain->type == HOST_F32 && has_activation(last) && has_activation(&chain->sum)) chain_shorten(chain);
 }
 
-void chain_drop_add(litert_chain *chain) {
-  chain->added = false;
-  chain->residual = -1;
-  chain->y = chain->sum.x;
-  chain->node_count = chain->node_count_before_add;
+bool chain_shorten(litert_chain *chain) {
+  if (chain->added) {
+    chain->added = false;
+    chain->residual = -1;
+  } else {
+    do {
+      if (chain->count <= 1) return false;
+      chain->count--;
+    } while (chain->stages[chain->count - 1].squeeze_excite);
+  }
+  chain->y = chain->stages[chain->count - 1].conv.out;
+  chain->node_count = chain->nodes_after[chain->count - 1];
+  return true;
 }
 
 bool chain_find(const litert_graph *graph, int first, const bool *taken, litert_chain *chain) {

@@ -54,16 +54,18 @@ typedef struct litert_chain {
   int residual;   /* what is added, if `added`, to what the last stage gives, `sum.x` */
   chain_conv sum; /* what of a convolution ADD has, too: x, y, out, fused, function and its parameters */
   int nodes[CHAIN_MOST_NODES];
-  int node_count, node_count_before_add;
-  double multiply_adds; /* for one image of the size that the model names */
+  int node_count, nodes_after[MBCONV_MOST_STAGES]; /* the latter: with each stage, without the addition */
 } litert_chain;
 
 /* Whether a chain begins with operator `first`, none of whose operators is in `taken`; then *chain is it, as long as it
  * gets. */
 bool chain_find(const litert_graph *graph, int first, const bool *taken, litert_chain *chain);
 
-/* The same chain without the addition at its end. */
-void chain_drop_add(litert_chain *chain);
+/* Takes the addition away from the chain's end; or, if there is none, its last stage. False if nothing is left. */
+bool chain_shorten(litert_chain *chain);
+
+/* Multiply-adds for one image of the size that the model names. */
+double chain_multiply_adds(const litert_graph *graph, const litert_chain *chain);
 
 /* Makes the block. The status is mbconv's, and the message, too; MBCONV_INVALID_ARGUMENT if the block would not be the
  * host's. */

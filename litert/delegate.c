@@ -112,15 +112,14 @@ static int replace(struct mbconv_litert *delegate, const litert_graph *graph, co
   return result;
 }
 
-/* The whole chain, or what there is of it without the addition. */
+/* The whole chain, or as much of its beginning as can be had. */
 static int replace_some(struct mbconv_litert *delegate, const litert_graph *graph, litert_chain *chain,
                         litert_scratch *scratch) {
-  int result = replace(delegate, graph, chain, scratch);
-  if (result == 0 && chain->added) {
-    chain_drop_add(chain);
-    result = replace(delegate, graph, chain, scratch);
+  for (;;) {
+    if (chain_multiply_adds(graph, chain) < delegate->options.least) return 0;
+    const int result = replace(delegate, graph, chain, scratch);
+    if (result != 0 || !chain_shorten(chain)) return result;
   }
-  return result;
 }
 
 static void mark(const litert_graph *graph, const litert_chain *chain, bool *taken) {
@@ -134,14 +133,13 @@ static int replace_all(struct mbconv_litert *delegate, const litert_graph *graph
   for (int i = 0; i < graph->op_count; i++) {
     litert_chain chain;
     if (taken[i] || !chain_find(graph, i, taken, &chain)) continue;
-    if (chain.multiply_adds < delegate->options.least) continue;
     const int result = replace_some(delegate, graph, &chain, scratch);
     if (result < 0) return HOST_ERROR;
     if (result == 0) continue;
     mark(graph, &chain, taken);
     tally->chains++;
     tally->operators += chain.node_count;
-    tally->multiply_adds += chain.multiply_adds;
+    tally->multiply_adds += chain_multiply_adds(graph, &chain);
   }
   return HOST_OK;
 }

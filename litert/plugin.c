@@ -13,7 +13,7 @@
 typedef void reporter(const char *message);
 
 static bool fail(reporter *report, const char *format, const char *key, const char *value) {
-  char text[256];
+  char text[512];
   snprintf(text, sizeof text, format, key, value);
   if (report) report(text);
   return false;
@@ -51,13 +51,16 @@ static bool read_option(const char *key, const char *value, litert_options *opti
   return strcmp(value, "reference") == 0 || strcmp(value, "default") == 0;
 }
 
-/* A set that the CPU lacks would refuse every block, one after the other. */
-static bool usable(mbconv_isa isa) {
-  mbconv_isa isas[MBCONV_ISA_COUNT];
-  const size_t count = mbconv_usable_isas_i8(isas, MBCONV_ISA_COUNT);
-  bool found = isa == MBCONV_ISA_AUTO;
-  for (size_t i = 0; i < count; i++) found |= isas[i] == isa;
-  return found;
+/* A set that the CPU lacks would refuse every block, one after the other: the smallest object says it once. */
+static bool can_run(mbconv_isa isa, reporter *report) {
+  const mbconv_activation_desc desc = {.kind = MBCONV_ACTIVATION_RELU};
+  const mbconv_options options = {.isa = isa};
+  mbconv_activation *activation = NULL;
+  mbconv_error error = {0};
+  if (mbconv_activation_create(&desc, &options, &activation, &error) != MBCONV_OK)
+    return fail(report, "mbconv: %s%s", error.message, "");
+  mbconv_activation_destroy(activation);
+  return true;
 }
 
 host_delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count, reporter *report) {
@@ -67,9 +70,7 @@ host_delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t 
     if (!read_option(keys[i], values[i], &options))
       return fail(report, "mbconv: the option %s cannot be %s", keys[i], values[i]), NULL;
   }
-  if (!usable(options.isa))
-    return fail(report, "mbconv: this CPU or build lacks the instruction set %s%s", mbconv_isa_name(options.isa), ""),
-           NULL;
+  if (!can_run(options.isa, report)) return NULL;
   host_delegate *delegate = litert_create(&options);
   if (!delegate) fail(report, "mbconv: out of memory", "", "");
   return delegate;

@@ -46,7 +46,8 @@ class Graph(tflite.Graph):
         for name, value in fields.items():
             setattr(options, name, value)
         inputs = [x, self._constant(self.floats(*shape, scale=(2 / taps) ** 0.5), None, 0)]
-        inputs.append(self._constant(self.floats(out, scale=0.1), None, 0) if bias else -1)
+        if bias:
+            inputs.append(self._constant(self.floats(out, scale=0.1), None, 0))
         span = 0 if padding == "SAME" else (kernel - 1) * dilation
         shape = [batch, -(-(height - span) // stride), -(-(width - span) // stride), out]
         self.multiply_adds += shape[1] * shape[2] * out * taps
