@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "node.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,10 @@ static bool shape_after(const litert_node *node, const image_shape *x, image_sha
   if (mbconv_block_output_size_at(node->block, (size_t)x->dims[1], (size_t)x->dims[2], &height, &width, error) !=
       MBCONV_OK)
     return false;
+  if (height > INT_MAX || width > INT_MAX) {
+    *error = (mbconv_error){MBCONV_SIZE_OVERFLOW, "the output of a block is larger than the host can say"};
+    return false;
+  }
   *y = (image_shape){{x->dims[0], (int)height, (int)width, (int)node->out_channels}};
   return true;
 }
