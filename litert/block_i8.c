@@ -3,6 +3,7 @@
  * A chain of int8 as a block, with the host's bytes. What the host's default leaves to other kernels than XNNPACK,
  * whose bytes are others, is refused here: such convolutions stay with the host.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "chain.h"
@@ -16,7 +17,7 @@ typedef struct block_parts {
 
 static mbconv_status refuse(mbconv_error *error, const char *message) {
   *error = (mbconv_error){.status = MBCONV_INVALID_ARGUMENT};
-  for (size_t i = 0; i + 1 < sizeof error->message && message[i]; i++) error->message[i] = message[i];
+  snprintf(error->message, sizeof error->message, "%s", message);
   return error->status;
 }
 

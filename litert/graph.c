@@ -80,7 +80,7 @@ const host_tensor *graph_image(const litert_graph *graph, int tensor, int type) 
 const host_tensor *graph_constant(const litert_graph *graph, int tensor, int type, int rank) {
   const host_tensor *found = graph_tensor(graph, tensor, type, rank);
   const bool constant = found && found->allocation == HOST_MAPPED && !found->variable;
-  return constant && is_address(found->data, size_of(type)) ? found : NULL;
+  return constant && is_address(found->data, type == HOST_I8 ? 1 : sizeof(float)) ? found : NULL;
 }
 
 const host_affine *graph_quantization(const host_tensor *tensor) {
@@ -144,8 +144,14 @@ static void read_op(litert_graph *graph, int index, int number, const host_node 
   op->output = node->outputs->values[0];
 }
 
-static bool fail(litert_graph *graph, graph_message *message, const char *text, int number) {
-  snprintf(message->text, sizeof message->text, text, number);
+static bool fail(litert_graph *graph, graph_message *message, const char *text) {
+  snprintf(message->text, sizeof message->text, "%s", text);
+  graph_free(graph);
+  return false;
+}
+
+static bool fail_at(litert_graph *graph, graph_message *message, const char *what, int number, const char *text) {
+  snprintf(message->text, sizeof message->text, "%s %d %s", what, number, text);
   graph_free(graph);
   return false;
 }
@@ -157,9 +163,9 @@ static bool read_nodes(litert_graph *graph, const host_ints *plan, graph_message
     const int number = plan->values[i];
     if (number < 0 || graph->context->node(graph->context, number, &node, &registration) != HOST_OK ||
         !is_address(node, sizeof(void *)) || !is_address(registration, sizeof(void *)))
-      return fail(graph, message, "the host does not tell what node %d is", number);
+      return fail_at(graph, message, "node", number, "is one of which the host tells nothing");
     if (!arguments_fit(node, graph->context->tensor_count))
-      return fail(graph, message, "node %d has arguments that are no tensors", number);
+      return fail_at(graph, message, "node", number, "has arguments that are no tensors");
     read_op(graph, i, number, node, registration->code);
   }
   return true;
@@ -167,22 +173,22 @@ static bool read_nodes(litert_graph *graph, const host_ints *plan, graph_message
 
 bool graph_read(litert_graph *graph, host_context *context, graph_message *message) {
   *graph = (struct litert_graph){.context = context};
-  if (!is_address(context, sizeof(void *))) return fail(graph, message, "the host gave no context", 0);
+  if (!is_address(context, sizeof(void *))) return fail(graph, message, "the host gave no context");
   if (!context->plan || !context->node || !context->replace || !context->preview || !context->resize)
-    return fail(graph, message, "the host's context lacks a function", 0);
+    return fail(graph, message, "the host's context lacks a function");
   if (!context->tensor_count || context->tensor_count > MOST_TENSORS || !is_address(context->tensors, sizeof(void *)))
-    return fail(graph, message, "the host's context has no tensors", 0);
+    return fail(graph, message, "the host's context has no tensors");
   for (size_t i = 0; i < context->tensor_count; i++)
     if (!graph_tensor_is_sound(&context->tensors[i]) || !constant_fits(&context->tensors[i]))
-      return fail(graph, message, "tensor %d does not lie in memory as this delegate expects", (int)i);
+      return fail_at(graph, message, "tensor", (int)i, "does not lie in memory as this delegate expects");
 
   host_ints *plan = NULL;
   if (context->plan(context, &plan) != HOST_OK || !is_list(plan, MOST_TENSORS))
-    return fail(graph, message, "the host's context has no list of nodes", 0);
+    return fail(graph, message, "the host's context has no list of nodes");
   graph->op_count = plan->count;
   graph->ops = calloc((size_t)plan->count + 1, sizeof *graph->ops);
   graph->readers = calloc(context->tensor_count, sizeof *graph->readers);
-  if (!graph->ops || !graph->readers) return fail(graph, message, "out of memory", 0);
+  if (!graph->ops || !graph->readers) return fail(graph, message, "out of memory");
   return read_nodes(graph, plan, message);
 }
 

@@ -32,10 +32,12 @@ void node_scratch_release(litert_scratch *scratch) {
 
 static bool scratch_holds(litert_scratch *scratch, size_t size) {
   if (size <= scratch->size) return true;
+  void *memory = malloc(size);
+  if (!memory) return false;
   free(scratch->memory);
-  scratch->memory = malloc(size);
-  scratch->size = scratch->memory ? size : 0;
-  return scratch->memory;
+  scratch->memory = memory;
+  scratch->size = size;
+  return true;
 }
 
 litert_node *node_create(mbconv_block *block, const litert_chain *chain, litert_scratch *scratch) {

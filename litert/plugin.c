@@ -12,11 +12,17 @@
 
 typedef void reporter(const char *message);
 
-static bool fail(reporter *report, const char *format, const char *key, const char *value) {
-  char text[512];
-  snprintf(text, sizeof text, format, key, value);
+static bool fail(reporter *report, const char *message) {
+  char text[300];
+  snprintf(text, sizeof text, "mbconv: %s", message);
   if (report) report(text);
   return false;
+}
+
+static bool fail_option(reporter *report, const char *key, const char *value) {
+  char text[200];
+  snprintf(text, sizeof text, "the option %s cannot be %s", key, value);
+  return fail(report, text);
 }
 
 static bool read_isa(const char *value, mbconv_isa *isa) {
@@ -57,8 +63,7 @@ static bool can_run(mbconv_isa isa, reporter *report) {
   const mbconv_options options = {.isa = isa};
   mbconv_activation *activation = NULL;
   mbconv_error error = {0};
-  if (mbconv_activation_create(&desc, &options, &activation, &error) != MBCONV_OK)
-    return fail(report, "mbconv: %s%s", error.message, "");
+  if (mbconv_activation_create(&desc, &options, &activation, &error) != MBCONV_OK) return fail(report, error.message);
   mbconv_activation_destroy(activation);
   return true;
 }
@@ -66,13 +71,12 @@ static bool can_run(mbconv_isa isa, reporter *report) {
 host_delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count, reporter *report) {
   litert_options options = {.least = LEAST_MULTIPLY_ADDS};
   for (size_t i = 0; i < count; i++) {
-    if (!keys || !values || !keys[i] || !values[i]) return fail(report, "mbconv: an option is missing", "", ""), NULL;
-    if (!read_option(keys[i], values[i], &options))
-      return fail(report, "mbconv: the option %s cannot be %s", keys[i], values[i]), NULL;
+    if (!keys || !values || !keys[i] || !values[i]) return fail(report, "an option is missing"), NULL;
+    if (!read_option(keys[i], values[i], &options)) return fail_option(report, keys[i], values[i]), NULL;
   }
   if (!can_run(options.isa, report)) return NULL;
   host_delegate *delegate = litert_create(&options);
-  if (!delegate) fail(report, "mbconv: out of memory", "", "");
+  if (!delegate) fail(report, "out of memory");
   return delegate;
 }
 

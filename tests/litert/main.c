@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * mbconv_litert_tests [GRAPHS [SEED]]: graphs at random under the delegate. Of four, one is as a converter would write it:
- * the delegate takes blocks of it, and each of them runs, with the same bytes by the best set as by scalar. The others lie:
- * whatever the delegate makes of them, it does not crash, leak, or touch memory that it was not given.
+ * mbconv_litert_tests [GRAPHS [SEED]]: graphs at random under the delegate. Of four, one is as a converter would write
+ * it: the delegate takes blocks of it, and each of them runs, with the same bytes by the best set as by scalar. The
+ * others lie: whatever the delegate makes of them, it does not crash, leak, or touch memory that it was not given.
  *
  * The last line: check: <n> cases, <n> findings.
  */
