@@ -38,6 +38,7 @@ static bool add_conv(litert_matcher *matcher, const graph_op *op) {
   *stage = (chain_stage){0};
   if (!match_padded_conv(matcher, op, &stage->conv)) return false;
   if (!may_follow(chain, stage->conv.kind)) return chain->node_count = before, false;
+  chain->nodes_before_function[chain->count] = chain->node_count;
   match_function(matcher, &stage->conv);
   if (chain->count == 0) chain->x = stage->conv.x;
   chain->y = stage->conv.out;
@@ -82,17 +83,23 @@ static void add_shortcut(litert_matcher *matcher) {
 }
 
 bool chain_shorten(litert_chain *chain) {
+  chain_conv *last = &chain->stages[chain->count - 1].conv;
   if (chain->added) {
     chain->added = false;
     chain->residual = -1;
+    chain->node_count = chain->nodes_after[chain->count - 1];
+  } else if (last->function != CHAIN_NO_FUNCTION) {
+    last->function = CHAIN_NO_FUNCTION;
+    last->out = last->y;
+    chain->node_count = chain->nodes_before_function[chain->count - 1];
   } else {
     do {
       if (chain->count <= 1) return false;
       chain->count--;
     } while (chain->stages[chain->count - 1].squeeze_excite);
+    chain->node_count = chain->nodes_after[chain->count - 1];
   }
   chain->y = chain->stages[chain->count - 1].conv.out;
-  chain->node_count = chain->nodes_after[chain->count - 1];
   return true;
 }
 

@@ -54,14 +54,16 @@ typedef struct litert_chain {
   int residual;   /* what is added, if `added`, to what the last stage gives, `sum.x` */
   chain_conv sum; /* what of a convolution ADD has, too: x, y, out, fused, function and its parameters */
   int nodes[CHAIN_MOST_NODES];
-  int node_count, nodes_after[MBCONV_MOST_STAGES]; /* the latter: with each stage, without the addition */
+  int node_count;
+  int nodes_after[MBCONV_MOST_STAGES], nodes_before_function[MBCONV_MOST_STAGES]; /* the counts at each stage */
 } litert_chain;
 
 /* Whether a chain begins with operator `first`, none of whose operators is in `taken`; then *chain is it, as long as it
  * gets. */
 bool chain_find(const litert_graph *graph, int first, const bool *taken, litert_chain *chain);
 
-/* Takes the addition away from the chain's end; or, if there is none, its last stage. False if nothing is left. */
+/* Takes away what is last in the chain: the addition, the last stage's activation, or the stage. False if nothing is
+ * left. */
 bool chain_shorten(litert_chain *chain);
 
 /* Multiply-adds for one image of the size that the model names. */

@@ -29,7 +29,8 @@ typedef struct test_node {
 
 typedef struct test_graph {
   host_context context; /* first: the host's pointer is ours */
-  int type, node_count, output;
+  int type, node_count;
+  int output, middle; /* the graph's outputs; the latter -1 if there is but one */
   host_tensor tensors[TEST_MOST_TENSORS];
   test_node nodes[TEST_MOST_NODES];
   host_ints *plan;
@@ -51,9 +52,12 @@ host_ints *test_list(test_graph *graph, int count, const int *values);
 void test_host_begin(test_graph *graph, uint64_t seed);
 void test_host_end(test_graph *graph); /* frees the delegate's nodes, too */
 
-/* Prepares and runs the delegate's nodes in the order of the plan; returns how many ran, or -1 if one of them refused.
- */
-int test_host_run(test_graph *graph);
+/* What the operator writes, of f32: values has the data of each tensor. */
+void test_compute(const test_graph *graph, const test_node *node, float *const *values);
+
+/* Runs the plan: the delegate's nodes are prepared first; others are computed if `honest` and of f32. Returns how many
+ * of the delegate's ran, or -1 if one of them refused. */
+int test_host_run(test_graph *graph, bool honest);
 
 /* Gives every image memory of exactly its size, with data at random. False if they are too large. */
 bool test_host_allocate(test_graph *graph);
@@ -61,7 +65,8 @@ bool test_host_allocate(test_graph *graph);
 /* A graph that a converter could have written, of 1 to 5 layers, most with activations, shortcuts or squeeze-excite. */
 void test_make_graph(test_graph *graph);
 
-/* Some lies in it. */
+/* Some lies in it; and one about an image, between a node's preparation and its run. */
 void test_spoil(test_graph *graph);
+void test_spoil_image(test_graph *graph);
 
 #endif

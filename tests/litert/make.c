@@ -124,6 +124,7 @@ static int pad(test_graph *graph, int x) {
 
 void test_make_graph(test_graph *graph) {
   graph->type = test_random(graph, 2) ? HOST_F32 : HOST_I8;
+  graph->middle = -1;
   const int dims[] = {1 + test_random(graph, 2), 3 + test_random(graph, 7), 3 + test_random(graph, 7),
                       1 + test_random(graph, 12)};
   int x = add_image(graph, dims), shortcut = x;
@@ -143,12 +144,14 @@ void test_make_graph(test_graph *graph) {
         x = convolve(graph, x, test_random(graph, 2) ? dims_of(graph, shortcut)[3] : 1 + test_random(graph, 12), 1, 1,
                      false, fused);
     }
+    if (test_random(graph, 8) == 0) graph->middle = x;
     if (fused == HOST_NONE) x = activate(graph, x);
     if (memcmp(dims_of(graph, x), dims_of(graph, shortcut), RANK * sizeof(int)) == 0 && test_random(graph, 2))
       x = binary(graph, HOST_ADD, x, shortcut);
     if (test_random(graph, 3) == 0) shortcut = x;
   }
   graph->output = x;
+  if (graph->middle == x) graph->middle = -1;
   int order[TEST_MOST_NODES];
   for (int i = 0; i < graph->node_count; i++) order[i] = i;
   graph->plan = test_list(graph, graph->node_count, order);

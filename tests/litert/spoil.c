@@ -57,6 +57,17 @@ static void spoil_tensor(test_graph *graph) {
   }
 }
 
+void test_spoil_image(test_graph *graph) {
+  host_tensor *tensor = &graph->tensors[test_random(graph, (int)graph->context.tensor_count)];
+  if (tensor->allocation == HOST_MAPPED) return;
+  if (test_random(graph, 3) == 0)
+    tensor->data = NULL;
+  else if (test_random(graph, 2))
+    tensor->type = HOST_F32;
+  else
+    spoil_list(graph, tensor->dims);
+}
+
 static void spoil_node(test_graph *graph) {
   static const int WORDS[] = {6, 7, 1, 1};
   test_node *node = &graph->nodes[test_random(graph, graph->node_count)];
