@@ -93,7 +93,7 @@ static mbconv_status describe_stage(const litert_graph *graph, const chain_stage
   stage->bias = tensor_of(graph, conv->bias)->data;
   stage->weight = tensor_of(graph, conv->weight)->data;
   if (conv->kind == MBCONV_STAGE_DEPTHWISE) {
-    stage->weight = parts->filters[i] = chain_filter(graph, conv, 1);
+    stage->weight = parts->filters[i] = chain_filter(stage->weight, conv, 1);
     if (!stage->weight) return refuse(error, "no memory for the filters"), MBCONV_OUT_OF_MEMORY;
   }
   if (conv->function == CHAIN_NO_FUNCTION) return MBCONV_OK;

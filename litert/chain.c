@@ -125,8 +125,7 @@ mbconv_status chain_block(const litert_graph *graph, const litert_chain *chain, 
   return chain_block_i8(graph, chain, rounding, options, out, error);
 }
 
-void *chain_filter(const litert_graph *graph, const chain_conv *conv, size_t element) {
-  const char *from = graph->context->tensors[conv->weight].data;
+void *chain_filter(const void *from, const chain_conv *conv, size_t element) {
   const size_t taps = conv->kernel * conv->kernel, outs = conv->kind == MBCONV_STAGE_DEPTHWISE ? 1 : conv->out_channels;
   char *filter = malloc(outs * taps * conv->in_channels * element);
   if (!filter) return NULL;
@@ -134,6 +133,6 @@ void *chain_filter(const litert_graph *graph, const chain_conv *conv, size_t ele
   for (size_t out = 0; out < outs; out++)
     for (size_t in = 0; in < conv->in_channels; in++)
       for (size_t tap = 0; tap < taps; tap++, to += element)
-        memcpy(to, from + ((out * taps + tap) * conv->in_channels + in) * element, element);
+        memcpy(to, (const char *)from + ((out * taps + tap) * conv->in_channels + in) * element, element);
   return filter;
 }

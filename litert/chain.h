@@ -66,7 +66,7 @@ bool chain_find(const litert_graph *graph, int first, const bool *taken, litert_
  * left. */
 bool chain_shorten(litert_chain *chain);
 
-/* Multiply-adds for one image of the size that the model names. */
+/* Multiply-adds for one image of the size that the model names, or of the least if it names none. */
 double chain_multiply_adds(const litert_graph *graph, const litert_chain *chain);
 
 /* Makes the block. The status is mbconv's, and the message, too; MBCONV_INVALID_ARGUMENT if the block would not be the
@@ -78,8 +78,8 @@ mbconv_status chain_block_f32(const litert_graph *graph, const litert_chain *cha
 mbconv_status chain_block_i8(const litert_graph *graph, const litert_chain *chain, mbconv_i8_rounding rounding,
                              const mbconv_options *options, mbconv_block **out, mbconv_error *error);
 
-/* The filter of a depthwise or dense convolution in PyTorch's order, with elements of 1 or 4 bytes, to be freed; NULL
- * if memory is lacking. */
-void *chain_filter(const litert_graph *graph, const chain_conv *conv, size_t element);
+/* The filter `from` of a depthwise or dense convolution in PyTorch's order, with elements of 1 or 4 bytes, to be freed;
+ * NULL if memory is lacking. */
+void *chain_filter(const void *from, const chain_conv *conv, size_t element);
 
 #endif

@@ -112,11 +112,16 @@ static int replace(struct mbconv_litert *delegate, const litert_graph *graph, co
   return result;
 }
 
+/* Without a size in the model nobody knows: then it is taken. */
+static bool is_small(const litert_graph *graph, const litert_chain *chain, double least) {
+  return graph_is_sized(&graph->context->tensors[chain->x]) && chain_multiply_adds(graph, chain) < least;
+}
+
 /* The whole chain, or as much of its beginning as can be had. */
 static int replace_some(struct mbconv_litert *delegate, const litert_graph *graph, litert_chain *chain,
                         litert_scratch *scratch) {
   for (;;) {
-    if (chain_multiply_adds(graph, chain) < delegate->options.least) return 0;
+    if (is_small(graph, chain, delegate->options.least)) return 0;
     const int result = replace(delegate, graph, chain, scratch);
     if (result != 0 || !chain_shorten(chain)) return result;
   }

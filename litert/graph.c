@@ -33,6 +33,7 @@ static size_t size_of(int type) {
   switch (type) {
     case HOST_F32:
     case HOST_I32: return 4;
+    case HOST_F16: return 2;
     case HOST_I8: return 1;
     default: return 0;
   }
@@ -80,7 +81,28 @@ const host_tensor *graph_image(const litert_graph *graph, int tensor, int type) 
 const host_tensor *graph_constant(const litert_graph *graph, int tensor, int type, int rank) {
   const host_tensor *found = graph_tensor(graph, tensor, type, rank);
   const bool constant = found && found->allocation == HOST_MAPPED && !found->variable;
-  return constant && is_address(found->data, type == HOST_I8 ? 1 : sizeof(float)) ? found : NULL;
+  const size_t alignment = type == HOST_I8 ? 1 : type == HOST_F16 ? 2 : 4;
+  return constant && is_address(found->data, alignment) ? found : NULL;
+}
+
+int graph_floats(const litert_graph *graph, int tensor, int rank) {
+  if (graph_constant(graph, tensor, HOST_F32, rank)) return tensor;
+  const host_tensor *wide = graph_tensor(graph, tensor, HOST_F32, rank);
+  if (!wide || graph->writers[tensor] < 0) return -1;
+  const graph_op *op = &graph->ops[graph->writers[tensor]];
+  const host_tensor *half =
+      op->code == HOST_DEQUANTIZE && op->input_count == 1 ? graph_constant(graph, op->inputs[0], HOST_F16, rank) : NULL;
+  if (!half) return -1;
+  for (int i = 0; i < rank; i++)
+    if (half->dims->values[i] != wide->dims->values[i]) return -1;
+  return op->inputs[0];
+}
+
+bool graph_is_sized(const host_tensor *tensor) {
+  if (!is_list(tensor->signature, MOST_DIMS)) return true;
+  for (int i = 0; i < tensor->signature->count; i++)
+    if (tensor->signature->values[i] < 0) return false;
+  return true;
 }
 
 const host_affine *graph_quantization(const host_tensor *tensor) {
@@ -142,6 +164,7 @@ static void read_op(litert_graph *graph, int index, int number, const host_node 
   op->input_count = inputs->count;
   for (int i = 0; i < inputs->count; i++) op->inputs[i] = inputs->values[i];
   op->output = node->outputs->values[0];
+  graph->writers[op->output] = index;
 }
 
 static bool fail(litert_graph *graph, graph_message *message, const char *text) {
@@ -188,12 +211,15 @@ bool graph_read(litert_graph *graph, host_context *context, graph_message *messa
   graph->op_count = plan->count;
   graph->ops = calloc((size_t)plan->count + 1, sizeof *graph->ops);
   graph->readers = calloc(context->tensor_count, sizeof *graph->readers);
-  if (!graph->ops || !graph->readers) return fail(graph, message, "out of memory");
+  graph->writers = malloc(context->tensor_count * sizeof *graph->writers);
+  for (size_t i = 0; graph->writers && i < context->tensor_count; i++) graph->writers[i] = -1;
+  if (!graph->ops || !graph->readers || !graph->writers) return fail(graph, message, "out of memory");
   return read_nodes(graph, plan, message);
 }
 
 void graph_free(litert_graph *graph) {
   free(graph->ops);
   free(graph->readers);
+  free(graph->writers);
   *graph = (struct litert_graph){0};
 }

@@ -31,6 +31,7 @@ typedef struct litert_graph {
   int op_count;
   graph_op *ops;
   graph_readers *readers; /* per tensor */
+  int *writers;           /* per tensor: the operator that writes it, or -1 */
 } litert_graph;
 
 typedef struct graph_message {
@@ -51,6 +52,13 @@ const host_tensor *graph_image(const litert_graph *graph, int tensor, int type);
 
 /* The same, if it is a constant of the model. */
 const host_tensor *graph_constant(const litert_graph *graph, int tensor, int type, int rank);
+
+/* The constant of f32 or f16 whose values the tensor, of f32, has: it is one, or DEQUANTIZE makes it of one. -1: none.
+ */
+int graph_floats(const litert_graph *graph, int tensor, int rank);
+
+/* Whether the model names the tensor's size, which it need not if inputs may have any. */
+bool graph_is_sized(const host_tensor *tensor);
 
 /* The tensor's scales and zero points, or NULL: as many of both, or one zero point for all. */
 const host_affine *graph_quantization(const host_tensor *tensor);

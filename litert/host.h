@@ -20,7 +20,7 @@ typedef void host_unused(void);
 
 enum { HOST_OK = 0, HOST_ERROR = 1 }; /* what the host's functions, and ours that it calls, return */
 
-enum host_type { HOST_F32 = 1, HOST_I32 = 2, HOST_I8 = 9, HOST_MOST_TYPES = 40 };
+enum host_type { HOST_F32 = 1, HOST_I32 = 2, HOST_I8 = 9, HOST_F16 = 10, HOST_MOST_TYPES = 40 };
 
 /* Where a tensor's data are. A constant of the model is mapped. */
 enum host_allocation { HOST_MAPPED = 1, HOST_DYNAMIC = 4, HOST_MOST_ALLOCATIONS = 15 };
@@ -36,6 +36,7 @@ enum host_code {
   HOST_ADD = 0,
   HOST_CONV_2D = 3,
   HOST_DEPTHWISE_CONV_2D = 4,
+  HOST_DEQUANTIZE = 6,
   HOST_LOGISTIC = 14,
   HOST_MUL = 18,
   HOST_OP_RELU = 19,

@@ -61,21 +61,28 @@ static bool read_window(const graph_op *op, chain_conv *conv, int *padding) {
          window.dilation_width >= 1 && window.dilation_width == window.dilation_height;
 }
 
+/* A constant of the type; f32 may also be in f16. -1 if it is none. */
+static int constant_of(const litert_matcher *matcher, int tensor, int type, int rank) {
+  if (type == HOST_F32) return graph_floats(matcher->graph, tensor, rank);
+  return graph_constant(matcher->graph, tensor, type, rank) ? tensor : -1;
+}
+
 /* The images' channels and the filter's shape: CONV [out][height][width][in], DEPTHWISE [1][height][width][out]. */
 static bool read_filter(const litert_matcher *matcher, const graph_op *op, chain_conv *conv) {
-  const int type = matcher->chain->type, bias_type = type == HOST_F32 ? HOST_F32 : HOST_I32;
+  const int type = matcher->chain->type;
   const host_tensor *x = graph_image(matcher->graph, op->inputs[0], type);
   const host_tensor *y = graph_image(matcher->graph, op->output, type);
-  const host_tensor *weight = graph_constant(matcher->graph, op->inputs[1], type, GRAPH_RANK);
   const bool biased = op->input_count == 3 && op->inputs[2] >= 0;
-  const host_tensor *bias = biased ? graph_constant(matcher->graph, op->inputs[2], bias_type, 1) : NULL;
-  if (!x || !y || !weight || (biased && !bias)) return false;
+  conv->weight = constant_of(matcher, op->inputs[1], type, GRAPH_RANK);
+  conv->bias = biased ? constant_of(matcher, op->inputs[2], type == HOST_F32 ? HOST_F32 : HOST_I32, 1) : -1;
+  if (!x || !y || conv->weight < 0 || (biased && conv->bias < 0)) return false;
+  const host_tensor *weight = tensor_of(matcher, conv->weight);
+  const host_tensor *bias = biased ? tensor_of(matcher, conv->bias) : NULL;
   const int in = x->dims->values[3], out = y->dims->values[3], *filter = weight->dims->values;
   const bool depthwise = op->code == HOST_DEPTHWISE_CONV_2D;
   const bool fits = depthwise ? filter[0] == 1 && filter[3] == out && in == out : filter[0] == out && filter[3] == in;
   if (!fits || filter[1] != filter[2] || (bias && bias->dims->values[0] != out)) return false;
   conv->x = op->inputs[0], conv->y = conv->out = op->output;
-  conv->weight = op->inputs[1], conv->bias = biased ? op->inputs[2] : -1;
   conv->in_channels = (size_t)in, conv->out_channels = (size_t)out, conv->kernel = (size_t)filter[1];
   return true;
 }
@@ -173,8 +180,8 @@ static bool match_silu(litert_matcher *matcher, chain_conv *conv) {
 
 /* PRELU's slopes: one per channel, [1][1][channels]. */
 static bool read_slope(const litert_matcher *matcher, const graph_op *op, chain_conv *conv) {
-  const host_tensor *slope = op->input_count == 2 ? graph_constant(matcher->graph, op->inputs[1], HOST_F32, 3) : NULL;
-  conv->slope = op->inputs[1];
+  conv->slope = op->input_count == 2 ? graph_floats(matcher->graph, op->inputs[1], 3) : -1;
+  const host_tensor *slope = conv->slope < 0 ? NULL : tensor_of(matcher, conv->slope);
   return slope && slope->dims->values[0] == 1 && slope->dims->values[1] == 1 &&
          (size_t)slope->dims->values[2] == conv->out_channels;
 }

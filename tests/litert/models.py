@@ -12,6 +12,7 @@ import tflite  # noqa: E402
 from integers import logistic_quantization  # noqa: E402
 from tflite import CLAMPS, schema  # noqa: E402
 
+tflite.TYPES["float16"] = schema.TensorType.FLOAT16
 # Kernel, stride, expansion, channels out, repeats
 MOBILENET_V2 = (
     (3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (3, 2, 6, 32, 3), (3, 2, 6, 64, 4), (3, 1, 6, 96, 3), (3, 2, 6, 160, 3), (3, 1, 6, 320, 1),
@@ -28,6 +29,14 @@ class Graph(tflite.Graph):
         super().__init__()
         self.random = np.random.default_rng(seed)
         self.multiply_adds = 0  # of convolutions
+        self.half = False
+
+    def weights(self, values):
+        """A constant; in f16 behind DEQUANTIZE if self.half."""
+        if not self.half:
+            return self._constant(values, None, 0)
+        half = self._constant(values.astype(np.float16), None, 0)
+        return self._operator("DEQUANTIZE", 3, [half], values.shape, None, "float32", self._options("DequantizeOptions", {}))
 
     def floats(self, *shape, scale=1.0):
         return (self.random.standard_normal(shape) * scale).astype(np.float32)
@@ -45,9 +54,9 @@ class Graph(tflite.Graph):
         options.fusedActivationFunction = CLAMPS.get(fused, fused)
         for name, value in fields.items():
             setattr(options, name, value)
-        inputs = [x, self._constant(self.floats(*shape, scale=(2 / taps) ** 0.5), None, 0)]
+        inputs = [x, self.weights(self.floats(*shape, scale=(2 / taps) ** 0.5))]
         if bias:
-            inputs.append(self._constant(self.floats(out, scale=0.1), None, 0))
+            inputs.append(self.weights(self.floats(out, scale=0.1)))
         span = 0 if padding == "SAME" else (kernel - 1) * dilation
         shape = [batch, -(-(height - span) // stride), -(-(width - span) // stride), out]
         self.multiply_adds += shape[1] * shape[2] * out * taps
@@ -76,7 +85,7 @@ class Graph(tflite.Graph):
         return self.mul(x, self.one("LOGISTIC", x))
 
     def prelu(self, x):
-        slope = self._constant(np.abs(self.floats(1, 1, self.shape(x)[3], scale=0.3)), None, 0)
+        slope = self.weights(np.abs(self.floats(1, 1, self.shape(x)[3], scale=0.3)))
         return self._operator("PRELU", 1, [x, slope], self.shape(x), None, "float32", None)
 
     def leaky_relu(self, x, alpha=0.2):
