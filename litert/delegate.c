@@ -151,7 +151,7 @@ static int replace_all(struct mbconv_litert *delegate, const litert_graph *graph
 
 static int prepare(host_context *context, host_delegate *host) {
   struct mbconv_litert *delegate = (struct mbconv_litert *)host;
-  graph_message message;
+  graph_message message = {0};
   litert_graph graph;
   if (!graph_read(&graph, context, &message)) {
     fprintf(stderr, "mbconv: the graph stays with the host: %s\n", message.text);
