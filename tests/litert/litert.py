@@ -15,6 +15,7 @@ import pathlib
 import sys
 import threading
 
+import mbconv.litert
 import numpy as np
 
 import graphs
@@ -101,6 +102,7 @@ def check_uses(check):
     resized(check, models.network(models.MOBILENET_V2[:3], 32).model())
     several(check, models.network(models.MOBILENET_V2[:3], 48).model())
     model = models.network(models.MOBILENET_V2[:2], 32).model()
+    check_python(check, model)
     check.same("least beyond every chain", model, 0, least=10**9)
     for option, value in ("threads", "none"), ("isa", "best"), ("colour", "red"), ("least", "-1"), ("kernels", "mine"), ("verbose", "2"):
         try:
@@ -108,6 +110,22 @@ def check_uses(check):
             check.case(f"{option}={value} is refused", False)
         except ValueError as error:
             check.case(f"{option}={value} is refused", f"the option {option} cannot be {value}" in str(error), str(error))
+
+
+def check_python(check, model):
+    """The package's one line."""
+    with hosting.said() as lines:
+        ours = hosting.interpreter(model, mbconv.litert.delegate(verbose=True))
+    alone = hosting.interpreter(model)
+    inputs = hosting.images(alone)
+    worst = hosting.difference(hosting.run(alone, inputs), hosting.run(ours, inputs))
+    good = worst <= WITHIN and any("took 11 of 12 operators" in line for line in lines)
+    check.case("mbconv.litert.delegate", good, f"difference {worst:.2g}")
+    try:
+        mbconv.litert.delegate(threads=2)
+        check.case("mbconv.litert.delegate(threads=2) is refused", False)
+    except ValueError as error:
+        check.case("mbconv.litert.delegate(threads=2) is refused", "threads cannot be 2" in str(error), str(error))
 
 
 def resized(check, model):
