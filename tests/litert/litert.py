@@ -89,7 +89,7 @@ def check_sets(check):
             check.same(f"isa {isa}, int8", integers, isa=isa)
             usable += 1
         except ValueError as error:
-            check.case(f"isa {isa} is refused", f"mbconv: {isa}, asked for by the options, is not" in str(error), str(error))
+            check.case(f"isa {isa} is refused", f"mbconv: {isa}, asked for by the options, " in str(error), str(error))
     check.case("isas", 2 <= usable < 6, f"{usable} are usable")
 
 
