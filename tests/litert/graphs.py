@@ -3,7 +3,7 @@
 part, is among them."""
 
 import numpy as np
-from models import Graph, quantized, quantized_layer, schema, tflite
+from models import CLAMPS, Graph, quantized, quantized_layer, schema, tflite
 
 HEIGHT, WIDTH, CHANNELS = 17, 22, 24
 
@@ -206,10 +206,13 @@ def int8():
             graph = tflite.block(part)
             taken = 3 + 2 * {"silu": 2, "hard_swish": 1}.get(activation, 0) + (stride == 1)
             yield f"int8 {activation} {kernel}x{kernel}/{stride} {variant}", graph, taken
-    yield "int8, a shortcut from elsewhere", *_given_int8()
+    for fused in CLAMPS:
+        yield f"int8, a shortcut from elsewhere, {fused}", *_given_int8(fused)
+    yield "int8, LEAKY_RELU", *_leaky_int8()
+    yield "int8, PAD before depthwise", *_padded_int8()
 
 
-def _given_int8():
+def _given_int8(fused):
     maker, graph = quantized.Maker(5, "int8"), tflite.Graph()
     image, other = maker.quantization(0.03), maker.quantization(0.05)
     x = graph.input([1, HEIGHT, WIDTH, CHANNELS], "int8", image)
@@ -219,5 +222,29 @@ def _given_int8():
     y = x
     for layer in layers:
         y = quantized_layer(graph, y, layer)
-    graph.outputs.append(graph.binary("ADD", z, y, maker.quantization(0.08)))
+    graph.outputs.append(graph.binary("ADD", z, y, maker.quantization(0.08, -20)))
+    graph._operators[-1].builtinOptions.fusedActivationFunction = CLAMPS[fused]  # pylint: disable=protected-access
     return graph, 3
+
+
+def _leaky_int8():
+    maker, graph = quantized.Maker(8, "int8"), tflite.Graph()
+    image, leaky = maker.quantization(0.03), maker.quantization(0.04, 3)
+    x = graph.input([1, HEIGHT, WIDTH, CHANNELS], "int8", image)
+    layer = maker.layer(False, CHANNELS, 30, image, 1, 1, "none")
+    y = graph.unary("LEAKY_RELU", quantized_layer(graph, x, layer), leaky, alpha=0.25)
+    graph.outputs.append(quantized_layer(graph, y, maker.layer(True, 30, 30, leaky, 5, 2, "relu")))
+    return graph, 3
+
+
+def _padded_int8():
+    """SAME of 3x3 on a padded image is what the test's writer has: then VALID is put in its place."""
+    maker, graph = quantized.Maker(9, "int8"), Graph()
+    image = maker.quantization(0.03)
+    x = graph.input([1, HEIGHT, WIDTH, CHANNELS], "int8", image)
+    padded = graph.pad(x, 0, 0, 1, 1, quantization=image)
+    y = graph.convolution(padded, maker.layer(True, CHANNELS, CHANNELS, image, 3, 2, "relu6"))
+    graph._operators[-1].builtinOptions.padding = schema.Padding.VALID  # pylint: disable=protected-access
+    graph._tensors[y].shape = [1, (HEIGHT + 1 - 2) // 2, (WIDTH + 1 - 1) // 2, CHANNELS]  # pylint: disable=protected-access
+    graph.outputs.append(y)
+    return graph, 2
