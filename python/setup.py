@@ -28,7 +28,9 @@ except ImportError:  # setuptools before 70
 HERE = pathlib.Path(__file__).resolve().parent
 CARRIED = HERE / "library"
 LIBRARY = CARRIED if CARRIED.exists() else HERE.parent
-SOURCES = "CMakeLists.txt", "LICENSE", "base", "block", "cmake", "dispatch", "include", "kernels", "operators"
+SOURCES = (
+    "CMakeLists.txt", "LICENSE", "base", "block", "cmake", "dispatch", "include", "kernels", "litert", "operators",
+)  # fmt: skip
 
 # ---- The native libraries ------------------------------------------------------------------------------------------
 

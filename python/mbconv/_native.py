@@ -232,14 +232,19 @@ def check(status: int, error: Error) -> None:
 # ---- Functions -----------------------------------------------------------------------------------------------------
 
 
-def _load(name: str) -> ctypes.CDLL:
-    """From the package `_mbconv`, which has nothing but these libraries: setup.py says why."""
+def path(name: str) -> pathlib.Path:
+    """Of a library in the package `_mbconv`, which has nothing but them: setup.py says why."""
     found = importlib.util.find_spec("_mbconv")
     folders = (found and found.submodule_search_locations) or ()
-    path = next((path for path in (pathlib.Path(folder, name) for folder in folders) if path.exists()), None)
-    if path is None:
+    paths = (pathlib.Path(folder, name) for folder in folders)
+    first = next((one for one in paths if one.exists()), None)
+    if first is None:
         raise ImportError(f"_mbconv/{name} is missing: mbconv was not installed (pip install ./python)")
-    return ctypes.CDLL(str(path))
+    return first
+
+
+def _load(name: str) -> ctypes.CDLL:
+    return ctypes.CDLL(str(path(name)))
 
 
 def _declare(loaded: ctypes.CDLL, functions: dict[str, tuple[Any, ...]]) -> None:

@@ -18,7 +18,7 @@ export HOME=$work/home TMPDIR=$work/tmp
 unset CMAKE_ARGS CFLAGS LDFLAGS CC
 
 tree=$work/tree
-sources=(CMakeLists.txt LICENSE base block cmake dispatch include kernels operators python)
+sources=(CMakeLists.txt LICENSE base block cmake dispatch include kernels litert operators python)
 mkdir "$tree"
 cp -r "${sources[@]}" "$tree"
 find "$tree" -name __pycache__ -prune -exec rm -r {} +
@@ -49,7 +49,7 @@ list() { (cd "$1" && find . -type f -printf '%p %s %T@\n' | sort); }
 in_the_wheel() {
   unpacked first
   cd "$work/wheels/first/unpacked"
-  ls _mbconv/libmbconv.so _mbconv/libmbconv_threads.so mbconv/py.typed mbconv/torch/__init__.py
+  ls _mbconv/libmbconv.so _mbconv/libmbconv_threads.so _mbconv/libmbconv_litert.so mbconv/py.typed mbconv/torch/__init__.py
   cmp mbconv-*.dist-info/licenses/LICENSE "$tree/LICENSE"
   grep -qx 'License: MIT' mbconv-*.dist-info/METADATA
   grep -qx 'License-File: LICENSE' mbconv-*.dist-info/METADATA
@@ -60,7 +60,7 @@ needs_libc_alone() {
   local file
   for file in "$work"/wheels/first/unpacked/_mbconv/*.so; do
     ldd "$file" | awk '!/linux-vdso|libc\.so|libm\.so|ld-linux/' | nothing
-    nm -D --defined-only "$file" | awk '!/ mbconv_/' | nothing
+    nm -D --defined-only "$file" | awk '!/ (mbconv_|tflite_plugin_)/' | nothing
   done
 }
 

@@ -33,6 +33,7 @@ TESTS_OF = (
     (r"networks/.*|include/mbconv_networks\.h|cli/image.*", "mbconv_networks_tests"),
     (r"cli/.*", "command*.sh"),
     (r"python/.*", "test_*"),
+    (r"litert/.*", "mbconv_litert_tests"),
     (r"include/mbconv\.hpp", "mbconv_cplusplus_tests"),
     (r"kernels/i8/.*(_vnni\.c|_avx512\.h)", "mbconv_twins_tests"),
     (r".*", "mbconv_tests"),

@@ -89,7 +89,8 @@ try "nor does that of clang -ffast-math" keeps_denormals "$work/clang-fast/mbcon
 python() {
   CFLAGS=-Ofast cmake -G Ninja -S python -B "$work/python" -DCMAKE_BUILD_TYPE=None
   cmake --build "$work/python" --parallel 2
-  keeps_denormals "$work/python/mbconv/libmbconv.so" "$work/python/libmbconv_threads.so"
+  keeps_denormals "$work/python/mbconv/libmbconv.so" "$work/python/libmbconv_threads.so" \
+    "$work/python/mbconv/litert/libmbconv_litert.so"
 }
 try "nor do Python's, built with CFLAGS=-Ofast" python
 fast_library() {

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A chain of int8 as a block, with the host's bytes. What the host's default leaves to other kernels than XNNPACK,
+ * whose bytes are others, is refused here: such convolutions stay with the host.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "chain.h"
+
+/* What a description points to. */
+typedef struct block_parts {
+  mbconv_i8_stage_desc stages[MBCONV_MOST_STAGES];
+  void *filters[MBCONV_MOST_STAGES];
+  uint8_t tables[MBCONV_MOST_STAGES][256];
+} block_parts;
+
+static mbconv_status refuse(mbconv_error *error, const char *message) {
+  *error = (mbconv_error){.status = MBCONV_INVALID_ARGUMENT};
+  snprintf(error->message, sizeof error->message, "%s", message);
+  return error->status;
+}
+
+static const host_tensor *tensor_of(const litert_graph *graph, int number) { return &graph->context->tensors[number]; }
+
+/* False if the image has not one scale. */
+static bool image_quantization(const litert_graph *graph, int image, mbconv_quantization *quantization) {
+  const host_affine *affine = graph_quantization(tensor_of(graph, image));
+  if (!affine || affine->scales->count != 1) return false;
+  *quantization = (mbconv_quantization){affine->scales->values[0], affine->zero_points->values[0]};
+  return true;
+}
+
+static mbconv_activation_kind fused_of(const chain_conv *conv) {
+  if (conv->fused == HOST_NONE) return MBCONV_ACTIVATION_NONE;
+  return conv->fused == HOST_RELU ? MBCONV_ACTIVATION_RELU : MBCONV_ACTIVATION_RELU6;
+}
+
+/* ---- Weights ----------------------------------------------------------------------------------------------------- */
+
+/* One scale, or one per output channel; no zero points. */
+static bool describe_scales(const litert_graph *graph, const chain_conv *conv, mbconv_i8_stage_desc *stage) {
+  const host_affine *affine = graph_quantization(tensor_of(graph, conv->weight));
+  if (!affine) return false;
+  const int count = affine->scales->count, axis = conv->kind == MBCONV_STAGE_DEPTHWISE ? 3 : 0;
+  if (count != 1 && ((size_t)count != conv->out_channels || affine->dimension != axis)) return false;
+  for (int i = 0; i < affine->zero_points->count; i++)
+    if (affine->zero_points->values[i] != 0) return false;
+  stage->weight_scale = affine->scales->values;
+  stage->weight_scales = (size_t)count;
+  return true;
+}
+
+/* ---- Activations ------------------------------------------------------------------------------------------------- */
+
+static mbconv_status describe_table(const litert_graph *graph, const chain_conv *conv, mbconv_i8_rounding rounding,
+                                    mbconv_i8_stage_desc *stage, uint8_t *table, mbconv_error *error) {
+  mbconv_i8_function function;
+  switch (conv->function) {
+    case CHAIN_SILU: function = MBCONV_I8_SILU; break;
+    case CHAIN_HARD_SWISH: function = MBCONV_I8_HARD_SWISH; break;
+    case CHAIN_LEAKY_RELU: function = MBCONV_I8_LEAKY_RELU; break;
+    default: return refuse(error, "an activation that has no table");
+  }
+  mbconv_quantization logistic;
+  if (!image_quantization(graph, conv->out, &stage->table_output))
+    return refuse(error, "an activation's output has not one scale");
+  if (conv->function == CHAIN_SILU && (!image_quantization(graph, conv->logistic, &logistic) ||
+                                       logistic.scale != 1.0f / 256 || logistic.zero_point != -128))
+    return refuse(error, "LOGISTIC's output has another scale than 1/256");
+  stage->table = table;
+  return mbconv_i8_make_table(function, conv->function == CHAIN_LEAKY_RELU ? conv->alpha : 0, MBCONV_S8, rounding,
+                              &stage->output, &stage->table_output, table, error);
+}
+
+/* ---- Stages ------------------------------------------------------------------------------------------------------ */
+
+static mbconv_status describe_stage(const litert_graph *graph, const chain_stage *from, mbconv_i8_rounding rounding,
+                                    block_parts *parts, size_t i, mbconv_error *error) {
+  const chain_conv *conv = &from->conv;
+  mbconv_i8_stage_desc *stage = &parts->stages[i];
+  *stage = (mbconv_i8_stage_desc){.kind = conv->kind,
+                                  .out_channels = conv->out_channels,
+                                  .activation = fused_of(conv),
+                                  .kernel = conv->kernel,
+                                  .stride = conv->stride,
+                                  .dilation = conv->dilation,
+                                  .pad = conv->pad,
+                                  .pad_kind = conv->pad_kind};
+  if (conv->bias < 0) return refuse(error, "a convolution without a bias");
+  if (!image_quantization(graph, conv->y, &stage->output)) return refuse(error, "an image has not one scale");
+  if (!describe_scales(graph, conv, stage)) return refuse(error, "weights with zero points, or with other scales");
+  stage->bias = tensor_of(graph, conv->bias)->data;
+  stage->weight = tensor_of(graph, conv->weight)->data;
+  if (conv->kind == MBCONV_STAGE_DEPTHWISE) {
+    stage->weight = parts->filters[i] = chain_filter(stage->weight, conv, 1);
+    if (!stage->weight) return refuse(error, "no memory for the filters"), MBCONV_OUT_OF_MEMORY;
+  }
+  if (conv->function == CHAIN_NO_FUNCTION) return MBCONV_OK;
+  return describe_table(graph, conv, rounding, stage, parts->tables[i], error);
+}
+
+static mbconv_status describe_sum(const litert_graph *graph, const litert_chain *chain, mbconv_i8_desc *desc,
+                                  mbconv_error *error) {
+  desc->residual = MBCONV_RESIDUAL_ON;
+  if (chain->residual != chain->x) {
+    desc->residual = MBCONV_RESIDUAL_GIVEN;
+    if (!image_quantization(graph, chain->residual, &desc->residual_input))
+      return refuse(error, "a shortcut has not one scale");
+  }
+  if (!image_quantization(graph, chain->sum.y, &desc->sum)) return refuse(error, "a sum has not one scale");
+  desc->sum_activation = fused_of(&chain->sum);
+  return MBCONV_OK;
+}
+
+mbconv_status chain_block_i8(const litert_graph *graph, const litert_chain *chain, mbconv_i8_rounding rounding,
+                             const mbconv_options *options, mbconv_block **out, mbconv_error *error) {
+  mbconv_i8_desc desc = {.type = MBCONV_S8,
+                         .rounding = rounding,
+                         .in_channels = chain->stages[0].conv.in_channels,
+                         .count = chain->count,
+                         .residual = MBCONV_RESIDUAL_OFF,
+                         .add = rounding == MBCONV_I8_FP32 ? MBCONV_I8_ADD_XNNPACK : MBCONV_I8_ADD_TFLITE};
+  block_parts *parts = calloc(1, sizeof *parts);
+  if (!parts) return refuse(error, "no memory for a description"), MBCONV_OUT_OF_MEMORY;
+  mbconv_status status = MBCONV_OK;
+  if (!image_quantization(graph, chain->x, &desc.input)) status = refuse(error, "the input has not one scale");
+  for (size_t i = 0; status == MBCONV_OK && i < chain->count; i++)
+    status = describe_stage(graph, &chain->stages[i], rounding, parts, i, error);
+  if (status == MBCONV_OK && chain->added) status = describe_sum(graph, chain, &desc, error);
+  desc.stages = parts->stages;
+  if (status == MBCONV_OK) status = mbconv_block_create_i8(&desc, options, out, error);
+  for (size_t i = 0; i < chain->count; i++) free(parts->filters[i]);
+  free(parts);
+  return status;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The delegate: it reads a graph, makes blocks of its chains, and has the host replace each chain by a node of ours.
+ */
+#include "delegate.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain.h"
+#include "node.h"
+
+struct mbconv_litert {
+  host_delegate host; /* first: the host's pointer is ours */
+  litert_options options;
+  pthread_mutex_t mutex; /* guards what follows: several interpreters may be prepared at once */
+  litert_node *pending;  /* what the next node that the host makes is to run */
+};
+
+static void say(const litert_options *options, const char *format, ...) {
+  if (!options->verbose) return;
+  va_list arguments;
+  va_start(arguments, format);
+  fputs("mbconv: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+}
+
+/* ---- The host's calls for a node of ours ------------------------------------------------------------------------- */
+
+static void *node_init(host_context *context, const char *partition, size_t size) {
+  (void)context, (void)size;
+  struct mbconv_litert *delegate = (struct mbconv_litert *)((const host_partition *)(const void *)partition)->delegate;
+  litert_node *found = delegate->pending;
+  delegate->pending = NULL;
+  return found;
+}
+
+static void node_free(host_context *context, void *ours) {
+  (void)context;
+  node_destroy(ours);
+}
+
+static const host_registration REGISTRATION = {.init = node_init,
+                                               .free = node_free,
+                                               .prepare = node_prepare,
+                                               .invoke = node_invoke,
+                                               .name = "mbconv",
+                                               .version = 1};
+
+/* ---- Chains ------------------------------------------------------------------------------------------------------ */
+
+/* How much of a graph was taken. */
+typedef struct litert_tally {
+  int chains, operators;
+  double multiply_adds;
+} litert_tally;
+
+static bool contains(const host_ints *list, int value) {
+  for (int i = 0; list && i < list->count; i++)
+    if (list->values[i] == value) return true;
+  return false;
+}
+
+static host_ints *list_of(const litert_chain *chain) {
+  host_ints *list = malloc(sizeof *list + (size_t)chain->node_count * sizeof list->values[0]);
+  if (!list) return NULL;
+  list->count = chain->node_count;
+  memcpy(list->values, chain->nodes, (size_t)chain->node_count * sizeof list->values[0]);
+  return list;
+}
+
+/* Whether the host would make one node of the chain, which writes y alone. An image between two stages may be an output
+ * of the graph, which only the host knows. */
+static bool is_one_node(host_context *context, const litert_chain *chain, const host_ints *nodes) {
+  host_partition *partitions = NULL;
+  int count = 0;
+  if (context->preview(context, nodes, &partitions, &count) != HOST_OK || count != 1 || !partitions) return false;
+  const host_partition *only = &partitions[0];
+  if (!only->outputs || only->outputs->count != 1 || only->outputs->values[0] != chain->y) return false;
+  return only->nodes && only->nodes->count == nodes->count && contains(only->inputs, chain->x) &&
+         (!chain->added || contains(only->inputs, chain->residual));
+}
+
+/* Has the host put a node in the place of the chain's. 1 if so, 0 if the chain stays, -1 if the host failed. */
+static int replace(struct mbconv_litert *delegate, const litert_graph *graph, const litert_chain *chain,
+                   litert_scratch *scratch) {
+  mbconv_error error = {0};
+  mbconv_block *block = NULL;
+  mbconv_options options = {.isa = delegate->options.isa};
+  host_ints *nodes = list_of(chain);
+  int result = 0;
+  if (!nodes || !is_one_node(graph->context, chain, nodes)) {
+    say(&delegate->options, "operator %d: the host cannot replace %d operators by one", chain->nodes[0],
+        chain->node_count);
+  } else if (chain_block(graph, chain, delegate->options.rounding, &options, &block, &error) != MBCONV_OK) {
+    say(&delegate->options, "operator %d: %s", chain->nodes[0], error.message);
+  } else {
+    delegate->pending = node_create(block, chain, scratch);
+    if (delegate->pending) {
+      const int status = graph->context->replace(graph->context, REGISTRATION, nodes, &delegate->host);
+      result = status == HOST_OK && !delegate->pending ? 1 : -1;
+      node_destroy(delegate->pending);
+      delegate->pending = NULL;
+    }
+  }
+  free(nodes);
+  return result;
+}
+
+/* Without a size in the model nobody knows: then it is taken. */
+static bool is_small(const litert_graph *graph, const litert_chain *chain, double least) {
+  return graph_is_sized(&graph->context->tensors[chain->x]) && chain_multiply_adds(graph, chain) < least;
+}
+
+/* The whole chain, or as much of its beginning as can be had. */
+static int replace_some(struct mbconv_litert *delegate, const litert_graph *graph, litert_chain *chain,
+                        litert_scratch *scratch) {
+  for (;;) {
+    if (is_small(graph, chain, delegate->options.least)) return 0;
+    const int result = replace(delegate, graph, chain, scratch);
+    if (result != 0 || !chain_shorten(chain)) return result;
+  }
+}
+
+static void mark(const litert_graph *graph, const litert_chain *chain, bool *taken) {
+  for (int i = 0; i < graph->op_count; i++)
+    for (int k = 0; k < chain->node_count; k++)
+      if (graph->ops[i].node == chain->nodes[k]) taken[i] = true;
+}
+
+static int replace_all(struct mbconv_litert *delegate, const litert_graph *graph, bool *taken, litert_scratch *scratch,
+                       litert_tally *tally) {
+  for (int i = 0; i < graph->op_count; i++) {
+    litert_chain chain;
+    if (taken[i] || !chain_find(graph, i, taken, &chain)) continue;
+    const int result = replace_some(delegate, graph, &chain, scratch);
+    if (result < 0) return HOST_ERROR;
+    if (result == 0) continue;
+    mark(graph, &chain, taken);
+    tally->chains++;
+    tally->operators += chain.node_count;
+    tally->multiply_adds += chain_multiply_adds(graph, &chain);
+  }
+  return HOST_OK;
+}
+
+static int prepare(host_context *context, host_delegate *host) {
+  struct mbconv_litert *delegate = (struct mbconv_litert *)host;
+  graph_message message = {0};
+  litert_graph graph;
+  if (!graph_read(&graph, context, &message)) {
+    fprintf(stderr, "mbconv: the graph stays with the host: %s\n", message.text);
+    return HOST_OK;
+  }
+  bool *taken = calloc((size_t)graph.op_count + 1, sizeof *taken);
+  litert_scratch *scratch = node_scratch_create();
+  litert_tally tally = {0};
+  int status = HOST_OK;
+  if (taken && scratch) {
+    pthread_mutex_lock(&delegate->mutex);
+    status = replace_all(delegate, &graph, taken, scratch, &tally);
+    pthread_mutex_unlock(&delegate->mutex);
+  }
+  say(&delegate->options, "took %d of %d operators in %d blocks, %.1f million multiply-adds", tally.operators,
+      graph.op_count, tally.chains, tally.multiply_adds / 1e6);
+  node_scratch_release(scratch);
+  free(taken);
+  graph_free(&graph);
+  return status;
+}
+
+/* ---- Making and ending it ---------------------------------------------------------------------------------------- */
+
+host_delegate *litert_create(const litert_options *options) {
+  struct mbconv_litert *delegate = calloc(1, sizeof *delegate);
+  if (!delegate) return NULL;
+  if (pthread_mutex_init(&delegate->mutex, NULL) != 0) {
+    free(delegate);
+    return NULL;
+  }
+  delegate->options = *options;
+  delegate->host = (host_delegate){.ours = delegate, .prepare = prepare, .flags = HOST_ALLOWS_DYNAMIC};
+  return &delegate->host;
+}
+
+void litert_destroy(host_delegate *host) {
+  struct mbconv_litert *delegate = (struct mbconv_litert *)host;
+  if (!delegate) return;
+  pthread_mutex_destroy(&delegate->mutex);
+  free(delegate);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "match.h"
+
+#include <string.h>
+
+static const host_tensor *tensor_of(const litert_matcher *matcher, int number) {
+  return &matcher->graph->context->tensors[number];
+}
+
+static bool is_free(const litert_matcher *matcher, const graph_op *op) {
+  return op && !matcher->taken[op - matcher->graph->ops];
+}
+
+static bool take(litert_matcher *matcher, const graph_op *op) {
+  if (!is_free(matcher, op) || matcher->chain->node_count == CHAIN_MOST_NODES) return false;
+  for (int i = 0; i < matcher->chain->node_count; i++)
+    if (matcher->chain->nodes[i] == op->node) return false; /* a cycle */
+  matcher->chain->nodes[matcher->chain->node_count++] = op->node;
+  return true;
+}
+
+/* The only reader of the tensor, if it has that code. */
+static const graph_op *reader_of(const litert_matcher *matcher, int tensor, int code) {
+  const graph_op *op = graph_only_reader(matcher->graph, tensor);
+  return is_free(matcher, op) && op->code == code ? op : NULL;
+}
+
+static bool same_shape(const host_tensor *a, const host_tensor *b) {
+  return a->dims->count == b->dims->count &&
+         memcmp(a->dims->values, b->dims->values, (size_t)a->dims->count * sizeof(int)) == 0;
+}
+
+/* An operator that maps images of `type` to such of the same shape. */
+static bool keeps_shape(const litert_matcher *matcher, const graph_op *op) {
+  const int type = matcher->chain->type;
+  const host_tensor *x = graph_image(matcher->graph, op->inputs[0], type);
+  const host_tensor *y = graph_image(matcher->graph, op->output, type);
+  return x && y && same_shape(x, y);
+}
+
+/* ---- Convolutions ------------------------------------------------------------------------------------------------ */
+
+static bool fused_is_known(int fused) { return fused == HOST_NONE || fused == HOST_RELU || fused == HOST_RELU6; }
+
+/* The window's geometry, in the same terms for both operators. */
+static bool read_window(const graph_op *op, chain_conv *conv, int *padding) {
+  host_conv window;
+  if (op->code == HOST_CONV_2D) {
+    window = *(const host_conv *)op->parameters;
+  } else {
+    const host_depthwise *depthwise = op->parameters;
+    window = (host_conv){depthwise->padding, depthwise->stride_width,   depthwise->stride_height,
+                         depthwise->fused,   depthwise->dilation_width, depthwise->dilation_height};
+  }
+  *padding = window.padding;
+  conv->fused = window.fused;
+  conv->stride = (size_t)window.stride_width;
+  conv->dilation = (size_t)window.dilation_width;
+  return (window.padding == HOST_SAME || window.padding == HOST_VALID) && fused_is_known(window.fused) &&
+         window.stride_width >= 1 && window.stride_width <= 2 && window.stride_width == window.stride_height &&
+         window.dilation_width >= 1 && window.dilation_width == window.dilation_height;
+}
+
+/* A constant of the type; f32 may also be in f16. -1 if it is none. */
+static int constant_of(const litert_matcher *matcher, int tensor, int type, int rank) {
+  if (type == HOST_F32) return graph_floats(matcher->graph, tensor, rank);
+  return graph_constant(matcher->graph, tensor, type, rank) ? tensor : -1;
+}
+
+/* The images' channels and the filter's shape: CONV [out][height][width][in], DEPTHWISE [1][height][width][out]. */
+static bool read_filter(const litert_matcher *matcher, const graph_op *op, chain_conv *conv) {
+  const int type = matcher->chain->type;
+  const host_tensor *x = graph_image(matcher->graph, op->inputs[0], type);
+  const host_tensor *y = graph_image(matcher->graph, op->output, type);
+  const bool biased = op->input_count == 3 && op->inputs[2] >= 0;
+  conv->weight = constant_of(matcher, op->inputs[1], type, GRAPH_RANK);
+  conv->bias = biased ? constant_of(matcher, op->inputs[2], type == HOST_F32 ? HOST_F32 : HOST_I32, 1) : -1;
+  if (!x || !y || conv->weight < 0 || (biased && conv->bias < 0)) return false;
+  const host_tensor *weight = tensor_of(matcher, conv->weight);
+  const host_tensor *bias = biased ? tensor_of(matcher, conv->bias) : NULL;
+  const int in = x->dims->values[3], out = y->dims->values[3], *filter = weight->dims->values;
+  const bool depthwise = op->code == HOST_DEPTHWISE_CONV_2D;
+  const bool fits = depthwise ? filter[0] == 1 && filter[3] == out && in == out : filter[0] == out && filter[3] == in;
+  if (!fits || filter[1] != filter[2] || (bias && bias->dims->values[0] != out)) return false;
+  conv->x = op->inputs[0], conv->y = conv->out = op->output;
+  conv->in_channels = (size_t)in, conv->out_channels = (size_t)out, conv->kernel = (size_t)filter[1];
+  return true;
+}
+
+static bool match_conv(litert_matcher *matcher, const graph_op *op, chain_conv *conv) {
+  if (!op || (op->code != HOST_CONV_2D && op->code != HOST_DEPTHWISE_CONV_2D)) return false;
+  int padding;
+  *conv = (chain_conv){.slope = -1};
+  if (op->input_count < 2 || !read_window(op, conv, &padding) || !read_filter(matcher, op, conv)) return false;
+  const bool odd = conv->kernel == 3 || conv->kernel == 5 || conv->kernel == 7;
+  if (op->code == HOST_DEPTHWISE_CONV_2D) {
+    conv->kind = MBCONV_STAGE_DEPTHWISE;
+    if (!odd) return false;
+  } else if (conv->kernel == 1 && conv->stride == 1) {
+    conv->kind = MBCONV_STAGE_POINTWISE;
+    conv->dilation = 1;
+  } else {
+    conv->kind = MBCONV_STAGE_DENSE;
+    if (conv->kernel > 7 || conv->dilation != 1 || matcher->chain->type != HOST_F32) return false;
+  }
+  const bool same = padding == HOST_SAME && conv->kind != MBCONV_STAGE_POINTWISE;
+  conv->pad_kind = same ? MBCONV_PAD_SAME : MBCONV_PAD_GIVEN;
+  return take(matcher, op);
+}
+
+/* One scale and zero point: then the byte that stands for 0 is the same in both. */
+static bool same_quantization(const litert_matcher *matcher, int a, int b) {
+  const host_affine *one = graph_quantization(tensor_of(matcher, a)), *two = graph_quantization(tensor_of(matcher, b));
+  return one && two && one->scales->count == 1 && two->scales->count == 1 &&
+         one->scales->values[0] == two->scales->values[0] && one->zero_points->values[0] == two->zero_points->values[0];
+}
+
+/* PAD by zeros of the rows and columns alone. */
+static bool read_pad(const litert_matcher *matcher, const graph_op *op, mbconv_pad *pad) {
+  const host_tensor *table = graph_constant(matcher->graph, op->inputs[1], HOST_I32, 2);
+  const int type = matcher->chain->type;
+  if (op->input_count != 2 || !table || table->dims->values[0] != GRAPH_RANK || table->dims->values[1] != 2)
+    return false;
+  if (!graph_image(matcher->graph, op->inputs[0], type) || !graph_image(matcher->graph, op->output, type)) return false;
+  if (type == HOST_I8 && !same_quantization(matcher, op->inputs[0], op->output)) return false;
+  const int32_t *n = table->data;
+  for (int i = 0; i < 2 * GRAPH_RANK; i++)
+    if (n[i] < 0 || ((i < 2 || i >= 6) && n[i] != 0)) return false;
+  *pad = (mbconv_pad){(size_t)n[2], (size_t)n[4], (size_t)n[3], (size_t)n[5]};
+  return true;
+}
+
+bool match_padded_conv(litert_matcher *matcher, const graph_op *op, chain_conv *conv) {
+  if (!op || op->code != HOST_PAD) return match_conv(matcher, op, conv);
+  mbconv_pad pad;
+  const int before = matcher->chain->node_count;
+  if (!read_pad(matcher, op, &pad) || !take(matcher, op)) return false;
+  if (match_conv(matcher, graph_only_reader(matcher->graph, op->output), conv) &&
+      conv->kind != MBCONV_STAGE_POINTWISE && conv->pad_kind == MBCONV_PAD_GIVEN && conv->x == op->output) {
+    conv->pad = pad;
+    conv->x = op->inputs[0];
+    return true;
+  }
+  matcher->chain->node_count = before;
+  return false;
+}
+
+/* ---- Activations ------------------------------------------------------------------------------------------------- */
+
+/* MUL of tensors `a` and `b`, in any order. */
+static bool multiplies(const litert_matcher *matcher, const graph_op *op, int a, int b) {
+  if (!is_free(matcher, op) || op->code != HOST_MUL || op->input_count != 2) return false;
+  if (((const host_arithmetic *)op->parameters)->fused != HOST_NONE) return false;
+  return (op->inputs[0] == a && op->inputs[1] == b) || (op->inputs[0] == b && op->inputs[1] == a);
+}
+
+/* The tensor's two readers, one of which has the code; the other is *other. */
+static const graph_op *reader_of_two(const litert_matcher *matcher, int tensor, int code, const graph_op **other) {
+  const graph_readers *readers = &matcher->graph->readers[tensor];
+  if (readers->count != 2) return NULL;
+  const graph_op *a = &matcher->graph->ops[readers->ops[0]], *b = &matcher->graph->ops[readers->ops[1]];
+  const bool first = a->code == code;
+  *other = first ? b : a;
+  const graph_op *found = first ? a : b;
+  return found->code == code && is_free(matcher, found) && is_free(matcher, *other) ? found : NULL;
+}
+
+static bool match_silu(litert_matcher *matcher, chain_conv *conv) {
+  const graph_op *product, *logistic = reader_of_two(matcher, conv->y, HOST_LOGISTIC, &product);
+  if (!logistic || logistic->input_count != 1 || !keeps_shape(matcher, logistic)) return false;
+  if (!multiplies(matcher, product, conv->y, logistic->output)) return false;
+  if (graph_only_reader(matcher->graph, logistic->output) != product || !keeps_shape(matcher, product)) return false;
+  const int before = matcher->chain->node_count;
+  if (!take(matcher, logistic) || !take(matcher, product)) return matcher->chain->node_count = before, false;
+  conv->function = CHAIN_SILU;
+  conv->logistic = logistic->output;
+  conv->out = product->output;
+  return true;
+}
+
+/* PRELU's slopes: one per channel, [1][1][channels]. */
+static bool read_slope(const litert_matcher *matcher, const graph_op *op, chain_conv *conv) {
+  conv->slope = op->input_count == 2 ? graph_floats(matcher->graph, op->inputs[1], 3) : -1;
+  const host_tensor *slope = conv->slope < 0 ? NULL : tensor_of(matcher, conv->slope);
+  return slope && slope->dims->values[0] == 1 && slope->dims->values[1] == 1 &&
+         (size_t)slope->dims->values[2] == conv->out_channels;
+}
+
+void match_function(litert_matcher *matcher, chain_conv *conv) {
+  if (conv->fused != HOST_NONE || match_silu(matcher, conv)) return;
+  const graph_op *op = graph_only_reader(matcher->graph, conv->y);
+  if (!is_free(matcher, op) || op->inputs[0] != conv->y) return;
+  const bool f32 = matcher->chain->type == HOST_F32;
+  chain_function function = CHAIN_NO_FUNCTION;
+  if (op->code == HOST_PRELU && f32 && read_slope(matcher, op, conv)) function = CHAIN_PRELU;
+  if (op->input_count == 1) {
+    if (op->code == HOST_OP_RELU && f32) function = CHAIN_RELU;
+    if (op->code == HOST_OP_RELU6 && f32) function = CHAIN_RELU6;
+    if (op->code == HOST_HARD_SWISH) function = CHAIN_HARD_SWISH;
+    if (op->code == HOST_LEAKY_RELU) {
+      function = CHAIN_LEAKY_RELU;
+      conv->alpha = ((const host_leaky_relu *)op->parameters)->alpha;
+    }
+  }
+  if (function == CHAIN_NO_FUNCTION || !keeps_shape(matcher, op) || !take(matcher, op)) return;
+  conv->function = function;
+  conv->out = op->output;
+}
+
+/* ---- Squeeze-excite ---------------------------------------------------------------------------------------------- */
+
+/* The mean over rows and columns, which stay as dimensions of 1. */
+static bool is_mean(const litert_matcher *matcher, const graph_op *op) {
+  const host_tensor *axes = op->input_count == 2 ? graph_constant(matcher->graph, op->inputs[1], HOST_I32, 1) : NULL;
+  const host_tensor *y = graph_image(matcher->graph, op->output, HOST_F32);
+  if (!axes || !y || axes->dims->values[0] != 2 || ((const host_reducer *)op->parameters)->keep_dims != 1) return false;
+  const int32_t *axis = axes->data;
+  const int first = axis[0] < 0 ? axis[0] + GRAPH_RANK : axis[0], second = axis[1] < 0 ? axis[1] + GRAPH_RANK : axis[1];
+  return ((first == 1 && second == 2) || (first == 2 && second == 1)) && y->dims->values[1] == 1 &&
+         y->dims->values[2] == 1;
+}
+
+/* The two layers between the mean and the product. */
+static bool match_layers(litert_matcher *matcher, const graph_op *mean, chain_stage *stage, int *gate) {
+  if (!match_conv(matcher, graph_only_reader(matcher->graph, mean->output), &stage->conv)) return false;
+  match_function(matcher, &stage->conv);
+  if (!match_conv(matcher, graph_only_reader(matcher->graph, stage->conv.out), &stage->second)) return false;
+  const graph_op *logistic = reader_of(matcher, stage->second.y, HOST_LOGISTIC);
+  if (stage->conv.kind != MBCONV_STAGE_POINTWISE || stage->second.kind != MBCONV_STAGE_POINTWISE) return false;
+  if (stage->second.fused != HOST_NONE || !logistic || logistic->input_count != 1) return false;
+  stage->gate = MBCONV_ACTIVATION_SIGMOID;
+  *gate = logistic->output;
+  return keeps_shape(matcher, logistic) && take(matcher, logistic);
+}
+
+bool match_squeeze_excite(litert_matcher *matcher, int x, chain_stage *stage, int *out) {
+  if (matcher->chain->type != HOST_F32) return false;
+  const graph_op *product, *mean = reader_of_two(matcher, x, HOST_MEAN, &product);
+  const int before = matcher->chain->node_count;
+  int gate = -1;
+  if (mean && mean->inputs[0] == x && is_mean(matcher, mean) && take(matcher, mean) &&
+      match_layers(matcher, mean, stage, &gate) && multiplies(matcher, product, x, gate) &&
+      graph_only_reader(matcher->graph, gate) == product &&
+      stage->second.out_channels == (size_t)tensor_of(matcher, x)->dims->values[3] &&
+      graph_image(matcher->graph, product->output, HOST_F32) &&
+      same_shape(tensor_of(matcher, x), tensor_of(matcher, product->output)) && take(matcher, product)) {
+    stage->squeeze_excite = true;
+    *out = product->output;
+    return true;
+  }
+  matcher->chain->node_count = before;
+  return false;
+}
+
+/* ---- The shortcut ------------------------------------------------------------------------------------------------ */
+
+bool match_add(litert_matcher *matcher, int x, size_t channels, int *other, chain_conv *sum) {
+  const graph_op *add = reader_of(matcher, x, HOST_ADD);
+  if (!add || add->input_count != 2) return false;
+  const int type = matcher->chain->type, residual = add->inputs[add->inputs[0] == x];
+  const int fused = ((const host_arithmetic *)add->parameters)->fused;
+  const host_tensor *added = graph_image(matcher->graph, residual, type), *to = graph_image(matcher->graph, x, type);
+  if (!added || !to || !same_shape(added, to) || !keeps_shape(matcher, add) || !fused_is_known(fused)) return false;
+  if (!take(matcher, add)) return false;
+  *other = residual;
+  *sum =
+      (chain_conv){.x = x, .y = add->output, .out = add->output, .out_channels = channels, .fused = fused, .slope = -1};
+  if (type == HOST_F32) match_function(matcher, sum);
+  return true;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "node.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct litert_scratch {
+  size_t owners; /* changed while the host makes or frees the nodes of a graph, which it does on one thread */
+  void *memory;
+  size_t size;
+};
+
+struct litert_node {
+  mbconv_block *block;
+  litert_scratch *scratch;
+  int type, x, residual, y; /* residual: -1 if the block is not given one */
+  size_t in_channels, out_channels;
+};
+
+litert_scratch *node_scratch_create(void) {
+  litert_scratch *scratch = calloc(1, sizeof *scratch);
+  if (scratch) scratch->owners = 1;
+  return scratch;
+}
+
+void node_scratch_release(litert_scratch *scratch) {
+  if (!scratch || --scratch->owners > 0) return;
+  free(scratch->memory);
+  free(scratch);
+}
+
+static bool scratch_holds(litert_scratch *scratch, size_t size) {
+  if (size <= scratch->size) return true;
+  void *memory = malloc(size);
+  if (!memory) return false;
+  free(scratch->memory);
+  scratch->memory = memory;
+  scratch->size = size;
+  return true;
+}
+
+litert_node *node_create(mbconv_block *block, const litert_chain *chain, litert_scratch *scratch) {
+  litert_node *made = calloc(1, sizeof *made);
+  if (!made) {
+    mbconv_block_destroy(block);
+    return NULL;
+  }
+  const chain_conv *last = &chain->stages[chain->count - 1].conv;
+  *made = (litert_node){.block = block,
+                        .scratch = scratch,
+                        .type = chain->type,
+                        .x = chain->x,
+                        .residual = chain->added && chain->residual != chain->x ? chain->residual : -1,
+                        .y = chain->y,
+                        .in_channels = chain->stages[0].conv.in_channels,
+                        .out_channels = last->out_channels};
+  scratch->owners++;
+  return made;
+}
+
+void node_destroy(litert_node *node) {
+  if (!node) return;
+  mbconv_block_destroy(node->block);
+  node_scratch_release(node->scratch);
+  free(node);
+}
+
+/* ---- Shapes ------------------------------------------------------------------------------------------------------ */
+
+typedef struct image_shape {
+  int dims[GRAPH_RANK];
+} image_shape;
+
+static host_tensor *tensor_of(host_context *context, int number) {
+  return number >= 0 && (size_t)number < context->tensor_count ? &context->tensors[number] : NULL;
+}
+
+/* Whether the tensor is an image of that type and number of channels; then *shape is its shape. */
+static bool read_shape(const host_tensor *tensor, int type, size_t channels, image_shape *shape) {
+  size_t bytes;
+  if (!tensor || !graph_tensor_is_sound(tensor) || tensor->type != type || !graph_bytes(tensor, &bytes)) return false;
+  if (tensor->dims->count != GRAPH_RANK || (size_t)tensor->dims->values[GRAPH_RANK - 1] != channels) return false;
+  memcpy(shape->dims, tensor->dims->values, sizeof shape->dims);
+  return true;
+}
+
+static bool has_shape(const host_tensor *tensor, const image_shape *shape) {
+  return tensor->dims && tensor->dims->count == GRAPH_RANK &&
+         memcmp(tensor->dims->values, shape->dims, sizeof shape->dims) == 0;
+}
+
+static int fail(host_context *context, const char *message) {
+  if (context->report) context->report(context, "mbconv: %s", message);
+  return HOST_ERROR;
+}
+
+/* The output's shape for the input's. */
+static bool shape_after(const litert_node *node, const image_shape *x, image_shape *y, mbconv_error *error) {
+  size_t height, width;
+  if (mbconv_block_output_size_at(node->block, (size_t)x->dims[1], (size_t)x->dims[2], &height, &width, error) !=
+      MBCONV_OK)
+    return false;
+  if (height > INT_MAX || width > INT_MAX) {
+    *error = (mbconv_error){MBCONV_SIZE_OVERFLOW, "the output of a block is larger than the host can say"};
+    return false;
+  }
+  *y = (image_shape){{x->dims[0], (int)height, (int)width, (int)node->out_channels}};
+  return true;
+}
+
+static int resize(host_context *context, host_tensor *tensor, const image_shape *shape) {
+  if (has_shape(tensor, shape)) return HOST_OK;
+  host_ints *dims = malloc(sizeof *dims + sizeof shape->dims);
+  if (!dims) return fail(context, "no memory for a shape");
+  dims->count = GRAPH_RANK;
+  memcpy(dims->values, shape->dims, sizeof shape->dims);
+  return context->resize(context, tensor, dims);
+}
+
+/* ---- The host's calls -------------------------------------------------------------------------------------------- */
+
+int node_prepare(host_context *context, host_node *host) {
+  const litert_node *node = host->ours;
+  if (!node) return fail(context, "a node of the graph was not made by the delegate");
+  image_shape x, y;
+  mbconv_error error = {0};
+  size_t scratch;
+  host_tensor *output = tensor_of(context, node->y);
+  if (!output || !read_shape(tensor_of(context, node->x), node->type, node->in_channels, &x))
+    return fail(context, "the input of a block is no image of its channels");
+  if (!shape_after(node, &x, &y, &error) ||
+      mbconv_block_scratch_size_at(node->block, (size_t)x.dims[1], (size_t)x.dims[2], 1, &scratch, &error) != MBCONV_OK)
+    return fail(context, error.message);
+  if (!scratch_holds(node->scratch, scratch)) return fail(context, "no memory for a block to work in");
+  return resize(context, output, &y);
+}
+
+/* The data of an image of that shape, or NULL. */
+static void *data_of(host_context *context, int number, int type, const image_shape *shape) {
+  const host_tensor *tensor = tensor_of(context, number);
+  size_t bytes;
+  const bool fits = tensor && tensor->type == type && has_shape(tensor, shape) && graph_bytes(tensor, &bytes);
+  return fits && tensor->bytes >= bytes ? tensor->data : NULL;
+}
+
+int node_invoke(host_context *context, host_node *host) {
+  const litert_node *node = host->ours;
+  if (!node) return fail(context, "a node of the graph was not made by the delegate");
+  image_shape x, y;
+  mbconv_error error = {0};
+  if (!read_shape(tensor_of(context, node->x), node->type, node->in_channels, &x))
+    return fail(context, "the input of a block is no image of its channels");
+  if (!shape_after(node, &x, &y, &error)) return fail(context, error.message);
+  const void *input = data_of(context, node->x, node->type, &x);
+  void *output = data_of(context, node->y, node->type, &y);
+  const void *residual = node->residual < 0 ? NULL : data_of(context, node->residual, node->type, &y);
+  if (!input || !output || (node->residual >= 0 && !residual))
+    return fail(context, "an image of a block has another shape than it was prepared for");
+  const size_t batch = (size_t)x.dims[0], height = (size_t)x.dims[1], width = (size_t)x.dims[2];
+  const litert_scratch *scratch = node->scratch;
+  const mbconv_status status = residual
+                                   ? mbconv_block_run_residual_at(node->block, batch, height, width, input, residual,
+                                                                  output, scratch->memory, scratch->size, NULL, &error)
+                                   : mbconv_block_run_at(node->block, batch, height, width, input, output,
+                                                         scratch->memory, scratch->size, NULL, &error);
+  return status == MBCONV_OK ? HOST_OK : fail(context, error.message);
+}

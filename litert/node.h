@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A node of ours in the host's graph: one block.
+ */
+#ifndef MBCONV_LITERT_NODE_H
+#define MBCONV_LITERT_NODE_H
+
+#include "chain.h"
+
+typedef struct litert_node litert_node;
+
+/* The memory in which the nodes of one graph work, one after the other. It lives until the last of them, and its maker,
+ * have released it. */
+typedef struct litert_scratch litert_scratch;
+
+litert_scratch *node_scratch_create(void); /* NULL if memory is lacking */
+void node_scratch_release(litert_scratch *scratch);
+
+/* Takes the block, also if it fails for lack of memory: then it returns NULL. */
+litert_node *node_create(mbconv_block *block, const litert_chain *chain, litert_scratch *scratch);
+void node_destroy(litert_node *node); /* NULL is allowed */
+
+/* The host's calls: before the first run and whenever shapes have changed, and for a run. */
+int node_prepare(host_context *context, host_node *host);
+int node_invoke(host_context *context, host_node *host);
+
+#endif

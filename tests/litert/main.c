@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mbconv_litert_tests [GRAPHS [SEED]]: graphs at random under the delegate. Of four, one is as a converter would write
+ * it: the delegate takes all of its convolutions, each block runs, f32 is what the operators give one by one, and the
+ * best set has the bytes of scalar. The others lie: whatever the delegate makes of them, it does not crash, leak, or
+ * touch memory that it was not given. Options of mbconv_tests are passed over.
+ *
+ * The last line: check: <n> cases, <n> findings.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+
+enum { ONE_HONEST_OF = 4 };
+
+#define WITHIN 1e-4 /* of the largest output: sums of a few channels may cancel */
+
+static long refusals;
+
+static void count_refusal(const char *message) {
+  (void)message;
+  refusals++;
+}
+
+static host_delegate *make_delegate(const char *isa) {
+  char *keys[] = {"least", "isa"}, *values[] = {"0", (char *)isa};
+  return tflite_plugin_create_delegate(keys, values, 2, count_refusal);
+}
+
+static int blocks_of(const test_graph *graph, const host_delegate *delegate) {
+  int count = 0;
+  for (int i = 0; i < graph->node_count; i++) count += graph->nodes[i].host.delegate == (const void *)delegate;
+  return count;
+}
+
+/* A convolution that was left: in these graphs all can be taken. */
+static bool leaves_convolutions(const test_graph *graph) {
+  for (int i = 0; i < graph->plan->count; i++) {
+    const test_node *node = &graph->nodes[graph->plan->values[i]];
+    const int code = node->registration.code;
+    if (!node->host.delegate && (code == HOST_CONV_2D || code == HOST_DEPTHWISE_CONV_2D)) return true;
+  }
+  return false;
+}
+
+/* The largest difference of an image from `expected`, as a part of the largest of that. */
+static double difference(const host_tensor *image, const float *expected) {
+  double worst = 0, largest = 1e-30;
+  for (size_t i = 0; i < image->bytes / sizeof(float); i++) {
+    const double found = (double)((const float *)image->data)[i];
+    largest = fmax(largest, fabs((double)expected[i]));
+    worst = isfinite(found) ? fmax(worst, fabs((double)expected[i] - found)) : INFINITY;
+  }
+  return worst / largest;
+}
+
+/* Of the graph's outputs, in f32, from what the operators give one by one. */
+static double error_of(test_graph *graph, int operators) {
+  float *values[TEST_MOST_TENSORS];
+  for (size_t i = 0; i < graph->context.tensor_count; i++) {
+    const bool written = graph->tensors[i].allocation != HOST_MAPPED && i != 0;
+    values[i] = written ? test_piece(graph, graph->tensors[i].bytes) : graph->tensors[i].data;
+  }
+  for (int i = 0; i < operators; i++) test_compute(graph, &graph->nodes[i], values);
+  const double error = difference(&graph->tensors[graph->output], values[graph->output]);
+  return graph->middle < 0 ? error : fmax(error, difference(&graph->tensors[graph->middle], values[graph->middle]));
+}
+
+/* The output's bytes of an honest graph by that set; NULL if something was refused or is wrong. */
+static unsigned char *output_by(uint64_t seed, const char *isa, size_t *bytes) {
+  static test_graph graph;
+  host_delegate *delegate = make_delegate(isa);
+  test_host_begin(&graph, seed);
+  test_make_graph(&graph);
+  const int operators = graph.node_count;
+  unsigned char *output = NULL;
+  if (delegate && delegate->prepare(&graph.context, delegate) == HOST_OK && test_host_allocate(&graph)) {
+    const int ran = test_host_run(&graph, true), blocks = blocks_of(&graph, delegate);
+    const host_tensor *tensor = &graph.tensors[graph.output];
+    const bool whole = blocks > 0 && ran == blocks && !leaves_convolutions(&graph);
+    *bytes = tensor->bytes;
+    if (whole && (graph.type != HOST_F32 || error_of(&graph, operators) < WITHIN)) output = malloc(*bytes + 1);
+    if (output) memcpy(output, tensor->data, *bytes);
+  }
+  test_host_end(&graph);
+  tflite_plugin_destroy_delegate(delegate);
+  return output;
+}
+
+/* By the best set and by scalar: the same bytes. */
+static bool honest(uint64_t seed) {
+  size_t size = 0, other_size = 0;
+  unsigned char *best = output_by(seed, "auto", &size), *scalar = output_by(seed, "scalar", &other_size);
+  const bool same = best && scalar && size == other_size && memcmp(best, scalar, size) == 0;
+  free(best);
+  free(scalar);
+  return same;
+}
+
+/* Shapes that change between prepare and run, and other lies after the nodes are made. */
+static void lie(uint64_t seed, long *taken) {
+  static test_graph graph;
+  host_delegate *delegate = make_delegate("auto");
+  test_host_begin(&graph, seed);
+  test_make_graph(&graph);
+  const host_ints *plan = graph.plan;
+  test_spoil(&graph);
+  if (delegate && delegate->prepare(&graph.context, delegate) == HOST_OK && graph.context.tensors && plan->count >= 0) {
+    const int blocks = blocks_of(&graph, delegate);
+    *taken += blocks > 0;
+    if (test_host_allocate(&graph) && blocks > 0 && plan->count > 0) test_host_run(&graph, false);
+  }
+  test_host_end(&graph);
+  tflite_plugin_destroy_delegate(delegate);
+}
+
+int main(int count, char **arguments) {
+  const bool given = count > 1 && arguments[1][0] != '-';
+  const long graphs = given ? strtol(arguments[1], NULL, 10) : 2000;
+  const uint64_t seed = given && count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
+  long findings = 0, taken = 0, lies = 0;
+  if (!freopen("/dev/null", "w", stderr)) return 2; /* of each graph that is refused the delegate says why */
+  for (long i = 0; i < graphs; i++) {
+    const uint64_t number = seed * 1000003 + (uint64_t)i;
+    if (i % ONE_HONEST_OF == 0) {
+      if (honest(number)) continue;
+      printf("FINDING: graph %ld of seed %llu\n", i, (unsigned long long)seed);
+      findings++;
+    } else {
+      lie(number, &taken);
+      lies++;
+    }
+  }
+  if (lies > 100 && (taken < lies / 10 || taken > lies * 9 / 10))
+    findings++; /* then the lies are not what they should be */
+  printf("of %ld graphs that lie, blocks of %ld were taken\n", lies, taken);
+  printf("check: %ld cases, %ld findings\n", graphs, findings);
+  return findings > 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Graphs at random, as a converter could have written them. Weights are few, images small.
+ */
+#include <string.h>
+
+#include "host.h"
+
+enum { RANK = 4, MOST_LAYERS = 5 };
+
+static int add_tensor(test_graph *graph, int type, int rank, const int *dims, int allocation) {
+  const int number = (int)graph->context.tensor_count++;
+  host_tensor *tensor = &graph->tensors[number];
+  *tensor =
+      (host_tensor){.type = type, .allocation = allocation, .dims = test_list(graph, rank, dims), .name = "tensor"};
+  tensor->bytes = type == HOST_I8 ? 1 : 4;
+  for (int i = 0; i < rank; i++) tensor->bytes *= (size_t)dims[i];
+  if (allocation == HOST_MAPPED) tensor->data = test_piece(graph, tensor->bytes);
+  return number;
+}
+
+static void quantize(test_graph *graph, int tensor, int scales, float scale, int zero_point, int dimension) {
+  host_affine *affine = test_piece(graph, sizeof *affine);
+  affine->scales = test_piece(graph, sizeof(host_floats) + (size_t)scales * sizeof(float));
+  affine->zero_points = test_piece(graph, sizeof(host_ints) + (size_t)scales * sizeof(int));
+  affine->scales->count = affine->zero_points->count = scales;
+  affine->dimension = dimension;
+  for (int i = 0; i < scales; i++) affine->scales->values[i] = scale, affine->zero_points->values[i] = zero_point;
+  graph->tensors[tensor].quantization.type = HOST_AFFINE;
+  graph->tensors[tensor].quantization.parameters = affine;
+}
+
+static int add_image(test_graph *graph, const int *dims) {
+  const int image = add_tensor(graph, graph->type, RANK, dims, 2);
+  if (graph->type == HOST_I8) quantize(graph, image, 1, 0.05f, test_random(graph, 20) - 10, 0);
+  return image;
+}
+
+static int add_constant(test_graph *graph, int type, int rank, const int *dims) {
+  const int constant = add_tensor(graph, type, rank, dims, HOST_MAPPED);
+  host_tensor *tensor = &graph->tensors[constant];
+  for (size_t i = 0; i < tensor->bytes && type == HOST_I8; i++)
+    ((int8_t *)tensor->data)[i] = (int8_t)test_random(graph, 256);
+  for (size_t i = 0; i < tensor->bytes / 4 && type == HOST_F32; i++)
+    ((float *)tensor->data)[i] = (float)test_random(graph, 201) / 100 - 1;
+  return constant;
+}
+
+static int add_node(test_graph *graph, int code, int count, const int *inputs, int output, const void *parameters,
+                    size_t size) {
+  test_node *node = &graph->nodes[graph->node_count++];
+  node->registration.code = code;
+  node->host.inputs = test_list(graph, count, inputs);
+  node->host.outputs = test_list(graph, 1, &output);
+  if (size) node->host.parameters = memcpy(test_piece(graph, size), parameters, size);
+  return output;
+}
+
+static const int *dims_of(const test_graph *graph, int image) { return graph->tensors[image].dims->values; }
+
+static int convolve(test_graph *graph, int x, int out, int kernel, int stride, bool depthwise, int fused) {
+  const int *d = dims_of(graph, x), same = stride == 2 || kernel > d[1] || kernel > d[2] || test_random(graph, 2);
+  const int lost = same ? 0 : kernel - 1;
+  const int y_dims[] = {d[0], (d[1] - lost + stride - 1) / stride, (d[2] - lost + stride - 1) / stride, out};
+  const int filter[] = {depthwise ? 1 : out, kernel, kernel, depthwise ? out : d[3]};
+  const int weight = add_constant(graph, graph->type, RANK, filter);
+  const int bias = add_constant(graph, graph->type == HOST_F32 ? HOST_F32 : HOST_I32, 1, &out);
+  if (graph->type == HOST_I8) quantize(graph, weight, test_random(graph, 2) ? out : 1, 0.004f, 0, depthwise ? 3 : 0);
+  const int y = add_image(graph, y_dims), inputs[] = {x, weight, bias}, padding = same ? HOST_SAME : HOST_VALID;
+  const host_conv conv = {padding, stride, stride, fused, 1, 1};
+  const host_depthwise separate = {padding, stride, stride, 1, fused, 1, 1};
+  if (depthwise) return add_node(graph, HOST_DEPTHWISE_CONV_2D, 3, inputs, y, &separate, sizeof separate);
+  return add_node(graph, HOST_CONV_2D, 3, inputs, y, &conv, sizeof conv);
+}
+
+static int unary(test_graph *graph, int code, int x) {
+  return add_node(graph, code, 1, &x, add_image(graph, dims_of(graph, x)), NULL, 0);
+}
+
+static int binary(test_graph *graph, int code, int a, int b) {
+  const host_arithmetic none = {HOST_NONE};
+  const int inputs[] = {a, b};
+  return add_node(graph, code, 2, inputs, add_image(graph, dims_of(graph, a)), &none, sizeof none);
+}
+
+static int activate(test_graph *graph, int x) {
+  const host_leaky_relu slope = {0.25f};
+  switch (test_random(graph, 6)) {
+    case 0: {
+      const int logistic = unary(graph, HOST_LOGISTIC, x);
+      if (graph->type == HOST_I8) quantize(graph, logistic, 1, 1.0f / 256, -128, 0);
+      return binary(graph, HOST_MUL, x, logistic);
+    }
+    case 1: return unary(graph, HOST_HARD_SWISH, x);
+    case 2: return graph->type == HOST_F32 ? unary(graph, HOST_OP_RELU, x) : x;
+    case 3: return add_node(graph, HOST_LEAKY_RELU, 1, &x, add_image(graph, dims_of(graph, x)), &slope, sizeof slope);
+    case 4: {
+      const int dims[] = {1, 1, dims_of(graph, x)[3]}, inputs[] = {x, add_constant(graph, HOST_F32, 3, dims)};
+      return add_node(graph, HOST_PRELU, 2, inputs, add_image(graph, dims_of(graph, x)), NULL, 0);
+    }
+    default: return x;
+  }
+}
+
+static int excite(test_graph *graph, int x) {
+  const int two = 2, axes = add_constant(graph, HOST_I32, 1, &two), inputs[] = {x, axes};
+  const int dims[] = {dims_of(graph, x)[0], 1, 1, dims_of(graph, x)[3]};
+  const host_reducer keeps = {1};
+  ((int32_t *)graph->tensors[axes].data)[0] = 1, ((int32_t *)graph->tensors[axes].data)[1] = 2;
+  const int mean = add_node(graph, HOST_MEAN, 2, inputs, add_image(graph, dims), &keeps, sizeof keeps);
+  const int inner = convolve(graph, mean, 3, 1, 1, false, HOST_RELU);
+  const int outer = convolve(graph, inner, dims[3], 1, 1, false, HOST_NONE);
+  return binary(graph, HOST_MUL, x, unary(graph, HOST_LOGISTIC, outer));
+}
+
+static int pad(test_graph *graph, int x) {
+  const int shape[] = {RANK, 2}, table = add_constant(graph, HOST_I32, 2, shape), inputs[] = {x, table};
+  const int *d = dims_of(graph, x), dims[] = {d[0], d[1] + 2, d[2] + 1, d[3]};
+  const int values[] = {0, 0, 1, 1, 1, 0, 0, 0}, y = add_image(graph, dims);
+  memcpy(graph->tensors[table].data, values, sizeof values);
+  graph->tensors[y].quantization = graph->tensors[x].quantization;
+  return add_node(graph, HOST_PAD, 2, inputs, y, NULL, 0);
+}
+
+void test_make_graph(test_graph *graph) {
+  graph->type = test_random(graph, 2) ? HOST_F32 : HOST_I8;
+  graph->middle = -1;
+  const int dims[] = {1 + test_random(graph, 2), 3 + test_random(graph, 7), 3 + test_random(graph, 7),
+                      1 + test_random(graph, 12)};
+  int x = add_image(graph, dims), shortcut = x;
+  for (int layers = 1 + test_random(graph, MOST_LAYERS); layers > 0; layers--) {
+    const int fused = (int[]){HOST_NONE, HOST_RELU, HOST_RELU6}[test_random(graph, 3)], channels = dims_of(graph, x)[3];
+    const int kernel = 3 + 2 * test_random(graph, 3), stride = 1 + test_random(graph, 2);
+    if (test_random(graph, 8) == 0) x = pad(graph, x);
+    switch (test_random(graph, 4)) {
+      case 0:
+        x = convolve(graph, x, channels, kernel, stride, true, fused);
+        if (graph->type == HOST_F32 && test_random(graph, 3) == 0) x = excite(graph, x);
+        break;
+      case 1:
+        x = convolve(graph, x, 1 + test_random(graph, 12), graph->type == HOST_F32 ? kernel : 1, 1, false, fused);
+        break;
+      default:
+        x = convolve(graph, x, test_random(graph, 2) ? dims_of(graph, shortcut)[3] : 1 + test_random(graph, 12), 1, 1,
+                     false, fused);
+    }
+    if (test_random(graph, 8) == 0) graph->middle = x;
+    if (fused == HOST_NONE) x = activate(graph, x);
+    if (memcmp(dims_of(graph, x), dims_of(graph, shortcut), RANK * sizeof(int)) == 0 && test_random(graph, 2))
+      x = binary(graph, HOST_ADD, x, shortcut);
+    if (test_random(graph, 3) == 0) shortcut = x;
+  }
+  graph->output = x;
+  if (graph->middle == x) graph->middle = -1;
+  int order[TEST_MOST_NODES];
+  for (int i = 0; i < graph->node_count; i++) order[i] = i;
+  graph->plan = test_list(graph, graph->node_count, order);
+}

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""Models of the mobile families as .tflite files, with random weights: in f32, and in int8 by ../hosts/quantized.py."""
+
+import pathlib
+import sys
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "hosts"))
+import quantized  # noqa: E402
+import tflite  # noqa: E402
+from integers import logistic_quantization  # noqa: E402
+from tflite import CLAMPS, schema  # noqa: E402
+
+tflite.TYPES["float16"] = schema.TensorType.FLOAT16
+# Kernel, stride, expansion, channels out, repeats
+MOBILENET_V2 = (
+    (3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (3, 2, 6, 32, 3), (3, 2, 6, 64, 4), (3, 1, 6, 96, 3), (3, 2, 6, 160, 3), (3, 1, 6, 320, 1),
+)  # fmt: skip
+EFFICIENTNET_B0 = (
+    (3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1),
+)  # fmt: skip
+
+
+class Graph(tflite.Graph):
+    """Operators of f32 besides those of its parent."""
+
+    def __init__(self, seed=1):
+        super().__init__()
+        self.random = np.random.default_rng(seed)
+        self.multiply_adds = 0  # of convolutions
+        self.half = False
+
+    def weights(self, values):
+        """A constant; in f16 behind DEQUANTIZE if self.half."""
+        if not self.half:
+            return self._constant(values, None, 0)
+        half = self._constant(values.astype(np.float16), None, 0)
+        return self._operator("DEQUANTIZE", 3, [half], values.shape, None, "float32", self._options("DequantizeOptions", {}))
+
+    def floats(self, *shape, scale=1.0):
+        return (self.random.standard_normal(shape) * scale).astype(np.float32)
+
+    def conv(self, x, out, kernel=1, stride=1, fused="none", padding="SAME", depthwise=False, bias=True, **fields):
+        """A convolution with weights that keep the size of what goes through. `fields`: others of the options."""
+        batch, height, width, channels = self.shape(x)
+        taps = kernel * kernel * (1 if depthwise else channels)
+        shape = (1, kernel, kernel, out) if depthwise else (out, kernel, kernel, channels)
+        dilation = fields.get("dilationHFactor", 1)
+        options = schema.DepthwiseConv2DOptionsT() if depthwise else schema.Conv2DOptionsT()
+        options.strideH = options.strideW = stride
+        options.dilationHFactor = options.dilationWFactor = options.depthMultiplier = 1
+        options.padding = getattr(schema.Padding, padding)
+        options.fusedActivationFunction = CLAMPS.get(fused, fused)
+        for name, value in fields.items():
+            setattr(options, name, value)
+        inputs = [x, self.weights(self.floats(*shape, scale=(2 / taps) ** 0.5))]
+        if bias:
+            inputs.append(self.weights(self.floats(out, scale=0.1)))
+        span = 0 if padding == "SAME" else (kernel - 1) * dilation
+        shape = [batch, -(-(height - span) // stride), -(-(width - span) // stride), out]
+        self.multiply_adds += shape[1] * shape[2] * out * taps
+        name, kind = ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions") if depthwise else ("CONV_2D", "Conv2DOptions")
+        return self._operator(name, 2, inputs, shape, None, "float32", (kind, options))
+
+    def depthwise(self, x, kernel=3, stride=1, fused="none", padding="SAME", **fields):
+        return self.conv(x, self.shape(x)[3], kernel, stride, fused, padding, depthwise=True, **fields)
+
+    def add(self, a, b, fused="none"):
+        return self._arithmetic("ADD", a, b, fused)
+
+    def mul(self, a, b, fused="none"):
+        return self._arithmetic("MUL", a, b, fused)
+
+    def _arithmetic(self, name, a, b, fused):
+        options = self._options(f"{name.capitalize()}Options", {"fusedActivationFunction": CLAMPS[fused]})
+        return self._operator(name, 1, [a, b], self.shape(a), None, self._dtype(a), options)
+
+    def one(self, name, x):
+        """RELU, RELU6, LOGISTIC, HARD_SWISH."""
+        kind = "HardSwishOptions" if name == "HARD_SWISH" else None
+        return self._operator(name, 1, [x], self.shape(x), None, "float32", self._options(kind, {}))
+
+    def silu(self, x):
+        return self.mul(x, self.one("LOGISTIC", x))
+
+    def prelu(self, x):
+        slope = self.weights(np.abs(self.floats(1, 1, self.shape(x)[3], scale=0.3)))
+        return self._operator("PRELU", 1, [x, slope], self.shape(x), None, "float32", None)
+
+    def leaky_relu(self, x, alpha=0.2):
+        return self._operator("LEAKY_RELU", 1, [x], self.shape(x), None, "float32", self._options("LeakyReluOptions", {"alpha": alpha}))
+
+    def pad(self, x, top, left, bottom, right, channels=0, quantization=None):
+        table = np.array([[0, 0], [top, bottom], [left, right], [0, channels]], np.int32)
+        batch, height, width, depth = self.shape(x)
+        shape = [batch, height + top + bottom, width + left + right, depth + channels]
+        inputs = [x, self._constant(table, None, 0)]
+        return self._operator("PAD", 1, inputs, shape, quantization, self._dtype(x), self._options("PadOptions", {}))
+
+    def mean(self, x):
+        axes = self._constant(np.array([1, 2], np.int32), None, 0)
+        options = self._options("ReducerOptions", {"keepDims": True})
+        batch, _, _, channels = self.shape(x)
+        return self._operator("MEAN", 1, [x, axes], [batch, 1, 1, channels], None, "float32", options)
+
+    def activation(self, x, name):
+        """What is no fused activation."""
+        if name == "silu":
+            return self.silu(x)
+        if name in ("prelu", "leaky_relu"):
+            return getattr(self, name)(x)
+        return self.one(name.upper(), x) if name == "hard_swish" else x
+
+    def squeeze_excite(self, x, width, inner="silu"):
+        y = self.conv(self.mean(x), width, fused="relu" if inner == "relu" else "none")
+        y = self.conv(self.activation(y, inner), self.shape(x)[3])
+        return self.mul(x, self.one("LOGISTIC", y))
+
+    def block(self, x, kernel, stride, expansion, out, activation="relu6", excite=False, shortcut=True):
+        """MBConv."""
+        channels, fused, y = self.shape(x)[3], activation if activation in CLAMPS else "none", x
+        if expansion > 1:
+            y = self.activation(self.conv(y, channels * expansion, fused=fused), activation)
+        y = self.activation(self.depthwise(y, kernel, stride, fused), activation)
+        if excite:
+            y = self.squeeze_excite(y, max(1, channels // 4))
+        y = self.conv(y, out)
+        return self.add(x, y) if shortcut and stride == 1 and channels == out else y
+
+
+def network(rows, size, activation="relu6", excite=False, width=1.0, batch=1):
+    """A whole network in f32, to the mean of its last image."""
+    graph = Graph()
+    fused = activation if activation in CLAMPS else "none"
+    x = graph.input([batch, size, size, 3], "float32")
+    x = graph.activation(graph.conv(x, 32, 3, 2, fused), activation)
+    for kernel, stride, expansion, out, repeats in rows:
+        for repeat in range(repeats):
+            out_channels = max(8, int(out * width) // 8 * 8)
+            x = graph.block(x, kernel, stride if repeat == 0 else 1, expansion, out_channels, activation, excite)
+    x = graph.activation(graph.conv(x, 1280, fused=fused), activation)
+    graph.outputs.append(graph.mean(x))
+    return graph
+
+
+def quantized_network(rows, size, activation="relu6", seed=1, width=1.0):
+    """The blocks of a network in int8, per channel, to its last image."""
+    maker, graph = quantized.Maker(seed, "int8", whole_clamp=seed % 2 == 0), tflite.Graph()
+    channels, image = 32, maker.quantization(2.0**-6)
+    x = graph.input([1, size // 2, size // 2, channels], "int8", image)
+    for kernel, stride, expansion, out, repeats in rows:
+        for repeat in range(repeats):
+            out_channels = max(8, int(out * width) // 8 * 8)
+            x, image = _quantized_block(graph, maker, x, image, (kernel, stride if repeat == 0 else 1, expansion, out_channels), activation)
+    layer = maker.layer(False, graph.shape(x)[3], 1280, image, 1, 1, activation)
+    graph.outputs.append(quantized_layer(graph, x, layer))
+    return graph
+
+
+def _quantized_block(graph, maker, x, image, sizes, activation):
+    kernel, stride, expansion, out = sizes
+    channels, y, y_image, layers = graph.shape(x)[3], x, image, []
+    if expansion > 1:
+        layers.append(maker.layer(False, channels, channels * expansion, y_image, 1, 1, activation))
+        y_image = layers[-1].out
+    layers.append(maker.layer(True, channels * expansion, channels * expansion, y_image, kernel, stride, activation))
+    layers.append(maker.layer(False, channels * expansion, out, layers[-1].out, 1, 1, "none"))
+    for layer in layers:
+        y = quantized_layer(graph, y, layer)
+    if stride > 1 or channels != out:
+        return y, layers[-1].y
+    total = maker.quantization(max(image.scale, layers[-1].y.scale) * 1.5)
+    return graph.binary("ADD", x, y, total), total
+
+
+def quantized_layer(graph, x, layer):
+    y = graph.convolution(x, layer)
+    if layer.function == "silu":
+        return graph.binary("MUL", y, graph.unary("LOGISTIC", y, logistic_quantization("int8")), layer.function_y)
+    return graph.unary(layer.function.upper(), y, layer.function_y) if layer.function else y
