@@ -151,18 +151,90 @@ class Silent(unittest.TestCase):
                 with self.subTest(norms=norms, before=before):
                     model, plain = network(), network()
                     train(norms)(plain)
-                    if before:  # the root evaluates, or accelerate refuses
-                        train(norms)(model)
+                    if not before:
+                        mbconv.torch.accelerate(model)
+                    train(norms)(model)
+                    if before and not norms:
+                        self.assertEqual(len(mbconv.torch.report(mbconv.torch.accelerate(model)).replaced), 2)
+                    elif before:  # nothing evaluates
                         with self.assertRaisesRegex(RuntimeError, "the model is in training mode"):
                             mbconv.torch.accelerate(model)
-                        model.training = False
-                        mbconv.torch.accelerate(model)
-                    else:
-                        mbconv.torch.accelerate(model)
-                        train(norms)(model)
-                    self.check(model, plain)
-                    for (key, found), expected in zip(model.state_dict().items(), plain.state_dict().values()):
-                        self.assertTrue(torch.allclose(found, expected, rtol=1e-4, atol=1e-5), key)
+                    self.check_training(model, plain)
+
+    def check_training(self, model, plain):
+        self.check(model, plain)
+        for (key, found), expected in zip(model.state_dict().items(), plain.state_dict().values()):
+            self.assertTrue(torch.allclose(found, expected, rtol=1e-4, atol=1e-5), key)
+
+    def test_parts_that_evaluate(self):
+        """In a model that trains: a frozen block, whose neighbour trains; and one in a module of its own that trains,
+        whose forward asks that."""
+
+        class Asking(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.block = random_block(16, 16)
+
+            def forward(self, x):
+                return self.block(x) * (2 if self.training else 1)
+
+        model = nn.Sequential(Asking(), random_block(16, 16, seed=2), nn.Identity(), random_block(16, 24, seed=3)).train()
+        for frozen in (model[0].block, model[1]):
+            frozen.eval()
+        plain = copy.deepcopy(model)
+        report = mbconv.torch.report(mbconv.torch.accelerate(model))
+        self.assertEqual([finding.name for finding in report.replaced], ["0.block", "1"])
+        self.assertEqual({finding.name for finding in report.kept}, {"3.expand.0", "3.depthwise.0", "3.project.0"})
+        for finding in report.kept:
+            self.assertIn("its BatchNorm2d is in training mode", finding.text)
+        self.check_training(model, plain)
+        for change in (nn.Module.eval, nn.Module.train, lambda m: m[0].eval()):
+            for one in (model, plain):
+                change(one)
+            self.check_training(model, plain)
+
+    def test_branch_of_training(self):
+        """A forward that trains otherwise than it evaluates, without a layer that does."""
+
+        class Branched(MBConv):
+            def forward(self, x):
+                return super().forward(x) + (x if self.training else 0)
+
+        for training in (True, False):
+            block, plain = (random_block(16, 16, kind=Branched) for _ in range(2))
+            for one in (block, plain):
+                one.training = training
+            self.assertEqual(len(mbconv.torch.report(mbconv.torch.accelerate(block)).replaced), 1)
+            for now in (training, not training, training):
+                for one in (block, plain):
+                    one.training = now
+                self.check(block, plain)
+
+    def test_around_a_model(self):
+        """A Sequential is made in training mode, and so is an Identity in place of a classifier."""
+        model, plain = nn.Sequential(network(), nn.Identity()), nn.Sequential(network(), nn.Identity())
+        self.assertTrue(model.training)
+        self.assertEqual(len(mbconv.torch.report(mbconv.torch.accelerate(model)).replaced), 2)
+        self.check(model, plain)
+
+    def test_dropout_inside(self):
+        """Of a module that trains: a function, and a layer."""
+
+        class Dropping(MBConv):
+            def forward(self, x):
+                y = nn.functional.dropout(self.depthwise(self.expand(x)), 0.5, self.training)
+                return self.project(y)
+
+        for kind, layer in ((Dropping, None), (MBConv, nn.Dropout(0.5))):
+            block, plain = random_block(16, 16, kind=kind), random_block(16, 16, kind=kind)
+            for one in (block, plain):
+                one.training = True
+                if layer is not None:
+                    one.depthwise.append(layer)
+            with self.assertRaisesRegex(RuntimeError, "the model is in training mode"):
+                mbconv.torch.accelerate(block)
+            self.check(block, plain)
+            self.assertGreater(difference(block(self.x), block(self.x)), 0.1)
 
     def test_one_frozen_block(self):
         """A frozen block in a model that trains gives its gradients on."""

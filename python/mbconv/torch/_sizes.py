@@ -117,7 +117,8 @@ def activation_of(module):
         return None
     x = _numbers()
     try:
-        with torch.autocast("cpu", enabled=False):
+        # What drops at random is none, and leaves PyTorch's random numbers to others.
+        with torch.autocast("cpu", enabled=False), torch.random.fork_rng(devices=[]):
             y = type(module).forward(module, x.clone())
             other = type(module).forward(module, x.flip(3).clone())
     except Exception:  # pylint: disable=broad-except # it may be anyone's module
