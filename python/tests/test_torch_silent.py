@@ -178,7 +178,8 @@ class Silent(unittest.TestCase):
             def forward(self, x):
                 return self.block(x) * (2 if self.training else 1)
 
-        model = nn.Sequential(Asking(), random_block(16, 16, seed=2), nn.Identity(), random_block(16, 24, seed=3)).train()
+        model = nn.Sequential(Asking(), random_block(16, 16, seed=2), nn.Identity(), random_block(16, 24, seed=3))
+        model.train()
         for frozen in (model[0].block, model[1]):
             frozen.eval()
         plain = copy.deepcopy(model)

@@ -146,20 +146,17 @@ class Search:
 
     def __init__(self, model):
         self.owners, self.reasons, self.has_blocks = {}, {}, False  # by name
-        self._visited, self._seen = set(), set()  # `_seen`: in a graph
-        self._look("", model)
+        self._seen = set()  # in a graph
+        for name, module in model.named_modules():
+            self._look(name, module)
 
     def _look(self, name, module):
-        if id(module) in self._visited:
+        if id(module) in self._seen or not _computes(module):
             return
-        self._visited.add(id(module))
-        if id(module) not in self._seen and _computes(module):
-            try:
-                self._follow(name, module, Structure(module))
-            except Unfit as reason:
-                self._blame(name, module, str(reason))
-        for child_name, child in module.named_children():
-            self._look(_joined(name, child_name), child)
+        try:
+            self._follow(name, module, Structure(module))
+        except Unfit as reason:
+            self._blame(name, module, str(reason))
 
     def _follow(self, name, module, structure):
         """Notes the chains of a graph. Modules that it looks into need no look of their own."""

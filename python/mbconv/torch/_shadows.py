@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a forward is run on in place of modules: *shadows*, objects with the attributes of the modules and a class derived
-from theirs, whose calls and parameters are a tracer's symbols."""
+"""What a forward is run on in place of modules: *shadows*, objects with the attributes of the modules and a class
+derived from theirs, whose calls and parameters are a tracer's symbols."""
 
 import operator
 

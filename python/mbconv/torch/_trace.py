@@ -31,8 +31,8 @@ class Instance:
 
     def __init__(self, path, module, parent=None):
         self.path, self.module, self.parent = path, module, parent
-        self.inputs, self.output, self.given, self.extra = [], None, (), False
-        # `given`: its arguments that are no tensors (`_given.py`); `extra`: it was given something else than those and tensors
+        self.inputs, self.output = [], None
+        self.given, self.extra = (), False  # of `_given.py`; whether it was given something else than those and tensors
 
     def within(self, other):
         """Whether it is this call, or one in it."""
