@@ -4,15 +4,18 @@ then. The types of inputs are in test_torch_left, strides in test_torch_strides,
 
 import copy
 import multiprocessing
+import random
 import unittest
 import warnings
 
+import numpy as np
 import torch
 from torch import nn
 
 import mbconv.torch
 from changes import larger
 from networks import BLOCK_TOLERANCE, MBConv, difference, random_block
+from test_torch_found import SwishFunction
 
 HOOKS = {
     "forward": lambda m: m.register_forward_hook(larger),
@@ -35,6 +38,12 @@ def train(norms=False):
                 module.train(norms)
 
     return change
+
+
+def seeds(number):
+    torch.manual_seed(number)
+    random.seed(number)
+    np.random.seed(number)
 
 
 def spawned(queue, model, x):
@@ -210,6 +219,49 @@ class Silent(unittest.TestCase):
                 for one in (block, plain):
                     one.training = now
                 self.check(block, plain)
+
+    def test_random_branch(self):
+        """A forward that leaves its block out now and then, by whichever numbers: it is PyTorch's, the next is not."""
+
+        class Skipping(MBConv):
+            def forward(self, x):
+                return x if self.training and self.draw() else super().forward(x)
+
+        for draw in (lambda: torch.rand(()) < 0.5, lambda: random.random() < 0.5, lambda: np.random.rand() < 0.5):
+            Skipping.draw = staticmethod(draw)
+            model, plain = (nn.Sequential(random_block(16, 16, kind=Skipping), random_block(16, 16)) for _ in range(2))
+            for one in (model, plain):
+                one[0].training = True
+            seeds(0)
+            expected = draw()
+            seeds(0)
+            report = mbconv.torch.report(mbconv.torch.accelerate(model, convolutions=False))
+            self.assertEqual(draw(), expected)  # nothing was drawn
+            self.assertEqual([finding.name for finding in report.replaced], ["1"])
+            for seed in range(6):
+                for one in (model, plain):
+                    seeds(seed)
+                    one.output = one(self.x)
+                self.assertLess(difference(model.output, plain.output), BLOCK_TOLERANCE)
+
+    def test_random_activation(self):
+        """An activation that is another one now and then."""
+
+        class Leaking(nn.Module):
+            def forward(self, x):
+                if self.training and x.shape and random.random() < 0.1:
+                    return x
+                return SwishFunction.apply(x)
+
+        model, plain = (random_block(16, 16, activation=Leaking) for _ in range(2))
+        for one in (model, plain):
+            one.depthwise[2].training = True
+        self.assertEqual(mbconv.torch.report(mbconv.torch.accelerate(model)).replaced, [])
+        for seed in range(20):
+            for one in (model, plain):
+                seeds(seed)
+                one.output = one(self.x)
+            self.assertLess(difference(model.output, plain.output), BLOCK_TOLERANCE)
 
     def test_around_a_model(self):
         """A Sequential is made in training mode, and so is an Identity in place of a classifier."""

@@ -9,7 +9,7 @@ a call in the graph. Opaque, too, is what computes otherwise than its forward sa
 trains. There is one exception, `_sizes.py`.
 
 Anyone else's module is looked into in training mode, too: its forward takes the branch that `training` says, which is
-then part of the graph, and a snapshot tells if that changes.
+then part of the graph, and a snapshot tells if that changes. One that draws random numbers to decide by is opaque.
 """
 
 import collections
@@ -21,6 +21,7 @@ from torch import fx, nn
 from torch.fx.proxy import Proxy, TracerBase
 
 from ._given import given_to, named_arguments, named_values
+from ._random import Randomness
 from ._recognise import Unfit, kind, own_class
 from ._shadows import Shadows
 from ._symbols import Input, Symbol
@@ -170,12 +171,16 @@ class _Tracer(TracerBase):
         if always:
             self.top = instance
         outer, self._current = self._current, instance
-        last = next(iter(reversed(self.graph.nodes)), None)
+        last, random = next(iter(reversed(self.graph.nodes)), None), Randomness() if module.training else None
         try:
             result = own_class(module).forward(shadow, *arguments, **named)
+            if random is not None and random.restored():
+                raise Unfit("its forward draws random numbers")
             instance.output = result.node if isinstance(result, Proxy) else None
             return result
         except Exception as error:  # pylint: disable=broad-except # it may be anyone's module
+            if random is not None:
+                random.restored()
             if self._sized:
                 raise
             self._forget_after(last, instance)
