@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The Python package with a newer PyTorch than Debian's: all its tests, those of export and torch.compile and of timm's
 # models among them; and what `accelerate` finds in some models, against the counts of python/bench/zoo/table.txt.
-# packages: python3-venv python3-pip
+# packages: python3-venv python3-pip python3-dev g++
 # minutes: 25
 # on request: PyTorch 2 comes from PyPI, where the wheel for PCs has CUDA with it: 3 GB to load, 6 GB on disk
 set -euo pipefail
