@@ -3,6 +3,8 @@
 
 import unittest
 
+import torch
+
 import mbconv.torch
 import test_arguments
 from networks import MBConv
@@ -17,8 +19,8 @@ def accelerated(**arguments):
     return str(mbconv.torch.report(mbconv.torch.accelerate(**arguments)))
 
 
-def report(model):
-    return str(mbconv.torch.report(model))
+def report(model, inputs):
+    return str(mbconv.torch.report(model, *inputs))
 
 
 def restored(model):
@@ -33,9 +35,11 @@ class TorchArguments(test_arguments.Arguments):
     module = type("Functions", (), {name: value for name, value in vars(mbconv.torch).items() if name not in RESULTS})
     table = {
         "accelerate": (accelerated, {"model": (Kind(MODULE), block()), "convolutions": (Kind(FLAG), True)}),
-        "report": (report, {"model": (Kind(MODULE + senseless(block())), mbconv.torch.accelerate(block()))}),
+        "report": (report, {
+            "model": (Kind(MODULE + senseless(block())), mbconv.torch.accelerate(block())),
+            "inputs": (Kind(()), (torch.ones(1, 8, 9, 9),))}),  # whatever the model takes
         "restore": (restored, {"model": (Kind(MODULE), block())}),
-    }
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

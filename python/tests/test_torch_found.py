@@ -186,7 +186,9 @@ class Found(unittest.TestCase):
         class Scaled(DropBlock):
             def forward(self, inputs, drop_connect_rate=None):
                 y = super().forward(inputs)
-                return y if drop_connect_rate is None or drop_connect_rate is True else y * drop_connect_rate
+                if drop_connect_rate is True:
+                    return y + 1
+                return y if drop_connect_rate is None else y * drop_connect_rate
 
         block = randomised(Scaled(8, 8, 1))
         plain, x = copy.deepcopy(block), torch.randn(1, 8, 9, 9)

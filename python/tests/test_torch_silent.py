@@ -4,15 +4,18 @@ then. The types of inputs are in test_torch_left, strides in test_torch_strides,
 
 import copy
 import multiprocessing
+import random
 import unittest
 import warnings
 
+import numpy as np
 import torch
 from torch import nn
 
 import mbconv.torch
 from changes import larger
 from networks import BLOCK_TOLERANCE, MBConv, difference, random_block
+from test_torch_found import SwishFunction
 
 HOOKS = {
     "forward": lambda m: m.register_forward_hook(larger),
@@ -35,6 +38,12 @@ def train(norms=False):
                 module.train(norms)
 
     return change
+
+
+def seeds(number):
+    torch.manual_seed(number)
+    random.seed(number)
+    np.random.seed(number)
 
 
 def spawned(queue, model, x):
@@ -151,18 +160,134 @@ class Silent(unittest.TestCase):
                 with self.subTest(norms=norms, before=before):
                     model, plain = network(), network()
                     train(norms)(plain)
-                    if before:  # the root evaluates, or accelerate refuses
-                        train(norms)(model)
+                    if not before:
+                        mbconv.torch.accelerate(model)
+                    train(norms)(model)
+                    if before and not norms:
+                        self.assertEqual(len(mbconv.torch.report(mbconv.torch.accelerate(model)).replaced), 2)
+                    elif before:  # nothing evaluates
                         with self.assertRaisesRegex(RuntimeError, "the model is in training mode"):
                             mbconv.torch.accelerate(model)
-                        model.training = False
-                        mbconv.torch.accelerate(model)
-                    else:
-                        mbconv.torch.accelerate(model)
-                        train(norms)(model)
-                    self.check(model, plain)
-                    for (key, found), expected in zip(model.state_dict().items(), plain.state_dict().values()):
-                        self.assertTrue(torch.allclose(found, expected, rtol=1e-4, atol=1e-5), key)
+                    self.check_training(model, plain)
+
+    def check_training(self, model, plain):
+        self.check(model, plain)
+        for (key, found), expected in zip(model.state_dict().items(), plain.state_dict().values()):
+            self.assertTrue(torch.allclose(found, expected, rtol=1e-4, atol=1e-5), key)
+
+    def test_parts_that_evaluate(self):
+        """In a model that trains: a frozen block, whose neighbour trains; and one in a module of its own that trains,
+        whose forward asks that."""
+
+        class Asking(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.block = random_block(16, 16)
+
+            def forward(self, x):
+                return self.block(x) * (2 if self.training else 1)
+
+        model = nn.Sequential(Asking(), random_block(16, 16, seed=2), nn.Identity(), random_block(16, 24, seed=3))
+        model.train()
+        for frozen in (model[0].block, model[1]):
+            frozen.eval()
+        plain = copy.deepcopy(model)
+        report = mbconv.torch.report(mbconv.torch.accelerate(model))
+        self.assertEqual([finding.name for finding in report.replaced], ["0.block", "1"])
+        self.assertEqual({finding.name for finding in report.kept}, {"3.expand.0", "3.depthwise.0", "3.project.0"})
+        for finding in report.kept:
+            self.assertIn("its BatchNorm2d is in training mode", finding.text)
+        self.check_training(model, plain)
+        for change in (nn.Module.eval, nn.Module.train, lambda m: m[0].eval()):
+            for one in (model, plain):
+                change(one)
+            self.check_training(model, plain)
+
+    def test_branch_of_training(self):
+        """A forward that trains otherwise than it evaluates, without a layer that does."""
+
+        class Branched(MBConv):
+            def forward(self, x):
+                return super().forward(x) + (x if self.training else 0)
+
+        for training in (True, False):
+            block, plain = (random_block(16, 16, kind=Branched) for _ in range(2))
+            for one in (block, plain):
+                one.training = training
+            self.assertEqual(len(mbconv.torch.report(mbconv.torch.accelerate(block)).replaced), 1)
+            for now in (training, not training, training):
+                for one in (block, plain):
+                    one.training = now
+                self.check(block, plain)
+
+    def test_random_branch(self):
+        """A forward that leaves its block out now and then, by whichever numbers: it is PyTorch's, the next is not."""
+
+        class Skipping(MBConv):
+            def forward(self, x):
+                return x if self.training and self.draw() else super().forward(x)
+
+        for draw in (lambda: torch.rand(()) < 0.5, lambda: random.random() < 0.5, lambda: np.random.rand() < 0.5):
+            Skipping.draw = staticmethod(draw)
+            model, plain = (nn.Sequential(random_block(16, 16, kind=Skipping), random_block(16, 16)) for _ in range(2))
+            for one in (model, plain):
+                one[0].training = True
+            seeds(0)
+            expected = draw()
+            seeds(0)
+            report = mbconv.torch.report(mbconv.torch.accelerate(model, convolutions=False))
+            self.assertEqual(draw(), expected)  # nothing was drawn
+            self.assertEqual([finding.name for finding in report.replaced], ["1"])
+            for seed in range(6):
+                for one in (model, plain):
+                    seeds(seed)
+                    one.output = one(self.x)
+                self.assertLess(difference(model.output, plain.output), BLOCK_TOLERANCE)
+
+    def test_random_activation(self):
+        """An activation that is another one now and then."""
+
+        class Leaking(nn.Module):
+            def forward(self, x):
+                if self.training and x.shape and random.random() < 0.1:
+                    return x
+                return SwishFunction.apply(x)
+
+        model, plain = (random_block(16, 16, activation=Leaking) for _ in range(2))
+        for one in (model, plain):
+            one.depthwise[2].training = True
+        self.assertEqual(mbconv.torch.report(mbconv.torch.accelerate(model)).replaced, [])
+        for seed in range(20):
+            for one in (model, plain):
+                seeds(seed)
+                one.output = one(self.x)
+            self.assertLess(difference(model.output, plain.output), BLOCK_TOLERANCE)
+
+    def test_around_a_model(self):
+        """A Sequential is made in training mode, and so is an Identity in place of a classifier."""
+        model, plain = nn.Sequential(network(), nn.Identity()), nn.Sequential(network(), nn.Identity())
+        self.assertTrue(model.training)
+        self.assertEqual(len(mbconv.torch.report(mbconv.torch.accelerate(model)).replaced), 2)
+        self.check(model, plain)
+
+    def test_dropout_inside(self):
+        """Of a module that trains: a function, and a layer."""
+
+        class Dropping(MBConv):
+            def forward(self, x):
+                y = nn.functional.dropout(self.depthwise(self.expand(x)), 0.5, self.training)
+                return self.project(y)
+
+        for kind, layer in ((Dropping, None), (MBConv, nn.Dropout(0.5))):
+            block, plain = random_block(16, 16, kind=kind), random_block(16, 16, kind=kind)
+            for one in (block, plain):
+                one.training = True
+                if layer is not None:
+                    one.depthwise.append(layer)
+            with self.assertRaisesRegex(RuntimeError, "the model is in training mode"):
+                mbconv.torch.accelerate(block)
+            self.check(block, plain)
+            self.assertGreater(difference(block(self.x), block(self.x)), 0.1)
 
     def test_one_frozen_block(self):
         """A frozen block in a model that trains gives its gradients on."""

@@ -12,10 +12,10 @@ import mbconv.torch
 from networks import FORMATS, difference, random_images, randomise
 
 TOLERANCE = 1e-4
-NETWORKS = {  # modules replaced: blocks, stem and head
+NETWORKS = {  # blocks, stem and head; of MixNet also layers alone
     "efficientnet_b0": 18, "tf_efficientnet_b0": 18, "efficientnet_lite0": 18, "mobilenetv2_100": 19,
-    "mobilenetv2_050": 19, "mobilenetv3_small_100": 13, "mobilenetv3_large_100": 17, "tf_mobilenetv3_large_100": 17,
-    "mnasnet_100": 19, "fbnetc_100": 23, "tf_efficientnetv2_b0": 18, "mixnet_s": 3, "resnet18": 0,
+    "mobilenetv2_050": 19, "mobilenetv3_small_100": 14, "mobilenetv3_large_100": 18, "tf_mobilenetv3_large_100": 18,
+    "mnasnet_100": 19, "fbnetc_100": 23, "tf_efficientnetv2_b0": 23, "mixnet_s": 38, "resnet18": 0,
 }  # fmt: skip
 
 

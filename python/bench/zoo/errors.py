@@ -13,11 +13,12 @@ import sys
 import torch
 
 import mbconv.torch
+from mbconv.torch._products import products
 
 from .blocks import block_names
 from .bounds import bounded
 from .create import create
-from .products import by_block, products
+from .products import by_block
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "networks"))
 from random_network import random_images, randomise  # pylint: disable=wrong-import-position

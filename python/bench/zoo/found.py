@@ -4,10 +4,11 @@
 import torch
 
 import mbconv.torch
+from mbconv.torch._products import products
 
 from .blocks import block_names
 from .create import create
-from .products import by_block, products
+from .products import by_block
 
 
 def found(row, size):

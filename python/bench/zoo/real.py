@@ -9,9 +9,10 @@ from PIL import Image
 from torchvision import transforms
 
 import mbconv.torch
+from mbconv.torch._products import products
 
 from .blocks import block_names
-from .products import by_block, products
+from .products import by_block
 
 TOLERANCE = 2e-5  # of the largest logit
 # The authors': 32 pixels more than are cut out; colours of 0 to 255 less 127, divided by 128.

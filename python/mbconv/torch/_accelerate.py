@@ -2,7 +2,7 @@
 """accelerate, restore and report."""
 
 import dataclasses
-from typing import List, TypeVar
+from typing import Any, Iterable, List, Optional, TypeVar
 
 from torch import nn
 
@@ -10,6 +10,7 @@ from ._call import Call
 from ._chains import OUTSIDE
 from ._examine import Structure, examine
 from ._modules import fuse, is_replaced, reason_of, undo
+from ._products import share_replaced
 from ._recognise import Unfit, kind
 
 COMPUTING = nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear
@@ -39,7 +40,12 @@ class Finding:
 
 
 class Report(List[Finding]):
-    """The findings, in the model's order."""
+    """The findings, in the model's order. `share`: of the model's multiply-adds, that which mbconv computes; None where
+    `report` was given no input to count them with."""
+
+    def __init__(self, findings: Iterable[Finding] = (), share: Optional[float] = None) -> None:
+        super().__init__(findings)
+        self.share = share
 
     @property
     def replaced(self) -> List[Finding]:
@@ -52,7 +58,8 @@ class Report(List[Finding]):
         return [finding for finding in self if not finding.replaced]
 
     def __str__(self) -> str:
-        lines = [f"mbconv: {len(self.replaced)} modules replaced, {len(self.kept)} kept"]
+        share = "" if self.share is None else f", {self.share:.1%} of the multiply-adds replaced"
+        lines = [f"mbconv: {len(self.replaced)} modules replaced, {len(self.kept)} kept{share}"]
         names = [finding.name or "(the model)" for finding in self]
         for name, finding in zip(names, self):
             sign = "+" if finding.replaced else "-"
@@ -60,8 +67,11 @@ class Report(List[Finding]):
         return "\n".join(lines)
 
 
-def report(model: nn.Module) -> Report:
+def report(model: nn.Module, *inputs: Any) -> Report:
     """What `accelerate` replaced in this model, and what it did not, and why.
+
+    `inputs`: what to call the model with. It is then called three times, without gradients, to count its multiply-adds
+    and those of them that PyTorch does: `share`. Attention in one operator and recurrent layers are not counted.
 
     A module that has been changed since, so that only PyTorch computes the same, is among those that were kept.
     """
@@ -69,7 +79,8 @@ def report(model: nn.Module) -> Report:
     if not hasattr(model, REPORT):
         raise ValueError("this model was not accelerated, or has been restored")
     modules = dict(model.named_modules())
-    return Report(_as_of_now(finding, modules.get(finding.owner)) for finding in getattr(model, REPORT))
+    share = share_replaced(model, *inputs) if inputs else None
+    return Report((_as_of_now(finding, modules.get(finding.owner)) for finding in getattr(model, REPORT)), share)
 
 
 def _as_of_now(finding, module):
@@ -94,16 +105,20 @@ def accelerate(model: Model, convolutions: bool = True) -> Model:
     and may be written to; of what is written through `.data` or `.numpy()` a sample tells. A module that is changed
     afterwards is examined again at its next call, and computed by PyTorch if mbconv does not compute the same. A block
     is prepared at its first call, for images of any size.
+
+    Of a model in training mode the parts that compute as in evaluation are replaced, such as frozen ones. If there are
+    none, that is a RuntimeError, and nothing is replaced.
     """
     _check_model(model)
     if not isinstance(convolutions, bool):
         raise TypeError(f"convolutions is a {type(convolutions).__name__}, not a bool")
-    if model.training:
-        raise RuntimeError("the model is in training mode, and mbconv only evaluates: call model.eval() first")
     restore(model)
     search, findings = Search(model), Report()
     setattr(model, REPORT, findings)  # before a snapshot counts the attributes
     found = _replaced(search, convolutions) if search.has_blocks else {}
+    if model.training and not found:
+        restore(model)
+        raise RuntimeError("the model is in training mode, and mbconv only evaluates: call model.eval() first")
     done = {name for _, names in found.values() for name in names}
     for name, module in model.named_modules():
         if name in found:
@@ -131,20 +146,17 @@ class Search:
 
     def __init__(self, model):
         self.owners, self.reasons, self.has_blocks = {}, {}, False  # by name
-        self._visited, self._seen = set(), set()  # `_seen`: in a graph
-        self._look("", model)
+        self._seen = set()  # in a graph
+        for name, module in model.named_modules():
+            self._look(name, module)
 
     def _look(self, name, module):
-        if id(module) in self._visited:
+        if id(module) in self._seen or not _computes(module):
             return
-        self._visited.add(id(module))
-        if id(module) not in self._seen and _computes(module):
-            try:
-                self._follow(name, module, Structure(module))
-            except Unfit as reason:
-                self._blame(name, module, str(reason))
-        for child_name, child in module.named_children():
-            self._look(_joined(name, child_name), child)
+        try:
+            self._follow(name, module, Structure(module))
+        except Unfit as reason:
+            self._blame(name, module, str(reason))
 
     def _follow(self, name, module, structure):
         """Notes the chains of a graph. Modules that it looks into need no look of their own."""

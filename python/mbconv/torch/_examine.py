@@ -4,9 +4,10 @@
 from . import _trial
 from ._call import Call
 from ._chains import OUTSIDE, Chains
+from ._given import named_values
 from ._program import Program
 from ._recognise import Unfit
-from ._trace import named_values, trace
+from ._trace import trace
 
 
 class Structure:

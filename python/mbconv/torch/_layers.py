@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ._recognise import SAME, kind, own_class
 from ._sizes import same_pad
-from ._trace import set_item
+from ._symbols import set_item
 
 # ---- Reading nodes -------------------------------------------------------------------------------------------------
 

@@ -13,10 +13,10 @@ from torch.nn.modules import module as torch_module
 
 from ._call import Call, Way, has_watchers, is_autocasting, is_compiling, way_now, way_of
 from ._examine import examine
+from ._given import given_of, named_arguments, named_values
 from ._program import Program
 from ._recognise import Unfit, kind, own_class
 from ._snapshot import Snapshot
-from ._trace import given_of, named_arguments, named_values
 
 REPLACEMENT = "_mbconv_replacement"  # the attribute of a module
 

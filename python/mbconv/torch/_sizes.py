@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ._random import Randomness
 from ._recognise import Unfit
 
 # Any threshold below 4096 lies between two of them, or is beside one.
@@ -115,12 +116,16 @@ def activation_of(module):
     """The name of the activation that a module computes, or None."""
     if list(module.children()) or module._parameters or module._buffers:
         return None
-    x = _numbers()
+    x, random = _numbers(), Randomness() if module.training else None
     try:
         with torch.autocast("cpu", enabled=False):
             y = type(module).forward(module, x.clone())
             other = type(module).forward(module, x.flip(3).clone())
     except Exception:  # pylint: disable=broad-except # it may be anyone's module
+        return None
+    finally:
+        has_drawn = random is not None and random.restored()
+    if has_drawn:
         return None
     if not isinstance(y, torch.Tensor) or y.shape != x.shape or not torch.allclose(other.flip(3), y, equal_nan=True):
         return None

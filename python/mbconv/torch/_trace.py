@@ -2,25 +2,29 @@
 """The graph of a module's forward, whatever classes it is made of.
 
 `trace` runs the forward once on a symbol, torch.fx's Proxy, which notes the operations. Unlike torch.fx.symbolic_trace
-it patches no class of PyTorch, so other threads may run models meanwhile: the forward runs on *shadows*, objects with
-the attributes of the modules and a class derived from theirs, whose calls and parameters are symbols.
+it patches no class of PyTorch, so other threads may run models meanwhile: the forward runs on `_shadows.py`.
 
 A symbol's size is unknown: a forward that decides by it cannot be traced, and a module with such a forward is *opaque*,
-a call in the graph. Opaque, too, is what computes otherwise than its forward says (hooks), and what is in training
-mode. There is one exception, `_sizes.py`.
+a call in the graph. Opaque, too, is what computes otherwise than its forward says (hooks), and a layer of PyTorch that
+trains. There is one exception, `_sizes.py`.
+
+Anyone else's module is looked into in training mode, too: its forward takes the branch that `training` says, which is
+then part of the graph, and a snapshot tells if that changes. One that draws random numbers to decide by is opaque.
 """
 
 import collections
 import dataclasses
-import dis
 import inspect
-import operator
 
 import torch
 from torch import fx, nn
 from torch.fx.proxy import Proxy, TracerBase
 
+from ._given import given_to, named_arguments, named_values
+from ._random import Randomness
 from ._recognise import Unfit, kind, own_class
+from ._shadows import Shadows
+from ._symbols import Input, Symbol
 
 
 class Instance:
@@ -28,8 +32,8 @@ class Instance:
 
     def __init__(self, path, module, parent=None):
         self.path, self.module, self.parent = path, module, parent
-        self.inputs, self.output, self.given, self.extra = [], None, (), False
-        # `given`: its arguments that are no tensors (below); `extra`: it was given something else than those and tensors
+        self.inputs, self.output = [], None
+        self.given, self.extra = (), False  # of `_given.py`; whether it was given something else than those and tensors
 
     def within(self, other):
         """Whether it is this call, or one in it."""
@@ -85,38 +89,6 @@ def trace(module, is_leaf=lambda module: False, sized=None, given=()):
         tracer.close()
 
 
-def named_arguments(parameters):
-    """Those of a forward that have a name."""
-    return [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
-
-
-def given_to(module, arguments, named):
-    """(name, kind, value) of the arguments of a module's forward that have a default and are another value, if all of
-    those are plain values; or else None. A forward is traced for each such choice anew."""
-    parameters = list(inspect.signature(own_class(module).forward).parameters.values())[1:]
-    names = [one.name for one in named_arguments(parameters)]
-    found = {**dict(zip(names, arguments)), **named}
-    optional = {one.name: one.default for one in named_arguments(parameters)[1:] if one.default is not one.empty}
-    if len(arguments) > len(names) or not found.keys() <= {*names}:
-        return None
-    if not all(isinstance(value, Proxy) for name, value in found.items() if name not in optional):
-        return None
-    return given_of((name, found[name], usual) for name, usual in optional.items() if name in found)
-
-
-def given_of(arguments):
-    """Likewise, from (name, value, default)."""
-    found = tuple([(name, type(value), value) for name, value, usual in arguments if value is not usual])
-    return found if all([kind_of in PLAIN_VALUES for _, kind_of, _ in found]) else None
-
-
-def named_values(given):
-    return {name: value for name, _, value in given}
-
-
-PLAIN_VALUES = type(None), bool, int, float, str
-
-
 def _short(error):
     return str(error).split("\n", maxsplit=1)[0][:120] or type(error).__name__
 
@@ -128,7 +100,7 @@ def opaque_reason(module):
     if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks \
             or getattr(module, "_backward_pre_hooks", None):
         return f"its {kind(module)} has hooks, which would not be called any more"
-    if module.training and not isinstance(module, HARMLESS_IN_TRAINING):
+    if module.training and is_torch_layer(module) and not isinstance(module, HARMLESS_IN_TRAINING):
         return f"its {kind(module)} is in training mode"
     if isinstance(module, torch.jit.ScriptModule):
         return f"its {kind(module)} is a script"
@@ -137,8 +109,11 @@ def opaque_reason(module):
     return ""
 
 
-# They compute the same in training.
-HARMLESS_IN_TRAINING = nn.Identity, nn.Conv2d, nn.Sequential, nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish
+# They compute the same in training. What chains are not made of does not matter.
+HARMLESS_IN_TRAINING = (
+    nn.Identity, nn.Conv2d, nn.Linear, nn.ZeroPad2d, nn.Flatten, nn.AdaptiveAvgPool2d, nn.ReLU, nn.Hardtanh, nn.SiLU,
+    nn.Sigmoid, nn.Hardsigmoid, nn.Hardswish, nn.GELU, nn.LeakyReLU, nn.PReLU,
+)  # fmt: skip
 
 
 def is_torch_layer(module):
@@ -147,63 +122,6 @@ def is_torch_layer(module):
     return getattr(forward, "__module__", "").startswith(("torch.nn.modules", "torch.ao.")) and not isinstance(
         module, (nn.Sequential, nn.ModuleList, nn.ModuleDict)
     )
-
-
-# ---- Symbols -------------------------------------------------------------------------------------------------------
-
-
-def set_item(x, key, value):
-    """x[key] = value, as a function."""
-    x[key] = value
-    return x
-
-
-class Symbol(Proxy):
-    """torch.fx's, but for in-place operations, which it would note as others."""
-
-    def __init__(self, node, tracer, size=None):
-        super().__init__(node, tracer)
-        self._size = size
-
-    def __getattr__(self, name):
-        size = object.__getattribute__(self, "__dict__").get("_size")
-        if size is not None and name in ("shape", "ndim", "size", "dim"):
-            whole = {"shape": torch.Size(size), "ndim": len(size), "dim": lambda: len(size),
-                     "size": lambda axis=None: torch.Size(size) if axis is None else size[axis]}  # fmt: skip
-            return whole[name]
-        return super().__getattr__(name)
-
-    def __iter__(self):
-        """As many as the caller unpacks."""
-        frame = inspect.currentframe().f_back
-        for instruction in dis.get_instructions(frame.f_code):
-            if instruction.offset == frame.f_lasti and instruction.opname == "UNPACK_SEQUENCE":
-                return (self[i] for i in range(instruction.argval))
-        return self.tracer.iter(self)
-
-    def __setitem__(self, key, value):
-        self.node = self.tracer.create_proxy("call_function", set_item, (self, key, value), {}).node
-
-
-class Input(Symbol):
-    """Of the whole forward: a tensor, for all that can be asked."""
-
-    @property
-    def __class__(self):
-        return torch.Tensor
-
-
-def _in_place(name):
-    function = getattr(operator, name)
-
-    def method(self, other):
-        return self.tracer.create_proxy("call_function", function, (self, other), {})
-
-    return method
-
-
-for _name in ("iadd", "isub", "imul", "itruediv"):
-    setattr(Symbol, f"__{_name}__", _in_place(_name))
 
 
 # ---- Tracing -------------------------------------------------------------------------------------------------------
@@ -215,7 +133,7 @@ class _Tracer(TracerBase):
         self.module, self._is_leaf, self._sized, self._given = module, is_leaf, sized, named_values(given)
         self.instances, self.instance_of, self.opaque = [], {}, {}
         self.graph, self.top, self._current = fx.Graph(), None, None
-        self._symbols, self.shadows = {}, _Shadows(self)
+        self._symbols, self.shadows = {}, Shadows(self)
         self._tensors, self._shapes = _names_of_tensors(module)
 
     def run(self):
@@ -253,12 +171,16 @@ class _Tracer(TracerBase):
         if always:
             self.top = instance
         outer, self._current = self._current, instance
-        last = next(iter(reversed(self.graph.nodes)), None)
+        last, random = next(iter(reversed(self.graph.nodes)), None), Randomness() if module.training else None
         try:
             result = own_class(module).forward(shadow, *arguments, **named)
+            if random is not None and random.restored():
+                raise Unfit("its forward draws random numbers")
             instance.output = result.node if isinstance(result, Proxy) else None
             return result
         except Exception as error:  # pylint: disable=broad-except # it may be anyone's module
+            if random is not None:
+                random.restored()
             if self._sized:
                 raise
             self._forget_after(last, instance)
@@ -280,7 +202,8 @@ class _Tracer(TracerBase):
                 return self.create_proxy("call_function", _sizes.FUNCTIONS[name], (arguments[0],), {})
         if always:
             raise error
-        self.opaque[path] = f"its forward cannot be traced: {_short(error)}"
+        training = "it is in training mode, and " if module.training else ""
+        self.opaque[path] = f"{training}its forward cannot be traced: {_short(error)}"
         return self._noted(path, arguments, named)
 
     def inline(self, graph, path, module, x):
@@ -371,83 +294,3 @@ def _names_of_tensors(module):
                 if tensor is not None:
                     names[id(tensor)], shapes[prefix + name] = prefix + name, tuple(tensor.shape)
     return names, shapes
-
-
-# ---- Shadows -------------------------------------------------------------------------------------------------------
-
-
-class _Shadows:
-    """Those of one tracer."""
-
-    def __init__(self, tracer):
-        self._tracer, self._made, self._classes, self._before = tracer, {}, {}, []
-
-    def of(self, module, path):
-        if id(module) in self._made:
-            return self._made[id(module)]
-        if isinstance(module, torch.jit.ScriptModule):
-            shadow = _Opaque()
-            vars(shadow)["_called"] = self._tracer, path, module
-            return shadow
-        own = own_class(module)
-        shadow = object.__new__(self._class(own))
-        self._made[id(module)] = shadow
-        vars(shadow).update({name: _copied(value) for name, value in vars(module).items()})
-        vars(shadow)["_mbconv_shadow"] = self._tracer, path, module
-        prefix = f"{path}." if path else ""
-        vars(shadow)["_modules"] = {
-            name: None if child is None else self.of(child, prefix + name) for name, child in module._modules.items()
-        }
-        before = {name: (value, _copied(value)) for name, value in vars(shadow).items()}
-        self._before.append((module, shadow, before))
-        return shadow
-
-    def close(self):
-        for _, shadow, _ in self._before:
-            vars(shadow).clear()
-
-    def changed(self):
-        """A module whose forward wrote to its attributes, or None."""
-        for module, shadow, before in self._before:
-            now = vars(shadow)
-            if now.keys() != before.keys() or not all(
-                now[name] is value and (value is copied or _is_same(value, copied))
-                for name, (value, copied) in before.items()
-            ):
-                return module
-        return None
-
-    def _class(self, own):
-        if own not in self._classes:
-            self._classes[own] = type(own.__name__, (_Shadow, own), {"__module__": own.__module__})
-        return self._classes[own]
-
-
-def _copied(value):
-    return value.copy() if isinstance(value, (list, dict, set)) and type(value).__module__ in _OF_PYTHON else value
-
-
-def _is_same(value, copied):
-    """Whether a container has what it had."""
-    if isinstance(value, dict):
-        return value.keys() == copied.keys() and all(one is copied[key] for key, one in value.items())
-    return len(value) == len(copied) and (isinstance(value, set) or all(map(operator.is_, value, copied)))
-
-
-_OF_PYTHON = "builtins", "collections"
-
-
-class _Shadow:
-    def __call__(self, *arguments, **named):
-        tracer, path, module = vars(self)["_mbconv_shadow"]
-        return tracer.call(self, path, module, arguments, named)
-
-    def __getattr__(self, name):
-        found = super().__getattr__(name)
-        return vars(self)["_mbconv_shadow"][0].symbol_of(found) if isinstance(found, torch.Tensor) else found
-
-
-class _Opaque(nn.Module):
-    def __call__(self, *arguments, **named):
-        tracer, path, module = vars(self)["_called"]
-        return tracer.call(self, path, module, arguments, named)
