@@ -140,7 +140,8 @@ try "CFLAGS=-ffast-math" fast_math
 as_nobody() {
   if ((EUID == 0)); then
     chown -R nobody "$work/nobody"
-    setpriv --reuid nobody --regid nogroup --clear-groups env HOME="$work/nobody" TMPDIR="$work/nobody" "$@"
+    setpriv --reuid nobody --regid nogroup --clear-groups env HOME="$work/nobody" TMPDIR="$work/nobody" \
+      CCACHE_DISABLE=1 "$@"
   else
     HOME=$work/nobody TMPDIR=$work/nobody "$@"
   fi
