@@ -33,7 +33,6 @@ SENTENCES = {
         '#define MBCONV_VERSION_STRING "{version}"',
     ],
     "CHANGELOG.md": ["# Change log\n\n## {version} ("],
-    "cmake/debian/changelog": ["mbconv ({version}) unstable"],
     "docs/linking.md": ["find_package(mbconv {minor} REQUIRED)", "`libmbconv.so.{minor}`"],
 }
 NUMBER = r"[0-9][0-9.e-]*[0-9]"

@@ -48,7 +48,12 @@ def version():
     checked = subprocess.run([sys.executable, "-B", "docs/figures.py", "--check"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     if checked.returncode:
         fail(f"versions or figures disagree:\n{checked.stderr.strip()}")
-    return re.search(r"^project\(mbconv VERSION ([0-9.]+) ", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    build = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    number = re.search(r"^project\(mbconv VERSION ([0-9.]+) ", build, re.MULTILINE)[1]
+    newest = (ROOT / "cmake/debian/changelog").read_text(encoding="utf-8").splitlines()[0]
+    if not newest.startswith(f"mbconv ({number}) "):
+        fail(f"CMakeLists.txt says {number}, cmake/debian/changelog says: {newest}")
+    return number
 
 
 def compressed(data):

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# ./run release: a clone of this commit, elsewhere, at another time, with another umask and time zone, gives the same bytes; what
-# it gives is whole; a tree that is changed or disagrees about the version is refused. The source distribution for Python has
-# the files of the project, and no others.
+# ./run release: a clone of this commit, elsewhere, at another time, with another umask and time zone, gives the same bytes;
+# what it gives is whole; a tree that is changed or disagrees about the version is refused. The source distribution for
+# Python has the files of the project, and no others.
 # packages: git python3 python3-venv python3-setuptools-whl python3-wheel-whl
 # minutes: 1
 set -euo pipefail
@@ -17,10 +17,9 @@ release() { "$work/clone/run" release "$1"; }
 elsewhere() (
   umask 077
   mv "$work/clone" "$work/moved"
+  trap 'mv "$work/moved" "$work/clone"' EXIT
   find "$work/moved" -path '*/.git' -prune -o -exec touch -d 2001-02-03 {} +
-  TZ=Asia/Kathmandu LC_ALL=C git -c core.autocrlf=true -C "$work/moved" status --short
   TZ=Asia/Kathmandu LC_ALL=C "$work/moved/run" release "$1"
-  mv "$work/moved" "$work/clone"
 )
 same() { diff -r "$work/first" "$work/second"; }
 try "a release is made" release "$work/first"
