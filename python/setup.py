@@ -171,11 +171,13 @@ class SourcesToo(sdist):
 
 def leftovers(folder, names):
     """What lies in a folder of the tree, but is not the project's: what editors, compilers and Python leave behind."""
-    for name in names:
-        path = pathlib.Path(folder, name)
-        ours = name != "__pycache__" if path.is_dir() else path.suffix in KINDS or path.parent.name == "debian"
-        if name.startswith(".") or not ours:
-            yield name
+
+    def ours(path):
+        if path.name.startswith(".") or path.name == "__pycache__":
+            return False
+        return path.is_dir() or path.suffix in KINDS or path.parent.name == "debian"
+
+    return {name for name in names if not ours(pathlib.Path(folder, name))}
 
 
 def pack(folder, archive):
