@@ -23,11 +23,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLATFORMS = {
     "manylinux-x86_64": ("x86_64-linux-gnu.2.17", "manylinux2014_x86_64", "Advanced Micro Devices X86-64"),
     "manylinux-aarch64": ("aarch64-linux-gnu.2.17", "manylinux2014_aarch64", "AArch64"),
-    "musllinux-x86_64": ("x86_64-linux-musl", "musllinux_1_2_x86_64", "Advanced Micro Devices X86-64"),
-    "musllinux-aarch64": ("aarch64-linux-musl", "musllinux_1_2_aarch64", "AArch64"),
 }
 NEWEST_GLIBC = (2, 17)  # of manylinux2014
-LIBC = {"manylinux": r"lib(c|m|pthread)\.so\.\d|ld-linux-.*\.so\.\d", "musllinux": r"libc\.so|ld-musl-.*\.so\.1"}
+LIBC = r"lib(c|m|pthread)\.so\.\d|ld-linux-.*\.so\.\d"
 
 
 def compiler(folder, target):
@@ -74,7 +72,7 @@ def problems_of_library(name, path):
     if found != machine:
         yield f"is for {found}"
     for needed in re.findall(r"\(NEEDED\).*\[(.*)\]", readelf(path, "-d")):
-        if not re.fullmatch(LIBC[name.split("-")[0]], needed):
+        if not re.fullmatch(LIBC, needed):
             yield f"needs {needed}"
     for version in re.findall(r"Name: GLIBC_(\S+)", readelf(path, "-V")):
         if tuple(map(int, version.split("."))) > NEWEST_GLIBC:
