@@ -22,7 +22,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Name: what zig calls it, what pip calls it, and the machine as readelf names it.
 PLATFORMS = {
     "manylinux-x86_64": ("x86_64-linux-gnu.2.17", "manylinux2014_x86_64", "Advanced Micro Devices X86-64"),
-    "manylinux-aarch64": ("aarch64-linux-gnu.2.17", "manylinux2014_aarch64", "AArch64"),
 }
 NEWEST_GLIBC = (2, 17)  # of manylinux2014
 LIBC = r"lib(c|m|pthread)\.so\.\d|ld-linux-.*\.so\.\d"
