@@ -142,7 +142,7 @@ packages_of_other_cpus() {
 # ---- The parts -----------------------------------------------------------------------------------------------------
 
 all_parts() {
-  local isa preset
+  local isa counted=()
   build default
   if [[ $machine == x86_64 ]]; then build default mbconv_twins_tests; fi
   if [[ -n $(emulated_sets) ]]; then part emulator emulated $(emulated_sets); fi
@@ -151,8 +151,17 @@ all_parts() {
     part "networks-$isa" networks_tests_of default --isa "$isa" --require "$isa"
   done
   if [[ $machine == x86_64 ]]; then part twins twins; fi
-  for preset in clang asan tsan shared no-sleef; do build "$preset"; done
-  if [[ $machine == x86_64 ]]; then build arm64-linux; build arm64-linux-clang; fi
+  # Of each what its parts below need, no benchmark.
+  build shared
+  build no-sleef
+  if [[ $machine == x86_64 ]]; then counted=(mbconv_instructions); fi
+  build clang mbconv mbconv_tests mbconv_networks_tests mbconv_cli "${counted[@]}"
+  build asan mbconv_tests mbconv_networks_tests mbconv_cplusplus_tests
+  build tsan mbconv_tests mbconv_networks_tests
+  if [[ $machine == x86_64 ]]; then
+    build arm64-linux mbconv mbconv_tests mbconv_networks_tests mbconv_cli
+    build arm64-linux-clang mbconv mbconv_tests mbconv_networks_tests
+  fi
   part asan but_sweeps asan
   part asan-networks networks_tests_of asan --budget small
   part asan-cplusplus build/asan/tests/cplusplus/mbconv_cplusplus_tests

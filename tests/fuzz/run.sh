@@ -14,8 +14,10 @@ mode=${1:---executions}
 
 # The longest input of each, in bytes.
 declare -A longest=([safetensors]=36864 [image]=16384 [block]=128 [stages]=160 [operators]=128 [sizes]=192 [plan]=64 [i8]=64)
-# How many inputs each tries beside those it begins with: a minute of CPU time on a Zen 4.
-declare -A executions_of=([safetensors]=30000 [image]=20000 [block]=1200 [stages]=1200 [operators]=2500 [sizes]=12000 [plan]=10000 [i8]=3000)
+# How many inputs each tries beside those it begins with: half a minute of CPU time on a Zen 4. `./run check all`: twice
+# as many.
+declare -A executions_of=([safetensors]=15000 [image]=10000 [block]=600 [stages]=600 [operators]=1250 [sizes]=6000 [plan]=5000 [i8]=2000)
+times=${MBCONV_CHECK_ALL:+2}
 committed=(block stages operators sizes plan i8)
 seeds=build/fuzz-seeds
 rm -rf "$seeds"
@@ -39,7 +41,7 @@ fuzz() {
   local corpus=build/fuzz-corpus/$1 words=() amount=-max_total_time=$mode
   mkdir -p "$corpus"
   if [[ $mode == --executions ]]; then
-    amount=-runs=$((executions_of[$1] + $(find "$corpus" "$seeds/$1" -type f | wc -l)))
+    amount=-runs=$((executions_of[$1] * ${times:-1} + $(find "$corpus" "$seeds/$1" -type f | wc -l)))
   fi
   if [[ -e tests/fuzz/$1.dict ]]; then words=(-dict="tests/fuzz/$1.dict"); fi
   "build/fuzz/tests/fuzz/fuzz_$1" "$amount" -max_len="${longest[$1]}" -timeout=300 -report_slow_units=300 \

@@ -14,22 +14,23 @@ floats='y [2, 40, 28, 28]: -0.475568 -0.429131 -0.476948 ... 0.168158'
 stand_in=$PWD/tests/surroundings/cpu_features
 
 # place: the project itself, or a part of another. cpu: where cpu_features comes from; `shared` means installed as a shared
-# library only, `off` that it is not to be used. The rest are the options, the compiler, the generator and the build type.
+# library only, `off` that it is not to be used. The rest are the options, the compiler, the types of images, the
+# generator and the build type. int8 takes half of the time of a build: few have it, and those that cost least.
 builds='
-place shared both self sleef cpu    compiler generator              type
-sub   OFF    OFF  OFF  ON    found  gcc      Unix_Makefiles         MinSizeRel
-top   ON     ON   ON   OFF   shared clang    Ninja_Multi-Config     Release
-sub   OFF    ON   ON   OFF   source gcc      Ninja                  Debug
-top   ON     OFF  OFF  ON    off    clang    Ninja                  Debug
-top   OFF    ON   ON   OFF   off    clang    Unix_Makefiles         MinSizeRel
-sub   OFF    OFF  OFF  ON    shared gcc      Ninja_Multi-Config     Release
-top   ON     OFF  OFF  OFF   source gcc      Unix_Makefiles         Release
-sub   ON     ON   OFF  ON    source clang    Ninja_Multi-Config     MinSizeRel
-top   ON     OFF  ON   OFF   found  clang    Ninja_Multi-Config     Debug
-sub   OFF    OFF  ON   OFF   off    gcc      Ninja_Multi-Config     Release
-sub   ON     ON   OFF  ON    found  gcc      Ninja                  Release
-top   ON     ON   OFF  OFF   shared clang    Unix_Makefiles         Debug
-sub   OFF    OFF  OFF  ON    shared clang    Ninja                  MinSizeRel
+place shared both self sleef cpu    compiler types  generator          type
+sub   OFF    OFF  OFF  ON    found  cc       f32;i8 Unix_Makefiles     MinSizeRel
+top   ON     ON   ON   OFF   shared clang    f32;i8 Ninja_Multi-Config Release
+sub   OFF    ON   ON   OFF   source cc       f32    Ninja              Debug
+top   ON     OFF  OFF  ON    off    clang    f32;i8 Ninja              Debug
+top   OFF    ON   ON   OFF   off    clang    f32    Unix_Makefiles     MinSizeRel
+sub   OFF    OFF  OFF  ON    shared cc       f32    Ninja_Multi-Config Release
+top   ON     OFF  OFF  OFF   source cc       f32;i8 Unix_Makefiles     Release
+sub   ON     ON   OFF  ON    source clang    f32    Ninja_Multi-Config MinSizeRel
+top   ON     OFF  ON   OFF   found  clang    f32    Ninja_Multi-Config Debug
+sub   OFF    OFF  ON   OFF   off    cc       f32    Ninja_Multi-Config Release
+sub   ON     ON   OFF  ON    found  cc       f32    Ninja              Release
+top   ON     ON   OFF  OFF   shared clang    f32    Unix_Makefiles     Debug
+sub   OFF    OFF  OFF  ON    shared clang    f32    Ninja              MinSizeRel
 '
 # Pairs that are refused (see below).
 refused='self=ON sleef=ON'
@@ -78,17 +79,17 @@ arguments_of() {
   esac
 }
 
-# built ROW PLACE SHARED BOTH SELF SLEEF CPU COMPILER GENERATOR TYPE
+# built ROW PLACE SHARED BOTH SELF SLEEF CPU COMPILER TYPES GENERATOR TYPE
 built() {
-  local row=$1 place=$2 source=. arguments
+  local row=$1 place=$2 source=. arguments type=${11}
   if [[ $place == sub ]]; then source=tests/surroundings/parent; fi
   read -ra arguments <<< "$(arguments_of "$7" "$row")"
-  cmake -G "${9//_/ }" -S "$source" -B "$work/$row" -DMBCONV_TREE="$PWD" "${core[@]}" "${arguments[@]}" \
+  cmake -G "${10//_/ }" -S "$source" -B "$work/$row" -DMBCONV_TREE="$PWD" "${core[@]}" "${arguments[@]}" \
     -DBUILD_SHARED_LIBS="$3" -DMBCONV_BOTH_KINDS="$4" -DMBCONV_SELF_CONTAINED="$5" -DMBCONV_SLEEF="$6" \
-    -DCMAKE_C_COMPILER="$8" -DCMAKE_BUILD_TYPE="${10}" -DCMAKE_CONFIGURATION_TYPES="${10}" \
+    -DCMAKE_C_COMPILER="$8" -DMBCONV_TYPES="$9" -DCMAKE_BUILD_TYPE="$type" -DCMAKE_CONFIGURATION_TYPES="$type" \
     -DCMAKE_INSTALL_PREFIX="$work/prefix-$row" -DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_DEBUG_POSTFIX=_debug
-  cmake --build "$work/$row" --config "${10}" --parallel 2
-  cmake --install "$work/$row" --config "${10}"
+  cmake --build "$work/$row" --config "$type" --parallel 2
+  cmake --install "$work/$row" --config "$type"
 }
 
 # installed ROW SHARED BOTH SELF CPU TYPE: the kinds of library that there must be, and no others.
@@ -128,12 +129,12 @@ by_pkg_config() {
 }
 
 row=0
-while read -r place shared both self sleef cpu compiler generator type; do
+while read -r place shared both self sleef cpu compiler types generator type; do
   if [[ -z $place || $place == place ]]; then continue; fi
   row=$((row + 1))
-  name="$row: $place shared=$shared both=$both self=$self sleef=$sleef cpu=$cpu $compiler $generator $type"
+  name="$row: $place shared=$shared both=$both self=$self sleef=$sleef cpu=$cpu $compiler $types $generator $type"
   before=$findings
-  try "$name" built "$row" "$place" "$shared" "$both" "$self" "$sleef" "$cpu" "$compiler" "$generator" "$type"
+  try "$name" built "$row" "$place" "$shared" "$both" "$self" "$sleef" "$cpu" "$compiler" "$types" "$generator" "$type"
   if ((findings > before)); then continue; fi
   try "$row: what is installed" installed "$row" "$shared" "$both" "$self" "$cpu" "$type"
   try "$row: find_package" found "$row" "$cpu"
@@ -195,7 +196,7 @@ try "a project of one unit, with the networks and the command" unity
 # ---- The plainest ------------------------------------------------------------------------------------------------------
 
 plainest() {
-  cmake -S . -B "$work/plainest" -DBUILD_SHARED_LIBS=ON -DCMAKE_BUILD_TYPE=Debug
+  cmake -S . -B "$work/plainest" -DBUILD_SHARED_LIBS=ON
   cmake --build "$work/plainest" --parallel 2
 }
 try "cmake -DBUILD_SHARED_LIBS=ON, whole" plainest
