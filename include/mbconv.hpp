@@ -268,7 +268,7 @@ class i8_block : public block {
   void run(std::size_t batch, const X *x, Y *y, const scratch &scratch, const mbconv_threads *threads = nullptr) const {
     static_assert(element<X> && element<Y>, "images are int8_t, uint8_t or float");
     mbconv_error report;
-    check(mbconv_block_run(get(), batch, x, y, scratch.data(), scratch.size(), threads, &report), report);
+    check(mbconv_block_run(this->get(), batch, x, y, scratch.data(), scratch.size(), threads, &report), report);
   }
 
   /** mbconv_block_run_at(). */
