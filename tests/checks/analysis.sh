@@ -3,7 +3,7 @@
 # Static analysis: gcc -fanalyzer, clang-tidy and cppcheck find nothing in the library, the networks, the command and the
 # examples but what is accepted below. A case is a file given to a tool.
 # packages: clang-tidy-19 cppcheck
-# minutes: 6
+# minutes: 7
 set -euo pipefail
 
 build=build/check-analysis cases=0 findings=0

@@ -4,7 +4,7 @@
 # that `./run test` leaves out; programs linked with the shared and with the static library give the floats of this CPU;
 # the instructions of the blocks beside XNNPACK's.
 # packages: clang qemu-user python3 gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libbenchmark-dev:arm64
-# minutes: 4
+# minutes: 5
 set -euo pipefail
 
 build=build/check-arm64

@@ -4,7 +4,7 @@
 # clang 19 at -O1, -O2 and -O3, with SLEEF linked, in line, and left out; clang 14 at -O2 alone but by `./run check all`.
 # packages: gcc-12 clang-14 clang-19 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 # packages: libsleef-dev:arm64 libcpu-features-dev:arm64 bochs bochsbios vgabios cpio lz4 xz-utils python3
-# minutes: 5
+# minutes: 8
 set -euo pipefail
 work=build/check-drift
 hashes=$PWD/tests/drift/hashes.txt

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Every fuzzer for as many inputs as tests/fuzz/run.sh says, from its committed corpus. In the night: ./run fuzz 3600
 # packages: clang-19 libclang-rt-19-dev zlib1g-dev python3 python3-torch python3-torchvision python3-pil
-# minutes: 11
+# minutes: 7
 set -euo pipefail
 
 cmake --preset fuzz

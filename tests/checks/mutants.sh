@@ -4,7 +4,7 @@
 # packages: python3 git qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross libsleef-dev:arm64
 # packages: libcpu-features-dev:arm64 bochs bochsbios vgabios cpio lz4 xz-utils libpthreadpool-dev
 # packages: python3-torch python3-torchvision python3-pil libopenblas0-pthread
-# minutes: 2
+# minutes: 4
 set -euo pipefail
 
 log=build/check-mutants

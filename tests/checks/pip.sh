@@ -3,7 +3,7 @@
 # pip, as users run it on trees that are copied, moved, read-only or half broken: what it builds, what it leaves behind,
 # and what it says when it cannot. What the package computes is the check `python`.
 # packages: python3-venv python3-numpy python3-setuptools-whl python3-wheel-whl mypy
-# minutes: 5
+# minutes: 4
 set -euo pipefail
 
 work=$PWD/build/check-pip

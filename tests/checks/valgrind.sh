@@ -4,7 +4,7 @@
 # sanitizer's (msan.sh). Nor does it know flush-to-zero, the sign of a zero that an AVX2 instruction gives (suite more), or
 # like processes that fork amid threads: without those suites.
 # packages: valgrind libc6-dbg
-# minutes: 3
+# minutes: 5
 set -euo pipefail
 
 build=build/check-valgrind

@@ -3,7 +3,7 @@
 # The core on Windows, by mingw-w64's compiler and wine: static and as a DLL it builds from one command, shows what it
 # does elsewhere, installs, passes the tests that are not about POSIX, and gives the hashes of tests/drift.
 # packages: gcc-mingw-w64-x86-64 wine wine64 ninja-build
-# minutes: 2
+# minutes: 4
 set -euo pipefail
 
 work=$PWD/build/check-windows
