@@ -7,6 +7,7 @@ the tree may be read-only. The native libraries are a package of their own, `_mb
 installation has them where the others have them, in site-packages, and not in the tree.
 """
 
+import gzip
 import os
 import pathlib
 import re
@@ -14,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 from setuptools import Command, Distribution, setup
@@ -29,6 +31,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 CARRIED = HERE / "library"
 LIBRARY = CARRIED if CARRIED.exists() else HERE.parent
 SOURCES = "CMakeLists.txt", "LICENSE", "base", "block", "cmake", "dispatch", "include", "kernels", "operators"
+KINDS = ".c", ".h", ".hpp", ".py", ".md", ".cmake", ".in", ".map", ".ignore"  # of files in these folders
 
 # ---- The native libraries ------------------------------------------------------------------------------------------
 
@@ -145,13 +148,14 @@ class Wheel(bdist_wheel):
 
 class SourcesToo(sdist):
     def make_distribution(self):
-        """Like setuptools', but what is packed is brought together in a temporary folder, and not in the tree."""
+        """Like setuptools', but what is packed is brought together in a temporary folder, and not in the tree; and the
+        same files give the same bytes."""
         name, target = self.distribution.get_fullname(), pathlib.Path(self.dist_dir).resolve()
         with tempfile.TemporaryDirectory() as folder:
             self.make_release_tree(str(pathlib.Path(folder, name)), self.filelist.files)
-            self.archive_files = [
-                self.make_archive(str(target / name), kind, root_dir=folder, base_dir=name) for kind in self.formats
-            ]
+            target.mkdir(parents=True, exist_ok=True)
+            self.archive_files = [str(target / f"{name}.tar.gz")]
+            pack(pathlib.Path(folder, name), self.archive_files[0])
         self.distribution.dist_files += [("sdist", "", file) for file in self.archive_files]
 
     def make_release_tree(self, base_dir, files):
@@ -159,10 +163,36 @@ class SourcesToo(sdist):
         for name in SOURCES:
             source, target = LIBRARY / name, pathlib.Path(base_dir) / CARRIED.name / name
             if source.is_dir():
-                shutil.copytree(source, target)
+                shutil.copytree(source, target, ignore=leftovers)
             else:
                 target.parent.mkdir(exist_ok=True)
                 shutil.copy2(source, target)
+
+
+def leftovers(folder, names):
+    """What lies in a folder of the tree, but is not the project's: what editors, compilers and Python leave behind."""
+
+    def ours(path):
+        if path.name.startswith(".") or path.name == "__pycache__":
+            return False
+        return path.is_dir() or path.suffix in KINDS or path.parent.name == "debian"
+
+    return {name for name in names if not ours(pathlib.Path(folder, name))}
+
+
+def pack(folder, archive):
+    """A .tar.gz of the folder, whoever makes it and when. SOURCE_DATE_EPOCH is the time that the files get."""
+    when = int(os.environ.get("SOURCE_DATE_EPOCH", "315532800"))  # 1980, as old as a file in a wheel can be
+
+    def plain(member):
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        member.mtime, member.mode = when, 0o755 if member.isdir() else 0o644
+        return member
+
+    with open(archive, "wb") as file, gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=when) as zipped:
+        with tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            tar.add(folder, folder.name, filter=plain)
 
 
 def version():
