@@ -49,6 +49,11 @@ function(mbconv_add_library name)
   endforeach()
 endfunction()
 
+# Zig's linker has no --exclude-libs; the version script hides as much.
+if(NOT APPLE AND NOT WIN32)
+  check_linker_flag(C -Wl,--exclude-libs,ALL MBCONV_HAS_exclude_libs)
+endif()
+
 # Pages of 16 KB are Android's. -Bsymbolic: in a process with several copies of the library, each calls itself.
 function(mbconv_link_shared target)
   mbconv_fix_arithmetic(${target})
@@ -62,8 +67,10 @@ function(mbconv_link_shared target)
     return()
   endif()
   set(map ${PROJECT_SOURCE_DIR}/cmake/exports.map)
-  target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL -Wl,--version-script,${map} -Wl,-Bsymbolic
-    -Wl,-z,max-page-size=16384)
+  target_link_options(${target} PRIVATE -Wl,--version-script,${map} -Wl,-Bsymbolic -Wl,-z,max-page-size=16384)
+  if(MBCONV_HAS_exclude_libs)
+    target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL)
+  endif()
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${map})
   # Clang leaves the sanitizers' functions to the program. A parent may ask for sanitizers in many ways.
   if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_C_FLAGS MATCHES "-fsanitize=")
