@@ -147,6 +147,17 @@ static bool arguments_fit(const host_node *node, size_t tensor_count) {
   return true;
 }
 
+/* Notes what the operator writes, after what it reads. False if a tensor was written or read before: an operator that
+ * reads it would mean one of two values, and operators could form a cycle. */
+static bool note_outputs(litert_graph *graph, int index, const host_ints *outputs) {
+  for (int i = 0; i < outputs->count; i++) {
+    const int tensor = outputs->values[i];
+    if (graph->writers[tensor] >= 0 || graph->readers[tensor].count > 0) return false;
+    graph->writers[tensor] = index;
+  }
+  return true;
+}
+
 static void read_op(litert_graph *graph, int index, int number, const host_node *node, int code) {
   graph_op *op = &graph->ops[index];
   const host_ints *inputs = node->inputs;
@@ -164,7 +175,6 @@ static void read_op(litert_graph *graph, int index, int number, const host_node 
   op->input_count = inputs->count;
   for (int i = 0; i < inputs->count; i++) op->inputs[i] = inputs->values[i];
   op->output = node->outputs->values[0];
-  graph->writers[op->output] = index;
 }
 
 static bool fail(litert_graph *graph, graph_message *message, const char *text) {
@@ -190,6 +200,8 @@ static bool read_nodes(litert_graph *graph, const host_ints *plan, graph_message
     if (!arguments_fit(node, graph->context->tensor_count))
       return fail_at(graph, message, "node", number, "has arguments that are no tensors");
     read_op(graph, i, number, node, registration->code);
+    if (!note_outputs(graph, i, node->outputs))
+      return fail_at(graph, message, "node", number, "writes a tensor that was written or read before");
   }
   return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The host's graph as the delegate reads it: operators in the order in which they run, and who reads each tensor. What
- * graph_read() lets pass is what the other files may rely on.
+ * graph_read() lets pass is what the other files may rely on: also that a tensor is written at most once, and not after
+ * it was read, so that operators never form a cycle.
  */
 #ifndef MBCONV_LITERT_GRAPH_H
 #define MBCONV_LITERT_GRAPH_H

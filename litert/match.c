@@ -13,8 +13,6 @@ static bool is_free(const litert_matcher *matcher, const graph_op *op) {
 
 static bool take(litert_matcher *matcher, const graph_op *op) {
   if (!is_free(matcher, op) || matcher->chain->node_count == CHAIN_MOST_NODES) return false;
-  for (int i = 0; i < matcher->chain->node_count; i++)
-    if (matcher->chain->nodes[i] == op->node) return false; /* a cycle */
   matcher->chain->nodes[matcher->chain->node_count++] = op->node;
   return true;
 }
@@ -121,7 +119,9 @@ static bool read_pad(const litert_matcher *matcher, const graph_op *op, mbconv_p
   const int type = matcher->chain->type;
   if (op->input_count != 2 || !table || table->dims->values[0] != GRAPH_RANK || table->dims->values[1] != 2)
     return false;
-  if (!graph_image(matcher->graph, op->inputs[0], type) || !graph_image(matcher->graph, op->output, type)) return false;
+  const host_tensor *from = graph_image(matcher->graph, op->inputs[0], type);
+  const host_tensor *to = graph_image(matcher->graph, op->output, type);
+  if (!from || !to || from->dims->values[3] != to->dims->values[3]) return false;
   if (type == HOST_I8 && !same_quantization(matcher, op->inputs[0], op->output)) return false;
   const int32_t *n = table->data;
   for (int i = 0; i < 2 * GRAPH_RANK; i++)
@@ -212,8 +212,10 @@ void match_function(litert_matcher *matcher, chain_conv *conv) {
 /* The mean over rows and columns, which stay as dimensions of 1. */
 static bool is_mean(const litert_matcher *matcher, const graph_op *op) {
   const host_tensor *axes = op->input_count == 2 ? graph_constant(matcher->graph, op->inputs[1], HOST_I32, 1) : NULL;
+  const host_tensor *x = graph_image(matcher->graph, op->inputs[0], HOST_F32);
   const host_tensor *y = graph_image(matcher->graph, op->output, HOST_F32);
-  if (!axes || !y || axes->dims->values[0] != 2 || ((const host_reducer *)op->parameters)->keep_dims != 1) return false;
+  if (!x || !y || x->dims->values[3] != y->dims->values[3]) return false;
+  if (!axes || axes->dims->values[0] != 2 || ((const host_reducer *)op->parameters)->keep_dims != 1) return false;
   const int32_t *axis = axes->data;
   const int first = axis[0] < 0 ? axis[0] + GRAPH_RANK : axis[0], second = axis[1] < 0 ? axis[1] + GRAPH_RANK : axis[1];
   return ((first == 1 && second == 2) || (first == 2 && second == 1)) && y->dims->values[1] == 1 &&

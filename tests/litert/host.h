@@ -69,4 +69,8 @@ void test_make_graph(test_graph *graph);
 void test_spoil(test_graph *graph);
 void test_spoil_image(test_graph *graph);
 
+/* A contradiction between operators, whose tensors are each sound. Returns the node that must stay with the host, or -1
+ * if the graph has no place for it. */
+int test_contradict(test_graph *graph);
+
 #endif

@@ -2,8 +2,9 @@
  *
  * mbconv_litert_tests [GRAPHS [SEED]]: graphs at random under the delegate. Of four, one is as a converter would write
  * it: the delegate takes all of its convolutions, each block runs, f32 is what the operators give one by one, and the
- * best set has the bytes of scalar. The others lie: whatever the delegate makes of them, it does not crash, leak, or
- * touch memory that it was not given. Options of mbconv_tests are passed over.
+ * best set has the bytes of scalar. One contradicts itself: what contradicts must stay with the host. Two lie: whatever
+ * the delegate makes of them, it does not crash, leak, or touch memory that it was not given. Options of mbconv_tests
+ * are passed over.
  *
  * The last line: check: <n> cases, <n> findings.
  */
@@ -14,7 +15,7 @@
 
 #include "host.h"
 
-enum { ONE_HONEST_OF = 4 };
+enum { KINDS = 4 }; /* of graphs: honest, with a contradiction, and two that lie */
 
 #define WITHIN 1e-4 /* of the largest output: sums of a few channels may cancel */
 
@@ -117,25 +118,49 @@ static void lie(uint64_t seed, long *taken) {
   tflite_plugin_destroy_delegate(delegate);
 }
 
+static bool has_node(const test_graph *graph, int node) {
+  for (int i = 0; i < graph->plan->count; i++)
+    if (graph->plan->values[i] == node) return true;
+  return false;
+}
+
+/* Whether what contradicts, if anything does, stays with the host. */
+static bool refuses_contradiction(uint64_t seed, long *contradictions) {
+  static test_graph graph;
+  host_delegate *delegate = make_delegate("auto");
+  test_host_begin(&graph, seed);
+  test_make_graph(&graph);
+  const int node = test_contradict(&graph);
+  bool stays = delegate && delegate->prepare(&graph.context, delegate) == HOST_OK;
+  if (node >= 0) {
+    stays = stays && has_node(&graph, node);
+    ++*contradictions;
+  }
+  test_host_end(&graph);
+  tflite_plugin_destroy_delegate(delegate);
+  return stays;
+}
+
 int main(int count, char **arguments) {
   const bool given = count > 1 && arguments[1][0] != '-';
   const long graphs = given ? strtol(arguments[1], NULL, 10) : 2000;
   const uint64_t seed = given && count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
-  long findings = 0, taken = 0, lies = 0;
+  long findings = 0, taken = 0, lies = 0, contradictions = 0;
   if (!freopen("/dev/null", "w", stderr)) return 2; /* of each graph that is refused the delegate says why */
   for (long i = 0; i < graphs; i++) {
     const uint64_t number = seed * 1000003 + (uint64_t)i;
-    if (i % ONE_HONEST_OF == 0) {
-      if (honest(number)) continue;
-      printf("FINDING: graph %ld of seed %llu\n", i, (unsigned long long)seed);
-      findings++;
-    } else {
+    if (i % KINDS > 1) {
       lie(number, &taken);
       lies++;
+    } else if (i % KINDS == 0 ? !honest(number) : !refuses_contradiction(number, &contradictions)) {
+      printf("FINDING: graph %ld of seed %llu\n", i, (unsigned long long)seed);
+      findings++;
     }
   }
   if (lies > 100 && (taken < lies / 10 || taken > lies * 9 / 10))
-    findings++; /* then the lies are not what they should be */
+    findings++;                                                         /* then the lies are not what they should be */
+  if (graphs > 1000 && contradictions < graphs / KINDS / 3) findings++; /* then hardly a graph contradicts itself */
+  printf("%ld graphs contradict themselves\n", contradictions);
   printf("of %ld graphs that lie, blocks of %ld were taken\n", lies, taken);
   printf("check: %ld cases, %ld findings\n", graphs, findings);
   return findings > 0;

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Contradictions between operators. Each tensor is sound: its bytes are those that its shape says. But the operators
+ * do not fit together, so that no chain of them can be right.
+ */
+#include "host.h"
+
+/* A node with that code, found from a place at random; -1 if there is none. */
+static int find_node(test_graph *graph, int code) {
+  const int first = test_random(graph, graph->node_count);
+  for (int i = 0; i < graph->node_count; i++) {
+    const int node = (first + i) % graph->node_count;
+    if (graph->nodes[node].registration.code == code) return node;
+  }
+  return -1;
+}
+
+/* Gives the tensor one channel more, and memory of its new size if it is a constant. */
+static void widen(test_graph *graph, int number) {
+  host_tensor *tensor = &graph->tensors[number];
+  int *channels = &tensor->dims->values[3];
+  tensor->bytes += tensor->bytes / (size_t)*channels;
+  ++*channels;
+  if (tensor->data) tensor->data = test_piece(graph, tensor->bytes);
+}
+
+/* The mean of an image has more channels than the image, and the layer behind it agrees. */
+static int widen_mean(test_graph *graph) {
+  const int mean = find_node(graph, HOST_MEAN);
+  if (mean < 0) return -1;
+  const int output = graph->nodes[mean].host.outputs->values[0];
+  for (int i = 0; i < graph->node_count; i++) {
+    const host_node *node = &graph->nodes[i].host;
+    if (graph->nodes[i].registration.code != HOST_CONV_2D || node->inputs->values[0] != output) continue;
+    widen(graph, output);
+    widen(graph, node->inputs->values[1]);
+    return mean;
+  }
+  return -1;
+}
+
+/* An image has more channels than PAD makes of it. */
+static int widen_before_pad(test_graph *graph) {
+  const int pad = find_node(graph, HOST_PAD);
+  if (pad >= 0) widen(graph, graph->nodes[pad].host.inputs->values[0]);
+  return pad;
+}
+
+/* An operator writes what one before it, or itself, reads. */
+static int close_cycle(test_graph *graph) {
+  const int node = test_random(graph, graph->node_count), reader = test_random(graph, node + 1);
+  graph->nodes[node].host.outputs->values[0] = graph->nodes[reader].host.inputs->values[0];
+  return node;
+}
+
+/* Two operators write the same tensor. */
+static int write_twice(test_graph *graph) {
+  const int node = test_random(graph, graph->node_count), other = test_random(graph, graph->node_count);
+  if (node == other) return -1;
+  graph->nodes[node].host.outputs->values[0] = graph->nodes[other].host.outputs->values[0];
+  return other;
+}
+
+/* Few graphs have a place for the first two. */
+int test_contradict(test_graph *graph) {
+  int node = test_random(graph, 2) ? widen_mean(graph) : -1;
+  if (node < 0 && test_random(graph, 2)) node = widen_before_pad(graph);
+  if (node >= 0) return node;
+  return test_random(graph, 2) ? close_cycle(graph) : write_twice(graph);
+}
