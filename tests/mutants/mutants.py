@@ -47,6 +47,8 @@ class Fault:
         self.tests = fields.get("tests", default).split()
         avx512 = re.search(r"_avx512(_vnni)?\.", self.file)
         self.platform = "neon" if re.search(r"_neon(_dotprod|_i8mm)?\.", self.file) else "avx512" if avx512 else "native"
+        cpu = "max" if self.file.startswith("kernels/i8/") else "cortex-a53"  # int8 has rows that the latter lacks
+        self.emulator = ("qemu-aarch64", "-cpu", cpu) if self.platform == "neon" else ()
         self.outcome, self.detail, self.seconds = None, "", 0.0
 
 
@@ -160,15 +162,13 @@ class Tests:
         if not self.scripts and not word.startswith("mbconv_"):
             sys.exit(f"tests {word}: there are none")
 
-    def commands(self, build, platform):
+    def commands(self, build, platform, emulator):
         if self.in_python:
             return [[PYTHON, "-B", "-m", "unittest", "-f", module] for module in self.scripts]
         if self.scripts:
             programs = {".sh": ["bash"], ".py": [PYTHON, "-B"]}
             return [[*programs[path.suffix], path, build.folder / "cli" / "mbconv"] for path in self.scripts]
         program = next(path for path in build.folder.rglob(self.word) if path.is_file())
-        cpu = "max" if "/i8/" in self.file else "cortex-a53"  # int8 has rows that the latter lacks
-        emulator = ["qemu-aarch64", "-cpu", cpu] if platform == "neon" else []
         only = [] if platform == "native" else ["--isa", platform, "--require", platform]
         return [[*emulator, program, *only, *QUICK]]
 
@@ -258,7 +258,7 @@ class Session:
         build = self.build_of(platform, tests[0].in_python)
         targets = [target for test in tests for target in test.targets]
         build.make_whole(targets)
-        commands = [command for test in tests for command in test.commands(build, platform)]
+        commands = [command for test in tests for command in test.commands(build, platform, faults[0].emulator)]
         start = time.monotonic()
         must_pass(f"{platform}, {' '.join(test.word for test in tests)}", run_tests(commands, None))
         limit = max(LEAST_LIMIT, 20 * (time.monotonic() - start))
@@ -306,8 +306,8 @@ class Session:
         here = {"avx512f", "avx512vl", "avx512bw", "avx512dq"} <= flags and not emulator
         groups = {}
         for fault in self.faults:
-            groups.setdefault((fault.platform, tuple(fault.tests)), []).append(fault)
-        for (platform, tests), faults in groups.items():
+            groups.setdefault((fault.platform, fault.emulator, tuple(fault.tests)), []).append(fault)
+        for (platform, _, tests), faults in groups.items():
             if platform == "avx512" and not here:
                 self.try_emulated(tests[0], faults)
             else:
