@@ -4,8 +4,9 @@
 
     python3 release/wheels.py OUTPUT [NAME...]      by default all of PLATFORMS
 
-It runs in an environment that has ziglang, setuptools and wheel (`./run wheels` makes one). A wheel is py3-none-<platform>
-and has in it the library and its threads, without SLEEF and cpu_features (the results are the same), and the licence.
+It runs in an environment that has ziglang, setuptools and wheel (`./run wheels` makes one). A wheel is py3-none-<platform>.
+In it are the library, its threads and the delegate for LiteRT, without SLEEF and cpu_features (the results are the
+same), and the licence.
 Each wheel is read again: what it is for, what its libraries need and show.
 """
 import os
@@ -22,6 +23,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Name: what zig calls it, what pip calls it, and the machine as readelf names it.
 PLATFORMS = {
     "manylinux-x86_64": ("x86_64-linux-gnu.2.17", "manylinux2014_x86_64", "Advanced Micro Devices X86-64"),
+}
+# The libraries in a wheel, and the names that each may show.
+LIBRARIES = {
+    "libmbconv.so": "mbconv_.*", "libmbconv_litert.so": "tflite_plugin_.*", "libmbconv_threads.so": "mbconv_.*",
 }
 NEWEST_GLIBC = (2, 17)  # of manylinux2014
 LIBC = r"lib(c|m|pthread)\.so\.\d|ld-linux-.*\.so\.\d"
@@ -82,7 +87,7 @@ def problems_of_library(name, path):
         if len(words) < 8 or not words[0].rstrip(":").isdigit() or words[6] == "UND":
             continue
         shown += 1
-        if not words[7].startswith("mbconv_"):
+        if not re.fullmatch(LIBRARIES.get(path.name, ""), words[7]):
             yield f"shows {words[7]}"
     if not shown:
         yield "shows nothing"
@@ -99,7 +104,7 @@ def problems(name, wheel):
         if not list(pathlib.Path(folder).glob("*.dist-info/licenses/LICENSE")):
             yield "has no licence"
         libraries = sorted(path.name for path in pathlib.Path(folder, "_mbconv").iterdir())
-        if libraries != ["libmbconv.so", "libmbconv_threads.so"]:
+        if libraries != sorted(LIBRARIES):
             yield f"has {libraries}"
         for library in libraries:
             yield from (f"{library} {what}" for what in problems_of_library(name, pathlib.Path(folder, "_mbconv", library)))

@@ -112,7 +112,7 @@ distributions() {
 try "two source distributions, one of a tree with leftovers, are the same bytes" distributions
 packed() {
   tar -tzf "$work"/sdist/mbconv-*.tar.gz | sed -n 's|^mbconv-[^/]*/library/\(.*[^/]\)$|\1|p' | sort > "$work/packed"
-  git ls-files -- CMakeLists.txt LICENSE base block cmake dispatch include kernels operators | sort | diff - "$work/packed"
+  git ls-files -- CMakeLists.txt LICENSE base block cmake dispatch include kernels litert operators | sort | diff - "$work/packed"
 }
 try "it has the library's files, all of them and no others" packed
 
