@@ -148,8 +148,7 @@ struct host_delegate {
 
 enum { HOST_ALLOWS_DYNAMIC = 1 }; /* a delegate's flag: graphs may have tensors whose shapes are found during a run */
 
-/* ---- Parameters of operators --------------------------------------------------------------------------------------
- */
+/* ---- Parameters of operators ------------------------------------------------------------------------------------- */
 
 typedef struct host_conv {
   int padding, stride_width, stride_height, fused, dilation_width, dilation_height;

@@ -13,12 +13,11 @@ MATRICES = {aten.mm.default: 1, aten.addmm.default: 2, aten.linear.default: 1}  
 
 
 class CountAll(TorchDispatchMode):
-    """Of a model as PyTorch would compute it. `done`: multiply-adds by the parameter's name; "" for products of weights
-    that are no parameters, unless ..."""
+    """Of a model as PyTorch would compute it. `done`: multiply-adds by the parameter's name. Weights that are computed
+    are no parameters (timm's conditional convolutions): they count for the parameter that was used last, or for ""."""
 
     def __init__(self, model):
         super().__init__()
-        # ... they were computed: then they belong where the last parameter did (timm's conditional convolutions).
         self.names = {p.data_ptr(): name for name, p in model.named_parameters()}
         self.last, self.done = "", {}
 
