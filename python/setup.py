@@ -177,7 +177,7 @@ def leftovers(folder, names):
     def ours(path):
         if path.name.startswith(".") or path.name == "__pycache__":
             return False
-        return path.is_dir() or path.suffix in KINDS or path.parent.name == "debian"
+        return path.is_dir() or path.suffix in KINDS or path.name == "CMakeLists.txt" or path.parent.name == "debian"
 
     return {name for name in names if not ours(pathlib.Path(folder, name))}
 

@@ -27,7 +27,8 @@ MODELS = {
 }
 # Int8's rows avx2, avx2_vnni and avx512_vnni, by the end of the object's name: products of bytes that an instruction
 # adds, and how many products a cycle are the least on CPUs. None: the figure is printed, but says little, see
-# bench/RESULTS.md.
+# bench/RESULTS.md. Those of ARM64, neon, neon_dotprod and neon_i8mm, are not judged: `./run arm64 --count --type i8`
+# counts their instructions.
 I8_MODELS = {
     "_avx2.c.o": (16, {"skylake-avx512": 22, "icelake-server": 22, "znver3": 20, "znver4": 20}),
     "_avx2_vnni.c.o": (32, {"alderlake": 48, "sapphirerapids": 48}),

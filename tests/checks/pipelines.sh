@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # The inner loops of the 1x1, as gcc and Clang compile them for every set, come to 95% of what the FMA units of their CPUs
 # can begin, by the models of llvm-mca.
-# Those of int8's rows, avx2, avx2_vnni and avx512_vnni, are as fast as they were.
+# Those of int8's rows, avx2, avx2_vnni and avx512_vnni, are as fast as they were. Int8's rows of ARM64, neon, neon_dotprod
+# and neon_i8mm, are not judged here.
 # packages: clang llvm-19 python3 gcc-aarch64-linux-gnu
 # minutes: 1
 set -euo pipefail
