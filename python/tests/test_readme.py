@@ -13,8 +13,9 @@ README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
 class Readme(unittest.TestCase):
     def test_programs(self):
         programs = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-        said = [self.run_program(program) for program in programs]
-        self.assertEqual(len(said), 2)
+        # LiteRT's one line needs a host and a model: it is for `./run check litert`, whose tests use the same line.
+        said = [self.run_program(program) for program in programs if "ai_edge_litert" not in program]
+        self.assertEqual((len(programs), len(said)), (3, 2))
         self.assertIn("mbconv: 18 modules replaced, 1 kept", said[0])
         self.assertIn("scratch", said[1])
 
