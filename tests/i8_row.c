@@ -16,9 +16,6 @@ bool i8_row_belongs(const struct mbconv_row *row, mbconv_isa isa) {
 bool i8_row_runs(const struct mbconv_row *row, mbconv_isa isa) {
   struct mbconv_cpu cpu;
   mbconv_cpu_detect(&cpu);
-#ifdef MBCONV_MEMORY_SANITIZED /* it takes what store_upper() leaves out for stored */
-  if (row->isa != MBCONV_ISA_SCALAR) return false;
-#endif
   return i8_row_belongs(row, isa) && mbconv_row_offered(row, &cpu);
 }
 
