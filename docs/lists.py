@@ -56,7 +56,9 @@ def sets(root):
 
 
 def pages(root):
-    return {path.relative_to(root): path.read_text(encoding="utf-8") for path in sorted(root.rglob("*.md"))}
+    folders = (path for path in root.iterdir() if path.is_dir() and path.name not in ("build", ".git"))
+    found = [*root.glob("*.md"), *(page for folder in folders for page in folder.rglob("*.md"))]
+    return {path.relative_to(root): path.read_text(encoding="utf-8") for path in sorted(found)}
 
 
 def options(root):

@@ -115,10 +115,9 @@ static bool same_quantization(const litert_matcher *matcher, int a, int b) {
 
 /* PAD by zeros of the rows and columns alone. */
 static bool read_pad(const litert_matcher *matcher, const graph_op *op, mbconv_pad *pad) {
-  const host_tensor *table = graph_constant(matcher->graph, op->inputs[1], HOST_I32, 2);
+  const host_tensor *table = op->input_count == 2 ? graph_constant(matcher->graph, op->inputs[1], HOST_I32, 2) : NULL;
   const int type = matcher->chain->type;
-  if (op->input_count != 2 || !table || table->dims->values[0] != GRAPH_RANK || table->dims->values[1] != 2)
-    return false;
+  if (!table || table->dims->values[0] != GRAPH_RANK || table->dims->values[1] != 2) return false;
   const host_tensor *from = graph_image(matcher->graph, op->inputs[0], type);
   const host_tensor *to = graph_image(matcher->graph, op->output, type);
   if (!from || !to || from->dims->values[3] != to->dims->values[3]) return false;
