@@ -20,6 +20,10 @@ static void fully_connected(const struct mbconv_panels *panels, const struct mbc
 void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, size_t rows, void *sums, size_t sum_stride,
                        void *narrow) {
   excite->reduce.kernels->channel_mean(excite->reduce.k, rows, sums, sum_stride, pixels, sums);
+  mbconv_excite_layers(excite, sums, narrow);
+}
+
+void mbconv_excite_layers(const struct mbconv_excite *excite, void *sums, void *narrow) {
   fully_connected(&excite->reduce, &excite->inner, sums, narrow);
   fully_connected(&excite->expand, &excite->gate, narrow, sums);
 }

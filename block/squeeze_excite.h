@@ -19,4 +19,7 @@ struct mbconv_excite {
 void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, size_t rows, void *sums, size_t sum_stride,
                        void *narrow);
 
+/* Its second half: the means are where the sums were. */
+void mbconv_excite_layers(const struct mbconv_excite *excite, void *sums, void *narrow);
+
 #endif

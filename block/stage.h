@@ -80,6 +80,10 @@ struct mbconv_maker {
   size_t (*pack)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters);
   /* In the stead of mbconv_output_end(). */
   void (*end)(const struct mbconv_output *output, size_t first, const struct mbconv_pixel_run *run);
+  /* In the stead of mbconv_excite_run(), and of the kernels' channel_scale in place. */
+  void (*excite)(const struct mbconv_stages *stages, size_t pixels, size_t rows, void *sums, size_t sum_stride,
+                 void *narrow);
+  void (*scale)(const struct mbconv_stages *stages, size_t pixels, void *image, size_t stride, const void *scales);
 };
 
 /* A list of stages: all of an operator that the engine runs. Immutable after create. */

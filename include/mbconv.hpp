@@ -77,6 +77,7 @@ using block_desc = sized<mbconv_block_desc>;
 using stage_desc = sized<mbconv_stage_desc>;
 using stages_desc = sized<mbconv_stages_desc>;
 using i8_stage_desc = sized<mbconv_i8_stage_desc>;
+using i8_squeeze_excite = sized<mbconv_i8_squeeze_excite>;
 using i8_desc = sized<mbconv_i8_desc>;
 /** @} */
 

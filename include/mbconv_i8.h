@@ -148,8 +148,8 @@ MBCONV_API mbconv_status mbconv_i8_make_table(mbconv_i8_function function, float
 /* One stage of a block. */
 typedef struct mbconv_i8_stage_desc {
   size_t struct_size;                /* sizeof this struct, or 0; the same in all stages of a block */
-  mbconv_stage_kind kind;            /* pointwise or depthwise */
-  size_t out_channels;               /* of pointwise; a depthwise keeps its channels: 0, or how many they are */
+  mbconv_stage_kind kind;            /* pointwise, depthwise or squeeze-excite */
+  size_t out_channels;               /* of pointwise; the others keep their channels: 0, or how many they are */
   const int8_t *weight;              /* pointwise [out][in], depthwise [channels][kernel][kernel] */
   const int32_t *bias;               /* [out], or NULL for zeros */
   const float *weight_scale;         /* [weight_scales], normal floats above 0 */
@@ -166,10 +166,30 @@ typedef struct mbconv_i8_stage_desc {
   size_t dilation;                   /* depthwise >= 1; pointwise 1; 0 stands for 1 */
   mbconv_pad pad;                    /* depthwise; pointwise zeros */
   mbconv_pad_kind pad_kind;
+  const struct mbconv_i8_squeeze_excite *squeeze_excite; /* of that kind, which has no weights, bias and scales; else
+                                                            NULL */
 } mbconv_i8_stage_desc;
 
+/* Squeeze-excite as LiteRT's default computes MEAN, two layers and MUL, with the rounding FP32 alone. x is a byte of
+ * the stage's input, an image of n pixels, S and Z are its scale and zero point; Sm, Zm those of the mean, Sg, Zg of
+ * the gate, which is what `expand` gives, Sy, Zy of the stage's output:
+ *
+ *   mean   RNE(fl(fl(sum of (x - Z)) * fl(fl(S / Sm) / n))) + Zm, within the type's limits
+ *   gate   of the means by `reduce` and then `expand`, stages as those of a block
+ *   q      from RNE(fl(fl((x - Z) * (gate - Zg)) * s)) + Zy on as other stages, with s = fl(fl(S * Sg) / Sy)
+ *
+ * S / Sm is from 2^-64 to 2^64. Images have at most 8,421,504 pixels there, whose sums 32 bits hold. */
+typedef struct mbconv_i8_squeeze_excite {
+  size_t struct_size;                 /* sizeof this struct, or 0 */
+  mbconv_quantization mean;           /* of the means */
+  const mbconv_i8_stage_desc *reduce; /* pointwise, without a window: of the channels */
+  const mbconv_i8_stage_desc *expand; /* pointwise: back to as many channels; its table makes gates of them, such as
+                                         LOGISTIC, or its clamp */
+} mbconv_i8_squeeze_excite;
+
 /* A block of up to MBCONV_MOST_STAGES stages, pointwise (P) and depthwise (D) in any order: MBConv is P D P, without
- * expand D P; the operators alone are P and D. */
+ * expand D P; the operators alone are P and D. Squeeze-excite (E) stands behind another stage and before the last one,
+ * which is then P: P D E P. */
 typedef struct mbconv_i8_desc {
   size_t struct_size;          /* sizeof this struct, or 0 */
   mbconv_type type;            /* MBCONV_S8 or MBCONV_U8: of x, y, the residual (but see x_door) and every zero point */

@@ -14,8 +14,9 @@ struct mbconv_i8_stage {
   mbconv_quantization input; /* of the stage, with the description's zero point */
   uint8_t padding;           /* the input's zero point */
   struct mbconv_i8_ending ending;
-  uint8_t table[256];                /* if the description has one */
-  const struct mbconv_i8_list *list; /* of the first stage */
+  uint8_t table[256];                      /* if the description has one */
+  const struct mbconv_i8_excited *excited; /* of squeeze-excite */
+  const struct mbconv_i8_list *list;       /* of the first stage */
 };
 
 /* A zero point, or any value of the type, as an unsigned byte. */
@@ -41,10 +42,44 @@ mbconv_status mbconv_i8_add_of(mbconv_i8_add_kind kind, mbconv_type type, const 
                                const mbconv_quantization *b, const mbconv_quantization *y, struct mbconv_i8_add *add,
                                mbconv_error *error);
 
+/* The layers of squeeze-excite, and what its lists in f32 and here have in common: the width. */
+struct mbconv_i8_excited {
+  struct mbconv_i8_stage reduce, expand;
+  mbconv_squeeze_excite shape;
+};
+
+/* Makes a stage, but for its weights and scales; of squeeze-excite, what its products become. */
+mbconv_status mbconv_i8_stage_make(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage,
+                                   const mbconv_quantization *input, const char *name, struct mbconv_i8_stage *made,
+                                   mbconv_error *error);
+
+/* What a pointwise stage of `in` channels and others have no use for, and its pointers. */
+mbconv_status mbconv_i8_pointwise_check(const mbconv_i8_stage_desc *stage, const char *name, mbconv_error *error);
+mbconv_status mbconv_i8_pointers_check(const mbconv_i8_stage_desc *stage, size_t out, const char *name,
+                                       mbconv_error *error);
+
+/* The weights and scales of a stage of `out` channels, whose sums have k terms. */
+mbconv_status mbconv_i8_channels_check(const struct mbconv_i8_stage *stage, size_t out, size_t k, const char *name,
+                                       mbconv_error *error);
+
+/* Squeeze-excite of so many channels, stage `index` of the list: what is around it and in it, but for its weights; and
+ * then these. `made` is made and has `excited`, which is not. */
+mbconv_status mbconv_i8_excite_check(const mbconv_i8_desc *desc, const struct mbconv_i8_stage *made, size_t channels,
+                                     const char *name, struct mbconv_i8_excited *excited, struct mbconv_i8_list *list,
+                                     mbconv_error *error);
+mbconv_status mbconv_i8_excite_channels_check(const struct mbconv_i8_excited *excited, size_t channels,
+                                              const char *name, mbconv_error *error);
+
+/* `excite` and `scale` of struct mbconv_maker. */
+void mbconv_i8_excite(const struct mbconv_stages *stages, size_t pixels, size_t rows, void *sums, size_t sum_stride,
+                      void *narrow);
+void mbconv_i8_scale(const struct mbconv_stages *stages, size_t pixels, void *image, size_t stride, const void *scales);
+
 /* What a description says. Its parts point to each other: it is not copied. */
 struct mbconv_i8_described {
   struct mbconv_described described;
   struct mbconv_i8_stage stage[MBCONV_MOST_STAGES];
+  struct mbconv_i8_excited excited; /* of the one squeeze-excite there can be */
   struct mbconv_i8_list list;
 };
 

@@ -13,19 +13,27 @@ struct kept {
   uint8_t table[256];
 };
 
-static void lay_out_stage(const struct mbconv_stages *stages, struct mbconv_stage *stage,
-                          const struct mbconv_parameters *given, struct mbconv_cursor *cursor) {
-  const struct mbconv_i8_stage *from = given->i8;
+static struct mbconv_epilogue lay_out_epilogue(const struct mbconv_kernels *kernels, const struct mbconv_i8_stage *from,
+                                               struct mbconv_cursor *cursor) {
+  struct mbconv_epilogue epilogue = {.ending = mbconv_ending_none()};
   struct kept *kept = mbconv_take(cursor, 1, sizeof *kept);
-  stage->padding = from->padding;
-  stage->epilogue = (struct mbconv_epilogue){.ending = mbconv_ending_none()};
-  if (from->desc->table) stage->epilogue.prelu = stages->base.kernels->i8->table;
-  if (!kept) return;
+  if (from->desc->table) epilogue.prelu = kernels->i8->table;
+  if (!kept) return epilogue;
   kept->ending = from->ending;
-  stage->epilogue.ending.i8 = &kept->ending;
-  if (!from->desc->table) return;
+  epilogue.ending.i8 = &kept->ending;
+  if (!from->desc->table) return epilogue;
   memcpy(kept->table, from->table, sizeof kept->table);
-  stage->epilogue.slopes = (char *)kept->table;
+  epilogue.slopes = (char *)kept->table;
+  return epilogue;
+}
+
+static void lay_out_stage(const struct mbconv_kernels *kernels, struct mbconv_stage *stage,
+                          const struct mbconv_i8_stage *from, struct mbconv_cursor *cursor) {
+  stage->padding = from->padding;
+  stage->epilogue = lay_out_epilogue(kernels, from, cursor);
+  if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return;
+  stage->excite.inner = lay_out_epilogue(kernels, &from->excited->reduce, cursor);
+  stage->excite.gate = lay_out_epilogue(kernels, &from->excited->expand, cursor);
 }
 
 /* Channels are so few that no product overflows: see check_weights() in stages.c. */
@@ -46,33 +54,52 @@ static void lay_out(struct mbconv_stages *stages, const struct mbconv_parameters
   stages->residual_after = true; /* by the doors */
   if (list) *list = *parameters[0].i8->list;
   lay_out_doors(stages, parameters[0].i8->list);
-  for (size_t i = 0; i < stages->count; i++) lay_out_stage(stages, &stages->stage[i], &parameters[i], cursor);
+  for (size_t i = 0; i < stages->count; i++)
+    lay_out_stage(stages->base.kernels, &stages->stage[i], parameters[i].i8, cursor);
 }
 
-static size_t pack_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
-                         const struct mbconv_kernels *kernels) {
-  const size_t kernel = stage->window.kernel, stride = mbconv_window_ordinary_stride(&stage->window);
-  const bool pointwise = stage->kind == MBCONV_STAGE_POINTWISE;
-  const size_t k = pointwise ? stage->in_channels : kernel * kernel;
-  for (size_t c = 0; c < stage->out_channels; c++) {
-    struct mbconv_i8_channel channel;
-    mbconv_i8_channel_of(given->i8, c, k, "", &channel, NULL); /* which the check has found to succeed */
-    if (pointwise) {
-      const struct mbconv_panel_place to = mbconv_panels_place(&stage->panels, c);
-      kernels->i8->pack_panel(to.panel, to.width, to.lane, k, &channel);
-    } else {
-      kernels->i8->pack_depthwise(stage->taps, c, kernel, stride, &channel);
-    }
+/* Each channel has been checked, so that it succeeds. */
+static struct mbconv_i8_channel channel_of(const struct mbconv_i8_stage *from, size_t channel, size_t k) {
+  struct mbconv_i8_channel made;
+  mbconv_i8_channel_of(from, channel, k, "", &made, NULL);
+  return made;
+}
+
+/* These return the bytes of the weights. */
+
+static size_t pack_panels(const struct mbconv_panels *panels, const struct mbconv_i8_stage *from) {
+  for (size_t c = 0; c < panels->channels; c++) {
+    const struct mbconv_i8_channel channel = channel_of(from, c, panels->k);
+    const struct mbconv_panel_place to = mbconv_panels_place(panels, c);
+    panels->kernels->i8->pack_panel(to.panel, to.width, to.lane, panels->k, &channel);
   }
-  return pointwise ? mbconv_panels_bytes(&stage->panels)
-                   : stage->tap_bytes * mbconv_round_up(stage->out_channels, kernels->packing.unit);
+  return mbconv_panels_bytes(panels);
+}
+
+static size_t pack_depthwise(const struct mbconv_stage *stage, const struct mbconv_i8_stage *from,
+                             const struct mbconv_kernels *kernels) {
+  const size_t kernel = stage->window.kernel, stride = mbconv_window_ordinary_stride(&stage->window);
+  for (size_t c = 0; c < stage->out_channels; c++) {
+    const struct mbconv_i8_channel channel = channel_of(from, c, kernel * kernel);
+    kernels->i8->pack_depthwise(stage->taps, c, kernel, stride, &channel);
+  }
+  return stage->tap_bytes * mbconv_round_up(stage->out_channels, kernels->packing.unit);
+}
+
+static size_t pack_stage(const struct mbconv_stage *stage, const struct mbconv_i8_stage *from,
+                         const struct mbconv_kernels *kernels) {
+  if (stage->kind == MBCONV_STAGE_DEPTHWISE) return pack_depthwise(stage, from, kernels);
+  if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return pack_panels(&stage->panels, from);
+  return pack_panels(&stage->excite.reduce, &from->excited->reduce) +
+         pack_panels(&stage->excite.expand, &from->excited->expand);
 }
 
 static size_t pack(struct mbconv_stages *stages, const struct mbconv_parameters *parameters) {
   size_t bytes = 0;
   for (size_t i = 0; i < stages->count; i++)
-    bytes += pack_stage(&stages->stage[i], &parameters[i], stages->base.kernels);
+    bytes += pack_stage(&stages->stage[i], parameters[i].i8, stages->base.kernels);
   return bytes;
 }
 
-const struct mbconv_maker mbconv_i8_maker = {&mbconv_i8_sets, lay_out, pack, mbconv_i8_end};
+const struct mbconv_maker mbconv_i8_maker = {&mbconv_i8_sets, lay_out,          pack,
+                                             mbconv_i8_end,   mbconv_i8_excite, mbconv_i8_scale};

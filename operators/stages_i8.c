@@ -30,21 +30,39 @@ static mbconv_status check_struct(const mbconv_i8_desc *desc, size_t index, cons
   return MBCONV_OK;
 }
 
+/* Squeeze-excite stands behind another stage and before the last one, which is pointwise. */
+static mbconv_status check_place(const mbconv_i8_desc *desc, size_t index, const char *name, mbconv_error *error) {
+  if (stage_at(desc, index)->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return MBCONV_OK;
+  if (index > 0 && index + 2 == desc->count && stage_at(desc, index + 1)->kind == MBCONV_STAGE_POINTWISE)
+    return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
+                     "%s is squeeze-excite: it must stand behind another stage and before the last, which is pointwise",
+                     name);
+}
+
 /* The kind, and what it has no use for. */
 static mbconv_status check_shape(const mbconv_i8_stage_desc *stage, size_t in, const char *name, mbconv_error *error) {
+  const bool pointwise = stage->kind == MBCONV_STAGE_POINTWISE, excites = stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE;
+  if (!pointwise && !excites && stage->kind != MBCONV_STAGE_DEPTHWISE)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
+                       "%s: kind is %d: in int8 stages are pointwise, depthwise or squeeze-excite", name,
+                       (int)stage->kind);
+  if (excites != (stage->squeeze_excite != NULL))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: %s", name,
+                       excites ? "squeeze_excite is NULL" : "squeeze_excite is set");
+  if (!pointwise && stage->out_channels != 0 && stage->out_channels != in)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: out_channels is %zu, but it keeps its %zu channels", name,
+                       stage->out_channels, in);
+  if (pointwise && stage->out_channels == 0)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: out_channels is 0", name);
+  if (pointwise || excites) return mbconv_i8_pointwise_check(stage, name, error);
+  if (stage->kernel != 3 && stage->kernel != 5 && stage->kernel != 7)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: kernel is %zu, not 3, 5 or 7", name, stage->kernel);
+  return mbconv_pad_kind_check(stage->pad_kind, error);
+}
+
+mbconv_status mbconv_i8_pointwise_check(const mbconv_i8_stage_desc *stage, const char *name, mbconv_error *error) {
   const mbconv_pad *pad = &stage->pad;
-  if (stage->kind != MBCONV_STAGE_POINTWISE && stage->kind != MBCONV_STAGE_DEPTHWISE)
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: kind is %d: in int8 stages are pointwise or depthwise",
-                       name, (int)stage->kind);
-  if (stage->kind == MBCONV_STAGE_DEPTHWISE) {
-    if (stage->kernel != 3 && stage->kernel != 5 && stage->kernel != 7)
-      return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: kernel is %zu, not 3, 5 or 7", name, stage->kernel);
-    if (stage->out_channels != 0 && stage->out_channels != in)
-      return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: out_channels is %zu, but it keeps its %zu channels", name,
-                         stage->out_channels, in);
-    return mbconv_pad_kind_check(stage->pad_kind, error);
-  }
-  if (stage->out_channels == 0) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: out_channels is 0", name);
   if (stage->kernel > 1 || stage->stride > 1 || stage->dilation > 1 || pad->top || pad->left || pad->bottom ||
       pad->right || stage->pad_kind != MBCONV_PAD_GIVEN)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s has a kernel, stride or padding, but looks at one pixel",
@@ -52,8 +70,8 @@ static mbconv_status check_shape(const mbconv_i8_stage_desc *stage, size_t in, c
   return MBCONV_OK;
 }
 
-static mbconv_status check_pointers(const mbconv_i8_stage_desc *stage, size_t out, const char *name,
-                                    mbconv_error *error) {
+mbconv_status mbconv_i8_pointers_check(const mbconv_i8_stage_desc *stage, size_t out, const char *name,
+                                       mbconv_error *error) {
   if (!stage->weight) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s has no weights", name);
   if (!stage->weight_scale) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s has no weight_scale", name);
   if (stage->weight_scales != 1 && stage->weight_scales != out)
@@ -89,11 +107,10 @@ static mbconv_status table_of(const mbconv_i8_stage_desc *stage, mbconv_type typ
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is set, but there is no table", of);
 }
 
-/* Makes a stage, but for its weights and scales. */
-static mbconv_status make_stage(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage,
-                                const mbconv_quantization *input, const char *name, struct mbconv_i8_stage *made,
-                                mbconv_error *error) {
-  char output[40];
+mbconv_status mbconv_i8_stage_make(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage,
+                                   const mbconv_quantization *input, const char *name, struct mbconv_i8_stage *made,
+                                   mbconv_error *error) {
+  char output[48];
   mbconv_format(output, sizeof output, "%s.output", name);
   mbconv_status status = mbconv_quantization_check(&stage->output, desc->type, output, error);
   if (status != MBCONV_OK) return status;
@@ -104,57 +121,74 @@ static mbconv_status make_stage(const mbconv_i8_desc *desc, const mbconv_i8_stag
       .padding = (uint8_t)(input->zero_point + mbconv_i8_offset(desc->type)),
       .ending = {.rounding = desc->rounding, .zero = stage->output.zero_point + mbconv_i8_offset(desc->type)},
   };
-  status = mbconv_i8_bounds(stage->activation, &stage->output, desc->type, name, &made->ending.lo, &made->ending.hi,
-                            error);
+  status =
+      mbconv_i8_bounds(stage->activation, &stage->output, desc->type, name, &made->ending.lo, &made->ending.hi, error);
   if (status == MBCONV_OK) status = clamp_of(stage, desc->type, name, &made->ending, error);
   if (status == MBCONV_OK) status = table_of(stage, desc->type, name, made, error);
   return status;
 }
 
 /* Adds stage `index`, whose input has *channels channels that stand for *input; both become those of its output. */
-static mbconv_status add_stage(const mbconv_i8_desc *desc, size_t index, struct mbconv_described *described,
-                               struct mbconv_i8_stage *made, size_t *channels, mbconv_quantization *input,
-                               mbconv_error *error) {
+static mbconv_status add_stage(const mbconv_i8_desc *desc, size_t index, struct mbconv_i8_described *all,
+                               size_t *channels, mbconv_quantization *input, mbconv_error *error) {
   const mbconv_i8_stage_desc *stage = stage_at(desc, index);
   const struct mbconv_window pixel = {.kernel = 1, .stride = 1, .dilation = 1};
-  const bool pointwise = stage->kind == MBCONV_STAGE_POINTWISE;
+  const bool pointwise = stage->kind == MBCONV_STAGE_POINTWISE, excites = stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE;
+  struct mbconv_described *described = &all->described;
+  struct mbconv_i8_stage *made = &all->stage[index];
   char name[16];
   mbconv_format(name, sizeof name, "stages[%zu]", index);
   mbconv_status status = check_struct(desc, index, name, error);
+  if (status == MBCONV_OK) status = check_place(desc, index, name, error);
   if (status == MBCONV_OK) status = check_shape(stage, *channels, name, error);
   const size_t out = pointwise ? stage->out_channels : *channels;
-  if (status == MBCONV_OK) status = check_pointers(stage, out, name, error);
-  if (status == MBCONV_OK) status = make_stage(desc, stage, input, name, made, error);
+  if (status == MBCONV_OK && !excites) status = mbconv_i8_pointers_check(stage, out, name, error);
+  if (status == MBCONV_OK) status = mbconv_i8_stage_make(desc, stage, input, name, made, error);
+  if (status == MBCONV_OK && excites) {
+    made->excited = &all->excited;
+    status = mbconv_i8_excite_check(desc, made, out, name, &all->excited, &all->list, error);
+  }
   if (status != MBCONV_OK) return status;
   described->stages.stage[index] = (struct mbconv_stage){
       .kind = stage->kind,
       .in_channels = *channels,
       .out_channels = out,
-      .window = pointwise
+      .window = pointwise || excites
                     ? pixel
                     : mbconv_window_of(stage->kernel, stage->stride, stage->dilation, &stage->pad, stage->pad_kind),
   };
-  described->parameters[index] = (struct mbconv_parameters){.i8 = made};
+  described->parameters[index] = (struct mbconv_parameters){.i8 = made, .excite = &all->excited.shape};
   *channels = out;
   *input = stage->table ? stage->table_output : stage->output;
   return MBCONV_OK;
 }
 
+mbconv_status mbconv_i8_channels_check(const struct mbconv_i8_stage *stage, size_t out, size_t k, const char *name,
+                                       mbconv_error *error) {
+  mbconv_status status = MBCONV_OK;
+  for (size_t c = 0; c < out && status == MBCONV_OK; c++) {
+    struct mbconv_i8_channel unused;
+    status = mbconv_i8_channel_of(stage, c, k, name, &unused, error);
+  }
+  return status;
+}
+
 /* The weights and scales of all stages: only after the sizes have been checked. */
 static mbconv_status check_channels(const struct mbconv_described *described, mbconv_error *error) {
-  for (size_t i = 0; i < described->stages.count; i++) {
+  mbconv_status status = MBCONV_OK;
+  for (size_t i = 0; i < described->stages.count && status == MBCONV_OK; i++) {
     const struct mbconv_stage *stage = &described->stages.stage[i];
+    const struct mbconv_i8_stage *given = described->parameters[i].i8;
     const size_t kernel = stage->window.kernel;
     const size_t k = stage->kind == MBCONV_STAGE_POINTWISE ? stage->in_channels : kernel * kernel;
     char name[16];
     mbconv_format(name, sizeof name, "stages[%zu]", i);
-    for (size_t c = 0; c < stage->out_channels; c++) {
-      struct mbconv_i8_channel unused;
-      const mbconv_status status = mbconv_i8_channel_of(described->parameters[i].i8, c, k, name, &unused, error);
-      if (status != MBCONV_OK) return status;
-    }
+    if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE)
+      status = mbconv_i8_excite_channels_check(given->excited, stage->in_channels, name, error);
+    else
+      status = mbconv_i8_channels_check(given, stage->out_channels, k, name, error);
   }
-  return MBCONV_OK;
+  return status;
 }
 
 static struct mbconv_i8_converter converter_of(mbconv_i8_door door, mbconv_type type, const mbconv_quantization *q) {
@@ -245,10 +279,11 @@ mbconv_status mbconv_i8_check(const mbconv_i8_desc *desc, struct mbconv_i8_descr
                                                     .group_channels = desc->group_channels,
                                                     .maker = &mbconv_i8_maker,
                                                     .count = desc->count}};
+  made->list = (struct mbconv_i8_list){0};
   size_t channels = desc->in_channels;
   mbconv_quantization output = desc->input;
   for (size_t i = 0; i < desc->count && status == MBCONV_OK; i++)
-    status = add_stage(desc, i, described, &made->stage[i], &channels, &output, error);
+    status = add_stage(desc, i, made, &channels, &output, error);
   if (status != MBCONV_OK) return status;
   described->stages.residual_channels = channels;
   status = mbconv_described_check(described, desc->height, desc->width, true, error);
@@ -256,7 +291,6 @@ mbconv_status mbconv_i8_check(const mbconv_i8_desc *desc, struct mbconv_i8_descr
   const bool adds = desc->residual != MBCONV_RESIDUAL_AUTO || !is_zero(&desc->sum);
   const mbconv_residual residual = desc->residual == MBCONV_RESIDUAL_AUTO ? MBCONV_RESIDUAL_ON : desc->residual;
   if (status == MBCONV_OK) status = mbconv_residual_check(adds ? residual : MBCONV_RESIDUAL_OFF, described, error);
-  made->list = (struct mbconv_i8_list){0};
   made->stage[0].list = &made->list;
   return status == MBCONV_OK
              ? finish(desc, &described->stages, &output, &made->stage[desc->count - 1], &made->list, error)

@@ -76,17 +76,9 @@ static void random_ending(uint64_t *state, struct i8_case *c, mbconv_i8_stage_de
   s->table_output = random_quantization(state, type, 0.05);
 }
 
-/* Returns the channels of its output. */
-static size_t random_stage(uint64_t *state, struct i8_case *c, mbconv_i8_stage_desc *s, char kind, size_t in,
-                           size_t out, bool keeps_size, float input_scale) {
-  const bool pointwise = kind == 'P';
-  s->kind = pointwise ? MBCONV_STAGE_POINTWISE : MBCONV_STAGE_DEPTHWISE;
-  if (pointwise)
-    s->out_channels = out;
-  else
-    random_window(state, keeps_size, s);
-  out = pointwise ? out : in;
-  const size_t k = pointwise ? in : s->kernel * s->kernel;
+/* The weights of `out` channels of k each, and what their sums become. */
+static void random_sums(uint64_t *state, struct i8_case *c, mbconv_i8_stage_desc *s, size_t out, size_t k,
+                        float input_scale) {
   int8_t *weight = own(c, out * k);
   random_weights(state, out * k, weight);
   s->weight = weight;
@@ -100,6 +92,46 @@ static size_t random_stage(uint64_t *state, struct i8_case *c, mbconv_i8_stage_d
   const double size = (double)input_scale * 0.01 * sqrt((double)k) * 90.0;
   s->output = random_quantization(state, c->desc.type, test_random_size(state, 0, 4) ? size : size / 16.0);
   random_ending(state, c, s);
+}
+
+/* Means, layers, products: so that bytes of all of them spread, or mostly hit the ends of their range. */
+static void random_excite(uint64_t *state, struct i8_case *c, mbconv_i8_stage_desc *s, size_t channels,
+                          float input_scale) {
+  const mbconv_type type = c->desc.type;
+  const size_t width = test_random_size(state, 1, channels / 2 + 1);
+  mbconv_i8_stage_desc *reduce = &c->reduce, *expand = &c->expand;
+  c->excite = (mbconv_i8_squeeze_excite){
+      .mean = random_quantization(state, type, (double)input_scale * (test_random_size(state, 0, 1) ? 1.0 : 0.1)),
+      .reduce = reduce,
+      .expand = expand,
+  };
+  *reduce = (mbconv_i8_stage_desc){.kind = MBCONV_STAGE_POINTWISE, .out_channels = width};
+  *expand = (mbconv_i8_stage_desc){.kind = MBCONV_STAGE_POINTWISE, .out_channels = channels};
+  random_sums(state, c, reduce, width, channels, c->excite.mean.scale);
+  random_sums(state, c, expand, channels, width, reduce->table ? reduce->table_output.scale : reduce->output.scale);
+  const float gate = expand->table ? expand->table_output.scale : expand->output.scale;
+  const double size = (double)input_scale * (double)gate * 100.0;
+  s->kind = MBCONV_STAGE_SQUEEZE_EXCITE;
+  s->squeeze_excite = &c->excite;
+  s->output = random_quantization(state, type, test_random_size(state, 0, 3) ? size : size / 30.0);
+  random_ending(state, c, s);
+}
+
+/* Returns the channels of its output. */
+static size_t random_stage(uint64_t *state, struct i8_case *c, mbconv_i8_stage_desc *s, char kind, size_t in,
+                           size_t out, bool keeps_size, float input_scale) {
+  if (kind == 'E') {
+    random_excite(state, c, s, in, input_scale);
+    return in;
+  }
+  const bool pointwise = kind == 'P';
+  s->kind = pointwise ? MBCONV_STAGE_POINTWISE : MBCONV_STAGE_DEPTHWISE;
+  if (pointwise)
+    s->out_channels = out;
+  else
+    random_window(state, keeps_size, s);
+  out = pointwise ? out : in;
+  random_sums(state, c, s, out, pointwise ? in : s->kernel * s->kernel, input_scale);
   return out;
 }
 
@@ -111,6 +143,7 @@ void i8_case_new(struct i8_case *c, const char *kinds, mbconv_residual residual,
                                  .residual = residual,
                                  .layout = test_random_size(state, 0, 2) ? MBCONV_NHWC : MBCONV_NCHW}};
   mbconv_i8_desc *desc = &c->desc;
+  if (strchr(kinds, 'E')) desc->rounding = MBCONV_I8_FP32;
   desc->stages = c->stages;
   desc->input = random_quantization(state, desc->type, 0.05);
   const bool on = residual == MBCONV_RESIDUAL_ON;
@@ -150,8 +183,11 @@ void i8_case_describe(struct test *t, const struct i8_case *c, size_t height, si
   for (size_t i = 0; i < d->count; i++) {
     const mbconv_i8_stage_desc *s = &c->stages[i];
     length += snprintf(text + length, sizeof text - (size_t)length, " %s%zu k%zu s%zu d%zu%s%s",
-                       s->kind == MBCONV_STAGE_POINTWISE ? "P" : "D", s->out_channels, s->kernel, s->stride,
-                       s->dilation, s->table ? " table" : "", s->weight_scales == 1 ? "" : " per channel");
+                       s->kind == MBCONV_STAGE_POINTWISE   ? "P"
+                       : s->kind == MBCONV_STAGE_DEPTHWISE ? "D"
+                                                           : "E",
+                       s->out_channels, s->kernel, s->stride, s->dilation, s->table ? " table" : "",
+                       s->weight_scales == 1 ? "" : " per channel");
   }
   test_at(t, "%s %s, %zux%zux%zu,%s, residual %d %s, layout %d, doors %d %d, strips %zu, groups %zu",
           d->type == MBCONV_S8 ? "s8" : "u8", d->rounding == MBCONV_I8_FP32 ? "FP32" : "DOUBLE", height, width,

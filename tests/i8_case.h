@@ -21,8 +21,10 @@ struct i8_image {
 struct i8_case {
   mbconv_i8_desc desc;
   mbconv_i8_stage_desc stages[MBCONV_MOST_STAGES];
+  mbconv_i8_squeeze_excite excite; /* of the E of the list */
+  mbconv_i8_stage_desc reduce, expand;
   size_t out_channels;
-  void *memory[4 * MBCONV_MOST_STAGES]; /* of weights, biases, scales and tables */
+  void *memory[4 * (MBCONV_MOST_STAGES + 2)]; /* of weights, biases, scales and tables */
   size_t owned;
 };
 
@@ -57,6 +59,22 @@ void i8_image_store(const struct i8_image *image, bool planes, uint8_t *to);
  * smaller than its window. */
 struct i8_image i8_oracle(const struct i8_case *c, const struct i8_image *x, const struct i8_image *added);
 
+/* A stage of the list, or a layer of its squeeze-excite: of the image x of quantization `input`. */
+struct i8_image i8_oracle_stage(const struct i8_case *c, const mbconv_i8_stage_desc *stage, const struct i8_image *x,
+                                const mbconv_quantization *input);
+
+/* Squeeze-excite: i8_excite.c. */
+struct i8_image i8_oracle_excite(const struct i8_case *c, const mbconv_i8_stage_desc *stage, const struct i8_image *x,
+                                 const mbconv_quantization *input);
+
+/* What is stored of a real number of steps of `output`, rounded: the zero point, the clamps, the table. */
+int32_t i8_oracle_end(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, int64_t r);
+
+/* What a stage's bytes stand for. */
+static inline mbconv_quantization i8_case_output(const mbconv_i8_stage_desc *stage) {
+  return stage->table ? stage->table_output : stage->output;
+}
+
 /* The sum of two values by the oracle, as the description says. */
 int32_t i8_oracle_add(const mbconv_i8_desc *desc, const mbconv_quantization *a, const mbconv_quantization *b,
                       int32_t first, int32_t second);
@@ -71,6 +89,9 @@ void test_i8_refusals(struct test *t);
 
 /* Floats to bytes and back by the kernels of a row: i8_doors.c. */
 void test_i8_doors(struct test *t, const struct mbconv_kernels *kernels);
+
+/* Squeeze-excite's kernels: i8_excite.c. */
+void test_i8_excite(struct test *t, const struct mbconv_kernels *kernels);
 
 /* The parts of the suite that need no image: i8_requantize.c, i8_tables.c. */
 void test_i8_arithmetic(struct test *t);

@@ -48,20 +48,33 @@ static int64_t activated(mbconv_activation_kind activation, const mbconv_quantiz
   return clamp(v, lo, hi);
 }
 
-int32_t i8_oracle_requantize(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, float input_scale,
-                             size_t channel, int64_t sum) {
+static int64_t cut_off(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, int64_t r) {
+  r = activated(stage->activation, &stage->output, desc->type, r + stage->output.zero_point);
+  return stage->clamp_lo != 0 || stage->clamp_hi != 0 ? clamp(r, stage->clamp_lo, stage->clamp_hi) : r;
+}
+
+int32_t i8_oracle_end(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, int64_t r) {
+  const int32_t v = (int32_t)cut_off(desc, stage, r);
+  if (!stage->table) return v;
+  const int32_t byte = stage->table[v & 255];
+  return desc->type == MBCONV_S8 && byte >= 128 ? byte - 256 : byte;
+}
+
+/* Before the zero point. */
+static int64_t steps_of(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, float input_scale,
+                        size_t channel, int64_t sum) {
   const float weight = stage->weight_scale[stage->weight_scales == 1 ? 0 : channel];
-  int64_t r;
   if (desc->rounding == MBCONV_I8_FP32) {
     const float product = input_scale * weight, scale = product / stage->output.scale, real = (float)sum * scale;
-    r = (int64_t)rint((double)real);
-  } else {
-    const double product = (double)input_scale * (double)weight;
-    r = scaled(sum, (desc->type == MBCONV_U8 ? (double)(float)product : product) / (double)stage->output.scale);
+    return (int64_t)rint((double)real);
   }
-  r = activated(stage->activation, &stage->output, desc->type, r + stage->output.zero_point);
-  if (stage->clamp_lo != 0 || stage->clamp_hi != 0) r = clamp(r, stage->clamp_lo, stage->clamp_hi);
-  return (int32_t)r;
+  const double product = (double)input_scale * (double)weight;
+  return scaled(sum, (desc->type == MBCONV_U8 ? (double)(float)product : product) / (double)stage->output.scale);
+}
+
+int32_t i8_oracle_requantize(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, float input_scale,
+                             size_t channel, int64_t sum) {
+  return (int32_t)cut_off(desc, stage, steps_of(desc, stage, input_scale, channel, sum));
 }
 
 /* ---- The shortcut ------------------------------------------------------------------------------------------------ */
@@ -141,8 +154,9 @@ static int64_t sum_of(const mbconv_i8_stage_desc *s, const struct i8_image *x, i
   return sum;
 }
 
-static struct i8_image run_stage(const struct i8_case *case_, const mbconv_i8_stage_desc *s, const struct i8_image *x,
-                                 const mbconv_quantization *input) {
+struct i8_image i8_oracle_stage(const struct i8_case *case_, const mbconv_i8_stage_desc *s, const struct i8_image *x,
+                                const mbconv_quantization *input) {
+  if (s->kind == MBCONV_STAGE_SQUEEZE_EXCITE) return i8_oracle_excite(case_, s, x, input);
   const bool pointwise = s->kind == MBCONV_STAGE_POINTWISE;
   const struct axis pixel[2] = {{x->height, 0}, {x->width, 0}};
   const struct axis down = pointwise ? pixel[0] : axis_of(s, x->height, s->pad.top, s->pad.bottom);
@@ -154,10 +168,7 @@ static struct i8_image run_stage(const struct i8_case *case_, const mbconv_i8_st
   for (size_t i = 0; i < y.height * y.width * y.channels; i++) {
     const size_t c = i % y.channels, column = i / y.channels % y.width, row = i / y.channels / y.width;
     const int64_t sum = sum_of(s, x, input->zero_point, row * stride - down.before, column * stride - across.before, c);
-    int32_t v = i8_oracle_requantize(&case_->desc, s, input->scale, c, sum);
-    if (s->table) v = s->table[v & 255];
-    if (s->table && case_->desc.type == MBCONV_S8) v = v < 128 ? v : v - 256;
-    y.values[i] = v;
+    y.values[i] = i8_oracle_end(&case_->desc, s, steps_of(&case_->desc, s, input->scale, c, sum));
   }
   return y;
 }
@@ -167,11 +178,11 @@ struct i8_image i8_oracle(const struct i8_case *c, const struct i8_image *x, con
   image.floats = NULL;
   mbconv_quantization input = c->desc.input;
   for (size_t s = 0; s < c->desc.count; s++) {
-    const struct i8_image next = run_stage(c, &c->stages[s], &image, &input);
+    const struct i8_image next = i8_oracle_stage(c, &c->stages[s], &image, &input);
     if (s > 0) free(image.values);
     image = next;
     if (!image.values) return image;
-    input = c->stages[s].table ? c->stages[s].table_output : c->stages[s].output;
+    input = i8_case_output(&c->stages[s]);
   }
   const bool given = c->desc.residual == MBCONV_RESIDUAL_GIVEN;
   const bool adds = given || c->desc.residual == MBCONV_RESIDUAL_ON ||

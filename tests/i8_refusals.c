@@ -14,10 +14,12 @@
 
 enum { IN = 4, EXPANDED = 6 };
 
-/* P D P, whose input is added. The first stage has a table. */
+/* P D P, whose input is added. The first stage has a table. With squeeze-excite it is P D E P, and OFF. */
 struct fixture {
   mbconv_i8_desc desc;
-  mbconv_i8_stage_desc stages[3];
+  mbconv_i8_stage_desc stages[4];
+  mbconv_i8_squeeze_excite excite;
+  mbconv_i8_stage_desc reduce, expand;
   float scales[EXPANDED];
   int32_t bias[EXPANDED];
   int8_t weight[EXPANDED * 9];
@@ -50,6 +52,21 @@ static void fixture_new(struct fixture *f) {
   f->stages[0].table_output = q;
   f->stages[1].kernel = 3, f->stages[1].stride = 1, f->stages[1].pad = (mbconv_pad){1, 1, 1, 1};
   f->desc.stages = f->stages;
+}
+
+/* With squeeze-excite of 2 channels within. */
+static void fixture_excite(struct fixture *f) {
+  const mbconv_i8_stage_desc *project = &f->stages[2];
+  fixture_new(f);
+  f->stages[3] = f->reduce = f->expand = *project;
+  f->reduce.out_channels = 2, f->expand.out_channels = EXPANDED;
+  f->excite = (mbconv_i8_squeeze_excite){
+      .struct_size = sizeof f->excite, .mean = {0.05f, 3}, .reduce = &f->reduce, .expand = &f->expand};
+  f->stages[2] = (mbconv_i8_stage_desc){.struct_size = sizeof f->stages[0],
+                                        .kind = MBCONV_STAGE_SQUEEZE_EXCITE,
+                                        .output = {0.05f, 3},
+                                        .squeeze_excite = &f->excite};
+  f->desc.count = 4;
 }
 
 /* One of these at `offset` of the fixture. NOTHING is at its end. */
@@ -86,7 +103,7 @@ static const struct refusal refusals[] = {
     {{FIELD(INT, desc.type, MBCONV_U8), FIELD(INT, desc.input.zero_point, -1)},
      "input: the zero point is -1, not 0 to 255"},
     {{FIELD(INT, stages[1].kind, MBCONV_STAGE_DENSE)},
-     "stages[1]: kind is 3: in int8 stages are pointwise or depthwise"},
+     "stages[1]: kind is 3: in int8 stages are pointwise, depthwise or squeeze-excite"},
     {{FIELD(WORD, stages[1].kernel, 4)}, "stages[1]: kernel is 4, not 3, 5 or 7"},
     {{FIELD(WORD, stages[1].out_channels, 7)}, "stages[1]: out_channels is 7, but it keeps its 6 channels"},
     {{FIELD(WORD, stages[1].stride, 3)}, "stride is 3, not 1 or 2"},
@@ -135,6 +152,39 @@ static const struct refusal refusals[] = {
      "sum: a scale that is added is 2^19 times the sum's or more, which TFLite does not add"},
     {{FIELD(INT, desc.add, MBCONV_I8_ADD_FLOAT), FIELD(REAL, desc.sum.scale, 1e-30)},
      "sum: a scale that is added is not 2^-64 to 2^64 times the sum's"},
+};
+
+/* Of squeeze-excite. */
+static const struct refusal excite_refusals[] = {
+    {{FIELD(INT, desc.rounding, MBCONV_I8_TFLITE_DOUBLE)}, "stages[2]: squeeze-excite has the rounding FP32 alone"},
+    {{FIELD(WORD, desc.count, 3)},
+     "stages[2] is squeeze-excite: it must stand behind another stage and before the last, which is pointwise"},
+    {{FIELD(INT, stages[3].kind, MBCONV_STAGE_DEPTHWISE)},
+     "stages[2] is squeeze-excite: it must stand behind another stage and before the last, which is pointwise"},
+    {{NONE(stages[2].squeeze_excite)}, "stages[2]: squeeze_excite is NULL"},
+    {{FIELD(WORD, stages[1].squeeze_excite, 8)}, "stages[1]: squeeze_excite is set"},
+    {{FIELD(WORD, stages[2].out_channels, 4)}, "stages[2]: out_channels is 4, but it keeps its 6 channels"},
+    {{FIELD(WORD, stages[2].kernel, 3)}, "stages[2] has a kernel, stride or padding, but looks at one pixel"},
+    {{FIELD(WORD, stages[2].weight, 8)}, "stages[2] is squeeze-excite, but has weights, a bias or scales"},
+    {{FIELD(WORD, stages[2].weight_scales, 1)}, "stages[2] is squeeze-excite, but has weights, a bias or scales"},
+    {{FIELD(REAL, stages[2].output.scale, 0)}, "stages[2].output: the scale is not a normal number above 0"},
+    {{FIELD(INT, excite.mean.zero_point, 128)}, "stages[2].mean: the zero point is 128, not -128 to 127"},
+    {{NONE(excite.reduce)}, "stages[2].reduce is NULL"},
+    {{NONE(excite.expand)}, "stages[2].expand is NULL"},
+    {{FIELD(INT, reduce.kind, MBCONV_STAGE_DEPTHWISE)}, "stages[2].reduce is not pointwise"},
+    {{FIELD(WORD, expand.squeeze_excite, 8)}, "stages[2].expand is not pointwise"},
+    {{FIELD(WORD, reduce.out_channels, 0)}, "stages[2].reduce: out_channels is 0"},
+    {{FIELD(WORD, expand.out_channels, 5)}, "stages[2].expand: out_channels is 5, not those of the image"},
+    {{FIELD(WORD, reduce.stride, 2)}, "stages[2].reduce has a kernel, stride or padding, but looks at one pixel"},
+    {{NONE(expand.weight)}, "stages[2].expand has no weights"},
+    {{FIELD(WORD, reduce.weight_scales, 3)}, "stages[2].reduce: weight_scales is 3, not 1 or the 2 of its channels"},
+    {{FIELD(REAL, expand.output.scale, -1)}, "stages[2].expand.output: the scale is not a normal number above 0"},
+    {{FIELD(REAL, expand.table_output.scale, 1)}, "stages[2].expand.table_output is set, but there is no table"},
+    {{FIELD(REAL, excite.mean.scale, 0x1p100)}, "stages[2]: the input's scale is not 2^-64 to 2^64 times the mean's"},
+    {{FIELD(REAL, stages[2].output.scale, 1e-8)},
+     "stages[2]: input scale * the gate's / output scale is beyond what floats can round"},
+    {{FIELD(REAL, expand.output.scale, 0x1p100)},
+     "stages[2]: input scale * the gate's / output scale is beyond what floats can round"},
 };
 #undef FIELD
 #undef NONE
@@ -187,6 +237,42 @@ static void refuse_sizes(struct test *t) {
   expect(t, &f.desc, message);
 }
 
+/* Its layers' own sums, and images whose sums of pixels 32 bits do not hold: for one row of many, nothing is run. */
+static void refuse_excite(struct test *t) {
+  const mbconv_options options = {.isa = MBCONV_ISA_SCALAR};
+  const size_t most = INT32_MAX / 255;
+  static int32_t bias[EXPANDED] = {[4] = INT_MAX};
+  struct fixture f;
+  mbconv_block *block;
+  mbconv_error error;
+  size_t bytes;
+  for (size_t i = 0; i < sizeof excite_refusals / sizeof *excite_refusals; i++) {
+    fixture_excite(&f);
+    apply(&excite_refusals[i].changes[0], &f);
+    apply(&excite_refusals[i].changes[1], &f);
+    expect(t, &f.desc, excite_refusals[i].message);
+  }
+  fixture_excite(&f);
+  f.expand.bias = bias;
+  expect(t, &f.desc, "stages[2].expand: the sums of channel 4 might leave 32 bits");
+  fixture_excite(&f);
+  f.reduce.bias = bias + 3;
+  expect(t, &f.desc, "stages[2].reduce: the sums of channel 1 might leave 32 bits");
+  fixture_excite(&f);
+  f.desc.height = 1, f.desc.width = most + 1;
+  test_at(t, "pixels whose sums leave 32 bits");
+  test_check(t,
+             mbconv_block_create_i8(&f.desc, &options, &block, &error) == MBCONV_SIZE_OVERFLOW &&
+                 strcmp(error.message, "the sums of 1 x 8421505 pixels might leave 32 bits") == 0,
+             "%s", error.message);
+  f.desc.width = most;
+  if (!test_check(t, mbconv_block_create_i8(&f.desc, &options, &block, &error) == MBCONV_OK, "%s", error.message))
+    return;
+  test_check(t, mbconv_block_scratch_size_at(block, 1, most, 1, &bytes, &error) == MBCONV_OK, "%s", error.message);
+  test_check(t, mbconv_block_scratch_size_at(block, 2, most, 1, &bytes, &error) == MBCONV_SIZE_OVERFLOW, "taken");
+  mbconv_block_destroy(block);
+}
+
 void test_i8_refusals(struct test *t) {
   struct fixture f;
   mbconv_block *block;
@@ -207,6 +293,7 @@ void test_i8_refusals(struct test *t) {
     apply(&refusals[i].changes[1], &f);
     expect(t, &f.desc, refusals[i].message);
   }
+  refuse_excite(t);
   /* 1 / scale of floats must be a normal number; 2^127 is refused at the door alone. */
   fixture_new(&f);
   for (size_t i = 0; i < 3; i++) f.stages[i].output.scale = f.stages[i].table_output.scale = 0x1p127f;

@@ -17,56 +17,88 @@ struct strategy {
   const char *name, *alone, *shared; /* what the description says with one thread and with several */
   size_t height, width, in, expanded, out, kernel, stride; /* in == expanded: without expand */
   size_t strip_rows, group_channels;
+  bool excite; /* squeeze-excite of 6 channels before the last stage */
 };
 
 static const struct strategy strategies[] = {
-    {"row ring", "row ring:", "row ring:", 28, 11, 5, 70, 5, 3, 1, 2, ALL},
-    {"groups", "row ring of channel groups:", "row ring of channel groups:", 28, 9, 5, 170, 7, 5, 1, 3, 32},
-    {"stride 2", "row ring of channel groups:", "row ring of channel groups:", 31, 9, 5, 170, 7, 3, 2, 2, 32},
-    {"split", "channel split:", "groups shared out, then pixels:", 14, 9, 8, 460, 8, 3, 1, ALL, 32},
-    {"few rows", "row ring:", "groups shared out, then pixels:", 13, 7, 8, 460, 9, 5, 2, 2, ALL},
-    {"unfused", "unfused:", "row ring:", 20, 6, 8, 40, 8, 3, 1, ALL, ALL},
-    {"no expand", "row ring:", "row ring:", 12, 9, 40, 40, 9, 3, 1, 2, ALL},
-    {"no copy, stride 2", "row ring:", "row ring:", 11, 61, 32, 32, 9, 3, 2, 2, ALL},
-    {"wide rows", "row ring:", "row ring:", 15, 50, 2, 96, 3, 7, 1, 2, ALL},
+    {"row ring", "row ring:", "row ring:", 28, 11, 5, 70, 5, 3, 1, 2, ALL, false},
+    {"groups", "row ring of channel groups:", "row ring of channel groups:", 28, 9, 5, 170, 7, 5, 1, 3, 32, false},
+    {"stride 2", "row ring of channel groups:", "row ring of channel groups:", 31, 9, 5, 170, 7, 3, 2, 2, 32, false},
+    {"split", "channel split:", "groups shared out, then pixels:", 14, 9, 8, 460, 8, 3, 1, ALL, 32, false},
+    {"few rows", "row ring:", "groups shared out, then pixels:", 13, 7, 8, 460, 9, 5, 2, 2, ALL, false},
+    {"unfused", "unfused:", "row ring:", 20, 6, 8, 40, 8, 3, 1, ALL, ALL, false},
+    {"no expand", "row ring:", "row ring:", 12, 9, 40, 40, 9, 3, 1, 2, ALL, false},
+    {"no copy, stride 2", "row ring:", "row ring:", 11, 61, 32, 32, 9, 3, 2, 2, ALL, false},
+    {"wide rows", "row ring:", "row ring:", 15, 50, 2, 96, 3, 7, 1, 2, ALL, false},
+    {"squeeze-excite", "row ring of channel groups in two passes", "row ring of channel groups in two passes:", 28, 9,
+     5, 170, 7, 5, 1, 3, 32, true},
+    {"excite, split", "channel split in two passes", "groups shared out, then pixels in two passes:", 14, 9, 8, 460, 8,
+     3, 1, ALL, 32, true},
+    {"excite, no expand", "row ring in two passes", "row ring in two passes:", 12, 9, 40, 40, 9, 3, 1, 2, ALL, true},
 };
+
+/* Weights of the whole range, and an output that spreads. */
+static mbconv_i8_stage_desc stage_of(struct i8_case *c, size_t out, size_t k, float input, uint64_t *state) {
+  static const float scale = 0.01f;
+  int8_t *weight = malloc(out * k);
+  if (!weight) abort();
+  for (size_t w = 0; w < out * k; w++) weight[w] = (int8_t)((int32_t)test_random_size(state, 0, 255) - 128);
+  c->memory[c->owned++] = weight;
+  return (mbconv_i8_stage_desc){
+      .kind = MBCONV_STAGE_POINTWISE,
+      .out_channels = out,
+      .weight = weight,
+      .weight_scale = &scale,
+      .weight_scales = 1,
+      .output = {input * 4.0f, (c->desc.type == MBCONV_S8 ? -128 : 0) + 90},
+  };
+}
+
+/* Squeeze-excite of an image of quantization {scale, zero}, which its output has, too. */
+static mbconv_i8_stage_desc excite_of(struct i8_case *c, size_t channels, float scale, int32_t zero, uint64_t *state) {
+  enum { WIDTH = 6 };
+  c->excite = (mbconv_i8_squeeze_excite){.mean = {scale, zero}, .reduce = &c->reduce, .expand = &c->expand};
+  c->reduce = stage_of(c, WIDTH, channels, scale, state);
+  c->expand = stage_of(c, channels, WIDTH, c->reduce.output.scale, state);
+  c->expand.output.scale = 0x1p-7f; /* most are at the ends of the range */
+  return (mbconv_i8_stage_desc){
+      .kind = MBCONV_STAGE_SQUEEZE_EXCITE, .output = {scale, zero}, .squeeze_excite = &c->excite};
+}
 
 /* The list of a strategy with random parameters. */
 static void case_of(const struct strategy *s, mbconv_type type, uint64_t *state, struct i8_case *c) {
   const bool expand = s->in != s->expanded;
-  const char *kinds = expand ? "PDP" : "DP";
+  const char *kinds = &"PDEP"[!expand];
   const int32_t least = type == MBCONV_S8 ? -128 : 0;
-  const size_t channels[] = {s->in, s->expanded, s->expanded, s->out};
-  static const float scale = 0.01f;
+  const size_t channels[] = {s->in, s->expanded, s->expanded, s->out}, pad = s->kernel / 2;
   *c = (struct i8_case){.desc = {.type = type,
                                  .height = s->height,
                                  .width = s->width,
                                  .in_channels = s->in,
                                  .input = {0.05f, least + 100},
-                                 .count = strlen(kinds),
                                  .stages = c->stages,
                                  .residual = MBCONV_RESIDUAL_OFF,
                                  .strip_rows = s->strip_rows,
                                  .group_channels = s->group_channels},
                         .out_channels = s->out};
   float input = c->desc.input.scale;
-  for (size_t i = 0; i < c->desc.count; i++) {
-    const size_t *of = channels + i + !expand, pad = s->kernel / 2;
-    mbconv_i8_stage_desc *stage = &c->stages[i];
-    const bool pointwise = kinds[i] == 'P';
-    const size_t n = of[1] * (pointwise ? of[0] : s->kernel * s->kernel);
-    int8_t *weight = malloc(n);
-    if (!weight) abort();
-    for (size_t w = 0; w < n; w++) weight[w] = (int8_t)((int32_t)test_random_size(state, 0, 255) - 128);
-    c->memory[c->owned++] = weight;
-    *stage = (mbconv_i8_stage_desc){.weight = weight, .weight_scale = &scale, .weight_scales = 1};
-    if (pointwise)
-      stage->kind = MBCONV_STAGE_POINTWISE, stage->out_channels = of[1];
-    else
-      stage->kind = MBCONV_STAGE_DEPTHWISE, stage->kernel = s->kernel, stage->stride = s->stride,
+  const size_t *of = channels + !expand;
+  for (; *kinds; kinds++) {
+    mbconv_i8_stage_desc *stage = &c->stages[c->desc.count];
+    if (*kinds == 'E' && !s->excite) continue;
+    if (*kinds == 'E') {
+      *stage = excite_of(c, s->expanded, input, least + 90, state);
+    } else if (*kinds == 'D') {
+      *stage = stage_of(c, of[1], s->kernel * s->kernel, input, state);
+      stage->kind = MBCONV_STAGE_DEPTHWISE, stage->kernel = s->kernel, stage->stride = s->stride;
       stage->pad = (mbconv_pad){pad, pad, pad, pad};
-    stage->output = (mbconv_quantization){input * 4.0f, least + 90};
+      of++;
+    } else {
+      *stage = stage_of(c, of[1], of[0], input, state);
+      of++;
+    }
     input = stage->output.scale;
+    c->desc.count++;
   }
 }
 

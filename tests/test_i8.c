@@ -215,13 +215,16 @@ static void check_door(struct test *t) {
 }
 
 void test_i8(struct test *t) {
-  static const char *const lists[] = {"P", "D", "PDP", "DP", "PD", "PP", "PDPDP", "DPP", "DPDP", "PPD"};
+  static const char *const lists[] = {"P",   "D",    "PDP", "DP",   "PD",  "PP",  "PDPDP",
+                                      "DPP", "DPDP", "PPD", "PDEP", "DEP", "PEP", "PDPDEP"};
   static const mbconv_residual residuals[] = {MBCONV_RESIDUAL_OFF, MBCONV_RESIDUAL_ON, MBCONV_RESIDUAL_GIVEN};
   print_rows(t);
   check_door(t);
   for (size_t i = 0; i < mbconv_i8_sets.count; i++) {
     const struct mbconv_row *row = &mbconv_i8_sets.rows[i];
-    if (i8_row_runs(row, t->isa)) test_i8_doors(t, row->kernels);
+    if (!i8_row_runs(row, t->isa)) continue;
+    test_i8_doors(t, row->kernels);
+    test_i8_excite(t, row->kernels);
   }
   if (!t->small && mbconv_kernels_of(&mbconv_i8_sets, t->isa)) test_i8_scratch(t);
   if (t->isa == MBCONV_ISA_SCALAR) {

@@ -125,6 +125,36 @@ typedef void mbconv_i8_quantize_fn(const struct mbconv_i8_converter *by, size_t 
 /* y[i] = what the byte x[i] stands for, i < n; x is bytes, y floats, which do not overlap. */
 typedef void mbconv_i8_dequantize_fn(const struct mbconv_i8_converter *by, size_t n, const void *x, void *y);
 
+/* ---- Squeeze-excite ---------------------------------------------------------------------------------------------- */
+
+/* Of the set's `channel_sum`, whose type is f32's: sums are int32_t, of at most MBCONV_I8_MOST_SUMMED bytes each, so
+ * that none leaves 32 bits, with any zero point.
+ *
+ * How sums over n pixels become the bytes of means, FP32's way:
+ *   y = clamp(round half even of fl32(fl32(sum - n * x_zero) * fl32(ratio / n)) + zero, 0, 255) */
+enum { MBCONV_I8_MOST_SUMMED = INT32_MAX / 255 };
+
+struct mbconv_i8_mean {
+  int32_t x_zero, zero; /* as unsigned bytes */
+  float ratio;          /* fl32(x's scale / the mean's): 2^-64 .. 2^64 */
+};
+
+/* Like mbconv_channel_mean_fn: y[c] is the mean of sum[c] + sum[r * sum_stride + c] for all other rows r. */
+typedef void mbconv_i8_mean_fn(const struct mbconv_i8_mean *mean, size_t channels, size_t rows, void *sum,
+                               size_t sum_stride, size_t pixels, void *y);
+
+/* How pixels are multiplied by gates: (x - x_zero) * (gate - gate_zero) is a sum, scaled by `scale`, of the ending: its
+ * rounding is FP32, and 255 * 255 * scale < 2^31. */
+struct mbconv_i8_gate {
+  struct mbconv_i8_ending ending;
+  int32_t x_zero, gate_zero; /* as unsigned bytes */
+  float scale;
+};
+
+/* y[p * y_stride + c] = the product of x[p * x_stride + c] and gates[c], c < channels; y may be x with its stride. */
+typedef void mbconv_i8_gate_fn(const struct mbconv_i8_gate *gate, size_t pixels, size_t channels, const void *x,
+                               size_t x_stride, const void *gates, void *y, size_t y_stride);
+
 /* ---- Two rows of a depthwise ------------------------------------------------------------------------------------- */
 
 /* Like mbconv_depthwise_fn, but two rows of outputs: the second one's taps begin `stride` of the rows later.
@@ -144,6 +174,8 @@ struct mbconv_i8_kernels {
   mbconv_i8_add_fn *add;
   mbconv_i8_quantize_fn *quantize;
   mbconv_i8_dequantize_fn *dequantize;
+  mbconv_i8_mean_fn *mean;
+  mbconv_i8_gate_fn *gate;
   mbconv_i8_depthwise_pair_fn *depthwise_pair[3][2]; /* as the set's `depthwise`; NULL where there is none */
 };
 

@@ -18,6 +18,8 @@ mbconv_i8_flip_fn mbconv_i8_flip_avx2;
 mbconv_i8_add_fn mbconv_i8_add_avx2;
 mbconv_i8_quantize_fn mbconv_i8_quantize_avx2;
 mbconv_i8_dequantize_fn mbconv_i8_dequantize_avx2;
+mbconv_channel_sum_fn mbconv_i8_channel_sum_avx2;
+mbconv_i8_gate_fn mbconv_i8_gate_avx2;
 
 /* Channels of a depthwise are packed by units of 8. */
 enum { MBCONV_I8_AVX2_UNIT = 8 };

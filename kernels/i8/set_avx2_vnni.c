@@ -15,6 +15,8 @@ static const struct mbconv_i8_kernels i8 = {
     .add = mbconv_i8_add_avx2,
     .quantize = mbconv_i8_quantize_avx2,
     .dequantize = mbconv_i8_dequantize_avx2,
+    .mean = mbconv_i8_mean_scalar,
+    .gate = mbconv_i8_gate_avx2,
 };
 
 const struct mbconv_kernels mbconv_kernels_i8_avx2_vnni = {
@@ -28,6 +30,7 @@ const struct mbconv_kernels mbconv_kernels_i8_avx2_vnni = {
     .depthwise = {{mbconv_i8_depthwise_avx2_vnni_3x3s1, mbconv_i8_depthwise_avx2_vnni_3x3s2},
                   {mbconv_i8_depthwise_avx2_vnni_5x5s1, mbconv_i8_depthwise_avx2_vnni_5x5s2},
                   {mbconv_i8_depthwise_avx2_vnni_7x7s1, mbconv_i8_depthwise_avx2_vnni_7x7s2}},
+    .channel_sum = mbconv_i8_channel_sum_avx2,
     .transpose = {.rows = 8, .columns = 8, .run = mbconv_i8_transpose_avx2_8x8},
     .transpose_one = mbconv_i8_transpose_scalar_1x1,
     .packing = {.bias = CONSTANTS * sizeof(int32_t),

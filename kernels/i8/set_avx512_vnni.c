@@ -14,6 +14,7 @@
     .pack_panel = mbconv_i8_pack_panel_bytes_16, .pack_depthwise = mbconv_i8_pack_depthwise_avx512_vnni, \
     .table = (table_), .flip = mbconv_i8_flip_avx2, .add = mbconv_i8_add_avx2,                           \
     .quantize = mbconv_i8_quantize_avx512_vnni, .dequantize = mbconv_i8_dequantize_avx512_vnni,          \
+    .mean = mbconv_i8_mean_scalar, .gate = mbconv_i8_gate_avx2,                                          \
     .depthwise_pair = {{mbconv_i8_depthwise_avx512_vnni_3x3s1_pair, NULL},                               \
                        {mbconv_i8_depthwise_avx512_vnni_5x5s1_pair, NULL},                               \
                        {NULL, NULL}},                                                                    \
@@ -34,7 +35,7 @@ static const struct mbconv_i8_kernels i8_vbmi = I8(mbconv_i8_table_vbmi_avx512_v
                   {mbconv_i8_depthwise_avx512_vnni_5x5s1, mbconv_i8_depthwise_avx512_vnni_5x5s2},                 \
                   {mbconv_i8_depthwise_avx512_vnni_7x7s1, mbconv_i8_depthwise_avx512_vnni_7x7s2}},                \
     .transpose = {.rows = 8, .columns = 8, .run = mbconv_i8_transpose_avx2_8x8},                                  \
-    .transpose_one = mbconv_i8_transpose_scalar_1x1,                                                              \
+    .transpose_one = mbconv_i8_transpose_scalar_1x1, .channel_sum = mbconv_i8_channel_sum_avx2,                   \
     .packing = {MBCONV_I8_PANEL_PACKING(1), .unit = 64, .taps = MBCONV_I8_TAPS(true, true, false)},               \
     .fastest_exp = MBCONV_EXP_INLINE, .i8 = (i8_),                                                                \
     .blocking = {.group_channels = 64,                                                                            \

@@ -13,6 +13,8 @@ static const struct mbconv_i8_kernels i8 = {
     .add = mbconv_i8_add_neon,
     .quantize = mbconv_i8_quantize_scalar,
     .dequantize = mbconv_i8_dequantize_scalar,
+    .mean = mbconv_i8_mean_scalar,
+    .gate = mbconv_i8_gate_neon,
 };
 
 const struct mbconv_kernels mbconv_kernels_i8_neon = {
@@ -24,6 +26,7 @@ const struct mbconv_kernels mbconv_kernels_i8_neon = {
     .depthwise = {{mbconv_i8_depthwise_neon_3x3s1, mbconv_i8_depthwise_neon_3x3s2},
                   {mbconv_i8_depthwise_neon_5x5s1, mbconv_i8_depthwise_neon_5x5s2},
                   {mbconv_i8_depthwise_neon_7x7s1, mbconv_i8_depthwise_neon_7x7s2}},
+    .channel_sum = mbconv_i8_channel_sum_neon,
     .transpose = {.rows = 8, .columns = 8, .run = mbconv_i8_transpose_neon_8x8},
     .transpose_one = mbconv_i8_transpose_scalar_1x1,
     .packing = {.bias = 12, .weight = 2, .k_step = 1, .unit = 16, .taps = {{9, 9}, {25, 25}, {49, 49}}},

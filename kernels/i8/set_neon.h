@@ -16,5 +16,7 @@ mbconv_transpose_fn mbconv_i8_transpose_neon_8x8;
 mbconv_i8_table_fn mbconv_i8_table_neon;
 mbconv_i8_flip_fn mbconv_i8_flip_neon;
 mbconv_i8_add_fn mbconv_i8_add_neon;
+mbconv_channel_sum_fn mbconv_i8_channel_sum_neon;
+mbconv_i8_gate_fn mbconv_i8_gate_neon;
 
 #endif

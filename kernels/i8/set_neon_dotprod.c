@@ -14,6 +14,8 @@ static const struct mbconv_i8_kernels i8 = {
     .add = mbconv_i8_add_neon,
     .quantize = mbconv_i8_quantize_scalar,
     .dequantize = mbconv_i8_dequantize_scalar,
+    .mean = mbconv_i8_mean_scalar,
+    .gate = mbconv_i8_gate_neon,
 };
 
 const struct mbconv_kernels mbconv_kernels_i8_neon_dotprod = {
@@ -26,6 +28,7 @@ const struct mbconv_kernels mbconv_kernels_i8_neon_dotprod = {
     .depthwise = {{mbconv_i8_depthwise_neon_dotprod_3x3s1, mbconv_i8_depthwise_neon_dotprod_3x3s2},
                   {mbconv_i8_depthwise_neon_dotprod_5x5s1, mbconv_i8_depthwise_neon_dotprod_5x5s2},
                   {mbconv_i8_depthwise_neon_dotprod_7x7s1, mbconv_i8_depthwise_neon_dotprod_7x7s2}},
+    .channel_sum = mbconv_i8_channel_sum_neon,
     .transpose = {.rows = 8, .columns = 8, .run = mbconv_i8_transpose_neon_8x8},
     .transpose_one = mbconv_i8_transpose_scalar_1x1,
     .packing = {.bias = 12, .weight = 1, .k_step = 4, .unit = 16, .taps = {{12, 12}, {28, 28}, {56, 56}}},

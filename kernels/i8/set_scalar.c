@@ -12,6 +12,8 @@ static const struct mbconv_i8_kernels i8 = {
     .add = mbconv_i8_add_scalar,
     .quantize = mbconv_i8_quantize_scalar,
     .dequantize = mbconv_i8_dequantize_scalar,
+    .mean = mbconv_i8_mean_scalar,
+    .gate = mbconv_i8_gate_scalar,
 };
 
 const struct mbconv_kernels mbconv_kernels_i8_scalar = {
@@ -23,6 +25,7 @@ const struct mbconv_kernels mbconv_kernels_i8_scalar = {
     .depthwise = {{mbconv_i8_depthwise_scalar_3x3s1, mbconv_i8_depthwise_scalar_3x3s2},
                   {mbconv_i8_depthwise_scalar_5x5s1, mbconv_i8_depthwise_scalar_5x5s2},
                   {mbconv_i8_depthwise_scalar_7x7s1, mbconv_i8_depthwise_scalar_7x7s2}},
+    .channel_sum = mbconv_i8_channel_sum_scalar,
     .transpose = {.rows = 1, .columns = 1, .run = mbconv_i8_transpose_scalar_1x1},
     .transpose_one = mbconv_i8_transpose_scalar_1x1,
     .packing =

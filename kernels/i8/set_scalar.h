@@ -22,5 +22,8 @@ mbconv_i8_flip_fn mbconv_i8_flip_scalar;
 mbconv_i8_add_fn mbconv_i8_add_scalar;
 mbconv_i8_quantize_fn mbconv_i8_quantize_scalar;
 mbconv_i8_dequantize_fn mbconv_i8_dequantize_scalar;
+mbconv_channel_sum_fn mbconv_i8_channel_sum_scalar;
+mbconv_i8_mean_fn mbconv_i8_mean_scalar;
+mbconv_i8_gate_fn mbconv_i8_gate_scalar;
 
 #endif

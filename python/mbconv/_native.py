@@ -172,6 +172,15 @@ class I8StageDesc(Versioned):
         *[(name, c_size_t) for name in ("kernel", "stride", "dilation")],
         ("pad", Pad),
         ("pad_kind", c_int),
+        ("squeeze_excite", c_void_p),
+    ]
+
+
+class I8SqueezeExcite(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("mean", Quantization),
+        *[(name, POINTER(I8StageDesc)) for name in ("reduce", "expand")],
     ]
 
 

@@ -6,6 +6,7 @@ The formulas stand in mbconv_i8.h. Everything else is as in mbconv.Stages.
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 from typing import Any, NamedTuple, Optional, Sequence, SupportsIndex, Union
 
@@ -19,7 +20,7 @@ from .operators import Pad, _address, _pad
 from .stages import MOST_STAGES, _Listed
 from .threads import own
 
-__all__ = ["Block", "Quantization", "Stage", "make_table", "usable_isas"]
+__all__ = ["Block", "Quantization", "SqueezeExcite", "Stage", "make_table", "usable_isas"]
 
 _TYPES = {"int8": "s8", "uint8": "u8"}
 _KINDS = _native.STAGE_KINDS[:2]
@@ -83,6 +84,38 @@ class Stage:
         return 1 if self.kind == "pointwise" else self.shape[2]
 
 
+@dataclasses.dataclass(frozen=True)
+class SqueezeExcite:
+    """A stage of a block, behind another one and before the last: means over the image, two layers, and the product of
+    the image and what they give, as LiteRT's default computes MEAN, two 1x1 and MUL.
+
+    mean          what the means become
+    reduce        a pointwise Stage: from the channels to fewer
+    expand        a pointwise Stage: back to the channels; its table makes gates of them, such as "logistic"
+    output        what the products become
+    activation, table, table_output    of the products, as a Stage's
+    """
+
+    mean: Quantization
+    reduce: Stage
+    expand: Stage
+    output: Quantization
+    activation: str = "none"
+    table: Optional[NDArray[np.uint8]] = None
+    table_output: Optional[Quantization] = None
+
+    def __post_init__(self) -> None:
+        for name in ("reduce", "expand"):
+            layer = getattr(self, name)
+            if not isinstance(layer, Stage):
+                raise TypeError(f"{name} is {_arguments.described(layer)}, not an mbconv.int8.Stage")
+            if layer.kind != "pointwise":
+                raise ValueError(f"{name} is {layer.kind}, not pointwise")
+        _arguments.one_of(self.activation, "activation", _ACTIVATIONS)
+        if (self.table is None) != (self.table_output is None):
+            raise ValueError("table and table_output: one of them is None, and the other is not")
+
+
 class Block(_Listed):
     """A block of up to six stages on images of one type. Of images of any size.
 
@@ -99,7 +132,7 @@ class Block(_Listed):
     layout, isa, strip_rows, group_channels    as in mbconv.Stages
     """
 
-    def __init__(self, stages: Sequence[Stage], *, input: Quantization, dtype: str = "int8", rounding: str = "fp32",
+    def __init__(self, stages: Sequence[Union[Stage, SqueezeExcite]], *, input: Quantization, dtype: str = "int8", rounding: str = "fp32",
                  sum: Optional[Quantization] = None, residual: Union[bool, str, None] = None, add: str = "xnnpack",
                  residual_input: Optional[Quantization] = None, sum_activation: str = "none", x_door: str = "bytes",
                  y_door: str = "bytes", layout: str = "nhwc", isa: str = "auto", strip_rows: SupportsIndex = 0,
@@ -110,16 +143,21 @@ class Block(_Listed):
         if not 1 <= len(stages) <= MOST_STAGES:
             raise ValueError(f"stages has {len(stages)} stages, not 1 to {MOST_STAGES}")
         for i, stage in enumerate(stages):
-            if not isinstance(stage, Stage):
+            if not isinstance(stage, (Stage, SqueezeExcite)):
                 raise TypeError(f"stages[{i}] is {_arguments.described(stage)}, not an mbconv.int8.Stage")
+        if not isinstance(stages[0], Stage):
+            raise ValueError("stages[0] is squeeze-excite: it must stand behind another stage")
         kind = list(_TYPES.values())[_arguments.one_of(dtype, "dtype", list(_TYPES))]
         first = stages[0].shape
         inputs = outputs = first[0] if stages[0].kind == "depthwise" else first[1]
         kept: list[Any] = []
         described = (_native.I8StageDesc * len(stages))()
         for i, stage in enumerate(stages):
-            described[i] = _described(stage, f"stages[{i}]", outputs, kept)
-            outputs = stage.shape[0]
+            if isinstance(stage, SqueezeExcite):
+                described[i] = _excited(stage, f"stages[{i}]", outputs, kept)
+            else:
+                described[i] = _described(stage, f"stages[{i}]", outputs, kept)
+                outputs = stage.shape[0]
         desc = _native.I8Desc(
             type=_native.TYPES.index(kind), rounding=_arguments.one_of(rounding, "rounding", _native.ROUNDINGS),
             in_channels=inputs, input=_quantization(input, "input"), count=len(stages), stages=described,
@@ -168,33 +206,58 @@ def usable_isas() -> list[str]:
 def _described(stage: Stage, name: str, channels: int, kept: list[Any]) -> _native.I8StageDesc:
     """The struct of a stage that reads so many channels. `kept`: the arrays that it points into."""
     outputs, kernel, dilation = stage.shape[0], stage.kernel, _arguments.dilation(stage.dilation)
-
-    def address(value: Any, field: str, dtype: Any, *shapes: tuple[int, ...]) -> int:
-        array = _arguments.parameters(value, f"{name}.{field}", dtype)
-        if array.shape not in shapes:
-            raise ValueError(f"{name}.{field} has the shape {array.shape}, not {shapes[0]}")
-        kept.append(np.require(array, requirements=["C", "ALIGNED"]))
-        return _address(kept[-1])
-
-    weights = outputs, 1 if stage.kind == "depthwise" else channels, kernel, kernel
     number = not np.ndim(stage.weight_scale)
     scale: Any = stage.weight_scale
     if number:
         scale = np.array([_arguments.real(scale, f"{name}.weight_scale")], np.float32)
+    weights = outputs, 1 if stage.kind == "depthwise" else channels, kernel, kernel
     made = _native.I8StageDesc(
         kind=_arguments.stage_kind(stage.kind), out_channels=outputs, kernel=kernel, dilation=dilation,
         stride=_size(stage.stride, "stride"), **_pad(stage.pad, kernel, dilation),
-        weight=address(stage.weight, "weight", np.int8, weights, *([weights[:2]] if kernel == 1 else [])),
-        weight_scale=address(scale, "weight_scale", np.float32, (outputs,), (1,)), weight_scales=np.size(scale),
-        output=_quantization(stage.output, f"{name}.output"),
-        activation=_arguments.one_of(stage.activation, "activation", _ACTIVATIONS),
-        table_output=_quantization_or_none(stage.table_output, f"{name}.table_output"),
+        weight=_kept(stage.weight, f"{name}.weight", np.int8, kept, weights, *([weights[:2]] if kernel == 1 else [])),
+        weight_scale=_kept(scale, f"{name}.weight_scale", np.float32, kept, (outputs,), (1,)), weight_scales=np.size(scale),
+        **_ending(stage, name, kept),
     )  # fmt: skip
     if stage.bias is not None:
-        made.bias = address(stage.bias, "bias", np.int32, (outputs,))
-    if stage.table is not None:
-        made.table = address(stage.table, "table", np.uint8, (256,))
+        made.bias = _kept(stage.bias, f"{name}.bias", np.int32, kept, (outputs,))
     return made
+
+
+def _excited(stage: SqueezeExcite, name: str, channels: int, kept: list[Any]) -> _native.I8StageDesc:
+    """The struct of squeeze-excite of so many channels."""
+    layers, inputs = [], channels
+    for field in ("reduce", "expand"):
+        layer = getattr(stage, field)
+        layers.append(_described(layer, f"{name}.{field}", inputs, kept))
+        inputs = layer.shape[0]
+    excite = _native.I8SqueezeExcite(
+        mean=_quantization(stage.mean, f"{name}.mean"), reduce=ctypes.pointer(layers[0]), expand=ctypes.pointer(layers[1])
+    )
+    kept += [*layers, excite]
+    return _native.I8StageDesc(
+        kind=_arguments.stage_kind("squeeze_excite"), squeeze_excite=ctypes.addressof(excite), **_ending(stage, name, kept)
+    )
+
+
+def _ending(stage: Union[Stage, SqueezeExcite], name: str, kept: list[Any]) -> dict[str, Any]:
+    """What happens to the sums, as fields of the struct."""
+    made = {
+        "output": _quantization(stage.output, f"{name}.output"),
+        "activation": _arguments.one_of(stage.activation, "activation", _ACTIVATIONS),
+        "table_output": _quantization_or_none(stage.table_output, f"{name}.table_output"),
+    }
+    if stage.table is not None:
+        made["table"] = _kept(stage.table, f"{name}.table", np.uint8, kept, (256,))
+    return made
+
+
+def _kept(value: Any, name: str, dtype: Any, kept: list[Any], *shapes: tuple[int, ...]) -> int:
+    """The address of an array of one of the shapes, which is put with those `kept`."""
+    array = _arguments.parameters(value, name, dtype)
+    if array.shape not in shapes:
+        raise ValueError(f"{name} has the shape {array.shape}, not {shapes[0]}")
+    kept.append(np.require(array, requirements=["C", "ALIGNED"]))
+    return _address(kept[-1])
 
 
 def _quantization_or_none(value: Any, name: str) -> _native.Quantization:

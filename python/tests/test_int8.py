@@ -8,7 +8,7 @@ import unittest
 import numpy as np
 
 import mbconv
-from mbconv.int8 import Block, Quantization, Stage, make_table
+from mbconv.int8 import Block, Quantization, SqueezeExcite, Stage, make_table
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "hosts"))
 # pylint: disable=wrong-import-position
@@ -34,6 +34,17 @@ class Blocks(unittest.TestCase):
                             y = ours.run(block, x, rounding, add, isa=isa)
                             self.assertEqual(y.dtype, np.dtype(dtype))
                             np.testing.assert_array_equal(y, expected)
+
+    def test_squeeze_excite(self):
+        for dtype in ("int8", "uint8"):
+            for inner in ("relu", "silu"):
+                maker = Maker(3, dtype, lowest=-128)
+                block = maker.block((11, 14, 9), 37, 9, 5, 1, "relu6", residual=True, excite=(11, inner))
+                x = maker.image(block)
+                expected = integers.run_block(x, block, "fp32", "xnnpack")
+                for isa in mbconv.int8.usable_isas():
+                    with self.subTest(dtype=dtype, inner=inner, isa=isa):
+                        np.testing.assert_array_equal(ours.run(block, x, "fp32", "xnnpack", isa=isa), expected)
 
     def test_forms_of_arguments(self):
         random = np.random.default_rng(1)
@@ -94,6 +105,13 @@ class Refusals(unittest.TestCase):
             (ValueError, r"stages\[0\].weight_scale has the shape \(5,\)",
              lambda: Block([Stage("pointwise", weight, np.ones(5, np.float32), Q)], input=Q)),
             (ValueError, "weight_scale of channel 0", lambda: Block([Stage("pointwise", weight, 0, Q)], input=Q)),
+            (TypeError, "reduce is None, not an mbconv.int8.Stage", lambda: SqueezeExcite(Q, None, stage, Q)),
+            (ValueError, "expand is depthwise, not pointwise",
+             lambda: SqueezeExcite(Q, stage, Stage("depthwise", np.ones((6, 1, 3, 3), np.int8), 0.01, Q), Q)),
+            (ValueError, r"stages\[0\] is squeeze-excite", lambda: Block([SqueezeExcite(Q, stage, stage, Q)], input=Q)),
+            (ValueError, r"stages\[1\].reduce.weight has the shape \(6, 5\)",
+             lambda: Block([stage, SqueezeExcite(Q, Stage("pointwise", weight[:, :5], 0.01, Q), stage, Q), stage], input=Q)),
+            (ValueError, r"stages\[1\] is squeeze-excite: it must stand", lambda: Block([stage, SqueezeExcite(Q, stage, stage, Q)], input=Q)),
             (TypeError, "input is None, not an mbconv.int8.Quantization", lambda: Block([stage], input=None)),
             (TypeError, "input.zero_point is a float, not an integer", lambda: Block([stage], input=(1, 1.0))),
             (ValueError, "input.zero_point is 256, which", lambda: Block([stage], input=(1, 256))),

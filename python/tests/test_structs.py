@@ -27,6 +27,7 @@ STRUCTS = {
     "mbconv_stages_desc": _native.StagesDesc,
     "mbconv_quantization": _native.Quantization,
     "mbconv_i8_stage_desc": _native.I8StageDesc,
+    "mbconv_i8_squeeze_excite": _native.I8SqueezeExcite,
     "mbconv_i8_desc": _native.I8Desc,
     "struct mbconv_team": _native.Team,
 }

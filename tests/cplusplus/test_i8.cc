@@ -90,6 +90,17 @@ void check_i8(test *t) {
   std::vector<float> floats(elements);
   std::transform(bytes.begin(), bytes.end(), floats.begin(), [](std::int8_t v) { return 0.07f * v; });
   check_runs<float, float>(t, mbconv::i8_block(desc), true, floats, elements);
+  mbconv::i8_stage_desc layer = stage;
+  mbconv::i8_squeeze_excite excite;
+  excite.mean = quantization;
+  excite.reduce = excite.expand = &layer;
+  mbconv_i8_stage_desc list[3] = {stage, mbconv::i8_stage_desc(), stage};
+  list[1].kind = MBCONV_STAGE_SQUEEZE_EXCITE;
+  list[1].output = quantization;
+  list[1].squeeze_excite = &excite;
+  desc.stages = list;
+  desc.count = 3;
+  check_runs<float, float>(t, mbconv::i8_block(desc), true, floats, elements);
   desc.input.scale = 0.0f;
   mbconv_block *none;
   wrapped::check_throws(

@@ -156,6 +156,30 @@ static const struct block blocks[DRIFT_I8_BLOCKS] = {
      OFF,
      MBCONV_I8_ADD_XNNPACK,
      MBCONV_NCHW},
+    {"s8-excite",
+     "PDEP",
+     {24, 96, 96, 96, 24},
+     5,
+     1,
+     MBCONV_S8,
+     FP32,
+     NONE,
+     MBCONV_I8_SILU,
+     ON,
+     MBCONV_I8_ADD_XNNPACK,
+     MBCONV_NHWC},
+    {"u8-excite-planes",
+     "DEP",
+     {75, 75, 75, 40},
+     3,
+     2,
+     MBCONV_U8,
+     FP32,
+     RELU,
+     NO_TABLE,
+     OFF,
+     MBCONV_I8_ADD_XNNPACK,
+     MBCONV_NCHW},
 };
 #undef FP32
 #undef DOUBLE
@@ -172,12 +196,16 @@ size_t drift_i8_rows(mbconv_isa *rows, size_t capacity) { return mbconv_usable_i
 
 /* ---- Parameters -------------------------------------------------------------------------------------------------- */
 
+/* The last two of each are the layers of squeeze-excite. */
+enum { PARAMETERS = MBCONV_MOST_STAGES + 2, REDUCE = MBCONV_MOST_STAGES, EXPAND };
+
 struct parameters {
-  int8_t weight[MBCONV_MOST_STAGES][MOST_BYTES];
-  int32_t bias[MBCONV_MOST_STAGES][MOST_CHANNELS];
-  float scale[MBCONV_MOST_STAGES][MOST_CHANNELS];
-  uint8_t table[MBCONV_MOST_STAGES][256];
-  mbconv_i8_stage_desc stage[MBCONV_MOST_STAGES];
+  int8_t weight[PARAMETERS][MOST_BYTES];
+  int32_t bias[PARAMETERS][MOST_CHANNELS];
+  float scale[PARAMETERS][MOST_CHANNELS];
+  uint8_t table[PARAMETERS][256];
+  mbconv_i8_stage_desc stage[PARAMETERS];
+  mbconv_i8_squeeze_excite excite;
 };
 
 static void fill_bytes(uint64_t *state, void *bytes, size_t n) {
@@ -202,14 +230,9 @@ static mbconv_status add_table(const struct block *b, mbconv_i8_stage_desc *s, u
                               table, error);
 }
 
-/* Stage `i`, and what its output stands for. */
-static mbconv_status fill_stage(const struct block *b, size_t i, struct parameters *p, uint64_t *state,
-                                mbconv_quantization *q, mbconv_error *error) {
-  const size_t in = b->channels[i], out = b->channels[i + 1], count = strlen(b->kinds);
-  const bool pointwise = b->kinds[i] == 'P', last = i + 1 == count;
-  const size_t k = pointwise ? in : b->kernel * b->kernel, pad = b->kernel / 2;
-  const int32_t least = b->type == MBCONV_S8 ? -128 : 0;
-  const float size = last && b->residual == MBCONV_RESIDUAL_ON ? 0x1p-6f : 1.0f; /* of outputs: that of what is added */
+/* The sums of stage `i`: `out` channels of k terms; `size` of outputs is 1, or less where something is added. */
+static void fill_sums(struct parameters *p, size_t i, size_t out, size_t k, float size, uint64_t *state,
+                      const mbconv_quantization *q, int32_t least) {
   fill_bytes(state, p->weight[i], out * k);
   for (size_t c = 0; c < out; c++) {
     p->bias[i][c] = (int32_t)test_random_size(state, 0, 8000) - 4000;
@@ -220,6 +243,41 @@ static mbconv_status fill_stage(const struct block *b, size_t i, struct paramete
                                        .weight_scale = p->scale[i],
                                        .weight_scales = i == 1 ? 1 : out,
                                        .output = {output_scale(q->scale, k) * size, least + 100 + 7 * (int32_t)i}};
+}
+
+/* Squeeze-excite of a quarter of the channels, with ReLU, by a gate of bytes of LOGISTIC. */
+static mbconv_status fill_excite(const struct block *b, size_t i, struct parameters *p, uint64_t *state,
+                                 mbconv_quantization *q, mbconv_error *error) {
+  const size_t channels = b->channels[i], width = channels / 4;
+  const int32_t least = b->type == MBCONV_S8 ? -128 : 0;
+  mbconv_i8_stage_desc *reduce = &p->stage[REDUCE], *expand = &p->stage[EXPAND];
+  p->excite = (mbconv_i8_squeeze_excite){.mean = {q->scale * 0.4f, least + 110}, .reduce = reduce, .expand = expand};
+  fill_sums(p, REDUCE, width, channels, 1.0f, state, &p->excite.mean, least);
+  reduce->out_channels = width, reduce->activation = MBCONV_ACTIVATION_RELU, reduce->output.zero_point = least;
+  fill_sums(p, EXPAND, channels, width, 1.0f, state, &reduce->output, least);
+  reduce->kind = expand->kind = MBCONV_STAGE_POINTWISE;
+  expand->out_channels = channels;
+  expand->output.scale = 0.05f; /* so that the gates are no ends of the range alone */
+  for (size_t c = 0; c < channels; c++) p->scale[EXPAND][c] *= 0.05f / output_scale(reduce->output.scale, width);
+  expand->table = p->table[EXPAND];
+  expand->table_output = (mbconv_quantization){0x1p-8f, least};
+  p->stage[i] = (mbconv_i8_stage_desc){
+      .kind = MBCONV_STAGE_SQUEEZE_EXCITE, .output = {q->scale * 0.6f, least + 105}, .squeeze_excite = &p->excite};
+  *q = p->stage[i].output;
+  return mbconv_i8_make_table(MBCONV_I8_LOGISTIC, 0.0f, b->type, b->rounding, &expand->output, &expand->table_output,
+                              p->table[EXPAND], error);
+}
+
+/* Stage `i`, and what its output stands for. */
+static mbconv_status fill_stage(const struct block *b, size_t i, struct parameters *p, uint64_t *state,
+                                mbconv_quantization *q, mbconv_error *error) {
+  const size_t in = b->channels[i], out = b->channels[i + 1], count = strlen(b->kinds);
+  const bool pointwise = b->kinds[i] == 'P', last = i + 1 == count;
+  const size_t k = pointwise ? in : b->kernel * b->kernel, pad = b->kernel / 2;
+  const int32_t least = b->type == MBCONV_S8 ? -128 : 0;
+  const float size = last && b->residual == MBCONV_RESIDUAL_ON ? 0x1p-6f : 1.0f; /* of outputs: that of what is added */
+  if (b->kinds[i] == 'E') return fill_excite(b, i, p, state, q, error);
+  fill_sums(p, i, out, k, size, state, q, least);
   mbconv_i8_stage_desc *s = &p->stage[i];
   if (pointwise)
     s->kind = MBCONV_STAGE_POINTWISE, s->out_channels = out;

@@ -44,15 +44,29 @@ static void change_quantization(struct fuzz_input *in, mbconv_quantization *q) {
 
 /* `out` is the number of its channels, k that of the weights of each. What it points to is the case's own. */
 static void change_stage(struct fuzz_input *in, mbconv_i8_stage_desc *stage, size_t out, size_t k) {
+  mbconv_i8_squeeze_excite *excite = (mbconv_i8_squeeze_excite *)stage->squeeze_excite;
+  if (excite && fuzz_flag(in)) { /* its own numbers or those of a layer */
+    mbconv_i8_stage_desc *expand = (mbconv_i8_stage_desc *)excite->expand;
+    if (fuzz_flag(in))
+      change_quantization(in, &excite->mean);
+    else
+      change_stage(in, expand, expand->out_channels, excite->reduce->out_channels);
+    return;
+  }
   const size_t channel = fuzz_bytes(in, 1) % out;
   switch (fuzz_bytes(in, 1) % 8) {
     case 0: change_quantization(in, &stage->output); break;
     case 1: change_quantization(in, &stage->table_output); break;
-    case 2: ((float *)stage->weight_scale)[stage->weight_scales > 1 ? channel : 0] = any_scale(in); break;
+    case 2:
+      if (!excite) ((float *)stage->weight_scale)[stage->weight_scales > 1 ? channel : 0] = any_scale(in);
+      break;
     case 3:
       if (stage->bias) ((int32_t *)stage->bias)[channel] = any_number(in);
       break;
-    case 4: memset((int8_t *)stage->weight + channel * k, (int)fuzz_bytes(in, 1), k); break;
+    case 4:
+      if (excite) break;
+      memset((int8_t *)stage->weight + channel * k, (int)fuzz_bytes(in, 1), k);
+      break;
     case 5: stage->activation = (mbconv_activation_kind)(fuzz_bytes(in, 1) % 5); break;
     case 6: stage->clamp_lo = any_number(in), stage->clamp_hi = any_number(in); break;
     default: stage->table = NULL; break;
@@ -212,6 +226,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   struct images i = {.threads = {.parallel_for = parallel_reversed, .count = fuzz_between(&in, 1, 7)}};
   const size_t count = fuzz_between(&in, 1, MBCONV_MOST_STAGES);
   for (size_t s = 0; s < count; s++) kinds[s] = "PD"[fuzz_between(&in, 0, 1)];
+  if (count > 2 && kinds[count - 1] == 'P' && fuzz_flag(&in)) kinds[count - 2] = 'E';
   mbconv_residual residual = (mbconv_residual)fuzz_between(&in, MBCONV_RESIDUAL_ON, MBCONV_RESIDUAL_GIVEN);
   if (kinds[count - 1] == 'D') residual = MBCONV_RESIDUAL_OFF;
   const size_t most = fuzz_between(&in, 1, 140), strip_rows = fuzz_between(&in, 0, 9);

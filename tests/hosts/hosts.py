@@ -63,6 +63,23 @@ def blocks(seed, dtype, activation, host):
             yield block, maker.image(block)
 
 
+def excited(seed, dtype, activation):
+    """Blocks with squeeze-excite, which ONNX Runtime's operators do not express: its QLinearMul adds the zero point before
+    it rounds."""
+    for index, (height, width, channels, expanded, out) in enumerate(SHAPES):
+        for variant in range(4):
+            number = seed * 1000 + 500 + index * 10 + variant
+            maker = Maker(number, dtype, number % 3 > 0 and dtype == "int8", lowest=-128 if number % 2 else -127)
+            kernel, stride = (3, 5, 7)[(variant + index) % 3], 1 + variant // 2 % 2
+            expand, inner = (variant + index) % 4 != 1, ("relu", "silu", "relu6", "hard_swish")[number % 4]
+            width_ = max(1, expanded // (4, 24)[number % 2])
+            block = maker.block(
+                (height, width, channels), expanded if expand else channels, out, kernel, stride, activation, stride == 1,
+                expand, (width_, inner),
+            )  # fmt: skip
+            yield block, maker.image(block)
+
+
 def host_output(block, x, host):
     """The host's bytes, and its kernels."""
     if host == ONNX:
@@ -76,14 +93,14 @@ def block_rows(seed, outputs):
     """The library's bytes beside the hosts': rounds of all activations and types, until there are so many bytes. Each
     block runs on the next of the library's sets."""
     rows, compared, count, sets = {}, 0, 0, ["auto", *int8.usable_isas()]
+    kinds = [(host, activation, "block") for host in HOSTS for activation in ACTIVATIONS[host]]
+    kinds += [(DEFAULT, activation, "squeeze-excite") for activation in LITERT]
     while compared < outputs:
-        for host, activation, dtype in itertools.product(HOSTS, LITERT, RANGES):
-            if activation not in ACTIVATIONS[host]:
-                continue
+        for (host, activation, kind), dtype in itertools.product(kinds, RANGES):
             rounding, add = ARITHMETIC[host]
-            row = Row(f"block, {NAMES[activation]}", host, f"{rounding.upper()}, {add.upper()}")
-            row = rows.setdefault((activation, host), row)
-            for block, x in blocks(seed, dtype, activation, host):
+            row = Row(f"{kind}, {NAMES[activation]}", host, f"{rounding.upper()}, {add.upper()}")
+            row = rows.setdefault((kind, activation, host), row)
+            for block, x in blocks(seed, dtype, activation, host) if kind == "block" else excited(seed, dtype, activation):
                 isa = sets[count % len(sets)]
                 expected, kernels_ = host_output(block, x, host)
                 before = row.differ

@@ -5,11 +5,12 @@ f32 stands for np.float32; every operation on such a number is rounded once. Byt
 their type.
 """
 
+import functools
 import math
 
 import numpy as np
 
-from quantized import RANGES, Quantization
+from quantized import RANGES, Excite, Quantization
 
 f32 = np.float32
 
@@ -334,13 +335,30 @@ def quantize_away(values, q, dtype):
 # ---- Blocks --------------------------------------------------------------------------------------------------------
 
 TABLES = {
-    "fp32": {"silu": silu, "hard_swish": hard_swish},
+    "fp32": {"silu": silu, "hard_swish": hard_swish, "logistic": functools.partial(table, "LOGISTIC")},
     "tflite_double": {"silu": silu_reference, "hard_swish": hard_swish},
 }
 ADDS = {"xnnpack": add_xnnpack, "tflite": add_reference, "float": add_float}
 
 
+def mean(x, x_q, y, dtype):
+    """MEAN over height and width: FP32 with fl(fl(sx / sy) / n)."""
+    total = (x.astype(np.int64) - x_q.zero).sum((1, 2), keepdims=True)
+    return requantize_fp32(total, f32(x_q.scale) / f32(y.scale) / f32(x.shape[1] * x.shape[2]), y.zero, *RANGES[dtype])
+
+
+def run_excite(x, layer, rounding, tables):
+    """MEAN, two layers, MUL."""
+    y = mean(x, layer.x, layer.mean, layer.dtype)
+    for part in (layer.reduce, layer.expand):
+        y = run_layer(y, part, rounding, tables)
+    product = multiply(x.astype(np.int64), y, layer.x, layer.expand.out, layer.y, layer.dtype)
+    return np.clip(product, *clamp_range(layer.clamp, layer.y, layer.dtype))
+
+
 def run_layer(x, layer, rounding, tables):
+    if isinstance(layer, Excite):
+        return run_excite(x, layer, rounding, tables)
     lo, hi = clamp_range(layer.clamp, layer.y, layer.dtype)
     if rounding == "fp32":
         scales = fp32_scales(layer.x.scale, layer.weight_scales, layer.y.scale)

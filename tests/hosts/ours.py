@@ -5,6 +5,7 @@ import numpy as np
 from mbconv import int8
 
 import integers
+from quantized import Excite
 
 
 def stages(block, rounding, tables=None):
@@ -43,6 +44,11 @@ def convert(values, q, dtype, door, back, isa="auto"):
 
 
 def _stage(layer, rounding, tables):
+    if isinstance(layer, Excite):
+        layers = [_stage(part, rounding, tables) for part in (layer.reduce, layer.expand)]
+        return int8.SqueezeExcite(
+            int8.Quantization(*layer.mean), *layers, int8.Quantization(*layer.y), activation=layer.clamp
+        )
     table = None
     if layer.function:
         function = (tables or integers.TABLES[rounding])[layer.function]

@@ -34,7 +34,7 @@ class Layer:
     dtype: str
     stride: int = 1
     clamp: str = "none"
-    # A function of one byte behind it, "silu", "hard_swish", and the quantization that it writes; or None
+    # A function of one byte behind it, "silu", "hard_swish", "logistic", and the quantization that it writes; or None
     function: str | None = None
     function_y: Quantization | None = None
 
@@ -52,9 +52,29 @@ class Layer:
         return self.function_y or self.y
 
 
+@dataclass
+class Excite:
+    """Squeeze-excite: the image times the gates that two layers make of its means."""
+
+    mean: Quantization
+    reduce: Layer
+    expand: Layer
+    x: Quantization
+    y: Quantization
+    clamp: str = "none"
+
+    @property
+    def dtype(self):
+        return self.reduce.dtype
+
+    @property
+    def out(self):
+        return self.y
+
+
 @dataclass(repr=False)
 class Block:
-    """[expand] depthwise project, or one layer alone."""
+    """[expand] depthwise [squeeze-excite] project, or one layer alone."""
 
     height: int
     width: int
@@ -72,7 +92,12 @@ class Block:
 
     def __repr__(self):
         """What a message needs to find it again."""
-        kinds = [f"{layer.kernel}x{layer.kernel}/{layer.stride} to {layer.channels}" for layer in self.layers]
+        kinds = [
+            f"squeeze-excite of {layer.reduce.channels}"
+            if isinstance(layer, Excite)
+            else f"{layer.kernel}x{layer.kernel}/{layer.stride} to {layer.channels}"
+            for layer in self.layers
+        ]
         added = ", residual" if self.residual else ""
         return f"{self.height}x{self.width}x{self.channels}: {', '.join(kinds)}{added}"
 
@@ -86,13 +111,17 @@ class Maker:
         self.dtype, self._per_channel, self._lowest, self._spread = dtype, per_channel, lowest, spread
         self._whole_clamp = whole_clamp
 
-    def block(self, shape, expanded, out, kernel=3, stride=1, activation="relu6", residual=False, expand=True):
-        """shape: height, width, channels. activation: none, relu, relu6, silu, hard_swish."""
+    # pylint: disable-next=too-many-arguments
+    def block(self, shape, expanded, out, kernel=3, stride=1, activation="relu6", residual=False, expand=True, excite=None):
+        """shape: height, width, channels. activation: none, relu, relu6, silu, hard_swish. excite: None, or the width of
+        squeeze-excite and its inner activation."""
         height, width, channels = shape
         x = self.quantization(2.0 ** self._random.uniform(-7, -4))
         layers = [self.layer(False, channels, expanded, x, 1, 1, activation)] if expand else []
         depth_x = layers[-1].out if layers else x
         layers.append(self.layer(True, expanded, expanded, depth_x, kernel, stride, activation))
+        if excite:
+            layers.append(self.excite(expanded, layers[-1].out, *excite))
         layers.append(self.layer(False, expanded, out, layers[-1].out, 1, 1, "none"))
         total = self.quantization(max(x.scale, layers[-1].y.scale) * 2.0 ** self._random.uniform(0, 1)) if residual else None
         return Block(height, width, layers, total)
@@ -101,6 +130,14 @@ class Maker:
         height, width, channels = shape
         x = self.quantization(2.0 ** self._random.uniform(-7, -4))
         return Block(height, width, [self.layer(depthwise, channels, out, x, kernel, stride, activation)])
+
+    def excite(self, channels, x, width, inner):
+        """Means are nearer to each other than pixels are."""
+        mean = self.quantization(x.scale * 2.0 ** self._random.uniform(-3, 0), x.zero + int(self._random.integers(-20, 20)))
+        reduce = self.layer(False, channels, width, mean, 1, 1, inner)
+        expand = self.layer(False, width, channels, reduce.out, 1, 1, "logistic")
+        y = self.quantization(x.scale * 2.0 ** self._random.uniform(-1.5, 0), x.zero)
+        return Excite(mean, reduce, expand, x, y, ("none", "relu", "relu6")[int(self._random.integers(3))])
 
     def quantization(self, scale, zero=None):
         lo, hi = RANGES[self.dtype]
@@ -115,7 +152,7 @@ class Maker:
         random, lo = self._random, RANGES[self.dtype][0]
         shape = (kernel, kernel, out) if depthwise else (out, channels)
         weight = random.integers(self._lowest, 128, shape).astype(np.int8)
-        if activation in ("silu", "hard_swish"):
+        if activation in ("silu", "hard_swish", "logistic"):
             y = self.quantization(2.0 ** random.uniform(-6, -4), lo + 128 + int(random.integers(-30, 30)))
         elif activation == "none":
             y = self.quantization(2.0 ** random.uniform(-7, -4))
@@ -131,6 +168,8 @@ class Maker:
         layer = Layer(depthwise, weight, scales.astype(f32), bias, x, y, self.dtype, stride)
         if activation in ("relu", "relu6"):
             layer.clamp = activation
+        if activation == "logistic":
+            layer.function, layer.function_y = activation, Quantization(f32(1 / 256), lo)
         if activation in ("silu", "hard_swish"):
             top = float(y.scale) * (lo + 255 - y.zero)
             scale = max((top + 0.4) / 255, float(y.scale) / 100)

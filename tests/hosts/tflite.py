@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from integers import logistic_quantization
+from quantized import Excite
 
 TYPES = {
     "int8": schema.TensorType.INT8,
@@ -72,10 +73,17 @@ class Graph:
         kinds = {"GELU": "GeluOptions", "LEAKY_RELU": "LeakyReluOptions", "HARD_SWISH": "HardSwishOptions"}
         return self._operator(name, version, [x], self.shape(x), quantization, self._dtype(x), self._options(kinds.get(name), options))
 
-    def binary(self, name, a, b, quantization):
-        """ADD, MUL."""
+    def binary(self, name, a, b, quantization, clamp="none"):
+        """ADD, MUL; b may be one pixel."""
         kind = {"ADD": "AddOptions", "MUL": "MulOptions"}[name]
-        return self._operator(name, 2, [a, b], self.shape(a), quantization, self._dtype(a), self._options(kind, {}))
+        options = self._options(kind, {"fusedActivationFunction": CLAMPS[clamp]})
+        return self._operator(name, 2, [a, b], self.shape(a), quantization, self._dtype(a), options)
+
+    def mean(self, x, quantization):
+        """MEAN over height and width."""
+        axes, (batch, _, _, channels) = self._constant(np.array([1, 2], np.int32), None, 0), self.shape(x)
+        options = self._options("ReducerOptions", {"keepDims": True})
+        return self._operator("MEAN", 2, [x, axes], [batch, 1, 1, channels], quantization, self._dtype(x), options)
 
     def quantize(self, x, quantization, dtype):
         return self._operator("QUANTIZE", 1, [x], self.shape(x), quantization, dtype, self._options("QuantizeOptions", {}))
@@ -150,15 +158,22 @@ def block(part):
     graph, dtype = Graph(), part.dtype
     x = y = graph.input([1, part.height, part.width, part.channels], dtype, part.layers[0].x)
     for layer in part.layers:
-        y = graph.convolution(y, layer)
-        if layer.function == "silu":
-            y = graph.binary("MUL", y, graph.unary("LOGISTIC", y, logistic_quantization(dtype)), layer.function_y)
-        elif layer.function:
-            y = graph.unary(layer.function.upper(), y, layer.function_y)
+        if isinstance(layer, Excite):
+            gate = _layer(graph, _layer(graph, graph.mean(y, layer.mean), layer.reduce, dtype), layer.expand, dtype)
+            y = graph.binary("MUL", y, gate, layer.y, layer.clamp)
+        else:
+            y = _layer(graph, y, layer, dtype)
     if part.residual:
         y = graph.binary("ADD", y, x, part.residual)
     graph.outputs.append(y)
     return graph
+
+
+def _layer(graph, x, layer, dtype):
+    y = graph.convolution(x, layer)
+    if layer.function == "silu":
+        return graph.binary("MUL", y, graph.unary("LOGISTIC", y, logistic_quantization(dtype)), layer.function_y)
+    return graph.unary(layer.function.upper(), y, layer.function_y) if layer.function else y
 
 
 @dataclass
