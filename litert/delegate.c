@@ -58,6 +58,7 @@ static const host_registration REGISTRATION = {.init = node_init,
 typedef struct litert_tally {
   int chains, operators;
   double multiply_adds;
+  double unknown; /* multiply-adds of chains of int8 that stay with the host because its kernels are not known */
 } litert_tally;
 
 static bool contains(const host_ints *list, int value) {
@@ -92,12 +93,14 @@ static int replace(struct mbconv_litert *delegate, const litert_graph *graph, co
   mbconv_error error = {0};
   mbconv_block *block = NULL;
   mbconv_options options = {.isa = delegate->options.isa};
+  const mbconv_i8_rounding rounding =
+      delegate->options.kernels == LITERT_KERNELS_REFERENCE ? MBCONV_I8_TFLITE_DOUBLE : MBCONV_I8_FP32;
   host_ints *nodes = list_of(chain);
   int result = 0;
   if (!nodes || !is_one_node(graph->context, chain, nodes)) {
     say(&delegate->options, "operator %d: the host cannot replace %d operators by one", chain->nodes[0],
         chain->node_count);
-  } else if (chain_block(graph, chain, delegate->options.rounding, &options, &block, &error) != MBCONV_OK) {
+  } else if (chain_block(graph, chain, rounding, &options, &block, &error) != MBCONV_OK) {
     say(&delegate->options, "operator %d: %s", chain->nodes[0], error.message);
   } else {
     delegate->pending = node_create(block, chain, scratch);
@@ -138,6 +141,11 @@ static int replace_all(struct mbconv_litert *delegate, const litert_graph *graph
   for (int i = 0; i < graph->op_count; i++) {
     litert_chain chain;
     if (taken[i] || !chain_find(graph, i, taken, &chain)) continue;
+    if (chain.type == HOST_I8 && delegate->options.kernels == LITERT_KERNELS_UNKNOWN) {
+      tally->unknown += chain_multiply_adds(graph, &chain);
+      mark(graph, &chain, taken);
+      continue;
+    }
     const int result = replace_some(delegate, graph, &chain, scratch);
     if (result < 0) return HOST_ERROR;
     if (result == 0) continue;
@@ -149,6 +157,13 @@ static int replace_all(struct mbconv_litert *delegate, const litert_graph *graph
   return HOST_OK;
 }
 
+/* The option, or what the host's interpreter was given: less than 1 is one thread. */
+static size_t threads_of(const struct mbconv_litert *delegate, const host_context *context) {
+  if (delegate->options.threads) return delegate->options.threads;
+  if (context->threads < 1) return 1;
+  return context->threads < LITERT_MOST_THREADS ? (size_t)context->threads : LITERT_MOST_THREADS;
+}
+
 static int prepare(host_context *context, host_delegate *host) {
   struct mbconv_litert *delegate = (struct mbconv_litert *)host;
   graph_message message = {0};
@@ -157,8 +172,9 @@ static int prepare(host_context *context, host_delegate *host) {
     fprintf(stderr, "mbconv: the graph stays with the host: %s\n", message.text);
     return HOST_OK;
   }
+  const size_t threads = threads_of(delegate, context);
   bool *taken = calloc((size_t)graph.op_count + 1, sizeof *taken);
-  litert_scratch *scratch = node_scratch_create();
+  litert_scratch *scratch = node_scratch_create(threads);
   litert_tally tally = {0};
   int status = HOST_OK;
   if (taken && scratch) {
@@ -166,8 +182,13 @@ static int prepare(host_context *context, host_delegate *host) {
     status = replace_all(delegate, &graph, taken, scratch, &tally);
     pthread_mutex_unlock(&delegate->mutex);
   }
-  say(&delegate->options, "took %d of %d operators in %d blocks, %.1f million multiply-adds", tally.operators,
-      graph.op_count, tally.chains, tally.multiply_adds / 1e6);
+  if (tally.unknown > 0)
+    fprintf(stderr,
+            "mbconv: convolutions of int8 stay with the host, %.1f million multiply-adds: whose bytes they have is not "
+            "known. The option kernels=xnnpack or kernels=reference says it\n",
+            tally.unknown / 1e6);
+  say(&delegate->options, "took %d of %d operators in %d blocks, %.1f million multiply-adds, threads %zu",
+      tally.operators, graph.op_count, tally.chains, tally.multiply_adds / 1e6, threads);
   node_scratch_release(scratch);
   free(taken);
   graph_free(&graph);

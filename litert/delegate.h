@@ -7,12 +7,22 @@
 
 #include "host.h"
 
+/* Whose bytes int8 has: those of the kernels with which the host alone would compute it. */
+typedef enum litert_kernels {
+  LITERT_KERNELS_UNKNOWN = 0, /* then int8 stays with the host */
+  LITERT_KERNELS_XNNPACK,
+  LITERT_KERNELS_REFERENCE
+} litert_kernels;
+
 typedef struct litert_options {
   mbconv_isa isa;
-  bool verbose;                /* says on stderr what was taken, and why what was not */
-  double least;                /* multiply-adds of a chain: those with fewer stay with the host */
-  mbconv_i8_rounding rounding; /* whose bytes int8 has: the host's default or its reference kernels */
+  bool verbose; /* says on stderr what was taken, and why what was not */
+  double least; /* multiply-adds of a chain: those with fewer stay with the host */
+  litert_kernels kernels;
+  size_t threads; /* of a run; 0: as many as the host's interpreter has */
 } litert_options;
+
+enum { LITERT_MOST_THREADS = 256 };
 
 /* NULL if memory is lacking. One delegate may serve several interpreters, as long as it lives longer than they do. */
 host_delegate *litert_create(const litert_options *options);

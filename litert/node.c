@@ -2,13 +2,20 @@
 #include "node.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "pool.h"
 
 struct litert_scratch {
   size_t owners; /* changed while the host makes or frees the nodes of a graph, which it does on one thread */
   void *memory;
   size_t size;
+  mbconv_threads threads; /* count 1: the host's alone */
+  pid_t process;          /* that started them: one that it forks has none of them */
 };
 
 struct litert_node {
@@ -18,16 +25,29 @@ struct litert_node {
   size_t in_channels, out_channels;
 };
 
-litert_scratch *node_scratch_create(void) {
+litert_scratch *node_scratch_create(size_t threads) {
   litert_scratch *scratch = calloc(1, sizeof *scratch);
-  if (scratch) scratch->owners = 1;
+  if (!scratch) return NULL;
+  scratch->owners = 1;
+  scratch->threads = (mbconv_threads){.parallel_for = mbconv_pool_parallel_for, .count = threads};
   return scratch;
 }
 
 void node_scratch_release(litert_scratch *scratch) {
   if (!scratch || --scratch->owners > 0) return;
+  if (scratch->threads.context && scratch->process == getpid()) mbconv_pool_destroy(scratch->threads.context);
   free(scratch->memory);
   free(scratch);
+}
+
+/* With the first node. */
+static void start_threads(litert_scratch *scratch) {
+  if (scratch->threads.count <= 1 || scratch->threads.context) return;
+  scratch->threads.context = mbconv_pool_create(scratch->threads.count);
+  scratch->process = getpid();
+  if (scratch->threads.context) return;
+  fprintf(stderr, "mbconv: %zu threads cannot be started: blocks run on the host's alone\n", scratch->threads.count);
+  scratch->threads.count = 1;
 }
 
 static bool scratch_holds(litert_scratch *scratch, size_t size) {
@@ -56,6 +76,7 @@ litert_node *node_create(mbconv_block *block, const litert_chain *chain, litert_
                         .in_channels = chain->stages[0].conv.in_channels,
                         .out_channels = last->out_channels};
   scratch->owners++;
+  start_threads(scratch);
   return made;
 }
 
@@ -123,15 +144,20 @@ static int resize(host_context *context, host_tensor *tensor, const image_shape 
 int node_prepare(host_context *context, host_node *host) {
   const litert_node *node = host->ours;
   if (!node) return fail(context, "a node of the graph was not made by the delegate");
-  image_shape x, y;
+  image_shape x, y, residual;
   mbconv_error error = {0};
   size_t scratch;
   host_tensor *output = tensor_of(context, node->y);
   if (!output || !read_shape(tensor_of(context, node->x), node->type, node->in_channels, &x))
     return fail(context, "the input of a block is no image of its channels");
   if (!shape_after(node, &x, &y, &error) ||
-      mbconv_block_scratch_size_at(node->block, (size_t)x.dims[1], (size_t)x.dims[2], 1, &scratch, &error) != MBCONV_OK)
+      mbconv_block_scratch_size_at(node->block, (size_t)x.dims[1], (size_t)x.dims[2], node->scratch->threads.count,
+                                   &scratch, &error) != MBCONV_OK)
     return fail(context, error.message);
+  if (node->residual >= 0 &&
+      (!read_shape(tensor_of(context, node->residual), node->type, node->out_channels, &residual) ||
+       memcmp(&residual, &y, sizeof y) != 0))
+    return fail(context, "the image that is added to a block's output has another shape");
   if (!scratch_holds(node->scratch, scratch)) return fail(context, "no memory for a block to work in");
   return resize(context, output, &y);
 }
@@ -159,10 +185,11 @@ int node_invoke(host_context *context, host_node *host) {
     return fail(context, "an image of a block has another shape than it was prepared for");
   const size_t batch = (size_t)x.dims[0], height = (size_t)x.dims[1], width = (size_t)x.dims[2];
   const litert_scratch *scratch = node->scratch;
-  const mbconv_status status = residual
-                                   ? mbconv_block_run_residual_at(node->block, batch, height, width, input, residual,
-                                                                  output, scratch->memory, scratch->size, NULL, &error)
-                                   : mbconv_block_run_at(node->block, batch, height, width, input, output,
-                                                         scratch->memory, scratch->size, NULL, &error);
+  const mbconv_threads *threads = scratch->threads.context && scratch->process == getpid() ? &scratch->threads : NULL;
+  const mbconv_status status =
+      residual ? mbconv_block_run_residual_at(node->block, batch, height, width, input, residual, output,
+                                              scratch->memory, scratch->size, threads, &error)
+               : mbconv_block_run_at(node->block, batch, height, width, input, output, scratch->memory, scratch->size,
+                                     threads, &error);
   return status == MBCONV_OK ? HOST_OK : fail(context, error.message);
 }

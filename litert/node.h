@@ -9,11 +9,12 @@
 
 typedef struct litert_node litert_node;
 
-/* The memory in which the nodes of one graph work, one after the other. It lives until the last of them, and its maker,
- * have released it. */
+/* What the nodes of one graph share, which run one after the other: the memory in which they work, and `threads`
+ * threads, which sleep when there is nothing to do. It lives until the last of the nodes, and its maker, have released
+ * it. */
 typedef struct litert_scratch litert_scratch;
 
-litert_scratch *node_scratch_create(void); /* NULL if memory is lacking */
+litert_scratch *node_scratch_create(size_t threads); /* NULL if memory is lacking */
 void node_scratch_release(litert_scratch *scratch);
 
 /* Takes the block, also if it fails for lack of memory: then it returns NULL. */

@@ -42,19 +42,33 @@ static bool read_number(const char *value, double most, double *number) {
   return *end == '\0' && *number <= most && *number == (double)(uint64_t)*number;
 }
 
+static bool read_kernels(const char *value, litert_kernels *kernels) {
+  static const char *const NAMES[] = {[LITERT_KERNELS_UNKNOWN] = "unknown",
+                                      [LITERT_KERNELS_XNNPACK] = "xnnpack",
+                                      [LITERT_KERNELS_REFERENCE] = "reference"};
+  for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+    if (strcmp(value, NAMES[i]) != 0) continue;
+    *kernels = (litert_kernels)i;
+    return true;
+  }
+  return false;
+}
+
 static bool read_option(const char *key, const char *value, litert_options *options) {
   double number;
   if (strcmp(key, "isa") == 0) return read_isa(value, &options->isa);
   if (strcmp(key, "least") == 0) return read_number(value, 1e18, &options->least);
-  if (strcmp(key, "threads") == 0) return read_number(value, 1, &number) && number == 1;
+  if (strcmp(key, "threads") == 0) {
+    const bool read = read_number(value, LITERT_MOST_THREADS, &number);
+    options->threads = read ? (size_t)number : 0;
+    return read;
+  }
   if (strcmp(key, "verbose") == 0) {
     const bool read = read_number(value, 1, &number);
     options->verbose = read && number == 1;
     return read;
   }
-  if (strcmp(key, "kernels") != 0) return false;
-  options->rounding = strcmp(value, "reference") == 0 ? MBCONV_I8_TFLITE_DOUBLE : MBCONV_I8_FP32;
-  return strcmp(value, "reference") == 0 || strcmp(value, "default") == 0;
+  return strcmp(key, "kernels") == 0 && read_kernels(value, &options->kernels);
 }
 
 /* A set that the CPU lacks would refuse every block, one after the other: the smallest object says it once. */

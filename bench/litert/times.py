@@ -52,7 +52,7 @@ def contenders(library, model, threads, delegates):
     """Interpreters that are ready: LiteRT alone, and with each delegate."""
     found = [hosting.interpreter(model, threads=threads)]
     for options in delegates:
-        delegate = hosting.litert.load_delegate(library, options)
+        delegate = hosting.litert.load_delegate(library, {"kernels": "xnnpack", **options})
         found.append(hosting.interpreter(model, delegate, threads=threads))
     inputs = hosting.images(found[0])
     for one in found:

@@ -9,6 +9,8 @@ What it takes of a model, and whose bytes int8 has: litert/README.md in mbconv's
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import platform
 import sys
 from typing import Any
 
@@ -19,31 +21,58 @@ __all__ = ["delegate"]
 # Where the function load_delegate is. One that is imported already comes first.
 _HOSTS = "ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite.experimental"
 
+# The versions of ai-edge-litert of which it is known that int8 by default has XNNPACK's bytes: from the oldest to the newest
+# that was tried.
+_OLDEST, _NEWEST = (1, 0), (2, 3)
 
-def _load_delegate() -> Any:
+
+def _host() -> tuple[str, Any]:
+    """The module and its function load_delegate."""
     for name in sorted(_HOSTS, key=lambda name: name not in sys.modules):
         try:
-            return importlib.import_module(name).load_delegate
+            return name, importlib.import_module(name).load_delegate
         except ImportError:
             continue
     raise ImportError("mbconv.litert needs LiteRT: pip install ai-edge-litert")
 
 
+def _version(name: str) -> tuple[int, ...]:
+    """Of an installed package: its first two numbers, or none."""
+    try:
+        return tuple(int(number) for number in importlib.metadata.version(name).split(".")[:2])
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return ()
+
+
+def _kernels(host: str) -> str:
+    """Whose bytes the host's default has in int8, where it was tried: litert/README.md has the table."""
+    known = host == "ai_edge_litert.interpreter" and platform.machine() in ("x86_64", "AMD64")
+    return "xnnpack" if known and _OLDEST <= _version("ai-edge-litert") <= _NEWEST else "unknown"
+
+
 def delegate(
-    *, isa: str = "auto", threads: int = 1, kernels: str = "default", least: int | None = None, verbose: bool = False
+    *,
+    isa: str = "auto",
+    threads: int | None = None,
+    kernels: str | None = None,
+    least: int | None = None,
+    verbose: bool = False,
 ) -> Any:
     """A delegate for `experimental_delegates` of LiteRT's Interpreter, or of several.
 
     isa       the instruction set, as in mbconv.Block
-    threads   1: more are not there yet
-    kernels   whose bytes int8 has: "default", LiteRT's without experimental_op_resolver_type, or "reference", those of
-              OpResolverType.BUILTIN_REF
+    threads   of a run, 1 to 256; None for the interpreter's num_threads. Each interpreter has its own
+    kernels   whose bytes int8 has: "xnnpack", LiteRT's without experimental_op_resolver_type, or "reference", those of
+              OpResolverType.BUILTIN_REF, or "unknown": then int8 stays with LiteRT. None for "xnnpack" in the versions of
+              ai-edge-litert of which that is known, else "unknown"
     least     multiply-adds that a chain of operators needs to be taken; None for the delegate's choice
     verbose   say on stderr what is taken
 
     Raises ValueError for what it does not know, and for a set that the CPU lacks.
     """
-    options = {"isa": isa, "threads": str(threads), "kernels": kernels, "verbose": str(int(verbose))}
+    host, load_delegate = _host()
+    chosen = _kernels(host) if kernels is None else kernels
+    options = {"isa": isa, "threads": str(threads or 0), "kernels": chosen, "verbose": str(int(verbose))}
     if least is not None:
         options["least"] = str(least)
-    return _load_delegate()(str(_native.path("libmbconv_litert.so")), options)
+    return load_delegate(str(_native.path("libmbconv_litert.so")), options)

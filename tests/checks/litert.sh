@@ -52,5 +52,9 @@ cc -std=c11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall 
   litert/*.c tests/litert/*.c -L"$folder/build/mbconv" -lmbconv -Wl,-rpath,"$folder/build/mbconv" -lm -pthread \
   -o "$folder/mbconv_litert_tests"
 ASAN_OPTIONS=allocator_may_return_null=1 part "$folder/mbconv_litert_tests" 20000 "$RANDOM"
+cc -std=c11 -g -O1 -fsanitize=thread -Wall -Wextra -Iinclude -Ibase \
+  litert/*.c tests/litert/*.c -L"$folder/build/mbconv" -lmbconv -Wl,-rpath,"$folder/build/mbconv" -lm -pthread \
+  -o "$folder/mbconv_litert_tests_threads"
+part "$folder/mbconv_litert_tests_threads" 2000 "$RANDOM"
 echo "check: $cases cases, $findings findings"
 ((findings == 0))

@@ -69,6 +69,14 @@ void test_make_graph(test_graph *graph);
 void test_spoil(test_graph *graph);
 void test_spoil_image(test_graph *graph);
 
+/* A delegate with these options, or NULL. */
+host_delegate *test_delegate(const char *isa, const char *kernels, const char *threads);
+
+/* An honest graph in several interpreters that share a delegate, each on a thread of its own, with threads of the
+ * delegate, again and again; then in a process that is forked from this one. All have the bytes of one that runs alone.
+ */
+bool test_together(uint64_t seed);
+
 /* A contradiction between operators, whose tensors are each sound. Returns the node that must stay with the host, or -1
  * if the graph has no place for it. */
 int test_contradict(test_graph *graph);

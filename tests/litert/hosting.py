@@ -42,15 +42,22 @@ def interpreter(model, delegate=None, resolver=DEFAULT, threads=1):
     return made
 
 
-def under(library, model, resolver=DEFAULT, **options):
-    """An interpreter with the delegate; (operators taken, all, blocks, millions of multiply-adds); what was said."""
+def observed(model, make, resolver=DEFAULT, threads=1):
+    """An interpreter with the delegate that make() gives; (operators taken, all, blocks, millions of multiply-adds); what was
+    said."""
     with said() as lines:
-        delegate = litert.load_delegate(library, {"verbose": 1, **options})
-        made = interpreter(model, delegate, resolver)
+        made = interpreter(model, make(), resolver, threads)
     text = "\n".join(lines)
     taken = re.search(r"mbconv: took (\d+) of (\d+) operators in (\d+) blocks, ([\d.]+) million", text)
     numbers = (int(taken[1]), int(taken[2]), int(taken[3]), float(taken[4])) if taken else (0, 0, 0, 0.0)
     return made, numbers, text
+
+
+def under(library, model, resolver=DEFAULT, **options):
+    """observed() of a delegate with these options, which is told whose kernels the resolver means."""
+    kernels = "reference" if resolver == REFERENCE else "xnnpack"
+    options = {"verbose": 1, "kernels": kernels, **options}
+    return observed(model, lambda: litert.load_delegate(library, options), resolver)
 
 
 def images(made, seed=1):

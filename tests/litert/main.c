@@ -2,9 +2,10 @@
  *
  * mbconv_litert_tests [GRAPHS [SEED]]: graphs at random under the delegate. Of four, one is as a converter would write
  * it: the delegate takes all of its convolutions, each block runs, f32 is what the operators give one by one, and the
- * best set has the bytes of scalar. One contradicts itself: what contradicts must stay with the host. Two lie: whatever
- * the delegate makes of them, it does not crash, leak, or touch memory that it was not given. Options of mbconv_tests
- * are passed over.
+ * best set has the bytes of scalar; int8 of unknown kernels is left; interpreters that run at
+ * once, and a process that was forked, have the same bytes. One contradicts itself: what contradicts must stay
+ * with the host. Two lie: whatever the delegate makes of them, it does not crash, leak, or touch memory that it was not
+ * given. Options of mbconv_tests are passed over.
  *
  * The last line: check: <n> cases, <n> findings.
  */
@@ -15,7 +16,10 @@
 
 #include "host.h"
 
-enum { KINDS = 4 }; /* of graphs: honest, with a contradiction, and two that lie */
+enum {
+  KINDS = 4,    /* of graphs: honest, with a contradiction, and two that lie */
+  TOGETHER = 80 /* of so many graphs, one is run by several interpreters at once */
+};
 
 #define WITHIN 1e-4 /* of the largest output: sums of a few channels may cancel */
 
@@ -26,9 +30,10 @@ static void count_refusal(const char *message) {
   refusals++;
 }
 
-static host_delegate *make_delegate(const char *isa) {
-  char *keys[] = {"least", "isa"}, *values[] = {"0", (char *)isa};
-  return tflite_plugin_create_delegate(keys, values, 2, count_refusal);
+host_delegate *test_delegate(const char *isa, const char *kernels, const char *threads) {
+  char *keys[] = {"least", "isa", "kernels", "threads"};
+  char *values[] = {"0", (char *)isa, (char *)kernels, (char *)threads};
+  return tflite_plugin_create_delegate(keys, values, 4, count_refusal);
 }
 
 static int blocks_of(const test_graph *graph, const host_delegate *delegate) {
@@ -71,9 +76,9 @@ static double error_of(test_graph *graph, int operators) {
 }
 
 /* The output's bytes of an honest graph by that set; NULL if something was refused or is wrong. */
-static unsigned char *output_by(uint64_t seed, const char *isa, size_t *bytes) {
+static unsigned char *output_by(uint64_t seed, const char *isa, const char *threads, size_t *bytes) {
   static test_graph graph;
-  host_delegate *delegate = make_delegate(isa);
+  host_delegate *delegate = test_delegate(isa, "xnnpack", threads);
   test_host_begin(&graph, seed);
   test_make_graph(&graph);
   const int operators = graph.node_count;
@@ -91,20 +96,33 @@ static unsigned char *output_by(uint64_t seed, const char *isa, size_t *bytes) {
   return output;
 }
 
-/* By the best set and by scalar: the same bytes. */
+/* By the best set on the threads of the interpreter, and by scalar on one: the same bytes. */
 static bool honest(uint64_t seed) {
   size_t size = 0, other_size = 0;
-  unsigned char *best = output_by(seed, "auto", &size), *scalar = output_by(seed, "scalar", &other_size);
+  unsigned char *best = output_by(seed, "auto", "0", &size), *scalar = output_by(seed, "scalar", "1", &other_size);
   const bool same = best && scalar && size == other_size && memcmp(best, scalar, size) == 0;
   free(best);
   free(scalar);
   return same;
 }
 
+/* Of an honest graph in int8, whose kernels nobody has named, every operator stays with the host. */
+static bool leaves_unknown(uint64_t seed) {
+  static test_graph graph;
+  host_delegate *delegate = test_delegate("auto", "unknown", "1");
+  test_host_begin(&graph, seed);
+  test_make_graph(&graph);
+  const bool prepared = delegate && delegate->prepare(&graph.context, delegate) == HOST_OK;
+  const bool left = prepared && (graph.type == HOST_I8) == (blocks_of(&graph, delegate) == 0);
+  test_host_end(&graph);
+  tflite_plugin_destroy_delegate(delegate);
+  return left;
+}
+
 /* Shapes that change between prepare and run, and other lies after the nodes are made. */
 static void lie(uint64_t seed, long *taken) {
   static test_graph graph;
-  host_delegate *delegate = make_delegate("auto");
+  host_delegate *delegate = test_delegate("auto", "xnnpack", "0");
   test_host_begin(&graph, seed);
   test_make_graph(&graph);
   const host_ints *plan = graph.plan;
@@ -127,7 +145,7 @@ static bool has_node(const test_graph *graph, int node) {
 /* Whether what contradicts, if anything does, stays with the host. */
 static bool refuses_contradiction(uint64_t seed, long *contradictions) {
   static test_graph graph;
-  host_delegate *delegate = make_delegate("auto");
+  host_delegate *delegate = test_delegate("auto", "xnnpack", "0");
   test_host_begin(&graph, seed);
   test_make_graph(&graph);
   const int node = test_contradict(&graph);
@@ -152,7 +170,9 @@ int main(int count, char **arguments) {
     if (i % KINDS > 1) {
       lie(number, &taken);
       lies++;
-    } else if (i % KINDS == 0 ? !honest(number) : !refuses_contradiction(number, &contradictions)) {
+    } else if (i % KINDS == 0
+                   ? !honest(number) || !leaves_unknown(number) || (i % TOGETHER == 0 && !test_together(number))
+                   : !refuses_contradiction(number, &contradictions)) {
       printf("FINDING: graph %ld of seed %llu\n", i, (unsigned long long)seed);
       findings++;
     }

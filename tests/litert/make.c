@@ -124,6 +124,7 @@ static int pad(test_graph *graph, int x) {
 
 void test_make_graph(test_graph *graph) {
   graph->type = test_random(graph, 2) ? HOST_F32 : HOST_I8;
+  graph->context.threads = test_random(graph, 5) - 1;
   graph->middle = -1;
   const int dims[] = {1 + test_random(graph, 2), 3 + test_random(graph, 7), 3 + test_random(graph, 7),
                       1 + test_random(graph, 12)};

@@ -6,14 +6,15 @@
  * Work is handed out by `ticket`, the number of the job and the next index in one word: who has raised it owns the
  * index, and knows that the job which it read before is still that one.
  */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime() */
+#include "pool.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
-
-#include "threads.h"
 
 enum { SPIN_NANOSECONDS = 100000, PAUSES_PER_LOOK = 32 };
 #define INDEX_MASK UINT32_MAX
