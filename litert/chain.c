@@ -12,9 +12,10 @@
 
 /* Multiply-adds per pixel, times the pixels of what is written. */
 static double cost(const litert_graph *graph, const chain_conv *conv) {
-  const int *dims = graph->context->tensors[conv->y].dims->values;
+  const host_ints *shape = graph->context->tensors[conv->y].dims;
+  const double pixels = shape->count == GRAPH_RANK ? (double)shape->values[1] * shape->values[2] : 1;
   const double inputs = conv->kind == MBCONV_STAGE_DEPTHWISE ? 1 : (double)conv->in_channels;
-  return (double)dims[1] * dims[2] * (double)conv->out_channels * (double)(conv->kernel * conv->kernel) * inputs;
+  return pixels * (double)conv->out_channels * (double)(conv->kernel * conv->kernel) * inputs;
 }
 
 /* Whether a stage of `kind` may follow the last one. */
@@ -96,6 +97,7 @@ bool chain_shorten(litert_chain *chain) {
     do {
       if (chain->count <= 1) return false;
       chain->count--;
+      if (chain->stages[chain->count].squeeze_excite) chain->sized = false;
     } while (chain->stages[chain->count - 1].squeeze_excite);
     chain->node_count = chain->nodes_after[chain->count - 1];
   }

@@ -53,6 +53,7 @@ typedef struct litert_chain {
   bool added;
   int residual;   /* what is added, if `added`, to what the last stage gives, `sum.x` */
   chain_conv sum; /* what of a convolution ADD has, too: x, y, out, fused, function and its parameters */
+  bool sized; /* the image x has the size that the model names, or the chain is none: its mean is over a fixed window */
   int nodes[CHAIN_MOST_NODES];
   int node_count;
   int nodes_after[MBCONV_MOST_STAGES], nodes_before_function[MBCONV_MOST_STAGES]; /* the counts at each stage */

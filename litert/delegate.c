@@ -103,7 +103,7 @@ static int replace(struct mbconv_litert *delegate, const litert_graph *graph, co
   } else if (chain_block(graph, chain, rounding, &options, &block, &error) != MBCONV_OK) {
     say(&delegate->options, "operator %d: %s", chain->nodes[0], error.message);
   } else {
-    delegate->pending = node_create(block, chain, scratch);
+    delegate->pending = node_create(block, chain, graph->context->tensors[chain->x].dims, scratch);
     if (delegate->pending) {
       const int status = graph->context->replace(graph->context, REGISTRATION, nodes, &delegate->host);
       result = status == HOST_OK && !delegate->pending ? 1 : -1;

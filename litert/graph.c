@@ -73,9 +73,13 @@ const host_tensor *graph_tensor(const litert_graph *graph, int tensor, int type,
   return graph_bytes(found, &bytes) && bytes == found->bytes ? found : NULL;
 }
 
-const host_tensor *graph_image(const litert_graph *graph, int tensor, int type) {
-  const host_tensor *found = graph_tensor(graph, tensor, type, GRAPH_RANK);
+const host_tensor *graph_values(const litert_graph *graph, int tensor, int type, int rank) {
+  const host_tensor *found = graph_tensor(graph, tensor, type, rank);
   return found && found->allocation != HOST_MAPPED && !found->variable ? found : NULL;
+}
+
+const host_tensor *graph_image(const litert_graph *graph, int tensor, int type) {
+  return graph_values(graph, tensor, type, GRAPH_RANK);
 }
 
 const host_tensor *graph_constant(const litert_graph *graph, int tensor, int type, int rank) {
@@ -124,8 +128,10 @@ const graph_op *graph_only_reader(const litert_graph *graph, int tensor) {
 static bool parameters_needed(int code) {
   switch (code) {
     case HOST_ADD:
+    case HOST_AVERAGE_POOL_2D:
     case HOST_CONV_2D:
     case HOST_DEPTHWISE_CONV_2D:
+    case HOST_FULLY_CONNECTED:
     case HOST_MUL:
     case HOST_MEAN:
     case HOST_LEAKY_RELU: return true;

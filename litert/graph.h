@@ -48,7 +48,8 @@ void graph_free(litert_graph *graph);
  * its dims say; else NULL. Shapes are those that the model names. */
 const host_tensor *graph_tensor(const litert_graph *graph, int tensor, int type, int rank);
 
-/* The same, if it is an image: of rank 4, and neither a constant nor a variable. */
+/* The same, if it is neither a constant nor a variable; an image has rank 4. */
+const host_tensor *graph_values(const litert_graph *graph, int tensor, int type, int rank);
 const host_tensor *graph_image(const litert_graph *graph, int tensor, int type);
 
 /* The same, if it is a constant of the model. */

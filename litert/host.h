@@ -34,13 +34,16 @@ enum host_fused { HOST_NONE = 0, HOST_RELU = 1, HOST_RELU6 = 3 }; /* activations
 /* Codes of operators, as in the format of .tflite files. */
 enum host_code {
   HOST_ADD = 0,
+  HOST_AVERAGE_POOL_2D = 1,
   HOST_CONV_2D = 3,
   HOST_DEPTHWISE_CONV_2D = 4,
   HOST_DEQUANTIZE = 6,
+  HOST_FULLY_CONNECTED = 9,
   HOST_LOGISTIC = 14,
   HOST_MUL = 18,
   HOST_OP_RELU = 19,
   HOST_OP_RELU6 = 21,
+  HOST_RESHAPE = 22,
   HOST_PAD = 34,
   HOST_MEAN = 40,
   HOST_PRELU = 54,
@@ -161,6 +164,14 @@ typedef struct host_depthwise {
 typedef struct host_arithmetic { /* of ADD and MUL */
   int fused;
 } host_arithmetic;
+
+typedef struct host_pool {
+  int padding, stride_width, stride_height, filter_width, filter_height, fused;
+} host_pool;
+
+typedef struct host_connected { /* of FULLY_CONNECTED */
+  int fused, format;            /* format: of the weights, 0 for [out][in] */
+} host_connected;
 
 typedef struct host_reducer { /* of MEAN */
   unsigned char keep_dims;

@@ -7,38 +7,39 @@ static const host_tensor *tensor_of(const litert_matcher *matcher, int number) {
   return &matcher->graph->context->tensors[number];
 }
 
-static bool is_free(const litert_matcher *matcher, const graph_op *op) {
+bool match_is_free(const litert_matcher *matcher, const graph_op *op) {
   return op && !matcher->taken[op - matcher->graph->ops];
 }
 
-static bool take(litert_matcher *matcher, const graph_op *op) {
-  if (!is_free(matcher, op) || matcher->chain->node_count == CHAIN_MOST_NODES) return false;
+bool match_take(litert_matcher *matcher, const graph_op *op) {
+  if (!match_is_free(matcher, op) || matcher->chain->node_count == CHAIN_MOST_NODES) return false;
   matcher->chain->nodes[matcher->chain->node_count++] = op->node;
   return true;
 }
 
-/* The only reader of the tensor, if it has that code. */
-static const graph_op *reader_of(const litert_matcher *matcher, int tensor, int code) {
+const graph_op *match_reader(const litert_matcher *matcher, int tensor, int code) {
   const graph_op *op = graph_only_reader(matcher->graph, tensor);
-  return is_free(matcher, op) && op->code == code ? op : NULL;
+  return match_is_free(matcher, op) && op->code == code ? op : NULL;
 }
 
-static bool same_shape(const host_tensor *a, const host_tensor *b) {
+bool match_same_shape(const host_tensor *a, const host_tensor *b) {
   return a->dims->count == b->dims->count &&
          memcmp(a->dims->values, b->dims->values, (size_t)a->dims->count * sizeof(int)) == 0;
 }
 
-/* An operator that maps images of `type` to such of the same shape. */
-static bool keeps_shape(const litert_matcher *matcher, const graph_op *op) {
+bool match_keeps_shape(const litert_matcher *matcher, const graph_op *op) {
   const int type = matcher->chain->type;
-  const host_tensor *x = graph_image(matcher->graph, op->inputs[0], type);
-  const host_tensor *y = graph_image(matcher->graph, op->output, type);
-  return x && y && same_shape(x, y);
+  for (int rank = 2; rank <= GRAPH_RANK; rank += 2) {
+    const host_tensor *x = graph_values(matcher->graph, op->inputs[0], type, rank);
+    const host_tensor *y = graph_values(matcher->graph, op->output, type, rank);
+    if (x && y) return match_same_shape(x, y);
+  }
+  return false;
 }
 
 /* ---- Convolutions ------------------------------------------------------------------------------------------------ */
 
-static bool fused_is_known(int fused) { return fused == HOST_NONE || fused == HOST_RELU || fused == HOST_RELU6; }
+bool match_fused_is_known(int fused) { return fused == HOST_NONE || fused == HOST_RELU || fused == HOST_RELU6; }
 
 /* The window's geometry, in the same terms for both operators. */
 static bool read_window(const graph_op *op, chain_conv *conv, int *padding) {
@@ -54,7 +55,7 @@ static bool read_window(const graph_op *op, chain_conv *conv, int *padding) {
   conv->fused = window.fused;
   conv->stride = (size_t)window.stride_width;
   conv->dilation = (size_t)window.dilation_width;
-  return (window.padding == HOST_SAME || window.padding == HOST_VALID) && fused_is_known(window.fused) &&
+  return (window.padding == HOST_SAME || window.padding == HOST_VALID) && match_fused_is_known(window.fused) &&
          window.stride_width >= 1 && window.stride_width <= 2 && window.stride_width == window.stride_height &&
          window.dilation_width >= 1 && window.dilation_width == window.dilation_height;
 }
@@ -85,7 +86,7 @@ static bool read_filter(const litert_matcher *matcher, const graph_op *op, chain
   return true;
 }
 
-static bool match_conv(litert_matcher *matcher, const graph_op *op, chain_conv *conv) {
+bool match_conv(litert_matcher *matcher, const graph_op *op, chain_conv *conv) {
   if (!op || (op->code != HOST_CONV_2D && op->code != HOST_DEPTHWISE_CONV_2D)) return false;
   int padding;
   *conv = (chain_conv){.slope = -1};
@@ -103,7 +104,7 @@ static bool match_conv(litert_matcher *matcher, const graph_op *op, chain_conv *
   }
   const bool same = padding == HOST_SAME && conv->kind != MBCONV_STAGE_POINTWISE;
   conv->pad_kind = same ? MBCONV_PAD_SAME : MBCONV_PAD_GIVEN;
-  return take(matcher, op);
+  return match_take(matcher, op);
 }
 
 /* One scale and zero point: then the byte that stands for 0 is the same in both. */
@@ -133,7 +134,7 @@ bool match_padded_conv(litert_matcher *matcher, const graph_op *op, chain_conv *
   if (!op || op->code != HOST_PAD) return match_conv(matcher, op, conv);
   mbconv_pad pad;
   const int before = matcher->chain->node_count;
-  if (!read_pad(matcher, op, &pad) || !take(matcher, op)) return false;
+  if (!read_pad(matcher, op, &pad) || !match_take(matcher, op)) return false;
   if (match_conv(matcher, graph_only_reader(matcher->graph, op->output), conv) &&
       conv->kind != MBCONV_STAGE_POINTWISE && conv->pad_kind == MBCONV_PAD_GIVEN && conv->x == op->output) {
     conv->pad = pad;
@@ -146,31 +147,31 @@ bool match_padded_conv(litert_matcher *matcher, const graph_op *op, chain_conv *
 
 /* ---- Activations ------------------------------------------------------------------------------------------------- */
 
-/* MUL of tensors `a` and `b`, in any order. */
-static bool multiplies(const litert_matcher *matcher, const graph_op *op, int a, int b) {
-  if (!is_free(matcher, op) || op->code != HOST_MUL || op->input_count != 2) return false;
+bool match_multiplies(const litert_matcher *matcher, const graph_op *op, int a, int b) {
+  if (!match_is_free(matcher, op) || op->code != HOST_MUL || op->input_count != 2) return false;
   if (((const host_arithmetic *)op->parameters)->fused != HOST_NONE) return false;
   return (op->inputs[0] == a && op->inputs[1] == b) || (op->inputs[0] == b && op->inputs[1] == a);
 }
 
-/* The tensor's two readers, one of which has the code; the other is *other. */
-static const graph_op *reader_of_two(const litert_matcher *matcher, int tensor, int code, const graph_op **other) {
+const graph_op *match_reader_of_two(const litert_matcher *matcher, int tensor, int code, const graph_op **other) {
   const graph_readers *readers = &matcher->graph->readers[tensor];
   if (readers->count != 2) return NULL;
   const graph_op *a = &matcher->graph->ops[readers->ops[0]], *b = &matcher->graph->ops[readers->ops[1]];
   const bool first = a->code == code;
   *other = first ? b : a;
   const graph_op *found = first ? a : b;
-  return found->code == code && is_free(matcher, found) && is_free(matcher, *other) ? found : NULL;
+  return found->code == code && match_is_free(matcher, found) && match_is_free(matcher, *other) ? found : NULL;
 }
 
 static bool match_silu(litert_matcher *matcher, chain_conv *conv) {
-  const graph_op *product, *logistic = reader_of_two(matcher, conv->y, HOST_LOGISTIC, &product);
-  if (!logistic || logistic->input_count != 1 || !keeps_shape(matcher, logistic)) return false;
-  if (!multiplies(matcher, product, conv->y, logistic->output)) return false;
-  if (graph_only_reader(matcher->graph, logistic->output) != product || !keeps_shape(matcher, product)) return false;
+  const graph_op *product, *logistic = match_reader_of_two(matcher, conv->y, HOST_LOGISTIC, &product);
+  if (!logistic || logistic->input_count != 1 || !match_keeps_shape(matcher, logistic)) return false;
+  if (!match_multiplies(matcher, product, conv->y, logistic->output)) return false;
+  if (graph_only_reader(matcher->graph, logistic->output) != product || !match_keeps_shape(matcher, product))
+    return false;
   const int before = matcher->chain->node_count;
-  if (!take(matcher, logistic) || !take(matcher, product)) return matcher->chain->node_count = before, false;
+  if (!match_take(matcher, logistic) || !match_take(matcher, product))
+    return matcher->chain->node_count = before, false;
   conv->function = CHAIN_SILU;
   conv->logistic = logistic->output;
   conv->out = product->output;
@@ -188,7 +189,7 @@ static bool read_slope(const litert_matcher *matcher, const graph_op *op, chain_
 void match_function(litert_matcher *matcher, chain_conv *conv) {
   if (conv->fused != HOST_NONE || match_silu(matcher, conv)) return;
   const graph_op *op = graph_only_reader(matcher->graph, conv->y);
-  if (!is_free(matcher, op) || op->inputs[0] != conv->y) return;
+  if (!match_is_free(matcher, op) || op->inputs[0] != conv->y) return;
   const bool f32 = matcher->chain->type == HOST_F32;
   chain_function function = CHAIN_NO_FUNCTION;
   if (op->code == HOST_PRELU && f32 && read_slope(matcher, op, conv)) function = CHAIN_PRELU;
@@ -201,68 +202,22 @@ void match_function(litert_matcher *matcher, chain_conv *conv) {
       conv->alpha = ((const host_leaky_relu *)op->parameters)->alpha;
     }
   }
-  if (function == CHAIN_NO_FUNCTION || !keeps_shape(matcher, op) || !take(matcher, op)) return;
+  if (function == CHAIN_NO_FUNCTION || !match_keeps_shape(matcher, op) || !match_take(matcher, op)) return;
   conv->function = function;
   conv->out = op->output;
-}
-
-/* ---- Squeeze-excite ---------------------------------------------------------------------------------------------- */
-
-/* The mean over rows and columns, which stay as dimensions of 1. */
-static bool is_mean(const litert_matcher *matcher, const graph_op *op) {
-  const host_tensor *axes = op->input_count == 2 ? graph_constant(matcher->graph, op->inputs[1], HOST_I32, 1) : NULL;
-  const host_tensor *x = graph_image(matcher->graph, op->inputs[0], HOST_F32);
-  const host_tensor *y = graph_image(matcher->graph, op->output, HOST_F32);
-  if (!x || !y || x->dims->values[3] != y->dims->values[3]) return false;
-  if (!axes || axes->dims->values[0] != 2 || ((const host_reducer *)op->parameters)->keep_dims != 1) return false;
-  const int32_t *axis = axes->data;
-  const int first = axis[0] < 0 ? axis[0] + GRAPH_RANK : axis[0], second = axis[1] < 0 ? axis[1] + GRAPH_RANK : axis[1];
-  return ((first == 1 && second == 2) || (first == 2 && second == 1)) && y->dims->values[1] == 1 &&
-         y->dims->values[2] == 1;
-}
-
-/* The two layers between the mean and the product. */
-static bool match_layers(litert_matcher *matcher, const graph_op *mean, chain_stage *stage, int *gate) {
-  if (!match_conv(matcher, graph_only_reader(matcher->graph, mean->output), &stage->conv)) return false;
-  match_function(matcher, &stage->conv);
-  if (!match_conv(matcher, graph_only_reader(matcher->graph, stage->conv.out), &stage->second)) return false;
-  const graph_op *logistic = reader_of(matcher, stage->second.y, HOST_LOGISTIC);
-  if (stage->conv.kind != MBCONV_STAGE_POINTWISE || stage->second.kind != MBCONV_STAGE_POINTWISE) return false;
-  if (stage->second.fused != HOST_NONE || !logistic || logistic->input_count != 1) return false;
-  stage->gate = MBCONV_ACTIVATION_SIGMOID;
-  *gate = logistic->output;
-  return keeps_shape(matcher, logistic) && take(matcher, logistic);
-}
-
-bool match_squeeze_excite(litert_matcher *matcher, int x, chain_stage *stage, int *out) {
-  if (matcher->chain->type != HOST_F32) return false;
-  const graph_op *product, *mean = reader_of_two(matcher, x, HOST_MEAN, &product);
-  const int before = matcher->chain->node_count;
-  int gate = -1;
-  if (mean && mean->inputs[0] == x && is_mean(matcher, mean) && take(matcher, mean) &&
-      match_layers(matcher, mean, stage, &gate) && multiplies(matcher, product, x, gate) &&
-      graph_only_reader(matcher->graph, gate) == product &&
-      stage->second.out_channels == (size_t)tensor_of(matcher, x)->dims->values[3] &&
-      graph_image(matcher->graph, product->output, HOST_F32) &&
-      same_shape(tensor_of(matcher, x), tensor_of(matcher, product->output)) && take(matcher, product)) {
-    stage->squeeze_excite = true;
-    *out = product->output;
-    return true;
-  }
-  matcher->chain->node_count = before;
-  return false;
 }
 
 /* ---- The shortcut ------------------------------------------------------------------------------------------------ */
 
 bool match_add(litert_matcher *matcher, int x, size_t channels, int *other, chain_conv *sum) {
-  const graph_op *add = reader_of(matcher, x, HOST_ADD);
+  const graph_op *add = match_reader(matcher, x, HOST_ADD);
   if (!add || add->input_count != 2) return false;
   const int type = matcher->chain->type, residual = add->inputs[add->inputs[0] == x];
   const int fused = ((const host_arithmetic *)add->parameters)->fused;
   const host_tensor *added = graph_image(matcher->graph, residual, type), *to = graph_image(matcher->graph, x, type);
-  if (!added || !to || !same_shape(added, to) || !keeps_shape(matcher, add) || !fused_is_known(fused)) return false;
-  if (!take(matcher, add)) return false;
+  if (!added || !to || !match_same_shape(added, to) || !match_keeps_shape(matcher, add) || !match_fused_is_known(fused))
+    return false;
+  if (!match_take(matcher, add)) return false;
   *other = residual;
   *sum =
       (chain_conv){.x = x, .y = add->output, .out = add->output, .out_channels = channels, .fused = fused, .slope = -1};

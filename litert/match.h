@@ -18,7 +18,28 @@ typedef struct litert_matcher {
 bool match_padded_conv(litert_matcher *matcher, const graph_op *op, chain_conv *conv); /* [PAD] CONV or DEPTHWISE */
 void match_function(litert_matcher *matcher, chain_conv *conv); /* [an activation] behind conv->y */
 bool match_squeeze_excite(litert_matcher *matcher, int x, chain_stage *stage, int *out);
+bool match_conv(litert_matcher *matcher, const graph_op *op, chain_conv *conv); /* CONV or DEPTHWISE alone */
 bool match_add(litert_matcher *matcher, int x, size_t channels, int *other,
                chain_conv *sum); /* and an activation behind it */
+
+/* ---- What these are made of -------------------------------------------------------------------------------------- */
+
+bool match_is_free(const litert_matcher *matcher, const graph_op *op); /* of no chain yet */
+bool match_take(litert_matcher *matcher, const graph_op *op);          /* makes it one of this chain, if it is free */
+
+/* The only reader of the tensor, if it is free and has that code; or NULL. */
+const graph_op *match_reader(const litert_matcher *matcher, int tensor, int code);
+
+/* The tensor's two readers, if both are free and one has the code; the other is *other. */
+const graph_op *match_reader_of_two(const litert_matcher *matcher, int tensor, int code, const graph_op **other);
+
+bool match_same_shape(const host_tensor *a, const host_tensor *b);
+bool match_fused_is_known(int fused);
+
+/* An operator that maps images, or vectors, of the chain's type to such of the same shape. */
+bool match_keeps_shape(const litert_matcher *matcher, const graph_op *op);
+
+/* MUL of tensors `a` and `b`, in any order. */
+bool match_multiplies(const litert_matcher *matcher, const graph_op *op, int a, int b);
 
 #endif

@@ -23,6 +23,7 @@ struct litert_node {
   litert_scratch *scratch;
   int type, x, residual, y; /* residual: -1 if the block is not given one */
   size_t in_channels, out_channels;
+  int height, width; /* of x, if it may have no other; else 0 */
 };
 
 litert_scratch *node_scratch_create(size_t threads) {
@@ -60,7 +61,8 @@ static bool scratch_holds(litert_scratch *scratch, size_t size) {
   return true;
 }
 
-litert_node *node_create(mbconv_block *block, const litert_chain *chain, litert_scratch *scratch) {
+litert_node *node_create(mbconv_block *block, const litert_chain *chain, const host_ints *size,
+                         litert_scratch *scratch) {
   litert_node *made = calloc(1, sizeof *made);
   if (!made) {
     mbconv_block_destroy(block);
@@ -74,7 +76,9 @@ litert_node *node_create(mbconv_block *block, const litert_chain *chain, litert_
                         .residual = chain->added && chain->residual != chain->x ? chain->residual : -1,
                         .y = chain->y,
                         .in_channels = chain->stages[0].conv.in_channels,
-                        .out_channels = last->out_channels};
+                        .out_channels = last->out_channels,
+                        .height = chain->sized ? size->values[1] : 0,
+                        .width = chain->sized ? size->values[2] : 0};
   scratch->owners++;
   start_threads(scratch);
   return made;
@@ -119,6 +123,11 @@ static int fail(host_context *context, const char *message) {
 /* The output's shape for the input's. */
 static bool shape_after(const litert_node *node, const image_shape *x, image_shape *y, mbconv_error *error) {
   size_t height, width;
+  if (node->height > 0 && (x->dims[1] != node->height || x->dims[2] != node->width)) {
+    *error = (mbconv_error){MBCONV_INVALID_ARGUMENT,
+                            "an image of another size than the model's, in which a window was the whole image"};
+    return false;
+  }
   if (mbconv_block_output_size_at(node->block, (size_t)x->dims[1], (size_t)x->dims[2], &height, &width, error) !=
       MBCONV_OK)
     return false;

@@ -18,7 +18,8 @@ litert_scratch *node_scratch_create(size_t threads); /* NULL if memory is lackin
 void node_scratch_release(litert_scratch *scratch);
 
 /* Takes the block, also if it fails for lack of memory: then it returns NULL. */
-litert_node *node_create(mbconv_block *block, const litert_chain *chain, litert_scratch *scratch);
+litert_node *node_create(mbconv_block *block, const litert_chain *chain, const host_ints *size,
+                         litert_scratch *scratch);
 void node_destroy(litert_node *node); /* NULL is allowed */
 
 /* The host's calls: before the first run and whenever shapes have changed, and for a run. */

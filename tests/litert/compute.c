@@ -74,6 +74,7 @@ static void pad(const test_graph *graph, const test_node *node, float *const *va
           values[output][at(o, n, y + table[2], x + table[4], c)] = values[input][at(d, n, y, x, c)];
 }
 
+/* Of MEAN, and of AVERAGE_POOL_2D over the whole image. */
 static void mean(const test_graph *graph, const test_node *node, float *const *values) {
   const int input = node->host.inputs->values[0], output = node->host.outputs->values[0];
   const int *d = dims_of(graph, input);
@@ -86,12 +87,13 @@ static void mean(const test_graph *graph, const test_node *node, float *const *v
     }
 }
 
-/* Of the elements a and b, of channel c. b is also a slope. */
+/* Of the elements a and b, which is also a slope. */
 static float element(const test_node *node, float a, float b) {
   switch (node->registration.code) {
     case HOST_ADD: return activated(a + b, ((const host_arithmetic *)node->host.parameters)->fused);
     case HOST_MUL: return activated(a * b, ((const host_arithmetic *)node->host.parameters)->fused);
     case HOST_LOGISTIC: return 1 / (1 + expf(-a));
+    case HOST_RESHAPE: return a;
     case HOST_OP_RELU: return activated(a, HOST_RELU);
     case HOST_OP_RELU6: return activated(a, HOST_RELU6);
     case HOST_HARD_SWISH: return a * activated(a + 3, HOST_RELU6) / 6;
@@ -101,20 +103,45 @@ static float element(const test_node *node, float a, float b) {
   }
 }
 
+static void connect(const test_graph *graph, const test_node *node, float *const *values) {
+  const int *inputs = node->host.inputs->values, output = node->host.outputs->values[0];
+  const int *f = dims_of(graph, inputs[1]);
+  const size_t rows = count_of(graph, output) / (size_t)f[0];
+  for (size_t n = 0; n < rows; n++)
+    for (int o = 0; o < f[0]; o++) {
+      double sum = inputs[2] < 0 ? 0 : (double)values[inputs[2]][o];
+      for (int i = 0; i < f[1]; i++)
+        sum += (double)values[inputs[0]][n * (size_t)f[1] + (size_t)i] * values[inputs[1]][o * f[1] + i];
+      values[output][n * (size_t)f[0] + (size_t)o] =
+          activated((float)sum, ((const host_connected *)node->host.parameters)->fused);
+    }
+}
+
+/* An element of what is read together with element i of an image or vector: of one number, of a vector per channel or
+ * per image and channel, or of as many elements. */
+static size_t spread(const test_graph *graph, int from, int output, size_t i) {
+  const host_ints *dims = graph->tensors[output].dims;
+  const size_t batch = (size_t)dims->values[0], channels = (size_t)dims->values[dims->count - 1];
+  const size_t count = count_of(graph, output), others = count_of(graph, from);
+  if (others == count) return i;
+  if (others == 1) return 0;
+  return others == batch * channels ? i / (count / batch) * channels + i % channels : i % channels;
+}
+
 void test_compute(const test_graph *graph, const test_node *node, float *const *values) {
   const int *inputs = node->host.inputs->values, output = node->host.outputs->values[0];
   switch (node->registration.code) {
     case HOST_CONV_2D:
     case HOST_DEPTHWISE_CONV_2D: convolve(graph, node, values); return;
     case HOST_PAD: pad(graph, node, values); return;
+    case HOST_AVERAGE_POOL_2D:
     case HOST_MEAN: mean(graph, node, values); return;
+    case HOST_FULLY_CONNECTED: connect(graph, node, values); return;
     default: break;
   }
-  const int second = node->host.inputs->count > 1 ? inputs[1] : inputs[0], *d = dims_of(graph, output);
-  const size_t count = count_of(graph, output), image = count / (size_t)d[0], others = count_of(graph, second);
-  for (size_t i = 0; i < count; i++) {
-    // a tensor that has one pixel per image, or one alone, is spread over the image
-    const size_t channel = i % (size_t)d[3], pixel = others == (size_t)(d[0] * d[3]) ? i / image * (size_t)d[3] : 0;
-    values[output][i] = element(node, values[inputs[0]][i], values[second][others == count ? i : pixel + channel]);
-  }
+  const bool two = node->host.inputs->count > 1 && node->registration.code != HOST_RESHAPE;
+  const int first = inputs[0], second = two ? inputs[1] : first;
+  for (size_t i = 0; i < count_of(graph, output); i++)
+    values[output][i] =
+        element(node, values[first][spread(graph, first, output, i)], values[second][spread(graph, second, output, i)]);
 }

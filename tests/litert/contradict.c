@@ -46,6 +46,25 @@ static int widen_before_pad(test_graph *graph) {
   return pad;
 }
 
+/* A window that is not the whole image. */
+static int widen_window(test_graph *graph) {
+  const int pool = find_node(graph, HOST_AVERAGE_POOL_2D);
+  if (pool >= 0) ((host_pool *)graph->nodes[pool].host.parameters)->filter_height++;
+  return pool;
+}
+
+/* A hard sigmoid that adds another number than 3. */
+static int change_number(test_graph *graph) {
+  const int sum = find_node(graph, HOST_ADD);
+  for (int i = 0; sum >= 0 && i < 2; i++) {
+    const host_tensor *tensor = &graph->tensors[graph->nodes[sum].host.inputs->values[i]];
+    if (tensor->allocation != HOST_MAPPED) continue;
+    *(float *)tensor->data = 2;
+    return sum;
+  }
+  return -1;
+}
+
 /* An operator writes what one before it, or itself, reads. */
 static int close_cycle(test_graph *graph) {
   const int node = test_random(graph, graph->node_count), reader = test_random(graph, node + 1);
@@ -61,10 +80,12 @@ static int write_twice(test_graph *graph) {
   return other;
 }
 
-/* Few graphs have a place for the first two. */
+/* Few graphs have a place for the first four. */
 int test_contradict(test_graph *graph) {
-  int node = test_random(graph, 2) ? widen_mean(graph) : -1;
-  if (node < 0 && test_random(graph, 2)) node = widen_before_pad(graph);
-  if (node >= 0) return node;
+  int (*const rare[])(test_graph *) = {widen_mean, widen_before_pad, widen_window, change_number};
+  for (int i = 0; i < 4; i++) {
+    const int node = test_random(graph, 2) ? rare[i](graph) : -1;
+    if (node >= 0) return node;
+  }
   return test_random(graph, 2) ? close_cycle(graph) : write_twice(graph);
 }

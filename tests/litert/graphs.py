@@ -81,6 +81,32 @@ def _excite(inner):
     return make
 
 
+def _excite_by_pool(graph, x):
+    """As in MobileNetV3."""
+    y = graph.activation(graph.depthwise(graph.conv(x, 40, fused="relu"), 5, 2), "hard_swish")
+    gate = graph.hard_sigmoid(graph.conv(graph.conv(graph.whole_pool(y), 10, fused="relu"), 40))
+    graph.conv(graph.mul(y, gate), 30)
+    return 10
+
+
+def _excite_connected(graph, x):
+    y = graph.depthwise(graph.conv(x, 40, fused="relu"), 3, fused="relu6")
+    gate = graph.one("LOGISTIC", graph.connected(graph.connected(graph.mean(y, keep=False), 10, "relu"), 40))
+    graph.conv(graph.mul(y, graph.reshape(gate, 1, 1, 1, 40)), 30)
+    return 9
+
+
+def _excite_by_other_pool(graph, x):
+    """The window is not the whole image, of which an average is all the same."""
+    y = graph.depthwise(x)
+    z = graph.whole_pool(y)
+    options = graph._operators[-1].builtinOptions  # pylint: disable=protected-access
+    options.filterHeight, options.strideH = HEIGHT // 2 + 1, HEIGHT
+    gate = graph.one("LOGISTIC", graph.conv(graph.conv(z, 10, fused="relu"), CHANNELS))
+    graph.conv(graph.mul(y, gate), 30)
+    return 4  # the convolutions, each alone
+
+
 def _separate_relus(graph, x):
     y = graph.one("RELU6", graph.depthwise(graph.one("RELU", graph.conv(x, 40)), 3))
     graph.conv(y, 30)
@@ -110,6 +136,8 @@ FLOATS = {
     "sum behind the activation": _sum_behind_activation,
     "a shortcut from elsewhere": _given,
     **{f"squeeze-excite, {name}": _excite(name) for name in ("relu", "silu", "hard_swish")},
+    "squeeze-excite by AVERAGE_POOL_2D, hard sigmoid": _excite_by_pool,
+    "squeeze-excite by FULLY_CONNECTED": _excite_connected,
     "RELU and RELU6 of their own": _separate_relus,
     "weights in f16": _halves,
     "1x1 of stride 2": _strided_pointwise,
@@ -190,6 +218,7 @@ LEFT = {
     "a sum with itself": _sum_with_itself,
     "two activations": _two_activations,
     "a shortcut of one pixel": _sum_of_one_pixel,
+    "AVERAGE_POOL_2D of half an image": _excite_by_other_pool,
 }
 
 

@@ -100,6 +100,7 @@ def check_uses(check):
     graph = models.network(models.MOBILENET_V2[:3], 32, batch=2)
     check.same("two images", graph.model(), share=graph.multiply_adds / 1e6)
     resized(check, models.network(models.MOBILENET_V2[:3], 32).model())
+    fixed_window(check)
     several(check, models.network(models.MOBILENET_V2[:3], 48).model())
     model = models.network(models.MOBILENET_V2[:2], 32).model()
     check_python(check, model)
@@ -160,6 +161,29 @@ def resized(check, model):
         inputs = hosting.images(alone, shape[1])
         worst = hosting.difference(hosting.run(alone, inputs), hosting.run(ours, inputs))
         check.case(f"resized to {shape}", worst <= WITHIN, f"difference {worst:.2g}")
+
+
+def fixed_window(check):
+    """Squeeze-excite by AVERAGE_POOL_2D: in an image of another size its window would not be the whole. LiteRT alone refuses the
+    product then, too."""
+    graph = models.Graph()
+    x = graph.input([1, 9, 9, 24], "float32")
+    y = graph.depthwise(x)
+    graph.outputs.append(graph.conv(graph.mul(y, graph.hard_sigmoid(graph.conv(graph.conv(graph.whole_pool(y), 8), 24))), 30))
+    ours, numbers, _ = hosting.under(check.library, graph.model(), least=0)
+    index, refused = ours.get_input_details()[0]["index"], ""
+    try:
+        ours.resize_tensor_input(index, [1, 12, 9, 24])
+        ours.allocate_tensors()
+    except RuntimeError as error:
+        refused = str(error)
+    check.case("a window of a fixed size", numbers[2] == 1 and "an image of another size than the model's" in refused, refused)
+    ours.resize_tensor_input(index, [1, 9, 9, 24])
+    ours.allocate_tensors()
+    alone = hosting.interpreter(graph.model())
+    inputs = hosting.images(alone)
+    worst = hosting.difference(hosting.run(alone, inputs), hosting.run(ours, inputs))
+    check.case("its size again", worst <= WITHIN, f"difference {worst:.2g}")
 
 
 def several(check, model):

@@ -102,15 +102,83 @@ static int activate(test_graph *graph, int x) {
   }
 }
 
+/* ---- Squeeze-excite, in the ways that converters write it ----------------------------------------------------------
+ */
+
+/* A vector per image: as an image of one pixel, or with two dimensions. */
+static int add_vector(test_graph *graph, int batch, int channels, bool flat) {
+  const int image[] = {batch, 1, 1, channels}, two[] = {batch, channels};
+  return flat ? add_tensor(graph, HOST_F32, 2, two, 2) : add_image(graph, image);
+}
+
+static int channels_of(const test_graph *graph, int vector) {
+  return dims_of(graph, vector)[graph->tensors[vector].dims->count - 1];
+}
+
+static int squeeze(test_graph *graph, int x, bool flat) {
+  const int two = 2, *d = dims_of(graph, x);
+  const host_reducer reducer = {!flat};
+  const host_pool pool = {test_random(graph, 2) ? HOST_VALID : HOST_SAME, d[1], d[2], d[2], d[1], HOST_NONE};
+  const int y = add_vector(graph, d[0], d[3], flat);
+  if (!flat && test_random(graph, 2)) return add_node(graph, HOST_AVERAGE_POOL_2D, 1, &x, y, &pool, sizeof pool);
+  const int axes = add_constant(graph, HOST_I32, 1, &two), inputs[] = {x, axes}, turned = test_random(graph, 2);
+  ((int32_t *)graph->tensors[axes].data)[0] = turned ? -2 : 1,
+            ((int32_t *)graph->tensors[axes].data)[1] = turned ? 1 : 2;
+  return add_node(graph, HOST_MEAN, 2, inputs, y, &reducer, sizeof reducer);
+}
+
+static int reshape(test_graph *graph, int x, bool flat) {
+  const int rank = flat ? 2 : RANK, shape = add_constant(graph, HOST_I32, 1, &rank), inputs[] = {x, shape};
+  const int y = add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat);
+  return add_node(graph, HOST_RESHAPE, 2, inputs, y, NULL, 0);
+}
+
+static int connect(test_graph *graph, int x, int out, int fused, bool flat) {
+  const int filter[] = {out, channels_of(graph, x)}, biased = test_random(graph, 2);
+  const int weight = add_constant(graph, HOST_F32, 2, filter), bias = add_constant(graph, HOST_F32, 1, &out);
+  const int inputs[] = {x, weight, biased ? bias : -1}, y = add_vector(graph, dims_of(graph, x)[0], out, flat);
+  const host_connected connected = {fused, 0};
+  return add_node(graph, HOST_FULLY_CONNECTED, 3, inputs, y, &connected, sizeof connected);
+}
+
+static int with_number(test_graph *graph, int code, int x, float number, int fused) {
+  const int one = 1, constant = add_constant(graph, HOST_F32, test_random(graph, 2), &one);
+  const int inputs[] = {test_random(graph, 2) ? x : constant, 0}, other = inputs[0] == x ? constant : x;
+  const int both[] = {inputs[0], other}, flat = graph->tensors[x].dims->count == 2;
+  const host_arithmetic arithmetic = {fused};
+  *(float *)graph->tensors[constant].data = number;
+  const int y = add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat);
+  return add_node(graph, code, 2, both, y, &arithmetic, sizeof arithmetic);
+}
+
+static int gate(test_graph *graph, int x) {
+  const bool flat = graph->tensors[x].dims->count == 2;
+  if (test_random(graph, 2))
+    return add_node(graph, HOST_LOGISTIC, 1, &x, add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat),
+                    NULL, 0);
+  const bool fused = test_random(graph, 2);
+  x = with_number(graph, HOST_ADD, x, 3, fused ? HOST_RELU6 : HOST_NONE);
+  if (!fused)
+    x = add_node(graph, HOST_OP_RELU6, 1, &x, add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat),
+                 NULL, 0);
+  return with_number(graph, HOST_MUL, x, 1.0f / 6, HOST_NONE);
+}
+
 static int excite(test_graph *graph, int x) {
-  const int two = 2, axes = add_constant(graph, HOST_I32, 1, &two), inputs[] = {x, axes};
-  const int dims[] = {dims_of(graph, x)[0], 1, 1, dims_of(graph, x)[3]};
-  const host_reducer keeps = {1};
-  ((int32_t *)graph->tensors[axes].data)[0] = 1, ((int32_t *)graph->tensors[axes].data)[1] = 2;
-  const int mean = add_node(graph, HOST_MEAN, 2, inputs, add_image(graph, dims), &keeps, sizeof keeps);
-  const int inner = convolve(graph, mean, 3, 1, 1, false, HOST_RELU);
-  const int outer = convolve(graph, inner, dims[3], 1, 1, false, HOST_NONE);
-  return binary(graph, HOST_MUL, x, unary(graph, HOST_LOGISTIC, outer));
+  const bool connected = test_random(graph, 2), flat = connected && test_random(graph, 2);
+  const int channels = dims_of(graph, x)[3];
+  int y = squeeze(graph, x, flat);
+  if (!flat && connected && test_random(graph, 2)) y = reshape(graph, y, true);
+  if (connected) {
+    const bool outer = test_random(graph, 2);
+    y = connect(graph, connect(graph, y, 3, HOST_RELU, test_random(graph, 2)), channels, HOST_NONE, outer);
+    if (outer && test_random(graph, 2)) y = reshape(graph, y, false);
+  } else {
+    y = convolve(graph, convolve(graph, y, 3, 1, 1, false, HOST_RELU), channels, 1, 1, false, HOST_NONE);
+  }
+  y = gate(graph, y);
+  if (graph->tensors[y].dims->count == 2) y = reshape(graph, y, false);
+  return binary(graph, HOST_MUL, x, y);
 }
 
 static int pad(test_graph *graph, int x) {

@@ -98,11 +98,36 @@ class Graph(tflite.Graph):
         inputs = [x, self._constant(table, None, 0)]
         return self._operator("PAD", 1, inputs, shape, quantization, self._dtype(x), self._options("PadOptions", {}))
 
-    def mean(self, x):
+    def mean(self, x, keep=True):
         axes = self._constant(np.array([1, 2], np.int32), None, 0)
-        options = self._options("ReducerOptions", {"keepDims": True})
+        options = self._options("ReducerOptions", {"keepDims": keep})
         batch, _, _, channels = self.shape(x)
-        return self._operator("MEAN", 1, [x, axes], [batch, 1, 1, channels], None, "float32", options)
+        shape = [batch, 1, 1, channels] if keep else [batch, channels]
+        return self._operator("MEAN", 1, [x, axes], shape, None, "float32", options)
+
+    def whole_pool(self, x):
+        """AVERAGE_POOL_2D over all of the image that the model names."""
+        batch, height, width, channels = self.shape(x)
+        window = {"filterHeight": height, "filterWidth": width, "strideH": 1, "strideW": 1, "padding": schema.Padding.VALID}
+        shape, options = [batch, 1, 1, channels], self._options("Pool2DOptions", window)
+        return self._operator("AVERAGE_POOL_2D", 1, [x], shape, None, "float32", options)
+
+    def connected(self, x, out, fused="none"):
+        """FULLY_CONNECTED. What it writes has two dimensions."""
+        batch, channels = self.shape(x)[0], self.shape(x)[-1]
+        inputs = [x, self.weights(self.floats(out, channels, scale=(2 / channels) ** 0.5)), self.weights(self.floats(out, scale=0.1))]
+        self.multiply_adds += out * channels
+        options = self._options("FullyConnectedOptions", {"fusedActivationFunction": CLAMPS[fused]})
+        return self._operator("FULLY_CONNECTED", 1, inputs, [batch, out], None, "float32", options)
+
+    def reshape(self, x, *shape):
+        inputs = [x, self._constant(np.array(shape, np.int32), None, 0)]
+        return self._operator("RESHAPE", 1, inputs, shape, None, "float32", self._options("ReshapeOptions", {"newShape": list(shape)}))
+
+    def hard_sigmoid(self, x):
+        """By ADD and MUL."""
+        three, sixth = (self._constant(np.array(number, np.float32), None, 0) for number in (3, 1 / 6))
+        return self.mul(self.add(x, three, "relu6"), sixth)
 
     def activation(self, x, name):
         """What is no fused activation."""

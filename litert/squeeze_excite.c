@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Squeeze-excite as converters write it: a mean of the image by MEAN or by AVERAGE_POOL_2D, two layers by CONV_2D or by
+ * FULLY_CONNECTED, a gate by LOGISTIC or by the operators that make a hard sigmoid, and MUL. Between them the vector
+ * may be an image of one pixel or have two dimensions, and RESHAPE may turn one into the other.
+ */
+#include <math.h>
+
+#include "match.h"
+
+/* A vector per image: [batch][1][1][channels] or [batch][channels]. */
+typedef struct vector {
+  int tensor, batch, channels;
+} vector;
+
+static bool read_vector(const litert_matcher *matcher, int tensor, vector *read) {
+  const host_tensor *flat = graph_values(matcher->graph, tensor, HOST_F32, 2);
+  const host_tensor *image = graph_image(matcher->graph, tensor, HOST_F32);
+  if (image && (image->dims->values[1] != 1 || image->dims->values[2] != 1)) return false;
+  if (!flat && !image) return false;
+  const int *dims = flat ? flat->dims->values : image->dims->values;
+  *read = (vector){tensor, dims[0], flat ? dims[1] : dims[3]};
+  return true;
+}
+
+/* What the operator writes, if it is a vector for as many images. */
+static bool write_vector(const litert_matcher *matcher, const graph_op *op, vector *at) {
+  vector next;
+  if (!read_vector(matcher, op->output, &next) || next.batch != at->batch) return false;
+  *at = next;
+  return true;
+}
+
+/* ---- The mean ---------------------------------------------------------------------------------------------------- */
+
+/* Over rows and columns. */
+static bool is_mean(const litert_matcher *matcher, const graph_op *op) {
+  const host_tensor *axes = op->input_count == 2 ? graph_constant(matcher->graph, op->inputs[1], HOST_I32, 1) : NULL;
+  const unsigned char keeps = ((const host_reducer *)op->parameters)->keep_dims;
+  if (!axes || axes->dims->values[0] != 2 || keeps > 1) return false;
+  const int32_t *axis = axes->data;
+  const int first = axis[0] < 0 ? axis[0] + GRAPH_RANK : axis[0], second = axis[1] < 0 ? axis[1] + GRAPH_RANK : axis[1];
+  return (first == 1 && second == 2) || (first == 2 && second == 1);
+}
+
+/* A window as large as the image. */
+static bool is_whole_pool(const graph_op *op, const host_tensor *x) {
+  const host_pool *pool = op->parameters;
+  return op->input_count == 1 && pool->filter_height == x->dims->values[1] &&
+         pool->filter_width == x->dims->values[2] && pool->fused == HOST_NONE &&
+         (pool->padding == HOST_SAME || pool->padding == HOST_VALID);
+}
+
+static bool match_mean(litert_matcher *matcher, const graph_op *op, int image, vector *at) {
+  const host_tensor *x = graph_image(matcher->graph, image, HOST_F32);
+  if (!x || op->inputs[0] != image) return false;
+  const bool pool = op->code == HOST_AVERAGE_POOL_2D;
+  if (!(pool ? is_whole_pool(op, x) : is_mean(matcher, op))) return false;
+  *at = (vector){image, x->dims->values[0], x->dims->values[3]};
+  if (!write_vector(matcher, op, at) || at->channels != x->dims->values[3]) return false;
+  if (pool) matcher->chain->sized = true;
+  return match_take(matcher, op);
+}
+
+/* ---- Layers ------------------------------------------------------------------------------------------------------ */
+
+/* RESHAPE, if there is one. */
+static bool pass_reshape(litert_matcher *matcher, vector *at) {
+  const graph_op *op = match_reader(matcher, at->tensor, HOST_RESHAPE);
+  if (!op || op->inputs[0] != at->tensor) return true;
+  const int channels = at->channels;
+  return write_vector(matcher, op, at) && at->channels == channels && match_take(matcher, op);
+}
+
+static bool read_connected(const litert_matcher *matcher, const graph_op *op, const vector *x, const vector *y,
+                           chain_conv *layer) {
+  const host_connected *parameters = op->parameters;
+  const bool biased = op->input_count == 3 && op->inputs[2] >= 0;
+  if (op->input_count < 2 || op->inputs[0] != x->tensor || parameters->format != 0) return false;
+  *layer = (chain_conv){.kind = MBCONV_STAGE_POINTWISE,
+                        .weight = graph_floats(matcher->graph, op->inputs[1], 2),
+                        .bias = biased ? graph_floats(matcher->graph, op->inputs[2], 1) : -1,
+                        .x = x->tensor,
+                        .y = y->tensor,
+                        .out = y->tensor,
+                        .in_channels = (size_t)x->channels,
+                        .out_channels = (size_t)y->channels,
+                        .kernel = 1,
+                        .stride = 1,
+                        .dilation = 1,
+                        .fused = parameters->fused,
+                        .slope = -1};
+  if (layer->weight < 0 || (biased && layer->bias < 0) || !match_fused_is_known(layer->fused)) return false;
+  const host_tensor *tensors = matcher->graph->context->tensors;
+  const int *weight = tensors[layer->weight].dims->values;
+  return weight[0] == y->channels && weight[1] == x->channels &&
+         (!biased || tensors[layer->bias].dims->values[0] == y->channels);
+}
+
+/* A layer, and the activation behind it. */
+static bool match_layer(litert_matcher *matcher, vector *at, chain_conv *layer) {
+  if (!pass_reshape(matcher, at)) return false;
+  const graph_op *op = graph_only_reader(matcher->graph, at->tensor);
+  if (!match_is_free(matcher, op)) return false;
+  const vector x = *at;
+  if (op->code == HOST_FULLY_CONNECTED) {
+    if (!write_vector(matcher, op, at) || !read_connected(matcher, op, &x, at, layer)) return false;
+    if (!match_take(matcher, op)) return false;
+  } else if (op->code != HOST_CONV_2D || !match_conv(matcher, op, layer) || layer->kind != MBCONV_STAGE_POINTWISE ||
+             layer->x != x.tensor || !write_vector(matcher, op, at)) {
+    return false;
+  }
+  return true;
+}
+
+/* ---- The gate ---------------------------------------------------------------------------------------------------- */
+
+/* The operator's other input, if it is a constant of one float. */
+static const float *other_number(const litert_matcher *matcher, const graph_op *op, int tensor) {
+  if (op->input_count != 2 || (op->inputs[0] == tensor) == (op->inputs[1] == tensor)) return NULL;
+  const int other = op->inputs[op->inputs[0] == tensor];
+  for (int rank = 0; rank <= GRAPH_RANK; rank++) {
+    const host_tensor *constant = graph_constant(matcher->graph, other, HOST_F32, rank);
+    if (constant) return constant->bytes == sizeof(float) ? constant->data : NULL;
+  }
+  return NULL;
+}
+
+/* The reader of the vector, if it has the code; then the vector behind it. */
+static const graph_op *pass(litert_matcher *matcher, vector *at, int code) {
+  const graph_op *op = match_reader(matcher, at->tensor, code);
+  const int channels = at->channels;
+  if (!op || !write_vector(matcher, op, at) || at->channels != channels || !match_take(matcher, op)) return NULL;
+  return op;
+}
+
+/* relu6(x + 3) / 6, where the quotient may be a product. */
+static bool match_hard_sigmoid(litert_matcher *matcher, vector *at) {
+  const int x = at->tensor;
+  const graph_op *sum = pass(matcher, at, HOST_ADD);
+  const float *three = sum ? other_number(matcher, sum, x) : NULL;
+  if (!three || *three != 3) return false;
+  const int fused = ((const host_arithmetic *)sum->parameters)->fused;
+  if (fused != HOST_RELU6 && (fused != HOST_NONE || !pass(matcher, at, HOST_OP_RELU6))) return false;
+  const int clamped = at->tensor;
+  const graph_op *product = pass(matcher, at, HOST_MUL);
+  const float *sixth = product ? other_number(matcher, product, clamped) : NULL;
+  return sixth && fabsf(*sixth - 1.0f / 6) < 1e-7f &&
+         ((const host_arithmetic *)product->parameters)->fused == HOST_NONE;
+}
+
+static bool match_gate(litert_matcher *matcher, vector *at, chain_stage *stage) {
+  if (!pass_reshape(matcher, at)) return false;
+  stage->gate = MBCONV_ACTIVATION_SIGMOID;
+  if (match_reader(matcher, at->tensor, HOST_LOGISTIC)) {
+    if (!pass(matcher, at, HOST_LOGISTIC)) return false;
+  } else {
+    stage->gate = MBCONV_ACTIVATION_HARD_SIGMOID;
+    if (!match_hard_sigmoid(matcher, at)) return false;
+  }
+  return pass_reshape(matcher, at);
+}
+
+/* ---- All of it --------------------------------------------------------------------------------------------------- */
+
+static bool match_all(litert_matcher *matcher, int x, chain_stage *stage, const graph_op *mean,
+                      const graph_op *product) {
+  vector at;
+  if (!match_mean(matcher, mean, x, &at) || !match_layer(matcher, &at, &stage->conv)) return false;
+  match_function(matcher, &stage->conv);
+  at.tensor = stage->conv.out;
+  if (!match_layer(matcher, &at, &stage->second) || stage->second.fused != HOST_NONE) return false;
+  if (!match_gate(matcher, &at, stage) || !match_multiplies(matcher, product, x, at.tensor)) return false;
+  const host_tensor *image = graph_image(matcher->graph, x, HOST_F32);
+  const host_tensor *y = graph_image(matcher->graph, product->output, HOST_F32);
+  return graph_only_reader(matcher->graph, at.tensor) == product && graph_image(matcher->graph, at.tensor, HOST_F32) &&
+         y && at.channels == image->dims->values[3] && match_same_shape(image, y) && match_take(matcher, product);
+}
+
+bool match_squeeze_excite(litert_matcher *matcher, int x, chain_stage *stage, int *out) {
+  if (matcher->chain->type != HOST_F32) return false;
+  const graph_op *product, *mean = match_reader_of_two(matcher, x, HOST_MEAN, &product);
+  if (!mean) mean = match_reader_of_two(matcher, x, HOST_AVERAGE_POOL_2D, &product);
+  const int before = matcher->chain->node_count;
+  const bool sized = matcher->chain->sized;
+  if (mean && match_all(matcher, x, stage, mean, product)) {
+    stage->squeeze_excite = true;
+    *out = product->output;
+    return true;
+  }
+  matcher->chain->node_count = before;
+  matcher->chain->sized = sized;
+  return false;
+}
