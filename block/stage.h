@@ -119,6 +119,8 @@ struct mbconv_stages {
 /* What a description says: a list whose stages are not made yet, and what they are made from. */
 struct mbconv_described {
   struct mbconv_stages stages;
+  const struct mbconv_sets *sets; /* that create chooses from, unless a maker has its own; who creates names them: a
+                                   * program of int8 links no kernels of f32 */
   mbconv_more_fn *more_of; /* NULL, or mbconv_more_of: only those that may need more kernels link them */
   struct mbconv_parameters parameters[MBCONV_MOST_STAGES];
 };

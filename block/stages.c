@@ -320,7 +320,7 @@ mbconv_status mbconv_stages_create(const struct mbconv_described *described, con
   const struct mbconv_parameters *parameters = described->parameters;
   struct mbconv_stages list = described->stages;
   mbconv_status status =
-      mbconv_operator_choose(&list.base, MBCONV_HAS_I8 && list.maker ? list.maker->sets : &mbconv_f32_sets,
+      mbconv_operator_choose(&list.base, MBCONV_HAS_I8 && list.maker ? list.maker->sets : described->sets,
                              list.base.info.type, options, error);
   if (status != MBCONV_OK) return status;
   struct mbconv_cursor cursor = {0};

@@ -19,6 +19,7 @@ mbconv_status mbconv_block_create(const mbconv_block_desc *desc, const mbconv_op
   struct mbconv_described described;
   struct mbconv_stages *made;
   mbconv_status status = mbconv_block_check(desc, true, &described, error);
+  described.sets = &mbconv_f32_sets;
   if (status == MBCONV_OK) status = mbconv_stages_create(&described, options, &made, error);
   if (status == MBCONV_OK) *out = (mbconv_block *)made;
   return status;

@@ -49,6 +49,7 @@ mbconv_status mbconv_convolution_create(const mbconv_convolution_desc *desc, con
   struct mbconv_described described;
   struct mbconv_stages *made;
   mbconv_status status = mbconv_convolution_check(desc, true, &described, error);
+  described.sets = &mbconv_f32_sets;
   if (status == MBCONV_OK) status = mbconv_stages_create(&described, options, &made, error);
   if (status == MBCONV_OK) *out = (mbconv_convolution *)made;
   return status;

@@ -44,6 +44,7 @@ mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const m
   struct mbconv_described described;
   struct mbconv_stages *made;
   mbconv_status status = check(desc, &described, error);
+  described.sets = &mbconv_f32_sets;
   if (status == MBCONV_OK) status = mbconv_stages_create(&described, options, &made, error);
   if (status == MBCONV_OK) *out = (mbconv_depthwise *)made;
   return status;

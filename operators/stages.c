@@ -168,6 +168,7 @@ mbconv_status mbconv_block_create_stages(const mbconv_stages_desc *desc, const m
   struct mbconv_described described;
   struct mbconv_stages *made;
   mbconv_status status = mbconv_stages_check(desc, true, &described, error);
+  described.sets = &mbconv_f32_sets;
   if (status == MBCONV_OK) status = mbconv_stages_create(&described, options, &made, error);
   if (status == MBCONV_OK) *out = (mbconv_block *)made;
   return status;

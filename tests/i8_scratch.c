@@ -65,6 +65,7 @@ static struct mbconv_stages *create_f32(struct test *t, const struct block_layer
   mbconv_error error = {.message = ""};
   const mbconv_options options = {.isa = t->isa};
   mbconv_status status = mbconv_block_check(&desc, true, &made, &error);
+  made.sets = &mbconv_f32_sets;
   if (status == MBCONV_OK) status = mbconv_stages_create(&made, &options, &list, &error);
   test_check(t, status == MBCONV_OK, "f32: %s", error.message);
   return list;

@@ -176,7 +176,7 @@ ALWAYS_INLINE void dots(const size_t kernel, const size_t stride, const size_t n
 struct row_end {
   struct end end;
   float32x4_t low, high; /* scales */
-  size_t y_stride;
+  size_t y_stride, two_rows;
 };
 
 /* Whole numbers of 16 bits. */
@@ -216,16 +216,20 @@ static __attribute__((noinline)) void finish_stored(const struct mbconv_i8_endin
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 
-/* The steps before the first output is done. */
+/* The steps before the first output is done. Of 7x7 they are whole ones: what they add to sums that do not exist is of
+ * no consequence, and code for each would be long. */
 ALWAYS_INLINE void lead_in(const size_t kernel, const size_t stride, const struct weights *w, struct walk *walk,
                            struct sums *s) {
   const size_t steps = stride == 1 ? kernel - 1 : kernel / 2;
+  if (kernel == 7) {
+    NO_UNROLL
+    for (size_t i = 0; i < steps; i++) step(kernel, stride, kernel, w, walk, s);
+    return;
+  }
   step(kernel, stride, 0, w, walk, s);
   if (steps > 1) step(kernel, stride, 1, w, walk, s);
   if (steps > 2) step(kernel, stride, 2, w, walk, s);
   if (steps > 3) step(kernel, stride, 3, w, walk, s);
-  if (steps > 4) step(kernel, stride, 4, w, walk, s);
-  if (steps > 5) step(kernel, stride, 5, w, walk, s);
 }
 
 ALWAYS_INLINE struct sums no_sums(void) {
@@ -234,51 +238,41 @@ ALWAYS_INLINE struct sums no_sums(void) {
   return (struct sums){none, none, none, none, none, none, none};
 }
 
-/* 8 channels. */
+/* Two outputs of a row. */
+ALWAYS_INLINE uint8_t *two_outputs(const size_t kernel, const size_t stride, const struct row_end *e,
+                                   const struct weights *w, struct walk *walk, struct sums *s, uint8_t *y) {
+  step(kernel, stride, kernel, w, walk, s);
+  int16x8_t words = words_of(e, s->done);
+  __asm__ volatile("" : "+w"(words)::"memory");
+  step(kernel, stride, kernel, w, walk, s);
+  finish_two(e, y, words, words_of(e, s->done));
+  return y + e->two_rows;
+}
+
+/* 8 channels: finished or, if there is `stored`, which has room for CHUNK pixels, their sums. */
 ALWAYS_INLINE void unit_row(const size_t kernel, const size_t stride, const struct row_end *e, struct walk walk,
-                            size_t pixels, uint8_t *y) {
+                            size_t pixels, uint8_t *y, int32_t (*stored)[UNIT]) {
   const struct weights w = load_weights(kernel, stride, walk.weights);
   struct sums s = no_sums();
   if (kernel > 3) __asm__("" : "+r"(e)); /* the sums need the registers that the ending would take */
+  __asm__("" : "+r"(stored));            /* hides that it is on the stack, where no vector of the loop may go */
   lead_in(kernel, stride, &w, &walk, &s);
   size_t p = 0;
-  const size_t two_rows = opaque(2 * e->y_stride);
   /* At stride 2 the last output's window ends with the first column of its step. */
-  for (; p + AT_ONCE < pixels + (stride == 1); p += AT_ONCE) {
-    step(kernel, stride, kernel, &w, &walk, &s);
-    int16x8_t words = words_of(e, s.done);
-    __asm__ volatile("" : "+w"(words)::"memory");
-    step(kernel, stride, kernel, &w, &walk, &s);
-    finish_two(e, y, words, words_of(e, s.done));
-    y += two_rows;
-    step(kernel, stride, kernel, &w, &walk, &s);
-    words = words_of(e, s.done);
-    __asm__ volatile("" : "+w"(words)::"memory");
-    step(kernel, stride, kernel, &w, &walk, &s);
-    finish_two(e, y, words, words_of(e, s.done));
-    y += two_rows;
+  for (; !stored && p + AT_ONCE < pixels + (stride == 1); p += AT_ONCE) {
+    y = two_outputs(kernel, stride, e, &w, &walk, &s, y);
+    y = two_outputs(kernel, stride, e, &w, &walk, &s, y);
   }
   NO_UNROLL
   for (; p < pixels; p++, y += e->y_stride) {
     if (p + 1 == pixels) walk.odd = 0;
     step(kernel, stride, kernel, &w, &walk, &s);
-    finish_one(e, y, s.done);
-  }
-}
-
-/* The same by way of memory; `sums` has room for CHUNK pixels. */
-ALWAYS_INLINE void unit_sums(const size_t kernel, const size_t stride, struct walk walk, size_t pixels,
-                             struct stored *stored) {
-  const struct weights w = load_weights(kernel, stride, walk.weights);
-  struct sums s = no_sums();
-  __asm__("" : "+r"(stored)); /* hides that it is on the stack, where no vector of the loop may go */
-  lead_in(kernel, stride, &w, &walk, &s);
-  NO_UNROLL
-  for (size_t p = 0; p < pixels; p++) {
-    if (p + 1 == pixels) walk.odd = 0;
-    step(kernel, stride, kernel, &w, &walk, &s);
-    vst1q_s32(stored->sums[p], s.done.low);
-    vst1q_s32(stored->sums[p] + LANES, s.done.high);
+    if (!stored) {
+      finish_one(e, y, s.done);
+    } else {
+      vst1q_s32(stored[p], s.done.low);
+      vst1q_s32(stored[p] + LANES, s.done.high);
+    }
   }
 }
 
@@ -310,17 +304,16 @@ ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mb
                         .before = vdupq_n_u8(0),
                         .before2 = vdupq_n_u8(0),
                         .before3 = vdupq_n_u8(0)};
-    if (channels == UNIT && ending->rounding == MBCONV_I8_FP32) {
-      const float *scale = (const float *)(constants + SCALE * UNIT);
-      const struct row_end e = {end_of(ending), vld1q_f32(scale), vld1q_f32(scale + LANES), group->y_stride};
-      unit_row(kernel, stride, &e, walk, pixels, y + c);
-      continue;
-    }
+    const float *scale = (const float *)(constants + SCALE * UNIT);
+    const struct row_end e = {end_of(ending), vld1q_f32(scale), vld1q_f32(scale + LANES), group->y_stride,
+                              opaque(2 * group->y_stride)};
+    const bool whole = channels == UNIT && ending->rounding == MBCONV_I8_FP32;
     for (size_t first = 0, n; first < pixels; first += n, walk.x += n * stride * group->x_stride) {
       struct stored sums;
-      n = pixels - first < CHUNK ? pixels - first : CHUNK;
-      unit_sums(kernel, stride, walk, n, &sums);
-      finish_stored(ending, constants, channels, &sums, n, y + c + first * group->y_stride, group->y_stride);
+      n = pixels - first < CHUNK || whole ? pixels - first : CHUNK;
+      uint8_t *to = y + c + first * group->y_stride;
+      unit_row(kernel, stride, &e, walk, n, to, whole ? NULL : sums.sums);
+      if (!whole) finish_stored(ending, constants, channels, &sums, n, to, group->y_stride);
     }
   }
 }

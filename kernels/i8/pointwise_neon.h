@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the int8 pointwise tiles of the NEON sets share: tiles of up to 5 or 6 pixels x 16 channels and 8 or 10 x 8, how
+ * What the int8 pointwise tiles of the NEON sets share: tiles of up to 5 or 6 pixels x 16 channels and 8 x 8, how
  * they walk over k, and how they end. The file that includes this one defines a chunk of k.
  *
  * All tiles are up to 24 vectors of sums; sum i is of pixel i / vectors and of the channels 4 * (i % vectors) and on.
@@ -161,7 +161,7 @@ ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const size_t le
   const struct end end_of_sums = end_of(ending), *in_memory = &end_of_sums;
   __asm__("" : "+r"(in_memory)); /* the loop over k needs the registers that it would take */
   const struct panel_end e = {in_memory, panel, offset, pixels};
-  size_t apart[10] = {0};
+  size_t apart[MOST8] = {0};
   UNROLL
   for (size_t i = 1; i < rows; i++) apart[i] = opaque((i < pixels ? i : pixels - 1) * stride);
   for (; tiles > 0; tiles--, x += pixels * stride, y += pixels) {
@@ -183,30 +183,20 @@ ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const size_t le
   }
 }
 
+/* Heights of tiles that blocks often have get code of their own. */
 static __attribute__((noinline)) void run16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                             const uint8_t *x, void *const *y, size_t offset) {
-  if (MOST16 == 6) {
-    if (pixels == 6)
-      walk(4, 6, 6, panel, 6, tiles, x, y, offset);
-    else if (pixels == 4)
-      walk(4, 4, 4, panel, 4, tiles, x, y, offset);
-    else
-      walk(4, 6, 1, panel, pixels, tiles, x, y, offset);
-  } else {
-    switch (pixels) {
-      case 5: walk(4, 5, 5, panel, 5, tiles, x, y, offset); break;
-      case 4: walk(4, 4, 4, panel, 4, tiles, x, y, offset); break;
-      case 3: walk(4, 3, 3, panel, 3, tiles, x, y, offset); break;
-      default: walk(4, 2, 1, panel, pixels, tiles, x, y, offset); break;
-    }
-  }
+  if (MOST16 == 6 && pixels > 4)
+    walk(4, 6, 5, panel, pixels, tiles, x, y, offset);
+  else if (MOST16 == 5 && pixels == 5)
+    walk(4, 5, 5, panel, 5, tiles, x, y, offset);
+  else
+    walk(4, 4, 1, panel, pixels, tiles, x, y, offset);
 }
 
 static __attribute__((noinline)) void run8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                            const uint8_t *x, void *const *y, size_t offset) {
-  if (MOST8 > 8 && pixels > 8)
-    walk(2, 10, 9, panel, pixels, tiles, x, y, offset);
-  else if (pixels > 4)
+  if (pixels > 4)
     walk(2, 8, 5, panel, pixels, tiles, x, y, offset);
   else
     walk(2, 4, 1, panel, pixels, tiles, x, y, offset);
@@ -216,7 +206,7 @@ static __attribute__((noinline)) void run8(const struct mbconv_pointwise_panel *
  * written. */
 static __attribute__((noinline)) void run_staged(size_t width, const struct mbconv_pointwise_panel *panel,
                                                  size_t pixels, const uint8_t *x, void *const *y, size_t offset) {
-  enum { MOST = 10, ROOM = 32 };
+  enum { MOST = MOST8, ROOM = 32 };
   const size_t k = panel->k;
   struct mbconv_pointwise_panel copy = *panel;
   uint8_t copies[MOST * ROOM] = {0}, outputs[MOST * 16];

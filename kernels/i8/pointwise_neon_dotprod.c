@@ -6,20 +6,20 @@
  * are unsigned; so 0x80 is flipped in 16 bytes at a time, which takes 128 off each, and packing has added 128 times the
  * weights to the bias.
  *
- * In 5 x 16 the pixels stay in registers while the weights pass, in 10 x 8 the weights of a chunk, 8 vectors, while the
+ * In 5 x 16 the pixels stay in registers while the weights pass, in 8 x 8 the weights of a chunk, 8 vectors, while the
  * pixels pass.
  *
- *     operations of 16 k    5 x 16    10 x 8
- *     SDOT                      80        80
- *     loads                     21        18
- *     flips                      5        10
+ *     operations of 16 k    5 x 16     8 x 8
+ *     SDOT                      80        64
+ *     loads                     21        16
+ *     flips                      5         8
  *     the loop                   3         3
  *
  * 7 x 12 would take 1.30 operations for each SDOT instead of 1.36, but channels are multiples of 8.
  */
 #include <stdint.h>
 
-enum { CHUNK = 16, K_STEP = 4, MOST16 = 5, MOST8 = 10 };
+enum { CHUNK = 16, K_STEP = 4, MOST16 = 5, MOST8 = 8 };
 typedef int8_t weight;
 
 #include "pointwise_neon.h"
@@ -79,7 +79,7 @@ ALWAYS_INLINE void step16(const size_t rows, const size_t lane, const char *weig
   dots(rows, lane, weights + 48, x, &t->s3, &t->s7, &t->s11, &t->s15, &t->s19);
 }
 
-/* ---- 10 x 8 ------------------------------------------------------------------------------------------------------ */
+/* ---- 8 x 8 ------------------------------------------------------------------------------------------------------ */
 
 struct weights8 {
   int8x16_t w0, w1, w2, w3, w4, w5, w6, w7;
@@ -109,8 +109,6 @@ ALWAYS_INLINE void all_pixels8(const size_t rows, const size_t steps, const size
   if (rows > 5) pixel8(steps, w, LOAD(5), &t->s10, &t->s11);
   if (rows > 6) pixel8(steps, w, LOAD(6), &t->s12, &t->s13);
   if (rows > 7) pixel8(steps, w, LOAD(7), &t->s14, &t->s15);
-  if (rows > 8) pixel8(steps, w, LOAD(8), &t->s16, &t->s17);
-  if (rows > 9) pixel8(steps, w, LOAD(9), &t->s18, &t->s19);
 #undef LOAD
 }
 
@@ -174,7 +172,7 @@ void mbconv_i8_pointwise_neon_dotprod_5x16(const struct mbconv_pointwise_panel *
   run(16, panel, pixels, tiles, x, y, offset);
 }
 
-void mbconv_i8_pointwise_neon_dotprod_10x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
+void mbconv_i8_pointwise_neon_dotprod_8x8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                            const void *x, void *const *y, size_t offset, const void *residual) {
   (void)residual;
   run(8, panel, pixels, tiles, x, y, offset);

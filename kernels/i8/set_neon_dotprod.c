@@ -24,7 +24,7 @@ const struct mbconv_kernels mbconv_kernels_i8_neon_dotprod = {
     .element = 1,
     .pointwise =
         {{.pixels = 5, .step = 1, .channels = 16, .tails = true, .run = mbconv_i8_pointwise_neon_dotprod_5x16},
-         {.pixels = 10, .step = 2, .channels = 8, .tails = true, .run = mbconv_i8_pointwise_neon_dotprod_10x8}},
+         {.pixels = 8, .step = 4, .channels = 8, .tails = true, .run = mbconv_i8_pointwise_neon_dotprod_8x8}},
     .depthwise = {{mbconv_i8_depthwise_neon_dotprod_3x3s1, mbconv_i8_depthwise_neon_dotprod_3x3s2},
                   {mbconv_i8_depthwise_neon_dotprod_5x5s1, mbconv_i8_depthwise_neon_dotprod_5x5s2},
                   {mbconv_i8_depthwise_neon_dotprod_7x7s1, mbconv_i8_depthwise_neon_dotprod_7x7s2}},
