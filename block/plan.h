@@ -22,6 +22,8 @@ struct mbconv_shape {
   size_t in_channels, expanded_channels, out_channels;
   bool expand, project, squeeze_excite;
   bool mapped;  /* the activation is more than a clamp: a function is mapped over stored elements */
+  bool whole;   /* the input is the list's own image, of f32, and there is no expand: any row of it can be read at any
+                   time */
   bool chained; /* other segments stand before it, or more than one after it: threads share out rows only */
 };
 

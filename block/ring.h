@@ -46,6 +46,7 @@ struct mbconv_strip {
 struct mbconv_group {
   size_t first, channels;
   char *ring;
+  size_t stride; /* elements between the ring's pixels */
 };
 
 /* Elements between pixels of a segment's output in scratch: whole vectors, and room for whole panels. */

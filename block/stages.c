@@ -128,6 +128,7 @@ static struct mbconv_shape shape_of(const struct mbconv_stages *stages, size_t i
       .project = index + 1 < stages->segments,
       .squeeze_excite = stages->excite && index + 2 == stages->segments,
       .mapped = mbconv_epilogue_maps(&stage->epilogue) || (expand && mbconv_epilogue_maps(&expand->epilogue)),
+      .whole = index == 0 && !expand && !(MBCONV_HAS_I8 && stages->maker),
       .chained = index > 0 || stages->segments > 2,
   };
 }

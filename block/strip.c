@@ -76,6 +76,7 @@ static void run_groups(const struct mbconv_strip *strip, size_t first, size_t la
         .first = channel,
         .channels = mbconv_min(plan->group_channels, shape->expanded_channels - channel),
         .ring = strip->scratch->rings + g * ring,
+        .stride = plan->group_channels,
     };
     if (strip->begins) prefetch_taps(strip, &group);
     if (shape->expand)

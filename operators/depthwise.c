@@ -24,7 +24,7 @@ static mbconv_status check(const mbconv_depthwise_desc *desc, struct mbconv_desc
   if (status != MBCONV_OK) return status;
   *described = (struct mbconv_described){
       .stages = {.base.info.type = desc->type,
-                 .strip_rows = 1,
+                 .strip_rows = SIZE_MAX,
                  .count = 1,
                  .stage = {{.kind = MBCONV_STAGE_DEPTHWISE,
                             .in_channels = desc->channels,

@@ -401,8 +401,31 @@ static void check_wide_rows(struct test *t, uint64_t *state) {
   }
 }
 
+/* So many channels that they are copied and computed in parts: of 3x3 and where pixels are whole KiB apart. */
+static void check_many_channels(struct test *t, uint64_t *state) {
+  static const struct {
+    size_t height, width, channels, kernel, stride, dilation;
+  } cases[] = {{5, 14, 160, 3, 1, 1}, {4, 14, 133, 3, 1, 1}, {4, 3, 720, 3, 1, 1},  {6, 15, 200, 3, 2, 1},
+               {5, 14, 512, 3, 2, 1}, {4, 10, 256, 3, 1, 2}, {5, 7, 256, 5, 1, 1},  {4, 8, 250, 5, 2, 1},
+               {3, 9, 256, 7, 1, 1},  {5, 9, 512, 7, 2, 1},  {6, 12, 256, 5, 1, 2}, {9, 14, 96, 5, 1, 1}};
+  for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+    const size_t at = i / 2, half = cases[at].kernel / 2 * cases[at].dilation;
+    struct shape s = {.batch = 1 + i % 2};
+    s.desc = (mbconv_depthwise_desc){.height = cases[at].height,
+                                     .width = cases[at].width,
+                                     .channels = cases[at].channels,
+                                     .kernel = cases[at].kernel,
+                                     .stride = cases[at].stride,
+                                     .pad = {half, half, half, half},
+                                     .dilation = cases[at].dilation};
+    decorate(state, &s);
+    check_shape(t, state, &s);
+  }
+}
+
 void test_depthwise(struct test *t) {
   uint64_t state = t->seed;
+  check_many_channels(t, &state);
   check_wide_rows(t, &state);
   check_named_dilations(t, &state);
   check_dilations(t, &state);

@@ -276,6 +276,10 @@ void table_of(const struct set_shape *shape, table_line_fn *line, void *context)
   depthwise_lines(&t, 28, 240, 5, 2);
   depthwise_lines(&t, 14, 24, 7, 1);
   depthwise_lines(&t, 7, 100, 3, 1);
+  depthwise_lines(&t, 14, 160, 3, 1);
+  depthwise_lines(&t, 14, 512, 3, 2);
+  depthwise_lines(&t, 14, 160, 5, 1);
+  depthwise_lines(&t, 7, 256, 5, 1);
   global_pool_lines(&t, 7, 1280);
   counting_set_choose(NULL);
   free(t.zeros);
