@@ -13,8 +13,8 @@ import sys
 # What pages say. {name} stands for a figure of figures(); a space for any white space and the start of a comment's line.
 SENTENCES = {
     "README.md": [
-        "run {relu6} times as fast as the fastest of seven other libraries with ReLU6, {silu} times with SiLU and {se} times "
-        "with squeeze-excite too (geometric means, AVX2,",
+        "run {relu6_range} times as fast as the fastest of seven other libraries with ReLU6, {silu_range} times with SiLU and "
+        "{se_range} times with squeeze-excite too (geometric means, AVX2, one thread of a {cpus})",
         "the whole networks run {mobilenet_v2} and {efficientnet_b0} times as fast as the fastest of five",
         "about level: {fused} and {uib} times (AVX-512, Sapphire Rapids)",
     ],
@@ -36,6 +36,10 @@ SENTENCES = {
     "docs/linking.md": ["find_package(mbconv {minor} REQUIRED)", "`libmbconv.so.{minor}`"],
 }
 NUMBER = r"[0-9][0-9.e-]*[0-9]"
+# The figures over all CPUs, of the pages that `./run results` writes; where there is none, those of bench/RESULTS.md.
+CPU = "Zen 4"  # of bench/RESULTS.md
+BLOCKS = {"relu6": 12, "silu": 13, "se": 12}  # of bench/blocks.csv, of each kind
+SUMMARIES = {"relu6": "avx2, ReLU6", "silu": "avx2, SiLU", "se": "avx2, SiLU with squeeze-excite"}
 
 
 def tables(text, heading):
@@ -84,12 +88,31 @@ def figures(root):
         rf"^project\(mbconv VERSION ({NUMBER}) ", (root / "CMakeLists.txt").read_text(encoding="utf-8"), re.MULTILINE
     )
     found["minor"] = found["version"].rsplit(".", 1)[0]
+    ranges(root, found)
     return found
+
+
+def ranges(root, found):
+    """Puts what holds for all CPUs: `1.05`, or `1.03 to 1.05`; and their names."""
+    pages = sorted((root / "bench/results").glob("*.md"))
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    summaries = [{row[0]: row for row in tables(text, "Summary")} for text in texts]
+    titles = [text.split("\n", 1)[0].removeprefix("# ") for text in texts]
+    measured = [(title, rows) for title, rows in zip(titles, summaries) if all(name in rows for name in SUMMARIES.values())]
+    found["cpus"] = " and a ".join(title for title, _ in measured) or CPU
+    for figure, name in SUMMARIES.items():
+        for title, rows in measured:
+            if int(rows[name][1]) != BLOCKS[figure]:
+                sys.exit(f"bench/results: the page {title} has {rows[name][1]} of {BLOCKS[figure]} blocks: {name}")
+        values = [f"{float(rows[name][2]):.2f}" for _, rows in measured] or [found[figure]]
+        found[figure + "_range"] = min(values) if len(set(values)) == 1 else f"{min(values)} to {max(values)}"
 
 
 def pattern(sentence):
     """As a regular expression, in which each figure is a group of its name."""
-    words = re.sub(r"\\\{(\w+)\\\}", rf"(?P<\1>{NUMBER})", re.escape(sentence))
+    words = re.escape(sentence).replace(r"\{cpus\}", "(?P<cpus>[^()]+)")
+    words = re.sub(r"\\\{(\w+_range)\\\}", rf"(?P<\1>{NUMBER}(?:\\s+to\\s+{NUMBER})?)", words)
+    words = re.sub(r"\\\{(\w+)\\\}", rf"(?P<\1>{NUMBER})", words)
     return re.sub(r"(\\[ \n])+", r"(?:\\s|\\n \\* )+", words)
 
 
@@ -101,7 +124,7 @@ def renewed(text, sentence, found):
     drifted = []
     for name, said in sorted(matches[0].groupdict().items(), key=lambda item: -matches[0].start(item[0])):
         close = name.endswith("_3") and abs(float(said) - float(found[name])) < 0.002  # it comes from more digits
-        if said != found[name] and not close:
+        if " ".join(said.split()) != found[name] and not close:
             start, end = matches[0].span(name)
             text = text[:start] + found[name] + text[end:]
             drifted.append(f"says {said}, its source {found[name]} ({name})")
