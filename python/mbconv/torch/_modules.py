@@ -4,6 +4,7 @@ only its class changes, to one derived from its own, as torch.nn.utils.parametri
 it.
 """
 
+import copy
 import functools
 import inspect
 import warnings
@@ -16,7 +17,7 @@ from ._examine import examine
 from ._given import given_of, named_arguments, named_values
 from ._program import Program
 from ._recognise import Unfit, kind, own_class
-from ._snapshot import Snapshot
+from ._snapshot import OURS, Snapshot
 
 REPLACEMENT = "_mbconv_replacement"  # the attribute of a module
 
@@ -29,13 +30,57 @@ class Fused:
     """What comes before the module's own class. Its forward has the arguments of the module's own, by their names."""
 
     def __reduce__(self):
-        return _unpickled, (self._mbconv_own,), self.__dict__
+        # Python 3.11 gives every object a __getstate__; before, only classes that leave something out have one.
+        state = self.__getstate__() if hasattr(self, "__getstate__") else self.__dict__
+        return _unpickled, (self._mbconv_own,), state
 
     def __prepare_scriptable__(self):
         raise RuntimeError(
             f"torch.jit.script compiles no {kind(self)} that mbconv replaced: call mbconv.torch.restore(model) first, "
             "or use torch.jit.trace"
         )
+
+
+class FusedGraph(Fused):
+    """Of a torch.fx.GraphModule. Each has a class of its own, whose forward is written anew when its graph is exchanged
+    or compiled again, and makes its copies itself."""
+
+    def recompile(self):
+        own, replacement = self._mbconv_own, vars(self)[REPLACEMENT]
+        code = own.recompile(_with_attributes(own, vars(self)))
+        self.__class__ = _class(own)
+        vars(self)[REPLACEMENT] = Replacement(replacement.lone, replacement.given)
+        replacement.forget()
+        return code
+
+    def __deepcopy__(self, memo):
+        plain, ours = self._apart()
+        memo.setdefault(id(memo), []).append(plain)  # as long as the memo has its id
+        return _fused_graph(self._mbconv_own.__deepcopy__(plain, memo), copy.deepcopy(ours, memo))
+
+    def __copy__(self):
+        plain, ours = self._apart()
+        return _fused_graph(self._mbconv_own.__copy__(plain), copy.deepcopy(ours))
+
+    def __reduce__(self):
+        return _fused_graph, self._apart()
+
+    def _apart(self):
+        """It as it was before, with the same parameters and modules, and what we have added to it."""
+        ours = {name: value for name, value in vars(self).items() if name.startswith(OURS)}
+        return _with_attributes(self._mbconv_own, {k: v for k, v in vars(self).items() if k not in ours}), ours
+
+
+def _with_attributes(own, attributes):
+    module = object.__new__(own)
+    object.__setattr__(module, "__dict__", attributes)
+    return module
+
+
+def _fused_graph(module, ours):
+    vars(module).update(ours)
+    module.__class__ = _class(type(module))
+    return module
 
 
 def _run(module, arguments, defaults, others):
@@ -75,8 +120,16 @@ def undo(module):
         replacement.forget()
 
 
-@functools.lru_cache(maxsize=None)
 def _class(own):
+    return _derived(own, FusedGraph) if issubclass(own, torch.fx.GraphModule) else _shared_class(own)
+
+
+@functools.lru_cache(maxsize=None)
+def _shared_class(own):
+    return _derived(own, Fused)
+
+
+def _derived(own, base):
     parameters = list(inspect.signature(own.forward).parameters.values())[1:]
     named = named_arguments(parameters)
     defaults = {one.name: one.default for one in named if one.default is not one.empty}
@@ -90,7 +143,7 @@ def _class(own):
         f"    return _run(self, ({', '.join(required)},), [{optional}], {others or '{}'})", found,
     )  # fmt: skip
     members = {"__doc__": own.__doc__, "_mbconv_own": own, "forward": found["forward"]}
-    return type(f"Fused{own.__name__}", (Fused, own), members)
+    return type(f"Fused{own.__name__}", (base, own), members)
 
 
 def _unpickled(own):
@@ -159,7 +212,13 @@ class Replacement:
         call, snapshot = self._found.get(given, (None, None))
         if snapshot is not None and snapshot.is_of(module) and (call is None or call.has_its_tensors()):
             return call
-        return self._renewed(module, given) if may_examine else None
+        if may_examine:
+            return self._renewed(module, given)
+        warnings.warn(
+            f"a {kind(module)} that mbconv accelerated is computed by PyTorch while it is traced or profiled, as it was "
+            "not called since it was copied or changed: call it once before", stacklevel=2,
+        )  # fmt: skip
+        return None
 
     @property
     def call(self):
