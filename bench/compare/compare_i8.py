@@ -143,6 +143,8 @@ class Run:
                 else:
                     peers.check(peer, in_f32.y, 1e-5)
             except Exception as error:  # pylint: disable=broad-except # a peer may throw anything
+                if contender.name.startswith(report_i8.OURS):
+                    sys.exit(f"compare: {contender.name} fails {block.name}: {error}")
                 self.problem(contender.name, f"{block.name}: {error}")
                 continue
             self.descriptions[block.name, contender.name] = peer.description

@@ -18,6 +18,7 @@ class _Quantization(ctypes.Structure):
     _fields_ = [("scale", c_float), ("zero_point", c_int32)]
 
 
+# The driver refuses these two if their sizes are not the header's.
 class _Stage(ctypes.Structure):
     """struct mbconv_i8_stage_desc, field by field."""
 
@@ -52,6 +53,7 @@ class _Desc(ctypes.Structure):
         *[(name, _Quantization) for name in ("residual_input", "sum")],
         *[(name, c_int) for name in ("sum_activation", "layout")],
         *[(name, c_size_t) for name in ("strip_rows", "group_channels")],
+        *[(name, c_int) for name in ("x_door", "y_door")],
     ]
 
 
@@ -77,6 +79,7 @@ def _described(part, add, kept):
         stages.append(_stage(layer, shape, kept))
         shape = tuple(-(-size // layer.stride) for size in shape)
     desc = _Desc(
+        struct_size=ctypes.sizeof(_Desc),
         type=_TYPES[part.dtype], height=part.height, width=part.width, in_channels=part.channels,
         input=_quantization(part.layers[0].x), count=len(stages), stages=(_Stage * len(stages))(*stages), add=_ADDS[add],
         sum=_quantization(part.residual) if part.residual else _Quantization(),
@@ -92,6 +95,7 @@ def _stage(layer, shape, kept):
 
     (top, bottom, _), (left, right, _) = (integers.same_padding(size, layer.kernel, layer.stride) for size in shape)
     stage = _Stage(
+        struct_size=ctypes.sizeof(_Stage),
         kind=2 if layer.depthwise else 1,  # mbconv_stage_kind
         out_channels=layer.channels,
         weight=address(layer.weight.transpose(2, 0, 1) if layer.depthwise else layer.weight, np.int8),
