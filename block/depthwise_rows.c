@@ -95,6 +95,7 @@ static void copy_columns(const struct mbconv_strip *strip, const struct mbconv_g
   const struct mbconv_kernels *kernels = strip->stages->base.kernels;
   const size_t width = shape->columns.in, stride = group->stride, element = kernels->element;
   char *to = ring_row(strip, group, r) + first * stride * element;
+  const bool flips = strip->image && mbconv_flips_input(strip->stages);
   if (strip->image && strip->stages->layout == MBCONV_NCHW) {
     const size_t plane = shape->rows.in * width;
     const char *from = strip->image + (group->first * plane + r * width + first) * element;
@@ -102,11 +103,14 @@ static void copy_columns(const struct mbconv_strip *strip, const struct mbconv_g
   } else {
     const char *x = shape->whole ? strip->image : strip->x;
     const size_t x_stride = strip->x_stride, pixel = (r - (shape->whole ? 0 : strip->fresh_first)) * width + first;
-    copy_pixels(last - first, group->channels * element, x + (pixel * x_stride + group->first) * element,
-                x_stride * element, to, stride * element);
+    const char *from = x + (pixel * x_stride + group->first) * element;
+    if (flips && group->channels == x_stride && stride == x_stride) {
+      mbconv_flip(strip->stages, (last - first) * stride, from, to);
+      return;
+    }
+    copy_pixels(last - first, group->channels * element, from, x_stride * element, to, stride * element);
   }
-  if (strip->image && mbconv_flips_input(strip->stages))
-    mbconv_flip(strip->stages, (last - first) * stride * element, to, to);
+  if (flips) mbconv_flip(strip->stages, (last - first) * stride * element, to, to);
 }
 
 /* Input row r to the ring, or of it what the depthwise cannot read in place. */
