@@ -55,8 +55,8 @@ struct F(walk) {
 ALWAYS_INLINE struct F(two) F(dots)(struct F(two) sum, struct F(operands) x, const size_t at, const char *weights) {
   weights += at * 2 * UNIT * WEIGHT;
   const char *odd = weights + UNIT * (WEIGHT - 1);
-  sum.a = R(dot)(sum.a, x.a, F(load)(weights), F(load)(odd));
-  sum.b = R(dot)(sum.b, x.b, F(load)(weights + UNIT * WEIGHT), F(load)(odd + UNIT * WEIGHT));
+  sum.a = R(dot)(sum.a, x.a, R(load)(weights), R(load)(odd));
+  sum.b = R(dot)(sum.b, x.b, R(load)(weights + UNIT * WEIGHT), R(load)(odd + UNIT * WEIGHT));
   return sum;
 }
 
@@ -73,7 +73,7 @@ ALWAYS_INLINE R(vec) F(words)(const size_t half, const size_t *offsets, const ch
 
 ALWAYS_INLINE struct F(two) F(start)(const struct F(walk) * walk) {
   const char *from = walk->constants + (walk->relu ? START : BIAS) * 4 * UNIT;
-  return (struct F(two)){F(load)(from), F(load)(from + UNIT)};
+  return (struct F(two)){R(load)(from), R(load)(from + UNIT)};
 }
 
 /* ---- Steps: the sums that a step ends, after it has been added to all ----------------------------------------------
@@ -183,13 +183,13 @@ ALWAYS_INLINE struct F(two)
 /* Words of a row's outputs, counted from lo. */
 ALWAYS_INLINE R(vec) F(by_relu)(const struct F(walk) * walk, struct F(two) sums) {
   const char *scale = walk->constants + SCALE * 4 * UNIT, *addend = walk->constants + ADDEND * 4 * UNIT;
-  return R(narrow)(R(scaled_relu)(sums.a, F(load)(scale), F(load)(addend)),
-                   R(scaled_relu)(sums.b, F(load)(scale + UNIT), F(load)(addend + UNIT)));
+  return R(narrow)(R(scaled_relu)(sums.a, R(load)(scale), R(load)(addend)),
+                   R(scaled_relu)(sums.b, R(load)(scale + UNIT), R(load)(addend + UNIT)));
 }
 
 ALWAYS_INLINE R(vec) F(by_scale)(const struct F(walk) * walk, struct F(two) sums) {
   const char *scale = walk->constants + SCALE * 4 * UNIT;
-  const R(vec) words = R(narrow)(R(scaled)(sums.a, F(load)(scale)), R(scaled)(sums.b, F(load)(scale + UNIT)));
+  const R(vec) words = R(narrow)(R(scaled)(sums.a, R(load)(scale)), R(scaled)(sums.b, R(load)(scale + UNIT)));
   return R(add_words)(words, walk->zero);
 }
 
@@ -253,6 +253,27 @@ ALWAYS_INLINE bool F(all_relu)(const char *constants) {
   return !(F(any_nan)(addend) || F(any_nan)(addend + UNIT));
 }
 
+#if PARTS > 1
+/* The half's constants and weights with its channels once for each part: to load a part into all of a vector's takes a
+ * shuffle on Zen 4, and the walk would do that for each dot again. */
+struct F(spread) {
+  _Alignas(UNIT) char constants[CONSTANTS * 4 * UNIT];
+  char weights[2 * DOTS(5) * 2 * UNIT * WEIGHT]; /* 5x5 for two rows has most */
+};
+
+ALWAYS_INLINE void F(spread_half)(struct F(spread) * to, struct F(walk) * walk, size_t dots) {
+  const size_t arrays[] = {walk->relu ? START : BIAS, ADDEND, SCALE};
+  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+    const size_t at = arrays[i] * 4 * UNIT;
+    F(spread)(to->constants + at, walk->constants + at);
+    F(spread)(to->constants + at + UNIT, walk->constants + at + UNIT);
+  }
+  for (size_t at = 0; at < dots * 2 * UNIT * WEIGHT; at += UNIT) F(spread)(to->weights + at, walk->weights + at);
+  walk->constants = to->constants;
+  walk->weights = to->weights;
+}
+#endif
+
 /* Half of a unit for some pixels, the first `channels` of the unit. */
 ALWAYS_INLINE void F(half)(const size_t kernel, const size_t stride, const bool pair, const size_t half,
                            struct F(walk) walk, const struct mbconv_i8_ending *ending, const char *unit, size_t pixels,
@@ -263,6 +284,10 @@ ALWAYS_INLINE void F(half)(const size_t kernel, const size_t stride, const bool 
   walk.weights = unit + CONSTANTS * 4 * UNIT + half * dots * 2 * UNIT * WEIGHT;
   walk.y[0] += 8 * half, walk.y[1] += 8 * half;
   walk.relu = F(all_relu)(walk.constants);
+#if PARTS > 1
+  struct F(spread) spread;
+  F(spread_half)(&spread, &walk, dots);
+#endif
   walk.staged = PARTS > 1 || ending->rounding == MBCONV_I8_FP32 ? NULL : staged;
   F(run)(kernel, stride, pair, half, &walk, pixels);
   if (walk.staged) {

@@ -8,7 +8,7 @@
 
 typedef __m128i vec_x16;
 
-ALWAYS_INLINE vec_x16 load_16(const void *x) { return _mm_loadu_si128((const __m128i_u *)x); }
+ALWAYS_INLINE vec_x16 load_x16(const void *x) { return _mm_loadu_si128((const __m128i_u *)x); }
 ALWAYS_INLINE void store_x16(void *y, vec_x16 v) { _mm_storeu_si128((__m128i_u *)y, v); }
 ALWAYS_INLINE vec_x16 same_bytes_x16(uint8_t v) { return _mm_set1_epi8((char)v); }
 ALWAYS_INLINE vec_x16 same_words_x16(int16_t v) { return _mm_set1_epi16(v); }
@@ -35,7 +35,7 @@ ALWAYS_INLINE vec_x16 bytes_x16(vec_x16 a, vec_x16 b, vec_x16 top, vec_x16 base)
 }
 
 ALWAYS_INLINE bool any_nan_16(const void *v) {
-  const __m128 f = _mm_castsi128_ps(load_16(v));
+  const __m128 f = _mm_castsi128_ps(load_x16(v));
   return _mm_movemask_ps(_mm_cmpunord_ps(f, f)) != 0;
 }
 
@@ -43,7 +43,7 @@ ALWAYS_INLINE bool any_nan_16(const void *v) {
  * those offsets behind it. */
 ALWAYS_INLINE vec_x16 pixels_16(const char *x, const size_t *offsets) {
   (void)offsets;
-  return load_16(x);
+  return load_x16(x);
 }
 
 /* 8 bytes of each lane: the lower ones to y, and the upper ones to y1. */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Vectors of 32 bytes for depthwise_columns.h: two lanes of 16 bytes, for 32 channels of one pixel, or twice 16 for two
- * pixels. Behind the vectors of fewer bytes.
+ * Vectors of 32 bytes for depthwise_columns.h: two lanes of 16 bytes, of which those of 64 are made.
+ * Behind the vectors of fewer bytes.
  */
 #undef R
 #define R(name) name##_x32
 
 typedef __m256i vec_x32;
 
-ALWAYS_INLINE vec_x32 load_32(const void *x) { return _mm256_loadu_si256((const __m256i_u *)x); }
+ALWAYS_INLINE vec_x32 load_x32(const void *x) { return _mm256_loadu_si256((const __m256i_u *)x); }
 ALWAYS_INLINE void store_x32(void *y, vec_x32 v) { _mm256_storeu_si256((__m256i_u *)y, v); }
 ALWAYS_INLINE vec_x32 same_bytes_x32(uint8_t v) { return _mm256_set1_epi8((char)v); }
 ALWAYS_INLINE vec_x32 same_words_x32(int16_t v) { return _mm256_set1_epi16(v); }
@@ -36,39 +36,6 @@ ALWAYS_INLINE vec_x32 bytes_x32(vec_x32 a, vec_x32 b, vec_x32 top, vec_x32 base)
 }
 
 ALWAYS_INLINE bool any_nan_32(const void *v) {
-  const __m256 f = _mm256_castsi256_ps(load_32(v));
+  const __m256 f = _mm256_castsi256_ps(load_x32(v));
   return _mm256_movemask_ps(_mm256_cmp_ps(f, f, _CMP_UNORD_Q)) != 0;
-}
-
-ALWAYS_INLINE vec_x32 pixels_32(const char *x, const size_t *offsets) {
-  (void)offsets;
-  return load_32(x);
-}
-
-ALWAYS_INLINE void store_one_32(char *y, const size_t *offsets, vec_x32 v) {
-  store_one_16(y, offsets, _mm256_castsi256_si128(v));
-  store_one_16(y + 16, offsets, _mm256_extracti128_si256(v, 1));
-}
-
-ALWAYS_INLINE void store_two_32(char *y, char *y1, const size_t *offsets, vec_x32 v) {
-  store_two_16(y, y1, offsets, _mm256_castsi256_si128(v));
-  store_two_16(y + 16, y1 + 16, offsets, _mm256_extracti128_si256(v, 1));
-}
-
-/* Twice 16 channels. */
-ALWAYS_INLINE vec_x32 load_2x16(const void *x) { return _mm256_broadcastsi128_si256(load_16(x)); }
-ALWAYS_INLINE bool any_nan_2x16(const void *v) { return any_nan_16(v); }
-
-ALWAYS_INLINE vec_x32 pixels_2x16(const char *x, const size_t *offsets) {
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(load_16(x)), load_16(x + offsets[0]), 1);
-}
-
-ALWAYS_INLINE void store_one_2x16(char *y, const size_t *offsets, vec_x32 v) {
-  store_one_16(y, offsets, _mm256_castsi256_si128(v));
-  store_one_16(y + offsets[0], offsets, _mm256_extracti128_si256(v, 1));
-}
-
-ALWAYS_INLINE void store_two_2x16(char *y, char *y1, const size_t *offsets, vec_x32 v) {
-  store_two_16(y, y1, offsets, _mm256_castsi256_si128(v));
-  store_two_16(y + offsets[0], y1 + offsets[0], offsets, _mm256_extracti128_si256(v, 1));
 }

@@ -8,7 +8,7 @@
 
 typedef __m512i vec_x64;
 
-ALWAYS_INLINE vec_x64 load_64(const void *x) { return _mm512_loadu_si512(x); }
+ALWAYS_INLINE vec_x64 load_x64(const void *x) { return _mm512_loadu_si512(x); }
 ALWAYS_INLINE void store_x64(void *y, vec_x64 v) { _mm512_storeu_si512(y, v); }
 ALWAYS_INLINE vec_x64 same_bytes_x64(uint8_t v) { return _mm512_set1_epi8((char)v); }
 ALWAYS_INLINE vec_x64 same_words_x64(int16_t v) { return _mm512_set1_epi16(v); }
@@ -36,13 +36,13 @@ ALWAYS_INLINE vec_x64 bytes_x64(vec_x64 a, vec_x64 b, vec_x64 top, vec_x64 base)
 }
 
 ALWAYS_INLINE bool any_nan_64(const void *v) {
-  const __m512 f = _mm512_castsi512_ps(load_64(v));
+  const __m512 f = _mm512_castsi512_ps(load_x64(v));
   return _mm512_cmp_ps_mask(f, f, _CMP_UNORD_Q) != 0;
 }
 
 ALWAYS_INLINE vec_x64 pixels_64(const char *x, const size_t *offsets) {
   (void)offsets;
-  return load_64(x);
+  return load_x64(x);
 }
 
 /* Some parts of a vector need no shuffle: their store begins so much ahead of the vector's first byte. */
@@ -60,12 +60,12 @@ ALWAYS_INLINE void store_two_64(char *y, char *y1, const size_t *offsets, vec_x6
   store_part(y1, 8, 0xaa, v);
 }
 
-/* Twice 32 channels. */
-ALWAYS_INLINE vec_x64 load_2x32(const void *x) { return _mm512_broadcast_i64x4(load_32(x)); }
+/* Twice 32 channels. spread(): those at x, once for each part. */
+ALWAYS_INLINE void spread_2x32(void *to, const void *x) { store_x64(to, _mm512_broadcast_i64x4(load_x32(x))); }
 ALWAYS_INLINE bool any_nan_2x32(const void *v) { return any_nan_32(v); }
 
 ALWAYS_INLINE vec_x64 pixels_2x32(const char *x, const size_t *offsets) {
-  return _mm512_inserti64x4(_mm512_castsi256_si512(load_32(x)), load_32(x + offsets[0]), 1);
+  return _mm512_inserti64x4(_mm512_castsi256_si512(load_x32(x)), load_x32(x + offsets[0]), 1);
 }
 
 ALWAYS_INLINE void store_one_2x32(char *y, const size_t *offsets, vec_x64 v) {
@@ -80,12 +80,12 @@ ALWAYS_INLINE void store_two_2x32(char *y, char *y1, const size_t *offsets, vec_
 }
 
 /* 4 times 16 channels. */
-ALWAYS_INLINE vec_x64 load_4x16(const void *x) { return _mm512_broadcast_i32x4(load_16(x)); }
+ALWAYS_INLINE void spread_4x16(void *to, const void *x) { store_x64(to, _mm512_broadcast_i32x4(load_x16(x))); }
 ALWAYS_INLINE bool any_nan_4x16(const void *v) { return any_nan_16(v); }
 
 ALWAYS_INLINE vec_x64 pixels_4x16(const char *x, const size_t *offsets) {
-  const vec_x64 two = _mm512_inserti64x2(_mm512_castsi128_si512(load_16(x)), load_16(x + offsets[0]), 1);
-  return _mm512_inserti64x2(_mm512_inserti64x2(two, load_16(x + offsets[1]), 2), load_16(x + offsets[2]), 3);
+  const vec_x64 two = _mm512_inserti64x2(_mm512_castsi128_si512(load_x16(x)), load_x16(x + offsets[0]), 1);
+  return _mm512_inserti64x2(_mm512_inserti64x2(two, load_x16(x + offsets[1]), 2), load_x16(x + offsets[2]), 3);
 }
 
 ALWAYS_INLINE void store_one_4x16(char *y, const size_t *offsets, vec_x64 v) {
