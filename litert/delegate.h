@@ -7,7 +7,7 @@
 
 #include "host.h"
 
-/* Whose bytes int8 has: those of the kernels with which the host alone would compute it. */
+/* Whose bytes int8 has: those of the kernels with which the host alone would compute it. As in mbconv_litert.h. */
 typedef enum litert_kernels {
   LITERT_KERNELS_UNKNOWN = 0, /* then int8 stays with the host */
   LITERT_KERNELS_XNNPACK,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The two functions by which the host makes an external delegate and ends it, and its options, which are texts.
+ * What makes a delegate and ends it: the two functions that the host calls for an external one, whose options are
+ * texts, and those of mbconv_litert.h.
  */
 #include "plugin.h"
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "delegate.h"
+#include "mbconv_litert.h"
 
 typedef void reporter(const char *message);
 
@@ -82,16 +84,40 @@ static bool can_run(mbconv_isa isa, reporter *report) {
   return true;
 }
 
+static host_delegate *make(const litert_options *options, reporter *report) {
+  if (!can_run(options->isa, report)) return NULL;
+  host_delegate *delegate = litert_create(options);
+  if (!delegate) fail(report, "out of memory");
+  return delegate;
+}
+
 host_delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count, reporter *report) {
   litert_options options = {.least = LEAST_MULTIPLY_ADDS};
   for (size_t i = 0; i < count; i++) {
     if (!keys || !values || !keys[i] || !values[i]) return fail(report, "an option is missing"), NULL;
     if (!read_option(keys[i], values[i], &options)) return fail_option(report, keys[i], values[i]), NULL;
   }
-  if (!can_run(options.isa, report)) return NULL;
-  host_delegate *delegate = litert_create(&options);
-  if (!delegate) fail(report, "out of memory");
-  return delegate;
+  return make(&options, report);
 }
 
 void tflite_plugin_destroy_delegate(host_delegate *delegate) { litert_destroy(delegate); }
+
+/* ---- mbconv_litert.h --------------------------------------------------------------------------------------------- */
+
+struct TfLiteDelegate *mbconv_litert_create(const mbconv_litert_options *given) {
+  const mbconv_litert_options none = {0};
+  if (!given) given = &none;
+  reporter *report = given->report;
+  litert_options options = {.verbose = given->verbose != 0,
+                            .least = given->least ? (double)given->least : LEAST_MULTIPLY_ADDS,
+                            .kernels = (litert_kernels)given->kernels,
+                            .threads = given->threads};
+  if (given->struct_size != 0 && given->struct_size != sizeof *given)
+    return fail(report, "the options have another size than this version's"), NULL;
+  if ((unsigned)given->kernels > MBCONV_LITERT_REFERENCE) return fail(report, "kernels that are not known"), NULL;
+  if (given->threads > LITERT_MOST_THREADS) return fail(report, "too many threads"), NULL;
+  if (given->isa && !read_isa(given->isa, &options.isa)) return fail_option(report, "isa", given->isa), NULL;
+  return (struct TfLiteDelegate *)make(&options, report);
+}
+
+void mbconv_litert_destroy(struct TfLiteDelegate *delegate) { litert_destroy((host_delegate *)delegate); }

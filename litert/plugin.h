@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the shared library shows. Apps in C call the same functions: examples are in README.md.
+ * What the shared library shows to LiteRT, which loads it as an external delegate. Apps in C have mbconv_litert.h.
  */
 #ifndef MBCONV_LITERT_PLUGIN_H
 #define MBCONV_LITERT_PLUGIN_H

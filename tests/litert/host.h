@@ -72,6 +72,9 @@ void test_spoil_image(test_graph *graph);
 /* A delegate with these options, or NULL. */
 host_delegate *test_delegate(const char *isa, const char *kernels, const char *threads);
 
+/* mbconv_litert.h. How many findings. */
+int test_api(void);
+
 /* An honest graph in several interpreters that share a delegate, each on a thread of its own, with threads of the
  * delegate, again and again; then in a process that is forked from this one. All have the bytes of one that runs alone.
  */

