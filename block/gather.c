@@ -79,8 +79,10 @@ static const char *row_of(const struct mbconv_kernels *kernels, const struct mbc
   return slot;
 }
 
-void mbconv_windows_gather(const struct mbconv_kernels *kernels, const struct mbconv_shape *shape,
-                           struct mbconv_window_source *source, size_t pixel, size_t count, char *windows) {
+void mbconv_windows_gather(const struct mbconv_strip *strip, struct mbconv_window_source *source, size_t pixel,
+                           size_t count, char *windows) {
+  const struct mbconv_kernels *kernels = strip->stages->base.kernels;
+  const struct mbconv_shape *shape = strip->shape;
   const struct mbconv_axis *rows = &shape->rows;
   const size_t width = shape->columns.out, bytes = mbconv_window_elements(shape) * kernels->element;
   while (count > 0) {

@@ -6,14 +6,13 @@
 #ifndef MBCONV_GATHER_H
 #define MBCONV_GATHER_H
 
-#include "kernels.h"
-#include "plan.h"
+#include "dense.h"
 
 /* An image, read from the top down. */
 struct mbconv_window_source {
   const char *x;
-  char *ring;  /* NCHW: [kernel][width][in_channels], input row r in slot r % kernel; NULL: x is NHWC */
-  size_t next; /* rows before it have been interleaved, the last `kernel` of them are still there; starts as 0 */
+  char *ring;  /* [kernel][width][in_channels], input row r in slot r % kernel; NULL: x is read as it is */
+  size_t next; /* rows before it have been brought there, the last `kernel` of them are still there; starts as 0 */
 };
 
 static inline size_t mbconv_window_elements(const struct mbconv_shape *shape) {
@@ -22,7 +21,14 @@ static inline size_t mbconv_window_elements(const struct mbconv_shape *shape) {
 
 /* Writes the windows of outputs [pixel, pixel + count) of the image: [count][kernel][kernel][in_channels], +0 outside
  * the image. Calls for one source go through the outputs in ascending order. */
-void mbconv_windows_gather(const struct mbconv_kernels *kernels, const struct mbconv_shape *shape,
-                           struct mbconv_window_source *source, size_t pixel, size_t count, char *windows);
+mbconv_windows_gather_fn mbconv_windows_gather;
+
+/* The same in int8: outside the image is the stage's padding, and rows are brought to the ring by the list's
+ * `fetch_row`, if it has one. It is in gather_i8.c. */
+mbconv_windows_gather_fn mbconv_i8_windows_gather;
+
+/* Planes, `plane` bytes apart, to `pixels` pixels. */
+void mbconv_i8_interleave(const struct mbconv_kernels *kernels, size_t channels, const void *planes, size_t plane,
+                          size_t pixels, void *to);
 
 #endif

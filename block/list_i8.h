@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a list of int8 has beside its stages. Here is all that the engine knows of it: bytes of s8 that are turned into
- * u8 on the way in, the shortcut, which is a function of two bytes, floats at the doors, and the arithmetic of
- * squeeze-excite.
+ * u8 on the way in, the shortcut, which is a function of two bytes, and floats at the doors.
  */
 #ifndef MBCONV_LIST_I8_H
 #define MBCONV_LIST_I8_H
@@ -11,11 +10,11 @@
 #include "stage.h"
 
 struct mbconv_i8_list {
-  bool flips;                                /* the input is bytes of s8 */
-  struct mbconv_i8_add add;                  /* of the shortcut, if there is one */
+  bool flips;               /* the input is bytes of s8 */
+  struct mbconv_i8_add add; /* of the shortcut, if there is one */
+  bool maps_sum;            /* what it gives goes through this table */
+  uint8_t sum_table[256];
   struct mbconv_i8_converter x, residual, y; /* of kind BYTES where these are no floats */
-  struct mbconv_i8_mean mean;                /* of squeeze-excite, if there is one */
-  struct mbconv_i8_gate gate;
 };
 
 /* Floats become bytes, and bytes floats, this many pixels at a time; up to MBCONV_DOOR_ROOM, rather than leave a few.

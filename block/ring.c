@@ -41,7 +41,7 @@ void mbconv_strip_scratch_take(const struct mbconv_stages *stages, const struct 
     const size_t pixels = mbconv_multiply(cut->plan[0].ring_rows, cut->width, overflow);
     scratch->x = mbconv_take(cursor, mbconv_multiply(pixels, stages->stage[0].in_channels, overflow), element);
   }
-  if (MBCONV_HAS_I8) scratch->room = mbconv_take(cursor, stages->room, 1);
+  if (MBCONV_HAS_I8) scratch->room = scratch->segment[0].room = mbconv_take(cursor, stages->room, 1);
   if (stages->y_in_scratch) {
     const size_t rows = cut->plan[last].strip_rows;
     const size_t pixels = mbconv_cut_stored(stages, cut)

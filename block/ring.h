@@ -15,7 +15,9 @@ struct mbconv_segment_scratch {
   char *zero_row; /* D: [ring_width][group_channels], of padding */
   void **pixels;  /* P D: [mbconv_plan_listed_rows()][width], the pixels of the first group's ring */
   char *windows;  /* C: [chunk][kernel][kernel][in_channels] */
-  char *planes;   /* C of NCHW: [kernel][width][in_channels], input row r in slot r % kernel */
+  char *room;     /* C of floats that become bytes: the thread's */
+  char *planes;   /* C of NCHW, and where x becomes other bytes: [kernel][width][in_channels], input row r in slot r %
+                     kernel */
   char *output;   /* [strip_rows * out_width][mbconv_segment_stride()], if another segment reads it strip by strip */
 };
 

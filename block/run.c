@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "i8/i8.h"
 #include "parallel.h"
 #include "strip.h"
 
@@ -239,11 +240,12 @@ static void finish_stored(const struct run *run, const struct stored *stored, si
     if (stored->pending) map_stored(stored, stored->pending, count, pixels);
     return;
   }
-  if (MBCONV_HAS_I8 && run->stages->maker)
-    run->stages->maker->scale(run->stages, count, pixels, stored->stride, run->scratch.sums);
+  const struct mbconv_kernels *kernels = run->stages->base.kernels;
+  const size_t channels = stored->stage->out_channels, stride = stored->stride;
+  if (MBCONV_HAS_I8 && excite->excite.i8)
+    kernels->i8->gate(&excite->excite.i8->gate, count, channels, pixels, stride, run->scratch.sums, pixels, stride);
   else
-    run->stages->base.kernels->channel_scale(count, stored->stage->out_channels, pixels, stored->stride,
-                                             run->scratch.sums, pixels, stored->stride);
+    kernels->channel_scale(count, channels, pixels, stride, run->scratch.sums, pixels, stride);
   if (mbconv_epilogue_maps(&excite->epilogue)) map_stored(stored, &excite->epilogue, count, pixels);
 }
 
@@ -279,11 +281,8 @@ static void run_last(void *argument, size_t index) {
 static void compute_scales(const struct run *run) {
   const struct scratch *scratch = &run->scratch;
   const struct mbconv_shape *shape = stored_of(run).shape;
-  const size_t pixels = shape->rows.out * shape->columns.out, rows = scratch->sum_stride ? shape->rows.out : 1;
-  if (MBCONV_HAS_I8 && run->stages->maker)
-    run->stages->maker->excite(run->stages, pixels, rows, scratch->sums, scratch->sum_stride, scratch->narrow);
-  else
-    mbconv_excite_run(&run->stages->excite->excite, pixels, rows, scratch->sums, scratch->sum_stride, scratch->narrow);
+  mbconv_excite_run(&run->stages->excite->excite, shape->rows.out * shape->columns.out,
+                    scratch->sum_stride ? shape->rows.out : 1, scratch->sums, scratch->sum_stride, scratch->narrow);
 }
 
 /* Image by image, for the scratch holds the stored pixels of one. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "squeeze_excite.h"
 
+#include "i8/i8.h"
+
 static void fully_connected(const struct mbconv_panels *panels, const struct mbconv_epilogue *epilogue, const void *x,
                             void *y) {
   const struct mbconv_pixel_run run = {
@@ -19,11 +21,11 @@ static void fully_connected(const struct mbconv_panels *panels, const struct mbc
 
 void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, size_t rows, void *sums, size_t sum_stride,
                        void *narrow) {
-  excite->reduce.kernels->channel_mean(excite->reduce.k, rows, sums, sum_stride, pixels, sums);
-  mbconv_excite_layers(excite, sums, narrow);
-}
-
-void mbconv_excite_layers(const struct mbconv_excite *excite, void *sums, void *narrow) {
+  const struct mbconv_kernels *kernels = excite->reduce.kernels;
+  if (MBCONV_HAS_I8 && excite->i8)
+    kernels->i8->mean(&excite->i8->mean, excite->reduce.k, rows, sums, sum_stride, pixels, sums);
+  else
+    kernels->channel_mean(excite->reduce.k, rows, sums, sum_stride, pixels, sums);
   fully_connected(&excite->reduce, &excite->inner, sums, narrow);
   fully_connected(&excite->expand, &excite->gate, narrow, sums);
 }

@@ -11,6 +11,7 @@
 struct mbconv_excite {
   struct mbconv_panels reduce, expand;
   struct mbconv_epilogue inner, gate;
+  const struct mbconv_i8_excite *i8; /* what bytes are computed with; NULL in f32 */
 };
 
 /* The channel sums over `pixels` pixels become the scales, elements that begin where the sums do.
@@ -18,8 +19,5 @@ struct mbconv_excite {
  *   narrow   scratch with room for the panels of `reduce` */
 void mbconv_excite_run(const struct mbconv_excite *excite, size_t pixels, size_t rows, void *sums, size_t sum_stride,
                        void *narrow);
-
-/* Its second half: the means are where the sums were. */
-void mbconv_excite_layers(const struct mbconv_excite *excite, void *sums, void *narrow);
 
 #endif

@@ -25,7 +25,7 @@
 /* A stage: the first four members say what it is, create makes the rest. */
 struct mbconv_stage {
   mbconv_stage_kind kind;
-  unsigned char padding; /* of D: every byte of the padding around its input; 0 in f32, create sets it in int8 */
+  unsigned char padding; /* of D and C: every byte of the padding around its input; 0 in f32, create sets it in int8 */
   uint16_t tap_bytes;    /* of D: the packed weights of a channel */
   size_t in_channels, out_channels;
   struct mbconv_window window;
@@ -68,6 +68,9 @@ struct mbconv_output;
 struct mbconv_strip;
 struct mbconv_walk;
 
+/* Brings row r of the image to `to` as the pixels that a dense stage reads. */
+typedef void mbconv_fetch_row_fn(const struct mbconv_strip *strip, size_t r, char *to);
+
 /* How a list of int8 is made, and how its output ends. A list of f32 has none, so that a program which makes no other
  * does not contain it. */
 struct mbconv_maker {
@@ -78,12 +81,10 @@ struct mbconv_maker {
                   struct mbconv_cursor *cursor);
   /* Packs the weights; returns their bytes. */
   size_t (*pack)(struct mbconv_stages *stages, const struct mbconv_parameters *parameters);
+  /* SIZE_OVERFLOW for a shape whose sums int8 cannot hold. */
+  mbconv_status (*check_shape)(const struct mbconv_shape *shape, mbconv_error *error);
   /* In the stead of mbconv_output_end(). */
   void (*end)(const struct mbconv_output *output, size_t first, const struct mbconv_pixel_run *run);
-  /* In the stead of mbconv_excite_run(), and of the kernels' channel_scale in place. */
-  void (*excite)(const struct mbconv_stages *stages, size_t pixels, size_t rows, void *sums, size_t sum_stride,
-                 void *narrow);
-  void (*scale)(const struct mbconv_stages *stages, size_t pixels, void *image, size_t stride, const void *scales);
 };
 
 /* A list of stages: all of an operator that the engine runs. Immutable after create. */
@@ -101,6 +102,7 @@ struct mbconv_stages {
   size_t room;                        /* bytes of scratch for what becomes of them; 0 in f32 */
   /* NULL, or where x is floats: sets x of a strip of the first segment. */
   void (*fetch)(const struct mbconv_walk *walk, struct mbconv_strip *strip);
+  mbconv_fetch_row_fn *fetch_row;         /* instead of it for a dense stage, also where bytes are turned */
   size_t residual_channels;               /* it has so many channels, and is added to the first ones */
   const struct mbconv_more_kernels *more; /* NULL for a list that needs none */
   size_t strip_rows, group_channels;      /* the plan that the caller wants; 0 for the library's choice */

@@ -5,7 +5,6 @@
 #include "dispatch.h"
 #include "fold.h"
 #include "format.h"
-#include "i8/i8.h"
 #include "stage.h"
 
 /* Every tensor, padded to whole tiles, must stay far from the end of the address space. */
@@ -155,10 +154,8 @@ mbconv_status mbconv_cut_shapes(const struct mbconv_stages *stages, size_t heigh
     if (!fits(&shape->rows, &shape->columns, widest))
       return mbconv_fail(error, MBCONV_SIZE_OVERFLOW,
                          "an image of %zu x %zu with %zu channels does not fit into memory", rows, columns, widest);
-    if (MBCONV_HAS_I8 && stages->maker && shape->squeeze_excite &&
-        shape->rows.out * shape->columns.out > MBCONV_I8_MOST_SUMMED)
-      return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the sums of %zu x %zu pixels might leave 32 bits",
-                         shape->rows.out, shape->columns.out);
+    if (MBCONV_HAS_I8 && stages->maker && stages->maker->check_shape(shape, error) != MBCONV_OK)
+      return MBCONV_SIZE_OVERFLOW;
     rows = shape->rows.out;
     columns = shape->columns.out;
   }

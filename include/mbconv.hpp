@@ -79,6 +79,7 @@ using stages_desc = sized<mbconv_stages_desc>;
 using i8_stage_desc = sized<mbconv_i8_stage_desc>;
 using i8_squeeze_excite = sized<mbconv_i8_squeeze_excite>;
 using i8_desc = sized<mbconv_i8_desc>;
+using i8_global_pool_desc = sized<mbconv_i8_global_pool_desc>;
 /** @} */
 
 /** Padding by `p` on all sides, as PyTorch's padding=p. */
@@ -428,6 +429,25 @@ class global_pool : public detail::handle<mbconv_global_pool, mbconv_global_pool
 
   /** mbconv_global_pool_run_at(). */
   void run(std::size_t batch, size image, const float *x, float *y, const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_global_pool_run_at(get(), batch, image.height, image.width, x, y, threads, &report), report);
+  }
+};
+
+/** The same on bytes: mbconv_global_pool_create_i8(). */
+class i8_global_pool : public detail::handle<mbconv_global_pool, mbconv_global_pool_destroy, mbconv_global_pool_info> {
+ public:
+  explicit i8_global_pool(const mbconv_i8_global_pool_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_global_pool_create_i8, &desc, how) {}
+
+  /** mbconv_global_pool_run(), of the description's type. */
+  void run(std::size_t batch, const void *x, void *y, const mbconv_threads *threads = nullptr) const {
+    mbconv_error report;
+    check(mbconv_global_pool_run(get(), batch, x, y, threads, &report), report);
+  }
+
+  /** mbconv_global_pool_run_at(). */
+  void run(std::size_t batch, size image, const void *x, void *y, const mbconv_threads *threads = nullptr) const {
     mbconv_error report;
     check(mbconv_global_pool_run_at(get(), batch, image.height, image.width, x, y, threads, &report), report);
   }

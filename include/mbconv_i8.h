@@ -101,7 +101,7 @@ typedef enum mbconv_i8_add_kind {
  *   TFLITE   q = fl(x / S) rounded half away from zero, + Z
  *   ONNX     q = RNE(fl(x / S)) + Z
  *
- * On the way out all three are y = fl((q - Z) * S), S and Z of the last stage or of the sum. All that is between is
+ * On the way out all three are y = fl((q - Z) * S), S and Z of y. All that is between is
  * done on bytes: a shortcut adds those that x has become. */
 typedef enum mbconv_i8_door {
   MBCONV_I8_DOOR_BYTES = 0, /* no floats, but bytes of the description's type */
@@ -147,24 +147,24 @@ MBCONV_API mbconv_status mbconv_i8_make_table(mbconv_i8_function function, float
 
 /* One stage of a block. */
 typedef struct mbconv_i8_stage_desc {
-  size_t struct_size;                /* sizeof this struct, or 0; the same in all stages of a block */
-  mbconv_stage_kind kind;            /* pointwise, depthwise or squeeze-excite */
-  size_t out_channels;               /* of pointwise; the others keep their channels: 0, or how many they are */
-  const int8_t *weight;              /* pointwise [out][in], depthwise [channels][kernel][kernel] */
-  const int32_t *bias;               /* [out], or NULL for zeros */
-  const float *weight_scale;         /* [weight_scales], normal floats above 0 */
-  size_t weight_scales;              /* out_channels, or 1: the same for all */
-  mbconv_quantization output;        /* what the sums become */
+  size_t struct_size;         /* sizeof this struct, or 0; the same in all stages of a block */
+  mbconv_stage_kind kind;     /* the first of a block alone can be dense */
+  size_t out_channels;        /* of pointwise and dense; the others keep their channels: 0, or how many they are */
+  const int8_t *weight;       /* [out][in]; depthwise [channels][k][k], dense [out][in][k][k], k: the kernel */
+  const int32_t *bias;        /* [out], or NULL for zeros */
+  const float *weight_scale;  /* [weight_scales], normal floats above 0 */
+  size_t weight_scales;       /* out_channels, or 1: the same for all */
+  mbconv_quantization output; /* what the sums become */
   mbconv_activation_kind activation; /* NONE, RELU or RELU6: q is at least the zero point (that of 0), at most the byte
                                         of 6: zero_point + fl(6 / scale) rounded half away from zero */
   int32_t clamp_lo, clamp_hi;        /* and within these; both 0: no more than the type's limits */
   const uint8_t *table;              /* NULL, or [256], from q (as a byte: -1 of int8_t is at 255) to what is stored:
                                         any activation. It is copied. */
   mbconv_quantization table_output;  /* what the table's bytes stand for; zeros without a table */
-  size_t kernel;                     /* depthwise 3, 5 or 7; pointwise 0 or 1 */
-  size_t stride;                     /* depthwise 1 or 2; pointwise 0 or 1 */
-  size_t dilation;                   /* depthwise >= 1; pointwise 1; 0 stands for 1 */
-  mbconv_pad pad;                    /* depthwise; pointwise zeros */
+  size_t kernel;                     /* depthwise 3, 5 or 7; dense 1 .. 7; the others 0 or 1 */
+  size_t stride;                     /* depthwise and dense 1 or 2; the others 0 or 1 */
+  size_t dilation;                   /* depthwise >= 1; the others 1; 0 stands for 1 */
+  mbconv_pad pad;                    /* depthwise and dense; the others zeros */
   mbconv_pad_kind pad_kind;
   const struct mbconv_i8_squeeze_excite *squeeze_excite; /* of that kind, which has no weights, bias and scales; else
                                                             NULL */
@@ -188,8 +188,8 @@ typedef struct mbconv_i8_squeeze_excite {
 } mbconv_i8_squeeze_excite;
 
 /* A block of up to MBCONV_MOST_STAGES stages, pointwise (P) and depthwise (D) in any order: MBConv is P D P, without
- * expand D P; the operators alone are P and D. Squeeze-excite (E) stands behind another stage and before the last one,
- * which is then P: P D E P. */
+ * expand D P; the operators alone are P, D and C, dense, which stands first: Fused-MBConv is C P. Squeeze-excite (E)
+ * stands behind another stage and before the last one, which is then P: P D E P. */
 typedef struct mbconv_i8_desc {
   size_t struct_size;          /* sizeof this struct, or 0 */
   mbconv_type type;            /* MBCONV_S8 or MBCONV_U8: of x, y, the residual (but see x_door) and every zero point */
@@ -203,12 +203,15 @@ typedef struct mbconv_i8_desc {
                                             depthwise */
   mbconv_i8_add_kind add;                /* how */
   mbconv_quantization residual_input;    /* RESIDUAL_GIVEN: of the residual; else zeros */
-  mbconv_quantization sum;               /* of y, if a shortcut is added; else zeros, and y has the last stage's */
+  mbconv_quantization sum;               /* of the sum, and y, if a shortcut is added; else zeros, and y has the last
+ stage's */
   mbconv_activation_kind sum_activation; /* NONE, RELU or RELU6, of the sum */
   mbconv_layout layout;                  /* of x, y and the residual */
   size_t strip_rows, group_channels;     /* the plan, for experiments: as in mbconv_block_desc */
   mbconv_i8_door x_door;                 /* of x and of a residual that is given: of floats the scale is <= 2^126 */
   mbconv_i8_door y_door;                 /* of y */
+  const uint8_t *sum_table;              /* NULL, or as a stage's `table`: from the sum, after sum_activation */
+  mbconv_quantization sum_table_output;  /* what its bytes, then those of y, stand for; zeros without it */
 } mbconv_i8_desc;
 
 /* Makes *out of `desc`. All functions of mbconv.h on mbconv_block then work as they say; x, y and the residual are
@@ -216,6 +219,24 @@ typedef struct mbconv_i8_desc {
  * with MBCONV_TYPES=f32 do not have the functions of this header.) */
 MBCONV_API mbconv_status mbconv_block_create_i8(const mbconv_i8_desc *desc, const mbconv_options *options,
                                                 mbconv_block **out, mbconv_error *error);
+
+/* ---- Global average pooling -------------------------------------------------------------------------------------- */
+
+/* The mean of each channel of an image, as squeeze-excite above has it: Sm, Zm are those of `output`. */
+typedef struct mbconv_i8_global_pool_desc {
+  size_t struct_size;   /* sizeof this struct, or 0 */
+  mbconv_type type;     /* MBCONV_S8 or MBCONV_U8, of x and y */
+  size_t height, width; /* of the input; both 0: see "Sizes" in mbconv.h. At most 8,421,504 pixels */
+  size_t channels;      /* >= 1 */
+  mbconv_quantization input, output;
+} mbconv_i8_global_pool_desc;
+
+/* Makes *out of `desc`, for the functions of mbconv.h on mbconv_global_pool. */
+MBCONV_API mbconv_status mbconv_global_pool_create_i8(const mbconv_i8_global_pool_desc *desc,
+                                                      const mbconv_options *options, mbconv_global_pool **out,
+                                                      mbconv_error *error);
+
+/* ---- Sets -------------------------------------------------------------------------------------------------------- */
 
 /* Like mbconv_usable_isas(), but the sets of int8. */
 MBCONV_API size_t mbconv_usable_isas_i8(mbconv_isa *isas, size_t capacity);

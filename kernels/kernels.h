@@ -222,7 +222,7 @@ struct mbconv_kernels {
    * transposition back to planes adds it, which is faster. */
   bool tiles_add_residual;
   mbconv_exp fastest_exp; /* what AUTO means, backed by bench/RESULTS.md */
-  /* NULL in f32 sets. An i8 set has no gemv, activation, channel_mean, channel_scale, interleave3, pack_panel and
+  /* NULL in f32 sets. An i8 set has no gemv, activation, channel_mean, channel_scale, pack_panel and
    * pack_depthwise. */
   const struct mbconv_i8_kernels *i8;
   struct mbconv_blocking blocking;

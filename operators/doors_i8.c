@@ -3,6 +3,7 @@
  * The doors of a list of int8: floats to bytes on the way in; on the way out the shortcut, which is a function of two
  * bytes, a pass over what has been written; planes; and floats again.
  */
+#include "gather.h"
 #include "i8.h"
 #include "strip.h"
 #include "transpose.h"
@@ -22,23 +23,41 @@ static void quantize(const struct mbconv_stages *stages, const struct mbconv_i8_
       i8->quantize(by, count, x + (c * plane + first) * sizeof(float), to + c * MBCONV_DOOR_ROOM);
 }
 
-void mbconv_i8_fetch(const struct mbconv_walk *walk, struct mbconv_strip *strip) {
-  const struct mbconv_stages *stages = walk->stages;
+/* `pixels` pixels of the image x of floats from pixel `first` on become pixels of bytes. */
+static void fetch_floats(const struct mbconv_stages *stages, const struct mbconv_shape *shape, const char *x,
+                         size_t first, size_t pixels, char *room, char *to) {
   const struct mbconv_i8_converter *by = &stages->i8->x;
-  const size_t channels = strip->shape->in_channels, width = strip->shape->columns.in;
-  const size_t plane = strip->shape->rows.in * width;
-  size_t first = strip->fresh_first * width, pixels = strip->fresh_rows * width;
-  char *to = walk->scratch->x, *room = walk->scratch->room;
-  strip->x = to;
-  if (walk->x_ready) return;
+  const size_t channels = shape->in_channels, plane = shape->rows.in * shape->columns.in;
   if (stages->layout == MBCONV_NHWC) {
-    quantize(stages, by, MBCONV_NHWC, channels, walk->x, plane, first, pixels, to);
+    quantize(stages, by, MBCONV_NHWC, channels, x, plane, first, pixels, to);
     return;
   }
   for (size_t count; pixels > 0; pixels -= count, first += count, to += count * channels) {
     count = next_pixels(pixels);
-    quantize(stages, by, MBCONV_NCHW, channels, walk->x, plane, first, count, room);
-    mbconv_transpose(stages->base.kernels, channels, count, room, MBCONV_DOOR_ROOM, to, channels, NULL);
+    quantize(stages, by, MBCONV_NCHW, channels, x, plane, first, count, room);
+    mbconv_i8_interleave(stages->base.kernels, channels, room, MBCONV_DOOR_ROOM, count, to);
+  }
+}
+
+void mbconv_i8_fetch(const struct mbconv_walk *walk, struct mbconv_strip *strip) {
+  const size_t width = strip->shape->columns.in;
+  strip->x = walk->scratch->x;
+  if (!walk->x_ready)
+    fetch_floats(walk->stages, strip->shape, walk->x, strip->fresh_first * width, strip->fresh_rows * width,
+                 walk->scratch->room, walk->scratch->x);
+}
+
+void mbconv_i8_fetch_row(const struct mbconv_strip *strip, size_t r, char *to) {
+  const struct mbconv_stages *stages = strip->stages;
+  const struct mbconv_shape *shape = strip->shape;
+  const size_t width = shape->columns.in, channels = shape->in_channels;
+  if (mbconv_floats_in(stages->i8)) {
+    fetch_floats(stages, shape, strip->image, r * width, width, strip->scratch->room, to);
+  } else if (stages->layout == MBCONV_NCHW) {
+    mbconv_i8_interleave(stages->base.kernels, channels, strip->image + r * width, shape->rows.in * width, width, to);
+    mbconv_flip(stages, width * channels, to, to);
+  } else {
+    mbconv_flip(stages, width * channels, strip->image + r * width * channels, to);
   }
 }
 
@@ -73,6 +92,8 @@ static void end_pixels(const struct mbconv_output *output, size_t first, size_t 
       if (planes) stride = MBCONV_DOOR_ROOM;
     }
     kernels->i8->add(&list->add, part.rows, part.columns, part.bytes, part.stride, residual, stride);
+    if (list->maps_sum)
+      kernels->i8->table(part.rows, part.columns, part.bytes, part.stride, list->sum_table, part.bytes, part.stride);
   }
   for (size_t r = 0; floats && r < part.rows; r++)
     kernels->i8->dequantize(&list->y, part.columns, part.bytes + r * part.stride,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Squeeze-excite in int8: what can be wrong about it, and its parts that a run calls.
+ * Squeeze-excite in int8: what can be wrong about it, and the arithmetic of means and gates.
  */
 #include <float.h>
 
@@ -31,21 +31,29 @@ static const mbconv_quantization *output_of(const mbconv_i8_stage_desc *layer) {
   return layer->table ? &layer->table_output : &layer->output;
 }
 
+mbconv_status mbconv_i8_mean_of(mbconv_type type, const mbconv_quantization *input, const mbconv_quantization *output,
+                                const char *name, struct mbconv_i8_mean *mean, mbconv_error *error) {
+  const int32_t offset = mbconv_i8_offset(type);
+  *mean = (struct mbconv_i8_mean){
+      .x_zero = input->zero_point + offset,
+      .zero = output->zero_point + offset,
+      .ratio = input->scale / output->scale,
+  };
+  if (mean->ratio >= 0x1p-64f && mean->ratio <= 0x1p64f) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the input's scale is not 2^-64 to 2^64 times the mean's",
+                     name);
+}
+
 /* The constants of the means and of the products with the gates. */
 static mbconv_status set_arithmetic(const mbconv_i8_squeeze_excite *given, const struct mbconv_i8_stage *made,
-                                    const char *name, struct mbconv_i8_list *list, mbconv_error *error) {
+                                    const char *name, struct mbconv_i8_excite *arithmetic, mbconv_error *error) {
   const int32_t offset = mbconv_i8_offset(made->type);
   const mbconv_quantization *gate = output_of(given->expand);
-  list->mean = (struct mbconv_i8_mean){
-      .x_zero = made->padding,
-      .zero = given->mean.zero_point + offset,
-      .ratio = made->input.scale / given->mean.scale,
-  };
-  if (!(list->mean.ratio >= 0x1p-64f && list->mean.ratio <= 0x1p64f))
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the input's scale is not 2^-64 to 2^64 times the mean's",
-                       name);
+  const mbconv_status status =
+      mbconv_i8_mean_of(made->type, &made->input, &given->mean, name, &arithmetic->mean, error);
+  if (status != MBCONV_OK) return status;
   const float product = made->input.scale * gate->scale, scale = product / made->desc->output.scale;
-  list->gate = (struct mbconv_i8_gate){
+  arithmetic->gate = (struct mbconv_i8_gate){
       .ending = made->ending, .x_zero = made->padding, .gate_zero = gate->zero_point + offset, .scale = scale};
   if (product >= FLT_MIN && scale >= FLT_MIN && 65025.0 * (double)scale < 2147483392.0) return MBCONV_OK;
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
@@ -53,8 +61,7 @@ static mbconv_status set_arithmetic(const mbconv_i8_squeeze_excite *given, const
 }
 
 mbconv_status mbconv_i8_excite_check(const mbconv_i8_desc *desc, const struct mbconv_i8_stage *made, size_t channels,
-                                     const char *name, struct mbconv_i8_excited *excited, struct mbconv_i8_list *list,
-                                     mbconv_error *error) {
+                                     const char *name, struct mbconv_i8_excited *excited, mbconv_error *error) {
   const mbconv_i8_stage_desc *stage = made->desc;
   const mbconv_i8_squeeze_excite *given = stage->squeeze_excite;
   char part[32];
@@ -74,7 +81,7 @@ mbconv_status mbconv_i8_excite_check(const mbconv_i8_desc *desc, const struct mb
   mbconv_format(part, sizeof part, "%s.expand", name);
   status = make_layer(desc, given->expand, channels, output_of(given->reduce), part, &excited->expand, error);
   excited->shape = (mbconv_squeeze_excite){.width = width};
-  return status == MBCONV_OK ? set_arithmetic(given, made, name, list, error) : status;
+  return status == MBCONV_OK ? set_arithmetic(given, made, name, &excited->arithmetic, error) : status;
 }
 
 mbconv_status mbconv_i8_excite_channels_check(const struct mbconv_i8_excited *excited, size_t channels,
@@ -87,17 +94,8 @@ mbconv_status mbconv_i8_excite_channels_check(const struct mbconv_i8_excited *ex
   return mbconv_i8_channels_check(&excited->expand, channels, excited->shape.width, part, error);
 }
 
-/* ---- A run ------------------------------------------------------------------------------------------------------- */
-
-void mbconv_i8_excite(const struct mbconv_stages *stages, size_t pixels, size_t rows, void *sums, size_t sum_stride,
-                      void *narrow) {
-  const size_t channels = stages->excite->in_channels;
-  stages->base.kernels->i8->mean(&stages->i8->mean, channels, rows, sums, sum_stride, pixels, sums);
-  mbconv_excite_layers(&stages->excite->excite, sums, narrow);
-}
-
-void mbconv_i8_scale(const struct mbconv_stages *stages, size_t pixels, void *image, size_t stride,
-                     const void *scales) {
-  stages->base.kernels->i8->gate(&stages->i8->gate, pixels, stages->excite->in_channels, image, stride, scales, image,
-                                 stride);
+mbconv_status mbconv_i8_shape_check(const struct mbconv_shape *shape, mbconv_error *error) {
+  const size_t height = shape->rows.out, width = shape->columns.out;
+  if (!shape->squeeze_excite || height * width <= MBCONV_I8_MOST_SUMMED) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the sums of %zu x %zu pixels might leave 32 bits", height, width);
 }

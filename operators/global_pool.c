@@ -2,20 +2,14 @@
  *
  * Global average pooling: squeeze-excite's sums, a row at a time. Threads take images and slices of their channels.
  */
+#include "global_pool.h"
+
 #include <string.h>
 
-#include "operator.h"
-
-/* Channels of a slice: whole cache lines, and few enough sums to stay in L1. */
-enum { SLICE = 256 };
-
-struct mbconv_global_pool {
-  struct mbconv_operator base;
-  size_t height, width, channels; /* of the description */
-};
-
-static mbconv_status check_image(size_t height, size_t width, size_t channels, mbconv_error *error) {
-  if (height == 0 || width == 0)
+mbconv_status mbconv_global_pool_check(size_t height, size_t width, size_t channels, size_t most_pixels,
+                                       mbconv_error *error) {
+  if (height == 0 && width == 0 && channels > 0) height = width = 1;
+  if (height == 0 || width == 0 || channels == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu x %zu", height, width, channels);
   bool overflow = false;
   const size_t pixels = mbconv_multiply(height, width, &overflow);
@@ -23,7 +17,18 @@ static mbconv_status check_image(size_t height, size_t width, size_t channels, m
   if (overflow || elements > PTRDIFF_MAX / MBCONV_MAX_ELEMENT)
     return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "an image of %zu x %zu x %zu does not fit into memory", height,
                        width, channels);
-  return MBCONV_OK;
+  if (pixels <= most_pixels) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_SIZE_OVERFLOW, "the sums of %zu x %zu pixels might leave 32 bits", height, width);
+}
+
+static void run_floats(const struct mbconv_global_pool *pool, size_t rows, size_t width, size_t count, const char *x,
+                       char *y) {
+  const struct mbconv_kernels *kernels = pool->base.kernels;
+  const size_t channels = pool->channels, row = width * channels * kernels->element;
+  _Alignas(MBCONV_ALIGNMENT) char sums[MBCONV_POOL_SLICE * MBCONV_SUM_BYTES];
+  memset(sums, 0, count * MBCONV_SUM_BYTES);
+  for (size_t r = 0; r < rows; r++) kernels->channel_sum(width, count, x + r * row, channels, sums);
+  kernels->channel_mean(count, 1, sums, 0, rows * width, y);
 }
 
 static mbconv_status check(const mbconv_global_pool_desc *desc, mbconv_error *error) {
@@ -31,10 +36,7 @@ static mbconv_status check(const mbconv_global_pool_desc *desc, mbconv_error *er
   mbconv_status status = mbconv_struct_check(&desc->struct_size, sizeof *desc, "desc", error);
   if (status == MBCONV_OK) status = mbconv_type_check(desc->type, error);
   if (status != MBCONV_OK) return status;
-  if (desc->channels == 0)
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu x 0", desc->height, desc->width);
-  if (desc->height == 0 && desc->width == 0) return check_image(1, 1, desc->channels, error);
-  return check_image(desc->height, desc->width, desc->channels, error);
+  return mbconv_global_pool_check(desc->height, desc->width, desc->channels, SIZE_MAX, error);
 }
 
 mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc *desc, const mbconv_options *options,
@@ -48,7 +50,7 @@ mbconv_status mbconv_global_pool_create(const mbconv_global_pool_desc *desc, con
   if (status == MBCONV_OK) status = mbconv_allocate(&base.allocator, sizeof(mbconv_global_pool), &memory, error);
   if (status != MBCONV_OK) return status;
   *out = memory;
-  **out = (mbconv_global_pool){base, desc->height, desc->width, desc->channels};
+  **out = (mbconv_global_pool){base, desc->height, desc->width, desc->channels, SIZE_MAX, run_floats};
   return mbconv_succeed(error);
 }
 
@@ -60,30 +62,27 @@ struct run {
 };
 
 static void run_slice(const struct run *run, size_t image, size_t channel) {
-  const struct mbconv_kernels *kernels = run->pool->base.kernels;
-  const size_t channels = run->pool->channels, row = run->width * channels;
-  const size_t count = mbconv_min(SLICE, channels - channel);
-  const char *x = run->x + (image * run->height * row + channel) * kernels->element;
-  char *y = run->y + (image * channels + channel) * kernels->element;
-  _Alignas(MBCONV_ALIGNMENT) char sums[SLICE * MBCONV_SUM_BYTES];
-  memset(sums, 0, count * MBCONV_SUM_BYTES);
-  for (size_t r = 0; r < run->height; r++)
-    kernels->channel_sum(run->width, count, x + r * row * kernels->element, channels, sums);
-  kernels->channel_mean(count, 1, sums, 0, run->height * run->width, y);
+  const size_t channels = run->pool->channels, element = run->pool->base.kernels->element;
+  const char *x = run->x + (image * run->height * run->width * channels + channel) * element;
+  char *y = run->y + (image * channels + channel) * element;
+  run->pool->run_slice(run->pool, run->height, run->width, mbconv_min(MBCONV_POOL_SLICE, channels - channel), x, y);
 }
 
 /* A task's share of the slices of all images. */
 static void run_slices(void *argument, size_t index) {
   const struct run *run = argument;
-  const size_t slices = (run->pool->channels + SLICE - 1) / SLICE;
+  const size_t slices = (run->pool->channels + MBCONV_POOL_SLICE - 1) / MBCONV_POOL_SLICE;
   size_t begin, end;
   mbconv_share(run->batch * slices, 1, index, run->tasks, &begin, &end);
-  for (; begin < end; begin++) run_slice(run, begin / slices, begin % slices * SLICE);
+  for (; begin < end; begin++) run_slice(run, begin / slices, begin % slices * MBCONV_POOL_SLICE);
 }
 
 static mbconv_status run_batch(struct run *run, const mbconv_threads *threads, mbconv_error *error) {
   const size_t channels = run->pool->channels, element = run->pool->base.kernels->element;
-  mbconv_status status = check_image(run->height, run->width, channels, error);
+  if (run->height == 0 || run->width == 0)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "the image is %zu x %zu x %zu", run->height, run->width,
+                       channels);
+  mbconv_status status = mbconv_global_pool_check(run->height, run->width, channels, run->pool->most_pixels, error);
   if (status == MBCONV_OK) status = mbconv_thread_count(threads, &run->tasks, error);
   if (status != MBCONV_OK) return status;
   if (run->batch == 0) return mbconv_succeed(error);

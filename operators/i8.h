@@ -42,9 +42,10 @@ mbconv_status mbconv_i8_add_of(mbconv_i8_add_kind kind, mbconv_type type, const 
                                const mbconv_quantization *b, const mbconv_quantization *y, struct mbconv_i8_add *add,
                                mbconv_error *error);
 
-/* The layers of squeeze-excite, and what its lists in f32 and here have in common: the width. */
+/* The layers of squeeze-excite, what it computes with, and what its lists in f32 and here have in common: the width. */
 struct mbconv_i8_excited {
   struct mbconv_i8_stage reduce, expand;
+  struct mbconv_i8_excite arithmetic;
   mbconv_squeeze_excite shape;
 };
 
@@ -65,15 +66,16 @@ mbconv_status mbconv_i8_channels_check(const struct mbconv_i8_stage *stage, size
 /* Squeeze-excite of so many channels, stage `index` of the list: what is around it and in it, but for its weights; and
  * then these. `made` is made and has `excited`, which is not. */
 mbconv_status mbconv_i8_excite_check(const mbconv_i8_desc *desc, const struct mbconv_i8_stage *made, size_t channels,
-                                     const char *name, struct mbconv_i8_excited *excited, struct mbconv_i8_list *list,
-                                     mbconv_error *error);
+                                     const char *name, struct mbconv_i8_excited *excited, mbconv_error *error);
 mbconv_status mbconv_i8_excite_channels_check(const struct mbconv_i8_excited *excited, size_t channels,
                                               const char *name, mbconv_error *error);
 
-/* `excite` and `scale` of struct mbconv_maker. */
-void mbconv_i8_excite(const struct mbconv_stages *stages, size_t pixels, size_t rows, void *sums, size_t sum_stride,
-                      void *narrow);
-void mbconv_i8_scale(const struct mbconv_stages *stages, size_t pixels, void *image, size_t stride, const void *scales);
+/* How the mean of an image becomes a byte of `output`. */
+mbconv_status mbconv_i8_mean_of(mbconv_type type, const mbconv_quantization *input, const mbconv_quantization *output,
+                                const char *name, struct mbconv_i8_mean *mean, mbconv_error *error);
+
+/* `check_shape` of struct mbconv_maker. */
+mbconv_status mbconv_i8_shape_check(const struct mbconv_shape *shape, mbconv_error *error);
 
 /* What a description says. Its parts point to each other: it is not copied. */
 struct mbconv_i8_described {
@@ -86,8 +88,9 @@ struct mbconv_i8_described {
 /* Checks everything that users can get wrong, and makes a list that mbconv_stages_create() takes. */
 mbconv_status mbconv_i8_check(const mbconv_i8_desc *desc, struct mbconv_i8_described *made, mbconv_error *error);
 
-/* The doors: `fetch` of struct mbconv_stages, `end` of struct mbconv_maker. */
+/* The doors: `fetch` and `fetch_row` of struct mbconv_stages, `end` of struct mbconv_maker. */
 void mbconv_i8_fetch(const struct mbconv_walk *walk, struct mbconv_strip *strip);
+mbconv_fetch_row_fn mbconv_i8_fetch_row;
 void mbconv_i8_end(const struct mbconv_output *output, size_t first, const struct mbconv_pixel_run *run);
 
 /* How a list of int8 is made. */

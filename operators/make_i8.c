@@ -32,6 +32,9 @@ static void lay_out_stage(const struct mbconv_kernels *kernels, struct mbconv_st
   stage->padding = from->padding;
   stage->epilogue = lay_out_epilogue(kernels, from, cursor);
   if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return;
+  struct mbconv_i8_excite *kept = mbconv_take(cursor, 1, sizeof *kept);
+  if (kept) *kept = from->excited->arithmetic;
+  stage->excite.i8 = kept;
   stage->excite.inner = lay_out_epilogue(kernels, &from->excited->reduce, cursor);
   stage->excite.gate = lay_out_epilogue(kernels, &from->excited->expand, cursor);
 }
@@ -40,8 +43,11 @@ static void lay_out_stage(const struct mbconv_kernels *kernels, struct mbconv_st
 static void lay_out_doors(struct mbconv_stages *stages, const struct mbconv_i8_list *list) {
   const struct mbconv_stage *first = &stages->stage[0], *last = &stages->stage[stages->count - 1];
   const bool floats_in = mbconv_floats_in(list), floats_out = mbconv_floats_out(list);
-  if (floats_in) stages->x_element = sizeof(float), stages->fetch = mbconv_i8_fetch;
-  if (floats_in || (list->flips && first->kind == MBCONV_STAGE_POINTWISE)) stages->x_in_scratch = true;
+  const bool dense = first->kind == MBCONV_STAGE_DENSE;
+  if (floats_in) stages->x_element = sizeof(float);
+  if (floats_in && !dense) stages->fetch = mbconv_i8_fetch;
+  if (dense && (floats_in || list->flips)) stages->fetch_row = mbconv_i8_fetch_row;
+  if (!dense && (floats_in || (list->flips && first->kind == MBCONV_STAGE_POINTWISE))) stages->x_in_scratch = true;
   if (floats_out) stages->y_element = sizeof(float), stages->y_in_scratch = true;
   stages->room = 0;
   if (floats_in || floats_out) stages->room = 2 * MBCONV_DOOR_ROOM * mbconv_max(first->in_channels, last->out_channels);
@@ -67,9 +73,10 @@ static struct mbconv_i8_channel channel_of(const struct mbconv_i8_stage *from, s
 
 /* These return the bytes of the weights. */
 
-static size_t pack_panels(const struct mbconv_panels *panels, const struct mbconv_i8_stage *from) {
+static size_t pack_panels(const struct mbconv_panels *panels, const struct mbconv_i8_stage *from, size_t taps) {
   for (size_t c = 0; c < panels->channels; c++) {
-    const struct mbconv_i8_channel channel = channel_of(from, c, panels->k);
+    struct mbconv_i8_channel channel = channel_of(from, c, panels->k);
+    channel.taps = taps;
     const struct mbconv_panel_place to = mbconv_panels_place(panels, c);
     panels->kernels->i8->pack_panel(to.panel, to.width, to.lane, panels->k, &channel);
   }
@@ -89,9 +96,10 @@ static size_t pack_depthwise(const struct mbconv_stage *stage, const struct mbco
 static size_t pack_stage(const struct mbconv_stage *stage, const struct mbconv_i8_stage *from,
                          const struct mbconv_kernels *kernels) {
   if (stage->kind == MBCONV_STAGE_DEPTHWISE) return pack_depthwise(stage, from, kernels);
-  if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return pack_panels(&stage->panels, from);
-  return pack_panels(&stage->excite.reduce, &from->excited->reduce) +
-         pack_panels(&stage->excite.expand, &from->excited->expand);
+  if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE)
+    return pack_panels(&stage->panels, from, stage->window.kernel * stage->window.kernel);
+  return pack_panels(&stage->excite.reduce, &from->excited->reduce, 1) +
+         pack_panels(&stage->excite.expand, &from->excited->expand, 1);
 }
 
 static size_t pack(struct mbconv_stages *stages, const struct mbconv_parameters *parameters) {
@@ -101,5 +109,10 @@ static size_t pack(struct mbconv_stages *stages, const struct mbconv_parameters 
   return bytes;
 }
 
-const struct mbconv_maker mbconv_i8_maker = {&mbconv_i8_sets, lay_out,          pack,
-                                             mbconv_i8_end,   mbconv_i8_excite, mbconv_i8_scale};
+const struct mbconv_maker mbconv_i8_maker = {
+    .sets = &mbconv_i8_sets,
+    .lay_out = lay_out,
+    .pack = pack,
+    .check_shape = mbconv_i8_shape_check,
+    .end = mbconv_i8_end,
+};

@@ -3,6 +3,7 @@
  * A block of int8: what users can get wrong about it, and the list of stages that it becomes.
  */
 #include "block.h"
+#include "dense.h"
 #include "format.h"
 #include "i8.h"
 #include "status.h"
@@ -30,8 +31,17 @@ static mbconv_status check_struct(const mbconv_i8_desc *desc, size_t index, cons
   return MBCONV_OK;
 }
 
-/* Squeeze-excite stands behind another stage and before the last one, which is pointwise. */
+static bool windowed(mbconv_stage_kind kind) { return kind == MBCONV_STAGE_DEPTHWISE || kind == MBCONV_STAGE_DENSE; }
+
+static bool keeps_channels(mbconv_stage_kind kind) {
+  return kind == MBCONV_STAGE_DEPTHWISE || kind == MBCONV_STAGE_SQUEEZE_EXCITE;
+}
+
+/* A dense stage is the first. Squeeze-excite stands behind another stage and before the last one, which is pointwise.
+ */
 static mbconv_status check_place(const mbconv_i8_desc *desc, size_t index, const char *name, mbconv_error *error) {
+  if (stage_at(desc, index)->kind == MBCONV_STAGE_DENSE && index > 0)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is dense: only the first stage can be", name);
   if (stage_at(desc, index)->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return MBCONV_OK;
   if (index > 0 && index + 2 == desc->count && stage_at(desc, index + 1)->kind == MBCONV_STAGE_POINTWISE)
     return MBCONV_OK;
@@ -40,25 +50,32 @@ static mbconv_status check_place(const mbconv_i8_desc *desc, size_t index, const
                      name);
 }
 
+static mbconv_status check_window(const mbconv_i8_stage_desc *stage, const char *name, mbconv_error *error) {
+  const bool dense = stage->kind == MBCONV_STAGE_DENSE;
+  if (!dense && stage->kernel != 3 && stage->kernel != 5 && stage->kernel != 7)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: kernel is %zu, not 3, 5 or 7", name, stage->kernel);
+  if (dense && (stage->kernel < 1 || stage->kernel > 7))
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: kernel is %zu, not 1 to 7", name, stage->kernel);
+  if (dense && stage->dilation > 1)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: dilation is %zu, but it is not depthwise", name,
+                       stage->dilation);
+  return mbconv_pad_kind_check(stage->pad_kind, error);
+}
+
 /* The kind, and what it has no use for. */
 static mbconv_status check_shape(const mbconv_i8_stage_desc *stage, size_t in, const char *name, mbconv_error *error) {
-  const bool pointwise = stage->kind == MBCONV_STAGE_POINTWISE, excites = stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE;
-  if (!pointwise && !excites && stage->kind != MBCONV_STAGE_DEPTHWISE)
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
-                       "%s: kind is %d: in int8 stages are pointwise, depthwise or squeeze-excite", name,
-                       (int)stage->kind);
+  const bool excites = stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE;
+  if (stage->kind < MBCONV_STAGE_POINTWISE || stage->kind > MBCONV_STAGE_SQUEEZE_EXCITE)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: kind is %d, which is none", name, (int)stage->kind);
   if (excites != (stage->squeeze_excite != NULL))
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: %s", name,
                        excites ? "squeeze_excite is NULL" : "squeeze_excite is set");
-  if (!pointwise && stage->out_channels != 0 && stage->out_channels != in)
+  if (keeps_channels(stage->kind) && stage->out_channels != 0 && stage->out_channels != in)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: out_channels is %zu, but it keeps its %zu channels", name,
                        stage->out_channels, in);
-  if (pointwise && stage->out_channels == 0)
+  if (!keeps_channels(stage->kind) && stage->out_channels == 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: out_channels is 0", name);
-  if (pointwise || excites) return mbconv_i8_pointwise_check(stage, name, error);
-  if (stage->kernel != 3 && stage->kernel != 5 && stage->kernel != 7)
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: kernel is %zu, not 3, 5 or 7", name, stage->kernel);
-  return mbconv_pad_kind_check(stage->pad_kind, error);
+  return windowed(stage->kind) ? check_window(stage, name, error) : mbconv_i8_pointwise_check(stage, name, error);
 }
 
 mbconv_status mbconv_i8_pointwise_check(const mbconv_i8_stage_desc *stage, const char *name, mbconv_error *error) {
@@ -94,13 +111,18 @@ static mbconv_status clamp_of(const mbconv_i8_stage_desc *stage, mbconv_type typ
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the clamp and the activation have no byte in common", name);
 }
 
+/* A caller's table, of bytes as they are inside; what it gives is turned by `flip`. */
+static void copy_table(const uint8_t *table, mbconv_type type, uint8_t flip, uint8_t made[256]) {
+  const uint8_t turned = (uint8_t)mbconv_i8_offset(type);
+  for (size_t byte = 0; byte < 256; byte++) made[byte] = table[byte ^ turned] ^ turned ^ flip;
+}
+
 static mbconv_status table_of(const mbconv_i8_stage_desc *stage, mbconv_type type, const char *name,
                               struct mbconv_i8_stage *made, mbconv_error *error) {
   char of[48];
   mbconv_format(of, sizeof of, "%s.table_output", name);
   if (stage->table) {
-    const uint8_t flip = (uint8_t)mbconv_i8_offset(type);
-    for (size_t byte = 0; byte < 256; byte++) made->table[byte] = stage->table[byte ^ flip] ^ flip;
+    copy_table(stage->table, type, 0, made->table);
     return mbconv_quantization_check(&stage->table_output, type, of, error);
   }
   if (is_zero(&stage->table_output)) return MBCONV_OK;
@@ -133,7 +155,7 @@ static mbconv_status add_stage(const mbconv_i8_desc *desc, size_t index, struct 
                                size_t *channels, mbconv_quantization *input, mbconv_error *error) {
   const mbconv_i8_stage_desc *stage = stage_at(desc, index);
   const struct mbconv_window pixel = {.kernel = 1, .stride = 1, .dilation = 1};
-  const bool pointwise = stage->kind == MBCONV_STAGE_POINTWISE, excites = stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE;
+  const bool excites = stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE;
   struct mbconv_described *described = &all->described;
   struct mbconv_i8_stage *made = &all->stage[index];
   char name[16];
@@ -141,21 +163,22 @@ static mbconv_status add_stage(const mbconv_i8_desc *desc, size_t index, struct 
   mbconv_status status = check_struct(desc, index, name, error);
   if (status == MBCONV_OK) status = check_place(desc, index, name, error);
   if (status == MBCONV_OK) status = check_shape(stage, *channels, name, error);
-  const size_t out = pointwise ? stage->out_channels : *channels;
+  const size_t out = keeps_channels(stage->kind) ? *channels : stage->out_channels;
   if (status == MBCONV_OK && !excites) status = mbconv_i8_pointers_check(stage, out, name, error);
   if (status == MBCONV_OK) status = mbconv_i8_stage_make(desc, stage, input, name, made, error);
   if (status == MBCONV_OK && excites) {
     made->excited = &all->excited;
-    status = mbconv_i8_excite_check(desc, made, out, name, &all->excited, &all->list, error);
+    status = mbconv_i8_excite_check(desc, made, out, name, &all->excited, error);
   }
   if (status != MBCONV_OK) return status;
   described->stages.stage[index] = (struct mbconv_stage){
       .kind = stage->kind,
       .in_channels = *channels,
       .out_channels = out,
-      .window = pointwise || excites
-                    ? pixel
-                    : mbconv_window_of(stage->kernel, stage->stride, stage->dilation, &stage->pad, stage->pad_kind),
+      .window = windowed(stage->kind)
+                    ? mbconv_window_of(stage->kernel, stage->stride, stage->dilation, &stage->pad, stage->pad_kind)
+                    : pixel,
+      .dense = stage->kind == MBCONV_STAGE_DENSE ? &mbconv_i8_dense : NULL,
   };
   described->parameters[index] = (struct mbconv_parameters){.i8 = made, .excite = &all->excited.shape};
   *channels = out;
@@ -180,7 +203,7 @@ static mbconv_status check_channels(const struct mbconv_described *described, mb
     const struct mbconv_stage *stage = &described->stages.stage[i];
     const struct mbconv_i8_stage *given = described->parameters[i].i8;
     const size_t kernel = stage->window.kernel;
-    const size_t k = stage->kind == MBCONV_STAGE_POINTWISE ? stage->in_channels : kernel * kernel;
+    const size_t k = (stage->kind == MBCONV_STAGE_DEPTHWISE ? 1 : stage->in_channels) * kernel * kernel;
     char name[16];
     mbconv_format(name, sizeof name, "stages[%zu]", i);
     if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE)
@@ -213,6 +236,18 @@ static mbconv_status check_doors(const mbconv_i8_desc *desc, const mbconv_quanti
   return status;
 }
 
+/* The sum's table gives bytes that are turned by `flip`. */
+static mbconv_status check_sum_table(const mbconv_i8_desc *desc, uint8_t flip, struct mbconv_i8_list *list,
+                                     mbconv_error *error) {
+  list->maps_sum = desc->sum_table != NULL;
+  if (list->maps_sum) {
+    copy_table(desc->sum_table, desc->type, flip, list->sum_table);
+    return mbconv_quantization_check(&desc->sum_table_output, desc->type, "sum_table_output", error);
+  }
+  if (is_zero(&desc->sum_table_output)) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "sum_table_output is set, but there is no table");
+}
+
 /* What y is made by, the shortcut or the last stage, turns its bytes if they are s8. `a` is what the last stage's stand
  * for. */
 static mbconv_status finish(const mbconv_i8_desc *desc, const struct mbconv_stages *stages,
@@ -228,7 +263,8 @@ static mbconv_status finish(const mbconv_i8_desc *desc, const struct mbconv_stag
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
                        "residual_input is set, but the residual is not one that is given");
   if (!adds) {
-    if (!is_zero(&desc->sum) || desc->sum_activation != MBCONV_ACTIVATION_NONE)
+    if (!is_zero(&desc->sum) || desc->sum_activation != MBCONV_ACTIVATION_NONE || desc->sum_table ||
+        !is_zero(&desc->sum_table_output))
       return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "sum is set, but nothing is added");
     if (last->desc->table)
       for (size_t byte = 0; byte < 256; byte++) last->table[byte] ^= flip;
@@ -240,9 +276,11 @@ static mbconv_status finish(const mbconv_i8_desc *desc, const struct mbconv_stag
   if (status == MBCONV_OK && given)
     status = mbconv_quantization_check(&desc->residual_input, desc->type, "residual_input", error);
   if (status == MBCONV_OK) status = mbconv_i8_add_of(desc->add, desc->type, a, b, &desc->sum, &list->add, error);
-  if (status == MBCONV_OK) status = check_doors(desc, b, &desc->sum, list, error);
+  if (status == MBCONV_OK) status = check_sum_table(desc, flip, list, error);
+  if (status == MBCONV_OK)
+    status = check_doors(desc, b, desc->sum_table ? &desc->sum_table_output : &desc->sum, list, error);
   if (status != MBCONV_OK) return status;
-  list->add.flip = flip;
+  list->add.flip = desc->sum_table ? 0 : flip;
   list->add.b_flip = x_flip;
   return mbconv_i8_bounds(desc->sum_activation, &desc->sum, desc->type, "sum", &list->add.lo, &list->add.hi, error);
 }

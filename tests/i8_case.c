@@ -26,10 +26,12 @@ static mbconv_quantization random_quantization(uint64_t *state, mbconv_type type
 
 /* ---- Stages ------------------------------------------------------------------------------------------------------ */
 
-static void random_window(uint64_t *state, bool keeps_size, mbconv_i8_stage_desc *s) {
+static void random_window(uint64_t *state, bool keeps_size, bool dense, mbconv_i8_stage_desc *s) {
   s->kernel = 3 + 2 * test_random_size(state, 0, 2);
+  if (dense) s->kernel = keeps_size ? 1 + 2 * test_random_size(state, 0, 2) : test_random_size(state, 1, 7);
   s->stride = keeps_size ? 1 : test_random_size(state, 1, 2);
   s->dilation = test_random_size(state, 0, 5) == 0 ? test_random_size(state, 1, 3) : test_random_size(state, 0, 1);
+  if (dense && s->dilation > 1) s->dilation = 0;
   const size_t span = (s->kernel - 1) * (s->dilation ? s->dilation : 1) + 1;
   if (keeps_size) {
     s->pad = (mbconv_pad){span / 2, span / 2, span / 2, span / 2};
@@ -58,6 +60,14 @@ static void random_scales(uint64_t *state, struct i8_case *c, mbconv_i8_stage_de
   s->weight_scales = one ? 1 : out;
 }
 
+/* And what it stands for. */
+static const uint8_t *random_table(uint64_t *state, struct i8_case *c, mbconv_quantization *output) {
+  uint8_t *table = own(c, 256);
+  for (size_t i = 0; i < 256; i++) table[i] = (uint8_t)random_between(state, 0, 255);
+  *output = random_quantization(state, c->desc.type, 0.05);
+  return table;
+}
+
 static void random_ending(uint64_t *state, struct i8_case *c, mbconv_i8_stage_desc *s) {
   static const mbconv_activation_kind kinds[] = {MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_RELU,
                                                  MBCONV_ACTIVATION_RELU6};
@@ -70,10 +80,7 @@ static void random_ending(uint64_t *state, struct i8_case *c, mbconv_i8_stage_de
     s->activation = MBCONV_ACTIVATION_NONE;
   }
   if (test_random_size(state, 0, 1)) return;
-  uint8_t *table = own(c, 256);
-  for (size_t i = 0; i < 256; i++) table[i] = (uint8_t)random_between(state, 0, 255);
-  s->table = table;
-  s->table_output = random_quantization(state, type, 0.05);
+  s->table = random_table(state, c, &s->table_output);
 }
 
 /* The weights of `out` channels of k each, and what their sums become. */
@@ -124,14 +131,14 @@ static size_t random_stage(uint64_t *state, struct i8_case *c, mbconv_i8_stage_d
     random_excite(state, c, s, in, input_scale);
     return in;
   }
-  const bool pointwise = kind == 'P';
-  s->kind = pointwise ? MBCONV_STAGE_POINTWISE : MBCONV_STAGE_DEPTHWISE;
-  if (pointwise)
-    s->out_channels = out;
+  const bool depthwise = kind == 'D', dense = kind == 'C';
+  s->kind = depthwise ? MBCONV_STAGE_DEPTHWISE : dense ? MBCONV_STAGE_DENSE : MBCONV_STAGE_POINTWISE;
+  if (depthwise)
+    out = in;
   else
-    random_window(state, keeps_size, s);
-  out = pointwise ? out : in;
-  random_sums(state, c, s, out, pointwise ? in : s->kernel * s->kernel, input_scale);
+    s->out_channels = out;
+  if (depthwise || dense) random_window(state, keeps_size, dense, s);
+  random_sums(state, c, s, out, i8_case_terms(s, in), input_scale);
   return out;
 }
 
@@ -168,12 +175,15 @@ void i8_case_new(struct i8_case *c, const char *kinds, mbconv_residual residual,
   if (ratio < 0.001f) desc->add = MBCONV_I8_ADD_TFLITE; /* which XNNPACK refuses */
   if (test_random_size(state, 0, 2) == 0) desc->sum_activation = MBCONV_ACTIVATION_RELU;
   if (test_random_size(state, 0, 2) == 0) desc->sum_activation = MBCONV_ACTIVATION_RELU6;
+  if (test_random_size(state, 0, 2) == 0) desc->sum_table = random_table(state, c, &desc->sum_table_output);
 }
 
 void i8_case_free(struct i8_case *c) {
   for (size_t i = 0; i < c->owned; i++) free(c->memory[i]);
   c->owned = 0;
 }
+
+static char letter_of(mbconv_stage_kind kind) { return " PDCE"[kind]; }
 
 void i8_case_describe(struct test *t, const struct i8_case *c, size_t height, size_t width) {
   static const char *const adds[] = {"XNNPACK", "TFLITE", "FLOAT"};
@@ -182,10 +192,7 @@ void i8_case_describe(struct test *t, const struct i8_case *c, size_t height, si
   int length = 0;
   for (size_t i = 0; i < d->count; i++) {
     const mbconv_i8_stage_desc *s = &c->stages[i];
-    length += snprintf(text + length, sizeof text - (size_t)length, " %s%zu k%zu s%zu d%zu%s%s",
-                       s->kind == MBCONV_STAGE_POINTWISE   ? "P"
-                       : s->kind == MBCONV_STAGE_DEPTHWISE ? "D"
-                                                           : "E",
+    length += snprintf(text + length, sizeof text - (size_t)length, " %c%zu k%zu s%zu d%zu%s%s", letter_of(s->kind),
                        s->out_channels, s->kernel, s->stride, s->dilation, s->table ? " table" : "",
                        s->weight_scales == 1 ? "" : " per channel");
   }

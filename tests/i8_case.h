@@ -24,7 +24,7 @@ struct i8_case {
   mbconv_i8_squeeze_excite excite; /* of the E of the list */
   mbconv_i8_stage_desc reduce, expand;
   size_t out_channels;
-  void *memory[4 * (MBCONV_MOST_STAGES + 2)]; /* of weights, biases, scales and tables */
+  void *memory[4 * (MBCONV_MOST_STAGES + 2) + 1]; /* of weights, biases, scales and tables */
   size_t owned;
 };
 
@@ -67,8 +67,25 @@ struct i8_image i8_oracle_stage(const struct i8_case *c, const mbconv_i8_stage_d
 struct i8_image i8_oracle_excite(const struct i8_case *c, const mbconv_i8_stage_desc *stage, const struct i8_image *x,
                                  const mbconv_quantization *input);
 
+/* The byte of a mean, from the sum over an image of what is above the zero point. */
+int32_t i8_oracle_mean(mbconv_type type, int64_t sum, size_t pixels, float input_scale,
+                       const mbconv_quantization *mean);
+
 /* What is stored of a real number of steps of `output`, rounded: the zero point, the clamps, the table. */
 int32_t i8_oracle_end(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, int64_t r);
+
+/* The terms of a sum of a stage that reads `in` channels: squeeze-excite has none of its own. */
+static inline size_t i8_case_terms(const mbconv_i8_stage_desc *stage, size_t in) {
+  if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE) return 0;
+  if (stage->kind == MBCONV_STAGE_POINTWISE) return in;
+  return stage->kernel * stage->kernel * (stage->kind == MBCONV_STAGE_DENSE ? in : 1);
+}
+
+/* The channels that it writes. */
+static inline size_t i8_case_channels(const mbconv_i8_stage_desc *stage, size_t in) {
+  const bool keeps = stage->kind == MBCONV_STAGE_DEPTHWISE || stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE;
+  return keeps ? in : stage->out_channels;
+}
 
 /* What a stage's bytes stand for. */
 static inline mbconv_quantization i8_case_output(const mbconv_i8_stage_desc *stage) {
@@ -92,6 +109,9 @@ void test_i8_doors(struct test *t, const struct mbconv_kernels *kernels);
 
 /* Squeeze-excite's kernels: i8_excite.c. */
 void test_i8_excite(struct test *t, const struct mbconv_kernels *kernels);
+
+/* Global pooling: i8_pool.c. */
+void test_i8_pool(struct test *t);
 
 /* The parts of the suite that need no image: i8_requantize.c, i8_tables.c. */
 void test_i8_arithmetic(struct test *t);

@@ -15,7 +15,9 @@
 /* A real number of steps, rounded to nearest, halves to even; those beyond every byte are cut off. */
 static int64_t rounded(float steps) { return (int64_t)rint(fmax(fmin((double)steps, 100000.0), -100000.0)); }
 
-static int32_t mean_of(int64_t sum, size_t pixels, float input_scale, const mbconv_quantization *mean, int32_t least) {
+int32_t i8_oracle_mean(mbconv_type type, int64_t sum, size_t pixels, float input_scale,
+                       const mbconv_quantization *mean) {
+  const int32_t least = type == MBCONV_S8 ? -128 : 0;
   const float ratio = input_scale / mean->scale, share = ratio / (float)pixels, steps = (float)sum * share;
   const int64_t v = rounded(steps) + mean->zero_point;
   return (int32_t)(v < least ? least : v > least + 255 ? least + 255 : v);
@@ -30,7 +32,7 @@ struct i8_image i8_oracle_excite(const struct i8_case *c, const mbconv_i8_stage_
   for (size_t i = 0; i < channels; i++) {
     int64_t sum = 0;
     for (size_t p = 0; p < pixels; p++) sum += x->values[p * channels + i] - input->zero_point;
-    mean.values[i] = mean_of(sum, pixels, input->scale, &excite->mean, c->desc.type == MBCONV_S8 ? -128 : 0);
+    mean.values[i] = i8_oracle_mean(c->desc.type, sum, pixels, input->scale, &excite->mean);
   }
   struct i8_image narrow = i8_oracle_stage(c, excite->reduce, &mean, &excite->mean);
   struct i8_image gate = i8_oracle_stage(c, excite->expand, &narrow, &inner);
@@ -89,7 +91,7 @@ static void check_mean(struct test *t, const struct mbconv_kernels *kernels, siz
   kernels->i8->mean(&by, channels, rows, sum, channels, pixels, sum);
   size_t wrong = 0;
   for (size_t c = 0; c < channels; c++) {
-    const int32_t want = mean_of(total[c] - (int64_t)pixels * x_zero, pixels, 1.0f, &mean, 0);
+    const int32_t want = i8_oracle_mean(MBCONV_U8, total[c] - (int64_t)pixels * x_zero, pixels, 1.0f, &mean);
     wrong += ((const uint8_t *)sum)[c] != want;
   }
   test_at(t, "%s: means of %zu rows, %zu pixels", mbconv_isa_name(kernels->isa), rows, pixels);

@@ -53,11 +53,15 @@ static int64_t cut_off(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *s
   return stage->clamp_lo != 0 || stage->clamp_hi != 0 ? clamp(r, stage->clamp_lo, stage->clamp_hi) : r;
 }
 
+/* A byte of a table, as a value. */
+static int32_t looked_up(const uint8_t *table, mbconv_type type, int64_t v) {
+  const int32_t byte = table[v & 255];
+  return type == MBCONV_S8 && byte >= 128 ? byte - 256 : byte;
+}
+
 int32_t i8_oracle_end(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, int64_t r) {
   const int32_t v = (int32_t)cut_off(desc, stage, r);
-  if (!stage->table) return v;
-  const int32_t byte = stage->table[v & 255];
-  return desc->type == MBCONV_S8 && byte >= 128 ? byte - 256 : byte;
+  return stage->table ? looked_up(stage->table, desc->type, v) : v;
 }
 
 /* Before the zero point. */
@@ -146,11 +150,12 @@ static int64_t sum_of(const mbconv_i8_stage_desc *s, const struct i8_image *x, i
     for (size_t i = 0; i < x->channels; i++) sum += tap(x, row, column, i, zero) * s->weight[c * x->channels + i];
     return sum;
   }
-  const size_t dilation = s->dilation ? s->dilation : 1;
-  for (size_t i = 0; i < s->kernel; i++)
-    for (size_t j = 0; j < s->kernel; j++)
-      sum +=
-          tap(x, row + i * dilation, column + j * dilation, c, zero) * s->weight[(c * s->kernel + i) * s->kernel + j];
+  const size_t dilation = s->dilation ? s->dilation : 1, taps = s->kernel * s->kernel;
+  const bool dense = s->kind == MBCONV_STAGE_DENSE;
+  const int8_t *weight = s->weight + c * i8_case_terms(s, x->channels);
+  for (size_t in = dense ? 0 : c; in < (dense ? x->channels : c + 1); in++, weight += taps)
+    for (size_t t = 0; t < taps; t++)
+      sum += tap(x, row + t / s->kernel * dilation, column + t % s->kernel * dilation, in, zero) * weight[t];
   return sum;
 }
 
@@ -161,7 +166,7 @@ struct i8_image i8_oracle_stage(const struct i8_case *case_, const mbconv_i8_sta
   const struct axis pixel[2] = {{x->height, 0}, {x->width, 0}};
   const struct axis down = pointwise ? pixel[0] : axis_of(s, x->height, s->pad.top, s->pad.bottom);
   const struct axis across = pointwise ? pixel[1] : axis_of(s, x->width, s->pad.left, s->pad.right);
-  struct i8_image y = {down.out, across.out, pointwise ? s->out_channels : x->channels, NULL, NULL};
+  struct i8_image y = {down.out, across.out, i8_case_channels(s, x->channels), NULL, NULL};
   if (down.out == 0 || across.out == 0) return y;
   y = i8_image_new(y.height, y.width, y.channels);
   const size_t stride = pointwise ? 1 : s->stride;
@@ -189,8 +194,11 @@ struct i8_image i8_oracle(const struct i8_case *c, const struct i8_image *x, con
                     (c->desc.residual == MBCONV_RESIDUAL_AUTO && c->desc.sum.scale > 0.0f);
   const struct i8_image *residual = given ? added : x;
   const mbconv_quantization *b = given ? &c->desc.residual_input : &c->desc.input;
-  for (size_t i = 0; adds && i < image.height * image.width * image.channels; i++)
-    image.values[i] = i8_oracle_add(&c->desc, &input, b, image.values[i], residual->values[i]);
-  if (c->desc.y_door != MBCONV_I8_DOOR_BYTES) i8_image_dequantize(&image, adds ? &c->desc.sum : &input);
+  for (size_t i = 0; adds && i < image.height * image.width * image.channels; i++) {
+    const int32_t sum = i8_oracle_add(&c->desc, &input, b, image.values[i], residual->values[i]);
+    image.values[i] = c->desc.sum_table ? looked_up(c->desc.sum_table, c->desc.type, sum) : sum;
+  }
+  const mbconv_quantization *y = !adds ? &input : c->desc.sum_table ? &c->desc.sum_table_output : &c->desc.sum;
+  if (c->desc.y_door != MBCONV_I8_DOOR_BYTES) i8_image_dequantize(&image, y);
   return image;
 }

@@ -102,8 +102,12 @@ static const struct refusal refusals[] = {
     {{FIELD(INT, desc.input.zero_point, 128)}, "input: the zero point is 128, not -128 to 127"},
     {{FIELD(INT, desc.type, MBCONV_U8), FIELD(INT, desc.input.zero_point, -1)},
      "input: the zero point is -1, not 0 to 255"},
-    {{FIELD(INT, stages[1].kind, MBCONV_STAGE_DENSE)},
-     "stages[1]: kind is 3: in int8 stages are pointwise, depthwise or squeeze-excite"},
+    {{FIELD(INT, stages[1].kind, 0)}, "stages[1]: kind is 0, which is none"},
+    {{FIELD(INT, stages[1].kind, 5)}, "stages[1]: kind is 5, which is none"},
+    {{FIELD(INT, stages[1].kind, MBCONV_STAGE_DENSE)}, "stages[1] is dense: only the first stage can be"},
+    {{FIELD(INT, stages[0].kind, MBCONV_STAGE_DENSE)}, "stages[0]: kernel is 0, not 1 to 7"},
+    {{FIELD(INT, stages[0].kind, MBCONV_STAGE_DENSE), FIELD(WORD, stages[0].kernel, 8)},
+     "stages[0]: kernel is 8, not 1 to 7"},
     {{FIELD(WORD, stages[1].kernel, 4)}, "stages[1]: kernel is 4, not 3, 5 or 7"},
     {{FIELD(WORD, stages[1].out_channels, 7)}, "stages[1]: out_channels is 7, but it keeps its 6 channels"},
     {{FIELD(WORD, stages[1].stride, 3)}, "stride is 3, not 1 or 2"},
@@ -146,6 +150,9 @@ static const struct refusal refusals[] = {
     {{FIELD(INT, desc.sum_activation, MBCONV_ACTIVATION_SILU)},
      "sum: activation is 3: in int8 it is NONE, RELU or RELU6, and all others are tables"},
     {{FIELD(INT, desc.add, 3)}, "add is 3, which is no way to add"},
+    {{FIELD(REAL, desc.sum_table_output.scale, 1)}, "sum_table_output is set, but there is no table"},
+    {{FIELD(REAL, desc.sum_table_output.scale, 1), FIELD(INT, desc.residual, MBCONV_RESIDUAL_OFF)},
+     "sum is set, but nothing is added"},
     {{FIELD(REAL, desc.sum.scale, 100)},
      "sum: a scale that is added is not 2^-10 to below 2^8 times the sum's, as XNNPACK needs it"},
     {{FIELD(INT, desc.add, MBCONV_I8_ADD_TFLITE), FIELD(REAL, desc.sum.scale, 1e-8)},
@@ -293,6 +300,9 @@ void test_i8_refusals(struct test *t) {
     apply(&refusals[i].changes[1], &f);
     expect(t, &f.desc, refusals[i].message);
   }
+  fixture_new(&f);
+  f.desc.sum_table = f.table;
+  expect(t, &f.desc, "sum_table_output: the scale is not a normal number above 0");
   refuse_excite(t);
   /* 1 / scale of floats must be a normal number; 2^127 is refused at the door alone. */
   fixture_new(&f);

@@ -215,8 +215,8 @@ static void check_door(struct test *t) {
 }
 
 void test_i8(struct test *t) {
-  static const char *const lists[] = {"P",   "D",    "PDP", "DP",   "PD",  "PP",  "PDPDP",
-                                      "DPP", "DPDP", "PPD", "PDEP", "DEP", "PEP", "PDPDEP"};
+  static const char *const lists[] = {"P",    "D",   "PDP", "DP",     "PD", "PP", "PDPDP", "DPP", "DPDP", "PPD",
+                                      "PDEP", "DEP", "PEP", "PDPDEP", "C",  "CP", "CDP",   "CEP", "CPDP"};
   static const mbconv_residual residuals[] = {MBCONV_RESIDUAL_OFF, MBCONV_RESIDUAL_ON, MBCONV_RESIDUAL_GIVEN};
   print_rows(t);
   check_door(t);
@@ -227,6 +227,7 @@ void test_i8(struct test *t) {
     test_i8_excite(t, row->kernels);
   }
   if (!t->small && mbconv_kernels_of(&mbconv_i8_sets, t->isa)) test_i8_scratch(t);
+  if (mbconv_kernels_of(&mbconv_i8_sets, t->isa)) test_i8_pool(t);
   if (t->isa == MBCONV_ISA_SCALAR) {
     test_i8_arithmetic(t);
     test_i8_tables(t);

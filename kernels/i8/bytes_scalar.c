@@ -36,3 +36,13 @@ void mbconv_i8_transpose_scalar_1x1(size_t tiles, const void *x_, size_t x_strid
   (void)residual;
   for (size_t i = 0; i < tiles; i++) y[i * y_step] = x[i * x_step];
 }
+
+void mbconv_i8_interleave3_scalar(size_t pixels, const void *x, size_t x_stride, void *y) {
+  const uint8_t *red = x, *green = red + x_stride, *blue = green + x_stride;
+  uint8_t *to = y;
+  for (size_t p = 0; p < pixels; p++, to += 3) {
+    to[0] = red[p];
+    to[1] = green[p];
+    to[2] = blue[p];
+  }
+}

@@ -57,12 +57,20 @@ union mbconv_i8_scale {
 
 /* One output channel, as create hands it to the functions that pack. */
 struct mbconv_i8_channel {
-  const int8_t *weight; /* 1x1: [k]; depthwise: [kernel * kernel] */
+  const int8_t *weight; /* panels: [k / taps][taps], packed tap by tap; depthwise: [kernel * kernel] */
+  size_t taps;          /* of a panel's windows; 0 or 1: it is a 1x1's */
   int32_t bias;         /* with the zero point folded in */
   union mbconv_i8_scale scale;
   int32_t shift; /* TFLITE_DOUBLE: -31 .. 30, > 0 to the left; no sum << shift leaves 32 bits */
   const struct mbconv_i8_ending *ending;
 };
+
+/* The weight that is packed as number i of k. */
+static inline int8_t mbconv_i8_weight_at(const struct mbconv_i8_channel *channel, size_t k, size_t i) {
+  if (channel->taps <= 1) return channel->weight[i];
+  const size_t in = k / channel->taps;
+  return channel->weight[i % in * channel->taps + i / in];
+}
 
 /* Packs one channel of the panel that begins at `data`: like mbconv_pack_panel_fn. The memory was zeroed. */
 typedef void mbconv_i8_pack_panel_fn(void *data, size_t width, size_t lane, size_t k,
@@ -154,6 +162,12 @@ struct mbconv_i8_gate {
 /* y[p * y_stride + c] = the product of x[p * x_stride + c] and gates[c], c < channels; y may be x with its stride. */
 typedef void mbconv_i8_gate_fn(const struct mbconv_i8_gate *gate, size_t pixels, size_t channels, const void *x,
                                size_t x_stride, const void *gates, void *y, size_t y_stride);
+
+/* What squeeze-excite computes with. */
+struct mbconv_i8_excite {
+  struct mbconv_i8_mean mean;
+  struct mbconv_i8_gate gate;
+};
 
 /* ---- Two rows of a depthwise ------------------------------------------------------------------------------------- */
 

@@ -25,7 +25,7 @@ static void *pack_constants(int32_t *data, size_t width, size_t place, size_t k,
 static void pack_bytes(void *data, size_t width, size_t place, size_t k, const struct mbconv_i8_channel *channel) {
   int8_t *weights = pack_constants(data, width, place, k, channel);
   for (size_t i = 0; i < k; i++)
-    weights[i / K_STEP * K_STEP * width + place * K_STEP + i % K_STEP] = channel->weight[i];
+    weights[i / K_STEP * K_STEP * width + place * K_STEP + i % K_STEP] = mbconv_i8_weight_at(channel, k, i);
 }
 
 void mbconv_i8_pack_panel_bytes_16(void *data, size_t width, size_t lane, size_t k,
@@ -42,7 +42,7 @@ void mbconv_i8_pack_panel_pairs_8(void *data, size_t width, size_t lane, size_t 
                                   const struct mbconv_i8_channel *channel) {
   const size_t place = place_of(8, width, lane);
   int16_t *weights = pack_constants(data, width, place, k, channel);
-  for (size_t i = 0; i < k; i++) weights[i / 2 * 2 * width + place * 2 + i % 2] = channel->weight[i];
+  for (size_t i = 0; i < k; i++) weights[i / 2 * 2 * width + place * 2 + i % 2] = mbconv_i8_weight_at(channel, k, i);
 }
 
 void mbconv_i8_panel_tflite(const struct mbconv_pointwise_panel *panel, size_t width, int32_t *sums) {

@@ -62,7 +62,7 @@ ALWAYS_INLINE void pack_panel(int32_t *data, size_t width, size_t lane, size_t k
   weight *weights = (weight *)(data + CONSTANTS * width);
   int32_t sum = 0;
   for (size_t i = 0; i < k; i++) {
-    weights[i / K_STEP * K_STEP * width + lane * K_STEP + i % K_STEP] = channel->weight[i];
+    weights[i / K_STEP * K_STEP * width + lane * K_STEP + i % K_STEP] = mbconv_i8_weight_at(channel, k, i);
     sum += channel->weight[i];
   }
   data[BIAS * width + lane] = (int32_t)((uint32_t)channel->bias + (uint32_t)fold * (uint32_t)sum); /* may wrap around */

@@ -17,7 +17,7 @@ void mbconv_i8_pack_panel_scalar(void *data, size_t width, size_t lane, size_t k
   bias[lane] = channel->bias;
   scale[lane] = channel->scale;
   shift[lane] = channel->shift;
-  for (size_t i = 0; i < k; i++) weight[i * width + lane] = channel->weight[i];
+  for (size_t i = 0; i < k; i++) weight[i * width + lane] = mbconv_i8_weight_at(channel, k, i);
 }
 
 /* One pixel. */

@@ -28,6 +28,7 @@ const struct mbconv_kernels mbconv_kernels_i8_neon_i8mm = {
     .depthwise = {{mbconv_i8_depthwise_neon_dotprod_3x3s1, mbconv_i8_depthwise_neon_dotprod_3x3s2},
                   {mbconv_i8_depthwise_neon_dotprod_5x5s1, mbconv_i8_depthwise_neon_dotprod_5x5s2},
                   {mbconv_i8_depthwise_neon_dotprod_7x7s1, mbconv_i8_depthwise_neon_dotprod_7x7s2}},
+    .interleave3 = mbconv_i8_interleave3_scalar,
     .channel_sum = mbconv_i8_channel_sum_neon,
     .transpose = {.rows = 8, .columns = 8, .run = mbconv_i8_transpose_neon_8x8},
     .transpose_one = mbconv_i8_transpose_scalar_1x1,

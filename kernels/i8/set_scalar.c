@@ -25,6 +25,7 @@ const struct mbconv_kernels mbconv_kernels_i8_scalar = {
     .depthwise = {{mbconv_i8_depthwise_scalar_3x3s1, mbconv_i8_depthwise_scalar_3x3s2},
                   {mbconv_i8_depthwise_scalar_5x5s1, mbconv_i8_depthwise_scalar_5x5s2},
                   {mbconv_i8_depthwise_scalar_7x7s1, mbconv_i8_depthwise_scalar_7x7s2}},
+    .interleave3 = mbconv_i8_interleave3_scalar,
     .channel_sum = mbconv_i8_channel_sum_scalar,
     .transpose = {.rows = 1, .columns = 1, .run = mbconv_i8_transpose_scalar_1x1},
     .transpose_one = mbconv_i8_transpose_scalar_1x1,

@@ -15,6 +15,7 @@ mbconv_depthwise_fn mbconv_i8_depthwise_scalar_3x3s1, mbconv_i8_depthwise_scalar
     mbconv_i8_depthwise_scalar_5x5s1, mbconv_i8_depthwise_scalar_5x5s2, mbconv_i8_depthwise_scalar_7x7s1,
     mbconv_i8_depthwise_scalar_7x7s2;
 mbconv_transpose_fn mbconv_i8_transpose_scalar_1x1;
+mbconv_interleave_fn mbconv_i8_interleave3_scalar;
 mbconv_i8_pack_panel_fn mbconv_i8_pack_panel_scalar;
 mbconv_i8_pack_depthwise_fn mbconv_i8_pack_depthwise_scalar;
 mbconv_i8_table_fn mbconv_i8_table_scalar;

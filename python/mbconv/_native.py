@@ -197,6 +197,8 @@ class I8Desc(Versioned):
         *[(name, c_int) for name in ("sum_activation", "layout")],
         *[(name, c_size_t) for name in ("strip_rows", "group_channels")],
         *[(name, c_int) for name in ("x_door", "y_door")],
+        ("sum_table", c_void_p),
+        ("sum_table_output", Quantization),
     ]
 
 

@@ -23,7 +23,7 @@ from .threads import own
 __all__ = ["Block", "Quantization", "SqueezeExcite", "Stage", "make_table", "usable_isas"]
 
 _TYPES = {"int8": "s8", "uint8": "u8"}
-_KINDS = _native.STAGE_KINDS[:2]
+_KINDS = _native.STAGE_KINDS[:3]
 _ACTIVATIONS = _native.ACTIVATIONS[:3]
 
 
@@ -38,8 +38,8 @@ class Quantization(NamedTuple):
 class Stage:
     """One stage of a block. The arrays are copied when a Block is made of it.
 
-    kind          "pointwise" (1x1) or "depthwise" (kxk per channel)
-    weight        int8: [out][in] or [out][in][1][1]; depthwise [channels][1][k][k]
+    kind          "pointwise" (1x1), "depthwise" (kxk per channel) or "dense" (kxk; only the first)
+    weight        int8: [out][in] or [out][in][1][1]; depthwise [channels][1][k][k]; dense [out][in][k][k]
     weight_scale  a number, the same for all channels, or float32 [out]
     output        what the sums become
     bias          int32 [out], in units of the input's scale times weight_scale, or None
@@ -47,7 +47,7 @@ class Stage:
     table         None, or uint8 [256]: from a byte (of int8, -1 is at 255) to what is stored; any activation: see
                   make_table()
     table_output  what the table's bytes stand for
-    stride, pad, dilation   of depthwise; pad as in mbconv.Block
+    stride, pad, dilation   of depthwise; dense has the first two; pad as in mbconv.Block
     """
 
     kind: str
@@ -127,6 +127,7 @@ class Block(_Listed):
                           added, with the quantization residual_input
     add                   how: "xnnpack" (LiteRT's default), "tflite" (its reference) or "float" (ONNX Runtime)
     sum_activation        "none", "relu" or "relu6"
+    sum_table, sum_table_output    None, or as a Stage's: behind the shortcut
     x_door, y_door        "bytes"; or floats, which are quantized or dequantized at the door, as "xnnpack" (LiteRT's
                           default), "tflite" (its reference) or "onnx" do it. x_door: a residual that is given, too
     layout, isa, strip_rows, group_channels    as in mbconv.Stages
@@ -134,7 +135,8 @@ class Block(_Listed):
 
     def __init__(self, stages: Sequence[Union[Stage, SqueezeExcite]], *, input: Quantization, dtype: str = "int8", rounding: str = "fp32",
                  sum: Optional[Quantization] = None, residual: Union[bool, str, None] = None, add: str = "xnnpack",
-                 residual_input: Optional[Quantization] = None, sum_activation: str = "none", x_door: str = "bytes",
+                 residual_input: Optional[Quantization] = None, sum_activation: str = "none",
+                 sum_table: Optional[NDArray[np.uint8]] = None, sum_table_output: Optional[Quantization] = None, x_door: str = "bytes",
                  y_door: str = "bytes", layout: str = "nhwc", isa: str = "auto", strip_rows: SupportsIndex = 0,
                  group_channels: SupportsIndex = 0) -> None:  # fmt: skip
         # pylint: disable=redefined-builtin # the names of mbconv_i8_desc
@@ -169,6 +171,9 @@ class Block(_Listed):
             x_door=_arguments.one_of(x_door, "x_door", _native.DOORS),
             y_door=_arguments.one_of(y_door, "y_door", _native.DOORS),
         )  # fmt: skip
+        if sum_table is not None:
+            desc.sum_table = _kept(sum_table, "sum_table", np.uint8, kept, (256,))
+        desc.sum_table_output = _quantization_or_none(sum_table_output, "sum_table_output")
         self._make(desc, outputs, isa, "auto", "create_i8")
         self.layout = self._output_layout = layout
         self._x_dtype = np.dtype(dtype if x_door == "bytes" else "float32")

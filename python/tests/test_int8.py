@@ -46,6 +46,17 @@ class Blocks(unittest.TestCase):
                     with self.subTest(dtype=dtype, inner=inner, isa=isa):
                         np.testing.assert_array_equal(ours.run(block, x, "fp32", "xnnpack", isa=isa), expected)
 
+    def test_dense(self):
+        for dtype in ("int8", "uint8"):
+            for kernel, stride, activation in ((3, 2, "relu6"), (5, 1, "silu")):
+                maker = Maker(5, dtype, lowest=-128)
+                block = maker.fused((11, 14, 3), 19, 7, kernel, stride, activation)
+                x = maker.image(block)
+                expected = integers.run_block(x, block, "fp32", None)
+                for isa in mbconv.int8.usable_isas():
+                    with self.subTest(dtype=dtype, kernel=kernel, isa=isa):
+                        np.testing.assert_array_equal(ours.run(block, x, "fp32", None, isa=isa), expected)
+
     def test_forms_of_arguments(self):
         random = np.random.default_rng(1)
         weight, x = random.integers(-128, 128, (7, 6), np.int8), random.integers(-128, 128, (2, 5, 4, 6), np.int8)
@@ -54,6 +65,10 @@ class Blocks(unittest.TestCase):
         y = made(np.ascontiguousarray(x.transpose(0, 3, 1, 2)), threads=2)
         np.testing.assert_array_equal(y.transpose(0, 2, 3, 1), expected)
         given = Block([Stage("pointwise", weight, 0.01, Q)], input=Q, residual="given", residual_input=Q, sum=Q)
+        table = np.random.default_rng(2).permutation(256).astype(np.uint8)
+        summed = Block([Stage("pointwise", weight[:6], 0.01, Q)], input=Q, sum=Q)(x)
+        mapped = Block([Stage("pointwise", weight[:6], 0.01, Q)], input=Q, sum=Q, sum_table=table, sum_table_output=Q)(x)
+        np.testing.assert_array_equal(mapped, table[summed.view(np.uint8)].view(np.int8))
         zero = np.full(expected.shape, Q.zero_point, np.int8)
         np.testing.assert_array_equal(given(x, residual=zero), expected)
 
@@ -95,7 +110,7 @@ class Refusals(unittest.TestCase):
         stage, x = Stage("pointwise", weight, 0.01, Q), np.zeros((1, 3, 3, 6), np.int8)
         for error, message, call in (
             (TypeError, "weight is float32, not int8", lambda: Stage("pointwise", weight.astype(np.float32), 0.01, Q)),
-            (ValueError, "kind 'dense' is none of pointwise, depthwise", lambda: Stage("dense", weight, 0.01, Q)),
+            (ValueError, "kind 'pool' is none of pointwise, depthwise, dense", lambda: Stage("pool", weight, 0.01, Q)),
             (ValueError, "activation 'silu' is none of", lambda: Stage("pointwise", weight, 0.01, Q, activation="silu")),
             (ValueError, "table and table_output: one", lambda: Stage("pointwise", weight, 0.01, Q, table=table)),
             (ValueError, "stages has 0 stages", lambda: Block([], input=Q)),

@@ -101,6 +101,19 @@ void check_i8(test *t) {
   desc.stages = list;
   desc.count = 3;
   check_runs<float, float>(t, mbconv::i8_block(desc), true, floats, elements);
+  mbconv::i8_global_pool_desc pooled;
+  pooled.type = MBCONV_S8;
+  pooled.height = wrapped::height;
+  pooled.width = wrapped::width;
+  pooled.channels = channels;
+  pooled.input = pooled.output = quantization;
+  const mbconv::i8_global_pool pool(pooled);
+  std::vector<std::int8_t> want(wrapped::batch * channels), got(want.size()), at(want.size());
+  mbconv_global_pool_run(pool.get(), wrapped::batch, bytes.data(), want.data(), nullptr, nullptr);
+  pool.run(wrapped::batch, bytes.data(), got.data());
+  pool.run(wrapped::batch, mbconv::size{wrapped::height, wrapped::width}, bytes.data(), at.data());
+  check_same(t, got, want);
+  check_same(t, at, want);
   desc.input.scale = 0.0f;
   mbconv_block *none;
   wrapped::check_throws(

@@ -180,6 +180,30 @@ static const struct block blocks[DRIFT_I8_BLOCKS] = {
      OFF,
      MBCONV_I8_ADD_XNNPACK,
      MBCONV_NCHW},
+    {"s8-stem",
+     "CDP",
+     {3, 32, 32, 16},
+     3,
+     2,
+     MBCONV_S8,
+     FP32,
+     RELU6,
+     NO_TABLE,
+     OFF,
+     MBCONV_I8_ADD_XNNPACK,
+     MBCONV_NCHW},
+    {"u8-fused",
+     "CP",
+     {24, 96, 24},
+     3,
+     1,
+     MBCONV_U8,
+     DOUBLE,
+     NONE,
+     MBCONV_I8_SILU,
+     ON,
+     MBCONV_I8_ADD_TFLITE,
+     MBCONV_NHWC},
 };
 #undef FP32
 #undef DOUBLE
@@ -272,18 +296,16 @@ static mbconv_status fill_excite(const struct block *b, size_t i, struct paramet
 static mbconv_status fill_stage(const struct block *b, size_t i, struct parameters *p, uint64_t *state,
                                 mbconv_quantization *q, mbconv_error *error) {
   const size_t in = b->channels[i], out = b->channels[i + 1], count = strlen(b->kinds);
-  const bool pointwise = b->kinds[i] == 'P', last = i + 1 == count;
-  const size_t k = pointwise ? in : b->kernel * b->kernel, pad = b->kernel / 2;
+  const bool pointwise = b->kinds[i] == 'P', dense = b->kinds[i] == 'C', last = i + 1 == count;
+  const size_t taps = b->kernel * b->kernel, k = pointwise ? in : dense ? in * taps : taps, pad = b->kernel / 2;
   const int32_t least = b->type == MBCONV_S8 ? -128 : 0;
   const float size = last && b->residual == MBCONV_RESIDUAL_ON ? 0x1p-6f : 1.0f; /* of outputs: that of what is added */
   if (b->kinds[i] == 'E') return fill_excite(b, i, p, state, q, error);
   fill_sums(p, i, out, k, size, state, q, least);
   mbconv_i8_stage_desc *s = &p->stage[i];
-  if (pointwise)
-    s->kind = MBCONV_STAGE_POINTWISE, s->out_channels = out;
-  else
-    s->kind = MBCONV_STAGE_DEPTHWISE, s->kernel = b->kernel, s->stride = b->stride,
-    s->pad = (mbconv_pad){pad, pad, pad, pad};
+  s->kind = pointwise ? MBCONV_STAGE_POINTWISE : dense ? MBCONV_STAGE_DENSE : MBCONV_STAGE_DEPTHWISE;
+  s->out_channels = out;
+  if (!pointwise) s->kernel = b->kernel, s->stride = b->stride, s->pad = (mbconv_pad){pad, pad, pad, pad};
   if (!last) s->activation = b->activation;
   if (s->activation != MBCONV_ACTIVATION_NONE) s->output.zero_point = least;
   *q = s->output;

@@ -9,7 +9,7 @@
 
 #include "mbconv.h"
 
-enum { DRIFT_I8_BLOCKS = 14 };
+enum { DRIFT_I8_BLOCKS = 16 };
 
 const char *drift_i8_name(size_t index);
 

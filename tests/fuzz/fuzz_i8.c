@@ -77,7 +77,7 @@ static void change_block(struct fuzz_input *in, mbconv_i8_desc *desc) {
   switch (fuzz_bytes(in, 1) % 8) {
     case 0: change_quantization(in, &desc->input); break;
     case 1: change_quantization(in, &desc->sum); break;
-    case 2: change_quantization(in, &desc->residual_input); break;
+    case 2: change_quantization(in, fuzz_flag(in) ? &desc->residual_input : &desc->sum_table_output); break;
     case 3: desc->add = (mbconv_i8_add_kind)(fuzz_bytes(in, 1) % 4); break;
     case 4: desc->rounding = (mbconv_i8_rounding)(fuzz_bytes(in, 1) % 3); break;
     case 5: desc->type = (mbconv_type)(fuzz_bytes(in, 1) % 4); break;
@@ -93,9 +93,8 @@ static bool change(struct fuzz_input *in, struct i8_case *c) {
     const size_t part = fuzz_bytes(in, 1) % (c->desc.count + 1);
     size_t out = c->desc.in_channels, k = 0;
     for (size_t i = 0; i < part; i++) {
-      const bool pointwise = c->stages[i].kind == MBCONV_STAGE_POINTWISE;
-      k = pointwise ? out : c->stages[i].kernel * c->stages[i].kernel;
-      out = pointwise ? c->stages[i].out_channels : out;
+      k = i8_case_terms(&c->stages[i], out);
+      out = i8_case_channels(&c->stages[i], out);
     }
     if (part == 0)
       change_block(in, &c->desc);
@@ -201,6 +200,8 @@ static void keep_bytes(mbconv_i8_desc *desc) {
                            .residual_input = desc->residual_input,
                            .sum = desc->sum,
                            .sum_activation = desc->sum_activation,
+                           .sum_table = desc->sum_table,
+                           .sum_table_output = desc->sum_table_output,
                            .layout = desc->layout};
 }
 
@@ -209,9 +210,8 @@ static struct i8_image choose_image(struct fuzz_input *in, const struct i8_case 
   size_t per_pixel = 1, channels = c->desc.in_channels;
   for (size_t i = 0; i < c->desc.count; i++) {
     const mbconv_i8_stage_desc *s = &c->stages[i];
-    const bool pointwise = s->kind == MBCONV_STAGE_POINTWISE;
-    per_pixel += pointwise ? channels * s->out_channels : channels * s->kernel * s->kernel;
-    channels = pointwise ? s->out_channels : channels;
+    per_pixel += i8_case_terms(s, channels) * i8_case_channels(s, channels);
+    channels = i8_case_channels(s, channels);
   }
   const size_t most = MOST_MULTIPLY_ADDS / per_pixel + 1;
   size_t height = fuzz_between(in, 1, 20), width = fuzz_between(in, 1, 20);
@@ -226,6 +226,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *input, size_t size) {
   struct images i = {.threads = {.parallel_for = parallel_reversed, .count = fuzz_between(&in, 1, 7)}};
   const size_t count = fuzz_between(&in, 1, MBCONV_MOST_STAGES);
   for (size_t s = 0; s < count; s++) kinds[s] = "PD"[fuzz_between(&in, 0, 1)];
+  if (fuzz_between(&in, 0, 3) == 0) kinds[0] = 'C';
   if (count > 2 && kinds[count - 1] == 'P' && fuzz_flag(&in)) kinds[count - 2] = 'E';
   mbconv_residual residual = (mbconv_residual)fuzz_between(&in, MBCONV_RESIDUAL_ON, MBCONV_RESIDUAL_GIVEN);
   if (kinds[count - 1] == 'D') residual = MBCONV_RESIDUAL_OFF;

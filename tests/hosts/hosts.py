@@ -63,9 +63,10 @@ def blocks(seed, dtype, activation, host):
             yield block, maker.image(block)
 
 
-def excited(seed, dtype, activation):
+def excited(seed, dtype, activation, host):
     """Blocks with squeeze-excite, which ONNX Runtime's operators do not express: its QLinearMul adds the zero point before
     it rounds."""
+    assert host == DEFAULT
     for index, (height, width, channels, expanded, out) in enumerate(SHAPES):
         for variant in range(4):
             number = seed * 1000 + 500 + index * 10 + variant
@@ -76,6 +77,22 @@ def excited(seed, dtype, activation):
             block = maker.block(
                 (height, width, channels), expanded if expand else channels, out, kernel, stride, activation, stride == 1,
                 expand, (width_, inner),
+            )  # fmt: skip
+            yield block, maker.image(block)
+
+
+def fused(seed, dtype, activation, host):
+    """Fused-MBConv, and dense convolutions alone: stems, of 3 channels."""
+    for index, (height, width, channels, _, out) in enumerate(SHAPES):
+        for variant in range(3):
+            number = seed * 1000 + 700 + index * 10 + variant
+            per_channel = number % 3 > 0 and (dtype == "int8" or host == ONNX)
+            maker = Maker(number, dtype, per_channel, lowest=-128 if number % 2 else -127)
+            kernel, stride = (3, 5, 7)[(variant + index) % 3], 1 + variant % 2
+            stem = variant == 1
+            block = maker.fused(
+                (height, width, 3 if stem else min(channels, 24)), 4 * min(channels, 12), 0 if stem else min(out, 24), kernel,
+                stride, activation, stride == 1 and variant == 2 and channels == out <= 24,
             )  # fmt: skip
             yield block, maker.image(block)
 
@@ -94,13 +111,15 @@ def block_rows(seed, outputs):
     block runs on the next of the library's sets."""
     rows, compared, count, sets = {}, 0, 0, ["auto", *int8.usable_isas()]
     kinds = [(host, activation, "block") for host in HOSTS for activation in ACTIVATIONS[host]]
+    kinds += [(host, activation, "Fused-MBConv") for host in HOSTS for activation in ACTIVATIONS[host]]
     kinds += [(DEFAULT, activation, "squeeze-excite") for activation in LITERT]
+    makers = {"block": blocks, "Fused-MBConv": fused, "squeeze-excite": excited}
     while compared < outputs:
         for (host, activation, kind), dtype in itertools.product(kinds, RANGES):
             rounding, add = ARITHMETIC[host]
             row = Row(f"{kind}, {NAMES[activation]}", host, f"{rounding.upper()}, {add.upper()}")
             row = rows.setdefault((kind, activation, host), row)
-            for block, x in blocks(seed, dtype, activation, host) if kind == "block" else excited(seed, dtype, activation):
+            for block, x in makers[kind](seed, dtype, activation, host):
                 isa = sets[count % len(sets)]
                 expected, kernels_ = host_output(block, x, host)
                 before = row.differ

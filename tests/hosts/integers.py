@@ -28,7 +28,7 @@ def same_padding(size, kernel, stride):
 def sums(x, layer):
     """bias + sum (x - zero) * w: [N][H][W][C] in int64, exact."""
     x = x.astype(np.int64) - layer.x.zero
-    if not layer.depthwise:
+    if layer.kernel == 1:
         x = x[:, :: layer.stride, :: layer.stride]
         # float64 holds integers below 2^53
         products = x.astype(np.float64) @ layer.weight.T.astype(np.float64)
@@ -37,11 +37,14 @@ def sums(x, layer):
     top, bottom, height = same_padding(x.shape[1], kernel, stride)
     left, right, width = same_padding(x.shape[2], kernel, stride)
     x = np.pad(x.astype(np.int32), ((0, 0), (top, bottom), (left, right), (0, 0)))
-    total = np.zeros((x.shape[0], height, width, x.shape[3]), np.int32) + layer.bias.astype(np.int32)
+    total = np.zeros((x.shape[0], height, width, layer.channels), np.int32) + layer.bias.astype(np.int32)
     for i in range(kernel):
         for j in range(kernel):
             rows, columns = slice(i, i + stride * (height - 1) + 1, stride), slice(j, j + stride * (width - 1) + 1, stride)
-            total += x[:, rows, columns] * layer.weight[i, j].astype(np.int32)
+            if layer.dense:  # below 2^53
+                total += (x[:, rows, columns].astype(np.float64) @ layer.weight[:, i, j].T.astype(np.float64)).astype(np.int32)
+            else:
+                total += x[:, rows, columns] * layer.weight[i, j].astype(np.int32)
     return total.astype(np.int64)
 
 

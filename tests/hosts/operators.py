@@ -222,6 +222,23 @@ def convolutions(seed, count):
             yield row
 
 
+def means(seed, count):
+    """MEAN over height and width, by random images."""
+    row = Row("MEAN", DEFAULT, "FP32")
+    for dtype in RANGES:
+        quantizations, random, graph = Quantizations(seed, dtype), np.random.default_rng(seed), tflite.Graph()
+        images, expected, (lo, hi) = [], [], RANGES[dtype]
+        for _ in range(count):
+            x_q = quantizations.any()
+            y_q = quantizations.near(x_q.scale / 4)
+            shape = (1, *(int(size) for size in random.integers(1, 30, 2)), int(random.integers(1, 200)))
+            graph.outputs.append(graph.mean(graph.input(shape, dtype, x_q), y_q))
+            images.append(random.integers(lo, hi + 1, shape).astype(dtype))
+            expected.append(integers.mean(images[-1], x_q, y_q, dtype))
+        _run_litert(row, graph, images, expected)
+    yield row
+
+
 def uint8_by_default(seed, count):
     """ONNX Runtime's uint8 as a session computes it that does not ask for exact sums: right where the CPU has VNNI."""
     row = Row("CONV_2D uint8, session as by default", ONNX, "FP32", exact=False)
@@ -265,6 +282,7 @@ def _run_onnx(row, graph, inputs, expected, kernel):
 
 def all_rows(seed=1, tables=200, all_pairs=30, floats=100, images=60):
     yield from convolutions(seed, images)
+    yield from means(seed, images)
     yield from uint8_by_default(seed, images)
     yield from litert_tables(seed, tables)
     yield from onnx_leaky(seed, tables)

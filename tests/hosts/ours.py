@@ -56,8 +56,8 @@ def _stage(layer, rounding, tables):
         table = np.roll(function(layer.y, layer.function_y, layer.dtype), -128 if layer.dtype == "int8" else 0)
         table = table.astype(layer.dtype).view(np.uint8)
     return int8.Stage(
-        "depthwise" if layer.depthwise else "pointwise",
-        layer.weight.transpose(2, 0, 1)[:, None] if layer.depthwise else layer.weight,
+        "depthwise" if layer.depthwise else "dense" if layer.dense else "pointwise",
+        layer.weight.transpose(2, 0, 1)[:, None] if layer.depthwise else layer.by_taps,
         layer.weight_scales,
         int8.Quantization(*layer.y),
         bias=layer.bias,
@@ -65,5 +65,5 @@ def _stage(layer, rounding, tables):
         table=table,
         table_output=int8.Quantization(*layer.function_y) if layer.function else None,
         stride=layer.stride,
-        pad="same" if layer.depthwise else None,
+        pad="same" if layer.kernel > 1 else None,
     )

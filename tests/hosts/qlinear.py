@@ -34,7 +34,7 @@ class Graph:
     def convolution(self, x, layer, shape):
         """QLinearConv; `shape`: height and width of x."""
         kernel, per_channel = layer.kernel, len(layer.weight_scales) > 1
-        weight = layer.weight.transpose(2, 0, 1)[:, None] if layer.depthwise else layer.weight[:, :, None, None]
+        weight = layer.weight.transpose(2, 0, 1)[:, None] if layer.depthwise else layer.by_taps
         (top, bottom, _), (left, right, _) = (integers.same_padding(size, kernel, layer.stride) for size in shape)
         scales = layer.weight_scales if per_channel else layer.weight_scales[0]
         inputs = [

@@ -23,7 +23,7 @@ class Quantization:
 
 @dataclass
 class Layer:
-    """A 1x1 (weight [out][in]) or depthwise (weight [k][k][channels]) convolution, SAME padding."""
+    """A 1x1 (weight [out][in]), depthwise ([k][k][channels]) or dense ([out][k][k][in]) convolution, SAME padding."""
 
     depthwise: bool
     weight: np.ndarray  # int8
@@ -44,7 +44,16 @@ class Layer:
 
     @property
     def kernel(self):
-        return self.weight.shape[0] if self.depthwise else 1
+        return self.weight.shape[1] if self.dense or self.depthwise else 1
+
+    @property
+    def by_taps(self):
+        """The weights of a 1x1 or dense one as [out][in][k][k]."""
+        return self.weight.transpose(0, 3, 1, 2) if self.dense else self.weight[:, :, None, None]
+
+    @property
+    def dense(self):
+        return self.weight.ndim == 4
 
     @property
     def out(self):
@@ -88,7 +97,7 @@ class Block:
     @property
     def channels(self):
         layer = self.layers[0]
-        return layer.channels if layer.depthwise else layer.weight.shape[1]
+        return layer.weight.shape[-1]
 
     def __repr__(self):
         """What a message needs to find it again."""
@@ -131,6 +140,16 @@ class Maker:
         x = self.quantization(2.0 ** self._random.uniform(-7, -4))
         return Block(height, width, [self.layer(depthwise, channels, out, x, kernel, stride, activation)])
 
+    def fused(self, shape, expanded, out, kernel=3, stride=1, activation="relu6", residual=False):
+        """Fused-MBConv: dense, and 1x1; out 0: the former alone."""
+        height, width, channels = shape
+        x = self.quantization(2.0 ** self._random.uniform(-7, -4))
+        layers = [self.layer(False, channels, expanded, x, kernel, stride, activation)]
+        if out:
+            layers.append(self.layer(False, expanded, out, layers[-1].out, 1, 1, "none"))
+        total = self.quantization(max(x.scale, layers[-1].out.scale) * 2.0 ** self._random.uniform(0, 1)) if residual else None
+        return Block(height, width, layers, total)
+
     def excite(self, channels, x, width, inner):
         """Means are nearer to each other than pixels are."""
         mean = self.quantization(x.scale * 2.0 ** self._random.uniform(-3, 0), x.zero + int(self._random.integers(-20, 20)))
@@ -150,7 +169,7 @@ class Maker:
 
     def layer(self, depthwise, channels, out, x, kernel, stride, activation):
         random, lo = self._random, RANGES[self.dtype][0]
-        shape = (kernel, kernel, out) if depthwise else (out, channels)
+        shape = (kernel, kernel, out) if depthwise else (out, channels) if kernel == 1 else (out, kernel, kernel, channels)
         weight = random.integers(self._lowest, 128, shape).astype(np.int8)
         if activation in ("silu", "hard_swish", "logistic"):
             y = self.quantization(2.0 ** random.uniform(-6, -4), lo + 128 + int(random.integers(-30, 30)))
@@ -160,7 +179,7 @@ class Maker:
             y = self.quantization(6 / 255, lo)
         else:  # the six is within the range or beyond it
             y = self.quantization(6 / 255 * 2.0 ** random.uniform(-0.5, 1), lo + int(random.integers(0, 30)))
-        terms = kernel * kernel if depthwise else channels
+        terms = kernel * kernel * (1 if depthwise else channels)
         deviation = math.sqrt(terms) * 73 * 74  # of a sum of products of random bytes
         count = out if self._per_channel else 1
         scales = y.scale * self._spread / (x.scale * deviation) * 2.0 ** random.uniform(-1, 1, count)

@@ -54,7 +54,8 @@ class Graph:
         options.fusedActivationFunction = CLAMPS[layer.clamp]
         unsigned = layer.dtype == "uint8"  # the legacy type: weights are unsigned, too, with the zero point 128
         weight = layer.weight.view(np.uint8) ^ 0x80 if unsigned else layer.weight
-        weight = weight.reshape(1, *weight.shape) if layer.depthwise else weight.reshape(layer.channels, 1, 1, -1)
+        shape = (1, *weight.shape) if layer.depthwise else (layer.channels, layer.kernel, layer.kernel, -1)
+        weight = weight.reshape(shape)
         axis = 3 if layer.depthwise and len(layer.weight_scales) > 1 else 0
         inputs = [
             x,
