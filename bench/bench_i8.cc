@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// pointwise-i8/<block>/<expand|project>/<row>, depthwise3x3-i8/<block>/<row>, block-i8/<block>/<row>: the same in int8,
-// through the public API, on int8_t, one image, one thread, NHWC, warm. A layer alone is a block of one stage, on the
-// whole image. ReLU6 is a clamp, SiLU a table, which a layer has, too. Results must be the scalar row's bytes.
+// pointwise-i8/<block>/<expand|project>/<row>, depthwise3x3-i8/<block>/<row>, block-i8/<block>/<row>,
+// block-se-i8/<block>/<row>: the same in int8, through the public API, on int8_t, one image, one thread, NHWC, warm. A
+// layer alone is a block of one stage, on the whole image. ReLU6 is a clamp, SiLU a table, which a layer has, too.
+// Results must be the scalar row's bytes.
 #include <map>
 #include <string>
 #include <vector>
@@ -88,6 +89,9 @@ void register_i8(const std::vector<Block> &blocks) {
     register_part("depthwise" + kernel + "x" + kernel + "-i8/" + block.name, block, Part::depthwise, row);
   });
   each([](const Block &block, mbconv_isa row) { register_part("block-i8/" + block.name, block, Part::block, row); });
+  each([](const Block &block, mbconv_isa row) {
+    if (block.se_width > 0) register_part("block-se-i8/" + block.name, block, Part::block_se, row);
+  });
 }
 
 }  // namespace bench

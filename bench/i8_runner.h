@@ -4,6 +4,7 @@
 #define MBCONV_BENCH_I8_RUNNER_H
 
 #include <array>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -17,15 +18,17 @@ using Bytes = std::vector<int8_t>;
 
 Bytes random_bytes(size_t size, uint32_t seed);
 
-// Which stages of the block are run, and its shortcut only if all are.
-enum class Part { block, expand, depthwise, project };
+// Which stages of the block are run, and its shortcut only if all are: block_se has squeeze-excite, too.
+enum class Part { block, block_se, expand, depthwise, project };
 
 // The stages of a part with random weights, and the description, which points to them.
 struct I8Parameters {
   std::vector<Bytes> weights;
   std::vector<std::vector<int32_t>> biases;
-  std::vector<float> weight_scales;
-  std::array<uint8_t, 256> table;
+  std::deque<float> weight_scales;  // they stay where they are
+  std::array<uint8_t, 256> table, gates;
+  mbconv_i8_stage_desc reduce = {}, gate = {};
+  mbconv_i8_squeeze_excite excite = {};
   std::vector<mbconv_i8_stage_desc> stages;
   mbconv_i8_desc desc = {};
   double multiply_adds = 0;
@@ -36,7 +39,12 @@ struct I8Parameters {
   I8Parameters &operator=(const I8Parameters &) = delete;
 
  private:
-  // A stage whose sums have `terms` products. Kernel 1: pointwise; others: depthwise.
+  // A pointwise stage whose sums, of `terms` products, become `output`.
+  mbconv_i8_stage_desc stage_of(float x_scale, size_t terms, size_t channels, mbconv_quantization output);
+
+  void add_excite(const Block &block);
+
+  // Kernel 1: pointwise; others: depthwise.
   void add(const Block &block, size_t kernel, size_t terms, size_t channels, size_t pixels, bool activated);
 };
 
