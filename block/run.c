@@ -242,8 +242,9 @@ static void finish_stored(const struct run *run, const struct stored *stored, si
   }
   const struct mbconv_kernels *kernels = run->stages->base.kernels;
   const size_t channels = stored->stage->out_channels, stride = stored->stride;
-  if (MBCONV_HAS_I8 && excite->excite.i8)
-    kernels->i8->gate(&excite->excite.i8->gate, count, channels, pixels, stride, run->scratch.sums, pixels, stride);
+  if (MBCONV_HAS_I8 && run->stages->i8_excite)
+    kernels->i8->gate(&run->stages->i8_excite->gate, count, channels, pixels, stride, run->scratch.sums, pixels,
+                      stride);
   else
     kernels->channel_scale(count, channels, pixels, stride, run->scratch.sums, pixels, stride);
   if (mbconv_epilogue_maps(&excite->epilogue)) map_stored(stored, &excite->epilogue, count, pixels);
@@ -281,7 +282,7 @@ static void run_last(void *argument, size_t index) {
 static void compute_scales(const struct run *run) {
   const struct scratch *scratch = &run->scratch;
   const struct mbconv_shape *shape = stored_of(run).shape;
-  mbconv_excite_run(&run->stages->excite->excite, shape->rows.out * shape->columns.out,
+  mbconv_excite_run(&run->stages->excite->excite, run->stages->i8_excite, shape->rows.out * shape->columns.out,
                     scratch->sum_stride ? shape->rows.out : 1, scratch->sums, scratch->sum_stride, scratch->narrow);
 }
 

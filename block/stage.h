@@ -111,11 +111,12 @@ struct mbconv_stages {
   size_t segments;
   struct mbconv_segment segment[MBCONV_MOST_STAGES];
   size_t planned; /* the segment whose strips are planned, the last with a window; those around it follow */
-  const struct mbconv_stage *excite; /* NULL: none */
-  const struct mbconv_maker *maker;  /* NULL: f32 */
-  const struct mbconv_i8_list *i8;   /* of int8; NULL in f32 */
-  struct mbconv_target target;       /* what plans are made for */
-  struct mbconv_cut cut;             /* for one thread and the size that was named at create; height 0: none was */
+  const struct mbconv_stage *excite;        /* NULL: none */
+  const struct mbconv_maker *maker;         /* NULL: f32 */
+  const struct mbconv_i8_list *i8;          /* of int8; NULL in f32 */
+  const struct mbconv_i8_excite *i8_excite; /* likewise, of its squeeze-excite */
+  struct mbconv_target target;              /* what plans are made for */
+  struct mbconv_cut cut; /* for one thread and the size that was named at create; height 0: none was */
 };
 
 /* What a description says: a list whose stages are not made yet, and what they are made from. */
@@ -123,7 +124,7 @@ struct mbconv_described {
   struct mbconv_stages stages;
   const struct mbconv_sets *sets; /* that create chooses from, unless a maker has its own; who creates names them: a
                                    * program of int8 links no kernels of f32 */
-  mbconv_more_fn *more_of; /* NULL, or mbconv_more_of: only those that may need more kernels link them */
+  mbconv_more_fn *more_of;        /* NULL, or mbconv_more_of: only those that may need more kernels link them */
   struct mbconv_parameters parameters[MBCONV_MOST_STAGES];
 };
 

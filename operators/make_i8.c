@@ -27,14 +27,15 @@ static struct mbconv_epilogue lay_out_epilogue(const struct mbconv_kernels *kern
   return epilogue;
 }
 
-static void lay_out_stage(const struct mbconv_kernels *kernels, struct mbconv_stage *stage,
-                          const struct mbconv_i8_stage *from, struct mbconv_cursor *cursor) {
+static void lay_out_stage(struct mbconv_stages *stages, struct mbconv_stage *stage, const struct mbconv_i8_stage *from,
+                          struct mbconv_cursor *cursor) {
+  const struct mbconv_kernels *kernels = stages->base.kernels;
   stage->padding = from->padding;
   stage->epilogue = lay_out_epilogue(kernels, from, cursor);
   if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return;
   struct mbconv_i8_excite *kept = mbconv_take(cursor, 1, sizeof *kept);
   if (kept) *kept = from->excited->arithmetic;
-  stage->excite.i8 = kept;
+  stages->i8_excite = kept;
   stage->excite.inner = lay_out_epilogue(kernels, &from->excited->reduce, cursor);
   stage->excite.gate = lay_out_epilogue(kernels, &from->excited->expand, cursor);
 }
@@ -60,8 +61,7 @@ static void lay_out(struct mbconv_stages *stages, const struct mbconv_parameters
   stages->residual_after = true; /* by the doors */
   if (list) *list = *parameters[0].i8->list;
   lay_out_doors(stages, parameters[0].i8->list);
-  for (size_t i = 0; i < stages->count; i++)
-    lay_out_stage(stages->base.kernels, &stages->stage[i], parameters[i].i8, cursor);
+  for (size_t i = 0; i < stages->count; i++) lay_out_stage(stages, &stages->stage[i], parameters[i].i8, cursor);
 }
 
 /* Each channel has been checked, so that it succeeds. */
