@@ -7,7 +7,13 @@
 
 #include <stddef.h>
 
+#if !defined(_WIN32)
 #define MBCONV_POOL_API __attribute__((visibility("default")))
+#elif defined(mbconv_threads_EXPORTS) /* by CMake, in the DLL's own files */
+#define MBCONV_POOL_API __declspec(dllexport)
+#else
+#define MBCONV_POOL_API
+#endif
 
 typedef void (*mbconv_task)(void *argument, size_t index);
 

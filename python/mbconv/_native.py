@@ -7,6 +7,7 @@ import ctypes
 import importlib.util
 import itertools
 import pathlib
+import sys
 from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint64, c_void_p
 from typing import Any
 
@@ -243,8 +244,12 @@ def check(status: int, error: Error) -> None:
 # ---- Functions -----------------------------------------------------------------------------------------------------
 
 
+_SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
+
+
 def path(name: str) -> pathlib.Path:
     """Of a library in the package `_mbconv`, which has nothing but them: setup.py says why."""
+    name += _SUFFIX
     found = importlib.util.find_spec("_mbconv")
     folders = (found and found.submodule_search_locations) or ()
     paths = (pathlib.Path(folder, name) for folder in folders)
@@ -264,7 +269,7 @@ def _declare(loaded: ctypes.CDLL, functions: dict[str, tuple[Any, ...]]) -> None
         function.restype, function.argtypes = result, arguments
 
 
-library, threads_library = _load("libmbconv.so"), _load("libmbconv_threads.so")
+library, threads_library = _load("libmbconv"), _load("libmbconv_threads")
 _object, _text, _error = c_void_p, c_char_p, POINTER(Error)
 _declare(library, {
     "mbconv_version": (_text,),

@@ -70,9 +70,11 @@ def delegate(
 
     Raises ValueError for what it does not know, and for a set that the CPU lacks.
     """
+    if sys.platform == "win32":
+        raise ImportError("mbconv.litert: the wheel for Windows has no delegate")
     host, load_delegate = _host()
     chosen = _kernels(host) if kernels is None else kernels
     options = {"isa": isa, "threads": str(threads or 0), "kernels": chosen, "verbose": str(int(verbose))}
     if least is not None:
         options["least"] = str(least)
-    return load_delegate(str(_native.path("libmbconv_litert.so")), options)
+    return load_delegate(str(_native.path("libmbconv_litert")), options)

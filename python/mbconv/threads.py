@@ -63,7 +63,8 @@ def _start_pools_in_child() -> None:
         pool._start_in_child()  # pylint: disable=protected-access
 
 
-os.register_at_fork(after_in_child=_start_pools_in_child)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_start_pools_in_child)
 
 
 def threads_of(threads: Any) -> tuple[int, Optional[int]]:

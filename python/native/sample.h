@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "threads.h"
+
 /* A number made of the 32-bit words at these addresses. A change of one word always changes it. */
-__attribute__((visibility("default"))) uint64_t mbconv_sample(const uint32_t *const *addresses, size_t count);
+MBCONV_PYTHON_API uint64_t mbconv_sample(const uint32_t *const *addresses, size_t count);
 
 #endif

@@ -9,6 +9,7 @@ weights twice, and nothing less would notice every change.
 
 import ctypes
 import itertools
+import sys
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ class _Copy:
 
 _copies = {}  # by address and form
 _numbers = itertools.count(1)
-_compare = ctypes.CDLL(None).memcmp
+_compare = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).memcmp
 _compare.argtypes = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t
 
 
