@@ -55,7 +55,10 @@ def dilation(value: Any) -> int:
 def real(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} is {described(value)}, not a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # of an integer or a fraction
+        raise OverflowError(f"{name} is larger than any float") from None
 
 
 def instance(value: Any, name: str, kind: type[Anything]) -> Anything:
@@ -155,8 +158,11 @@ def parameters(value: Any, name: str, dtype: Any = np.float32) -> NDArray[Any]:
     except Exception as error:  # of whatever type this is
         raise TypeError(f"{name} is {described(value)} that is no array: {error}") from error
     if array.dtype != dtype:
-        is_number = isinstance(value, np.ndarray) or array.dtype.kind in "biufc"
-        raise TypeError(f"{name} is {array.dtype if is_number else described(value)}, not {np.dtype(dtype)}")
+        expected = np.dtype(dtype)
+        if isinstance(value, np.ndarray):
+            raise TypeError(f"{name} is {array.dtype}, not {expected}")
+        elements = f" of {array.dtype}" if array.ndim and array.dtype.kind in "biufc" else ""
+        raise TypeError(f"{name} is {described(value)}{elements}, not an array of {expected}")
     return array
 
 

@@ -214,7 +214,8 @@ def _described(stage: Stage, name: str, channels: int, kept: list[Any]) -> _nati
     number = not np.ndim(stage.weight_scale)
     scale: Any = stage.weight_scale
     if number:
-        scale = np.array([_arguments.real(scale, f"{name}.weight_scale")], np.float32)
+        with np.errstate(over="ignore"):  # an infinity is the library's to refuse
+            scale = np.array([_arguments.real(scale, f"{name}.weight_scale")], np.float32)
     weights = outputs, 1 if stage.kind == "depthwise" else channels, kernel, kernel
     made = _native.I8StageDesc(
         kind=_arguments.stage_kind(stage.kind), out_channels=outputs, kernel=kernel, dilation=dilation,
@@ -274,12 +275,12 @@ def _quantization(value: Any, name: str) -> _native.Quantization:
     if not isinstance(value, tuple) or len(value) != 2:
         raise TypeError(f"{name} is {_arguments.described(value)}, not an mbconv.int8.Quantization")
     zero = value[1]
-    if isinstance(zero, bool) or not -128 <= _integer(zero, name) <= 255:
+    if not -128 <= _integer(zero, name) <= 255:
         raise ValueError(f"{name}.zero_point is {zero}, which no byte is")
     return _native.Quantization(scale=_arguments.real(value[0], f"{name}.scale"), zero_point=int(zero))
 
 
 def _integer(value: Any, name: str) -> int:
-    if not hasattr(value, "__index__"):
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
         raise TypeError(f"{name}.zero_point is {_arguments.described(value)}, not an integer")
     return int(value)

@@ -4,6 +4,7 @@
 import pathlib
 import sys
 import unittest
+import warnings
 
 import numpy as np
 
@@ -110,6 +111,8 @@ class Refusals(unittest.TestCase):
         stage, x = Stage("pointwise", weight, 0.01, Q), np.zeros((1, 3, 3, 6), np.int8)
         for error, message, call in (
             (TypeError, "weight is float32, not int8", lambda: Stage("pointwise", weight.astype(np.float32), 0.01, Q)),
+            (TypeError, "weight is a list of int64, not an array of int8", lambda: Stage("pointwise", [[1]], 0.01, Q)),
+            (TypeError, "slope is a float, not an array of float32", lambda: mbconv.Conv(np.ones((1, 1), np.float32), slope=0.1)),
             (ValueError, "kind 'pool' is none of pointwise, depthwise, dense", lambda: Stage("pool", weight, 0.01, Q)),
             (ValueError, "activation 'silu' is none of", lambda: Stage("pointwise", weight, 0.01, Q, activation="silu")),
             (ValueError, "table and table_output: one", lambda: Stage("pointwise", weight, 0.01, Q, table=table)),
@@ -129,6 +132,9 @@ class Refusals(unittest.TestCase):
             (ValueError, r"stages\[1\] is squeeze-excite: it must stand", lambda: Block([stage, SqueezeExcite(Q, stage, stage, Q)], input=Q)),
             (TypeError, "input is None, not an mbconv.int8.Quantization", lambda: Block([stage], input=None)),
             (TypeError, "input.zero_point is a float, not an integer", lambda: Block([stage], input=(1, 1.0))),
+            (TypeError, "input.zero_point is a bool, not an integer", lambda: Block([stage], input=(1, True))),
+            (OverflowError, "input.scale is larger than any float", lambda: Block([stage], input=(10**400, 0))),
+            (ValueError, "weight_scale of channel 0", lambda: Block([Stage("pointwise", weight, 1e300, Q)], input=Q)),
             (ValueError, "input.zero_point is 256, which", lambda: Block([stage], input=(1, 256))),
             (ValueError, "zero point is 200, not -128 to 127", lambda: Block([stage], input=(1, 200))),
             (ValueError, "dtype 'int16' is none of int8, uint8", lambda: Block([stage], input=Q, dtype="int16")),
@@ -140,7 +146,8 @@ class Refusals(unittest.TestCase):
             (TypeError, "x is uint8, not int8", lambda: Block([stage], input=Q)(x.view(np.uint8))),
             (TypeError, "out is float32, not int8", lambda: Block([stage], input=Q)(x, out=np.zeros(x.shape, np.float32))),
         ):  # fmt: skip
-            with self.subTest(message), self.assertRaisesRegex(error, message):
+            with self.subTest(message), self.assertRaisesRegex(error, message), warnings.catch_warnings():
+                warnings.simplefilter("error")
                 call()
 
 

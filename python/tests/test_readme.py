@@ -15,9 +15,10 @@ class Readme(unittest.TestCase):
         programs = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
         # LiteRT's one line needs a host and a model: it is for `./run check litert`, whose tests use the same line.
         said = [self.run_program(program) for program in programs if "ai_edge_litert" not in program]
-        self.assertEqual((len(programs), len(said)), (3, 2))
+        self.assertEqual((len(programs), len(said)), (4, 3))
         self.assertIn("mbconv: 18 modules replaced, 1 kept", said[0])
         self.assertIn("scratch", said[1])
+        self.assertRegex(said[2], r"^int8 \w+\n$")
 
     @staticmethod
     def run_program(program):

@@ -136,7 +136,7 @@ version() {
   sed -i "s/mbconv [0-9.<]* REQUIRED/mbconv $1 REQUIRED/" "$work/consumers-all/find_package/CMakeLists.txt"
   cmake -S "$work/consumers-all/find_package" -B "$work/version-$1" -DCMAKE_PREFIX_PATH="$work/prefix-all"
 }
-for wanted in 0.2.0 0.2 0.2...0.2 0.2.0...0.2.9 '0.2...<0.2.1'; do
+for wanted in 0.2.0 0.2 0.2...0.2 0.2.0...0.2.9 '0.2...<0.2.1' '0.2...<0.3'; do
   try "a project that asks for version $wanted gets it" version "$wanted"
 done
 # without_cpu_features: a project that finds no package cpu_features still has the shared library, and the networks.
@@ -148,7 +148,7 @@ try "without cpu_features installed there are the shared libraries" without_cpu_
 refuse "without cpu_features installed the static one is refused" "lacks what it needs: CpuFeatures" \
   consumer static_and_shared all -DCMAKE_DISABLE_FIND_PACKAGE_CpuFeatures=ON
 # Before version 1 CMake wants both ends of a range to be of the version's minor number.
-for wanted in 0.1 0.1.9 0.9 1 0.2.1...0.2.9 '0.0.1...<0.2.0' 0...1 1...2; do
+for wanted in 0.1 0.1.9 0.9 1 0.2.1...0.2.9 '0.0.1...<0.2.0' '0.2...<1' 0...1 1...2; do
   refuse "a project that asks for version $wanted does not" "compatible with requested version" version "$wanted"
 done
 
@@ -220,8 +220,21 @@ static_alone() {
 try "a static library alone is installed" static_alone
 try "a static library alone: find_package" consumer find_package static
 try "a static library alone: runs" runs consumers-static/find_package/build/block
-refuse "a static library alone: a project that needs the shared one is told so" "shared is not installed" \
+refuse "a static library alone: a project that needs the shared one is told so" "the shared library is not installed" \
   consumer static_and_shared static
+
+# component NAME PREFIX: a project that asks for it, and is told what it lacks.
+component() {
+  rm -rf "$work/component"
+  mkdir -p "$work/component"
+  printf '%s\n' 'cmake_minimum_required(VERSION 3.22)' 'project(component LANGUAGES C)' \
+    "find_package(mbconv 0.2 REQUIRED COMPONENTS $1)" > "$work/component/CMakeLists.txt"
+  cmake -S "$work/component" -B "$work/component/build" -DCMAKE_PREFIX_PATH="$work/prefix-$2"
+}
+try "a component that is there" component static self
+refuse "networks that were not built" "networks are not installed here: build mbconv with MBCONV_NETWORKS=ON" \
+  component networks self
+refuse "a component that does not exist" "no component network, but shared, static and networks" component network self
 
 # Several copies in one process; the program has symbols of cpu_features too, and shows them to all or does not.
 cc -shared -fPIC -o "$work/impostor.so" tests/install/impostor.c
