@@ -5,189 +5,20 @@
  * at once. Expected is what the scalar set computes on one thread of dense tensors, which other suites hold against the
  * definition.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "any_operator.h"
+#include "apart.h"
 #include "block_subject.h"
 #include "oracle.h"
 #include "test.h"
 
-enum kind { POINTWISE, CONVOLUTION, DEPTHWISE, GLOBAL_POOL };
 enum residual { NO_RESIDUAL, APART, IN_PLACE, RESIDUALS };
-
-/* ---- Objects ----------------------------------------------------------------------------------------------------- */
-
-/* What an object is made of. `in` and `out` are channels; a pointwise takes `batch` pixels for its images. */
-struct description {
-  enum kind kind;
-  size_t batch, height, width, in, out, kernel, stride;
-  mbconv_activation_kind activation;
-  mbconv_exp exp;
-  mbconv_layout layout;
-  size_t dilation; /* of a depthwise */
-};
-
-static mbconv_status create(const struct description *d, const mbconv_conv *conv, mbconv_isa isa, void **out,
-                            mbconv_error *error) {
-  const mbconv_options options = {.isa = isa, .exp = d->exp};
-  const size_t padding = oracle_span(d->kernel, d->dilation) - 1, before = (padding + 1) / 2, after = padding - before;
-  const mbconv_pad pad = {before, after, after, before};
-  const mbconv_pointwise_desc pointwise = {
-      .in_channels = d->in, .out_channels = d->out, .conv = conv, .activation = d->activation};
-  const mbconv_depthwise_desc depthwise = {.height = d->height,
-                                           .width = d->width,
-                                           .channels = d->in,
-                                           .kernel = d->kernel,
-                                           .stride = d->stride,
-                                           .pad = pad,
-                                           .conv = conv,
-                                           .activation = d->activation,
-                                           .dilation = d->dilation};
-  const mbconv_convolution_desc convolution = {.height = d->height,
-                                               .width = d->width,
-                                               .in_channels = d->in,
-                                               .out_channels = d->out,
-                                               .kernel = d->kernel,
-                                               .stride = d->stride,
-                                               .pad = pad,
-                                               .conv = conv,
-                                               .activation = d->activation,
-                                               .layout = d->layout};
-  const mbconv_global_pool_desc pool = {.height = d->height, .width = d->width, .channels = d->in};
-  mbconv_pointwise *made_pointwise = NULL;
-  mbconv_depthwise *made_depthwise = NULL;
-  mbconv_convolution *made_convolution = NULL;
-  mbconv_global_pool *made_pool = NULL;
-  mbconv_status status = MBCONV_INVALID_ARGUMENT;
-  switch (d->kind) {
-    case POINTWISE:
-      status = mbconv_pointwise_create(&pointwise, &options, &made_pointwise, error);
-      *out = made_pointwise;
-      break;
-    case DEPTHWISE:
-      status = mbconv_depthwise_create(&depthwise, &options, &made_depthwise, error);
-      *out = made_depthwise;
-      break;
-    case CONVOLUTION:
-      status = mbconv_convolution_create(&convolution, &options, &made_convolution, error);
-      *out = made_convolution;
-      break;
-    case GLOBAL_POOL:
-      status = mbconv_global_pool_create(&pool, &options, &made_pool, error);
-      *out = made_pool;
-      break;
-  }
-  return status;
-}
-
-static void destroy(enum kind kind, void *object) {
-  if (kind == POINTWISE) mbconv_pointwise_destroy(object);
-  if (kind == DEPTHWISE) mbconv_depthwise_destroy(object);
-  if (kind == CONVOLUTION) mbconv_convolution_destroy(object);
-  if (kind == GLOBAL_POOL) mbconv_global_pool_destroy(object);
-}
-
-static size_t scratch_size(enum kind kind, const void *object, size_t threads) {
-  if (kind == DEPTHWISE) return mbconv_depthwise_scratch_size(object, threads);
-  if (kind == CONVOLUTION) return mbconv_convolution_scratch_size(object, threads);
-  return 0;
-}
-
-/* A run's tensors; strides, 0 for dense, are pointwise's alone. */
-struct tensors {
-  const float *x, *residual;
-  float *y;
-  size_t x_stride, y_stride, r_stride;
-};
-
-static mbconv_status run_object(enum kind kind, const void *object, size_t batch, const struct tensors *a,
-                                const mbconv_threads *threads, mbconv_error *error) {
-  const size_t size = scratch_size(kind, object, threads ? threads->count : 1);
-  struct test_buffer scratch;
-  test_scratch_new(&scratch, size);
-  mbconv_status status = MBCONV_INVALID_ARGUMENT;
-  switch (kind) {
-    case POINTWISE:
-      status = mbconv_pointwise_run(object, batch, a->x, a->x_stride, a->y, a->y_stride, a->residual, a->r_stride,
-                                    threads, error);
-      break;
-    case DEPTHWISE: status = mbconv_depthwise_run(object, batch, a->x, a->y, scratch.data, size, threads, error); break;
-    case CONVOLUTION:
-      status = mbconv_convolution_run(object, batch, a->x, a->y, a->residual, scratch.data, size, threads, error);
-      break;
-    case GLOBAL_POOL: status = mbconv_global_pool_run(object, batch, a->x, a->y, threads, error); break;
-  }
-  if (status == MBCONV_OK && !test_scratch_intact(&scratch, size)) {
-    status = MBCONV_SCRATCH_TOO_SMALL;
-    snprintf(error->message, sizeof error->message, "bytes outside the scratch were written");
-  }
-  test_buffer_free(&scratch);
-  return status;
-}
-
-/* ---- Tasks that share no scratch --------------------------------------------------------------------------------- */
-
-/* Tasks run one after the other do not show that they write to the same scratch: what the first three and the last two
- * change is looked at. */
-struct apart {
-  struct test_buffer memory;
-  char *before, *now; /* copies of the memory before and after a task */
-  bool *taken;        /* bytes that a task of this phase changed */
-  size_t twice;       /* bytes that a second task changed */
-};
-
-static void apart_new(struct apart *a, size_t bytes) {
-  test_scratch_new(&a->memory, bytes);
-  a->before = malloc(a->memory.n * sizeof(float));
-  a->now = malloc(a->memory.n * sizeof(float));
-  a->taken = malloc(a->memory.n * sizeof(float) * sizeof *a->taken);
-  if (!a->before || !a->now || !a->taken) abort();
-  a->twice = 0;
-}
-
-static void apart_free(struct apart *a) {
-  test_buffer_free(&a->memory);
-  free(a->before);
-  free(a->now);
-  free(a->taken);
-}
-
-static void copy_memory(const struct apart *a, char *copy) {
-  memcpy(copy, a->memory.data, a->memory.n * sizeof(float));
-  test_know(copy, a->memory.n * sizeof(float));
-}
-
-static void parallel_apart(void *context, void (*task)(void *argument, size_t index), void *argument, size_t count) {
-  struct apart *a = context;
-  const size_t bytes = a->memory.n * sizeof(float);
-  memset(a->taken, 0, bytes * sizeof *a->taken);
-  for (size_t i = 0; i < count; i++) {
-    const bool watched = i < 3 || i + 2 >= count;
-    if (watched) copy_memory(a, a->before);
-    task(argument, i);
-    if (!watched) continue;
-    copy_memory(a, a->now);
-    for (size_t line = 0; line < bytes; line += MBCONV_ALIGNMENT) {
-      const size_t length = bytes - line < MBCONV_ALIGNMENT ? bytes - line : MBCONV_ALIGNMENT;
-      if (memcmp(a->before + line, a->now + line, length) == 0) continue;
-      for (size_t b = line; b < line + length; b++) {
-        if (a->before[b] == a->now[b]) continue;
-        if (a->taken[b]) a->twice++;
-        a->taken[b] = true;
-      }
-    }
-  }
-}
-
-static void check_apart(struct test *t, const struct apart *a, mbconv_status status) {
-  test_check(t, status == MBCONV_OK && a->twice == 0, "status %d, %zu bytes of scratch were written by two tasks",
-             (int)status, a->twice);
-}
 
 /* ---- One run ----------------------------------------------------------------------------------------------------- */
 
 struct subject {
-  struct description d;
+  struct any_description d;
   void *object;
   size_t x_rows, y_rows;             /* of d.in and d.out channels */
   float *x, *residual, *expected[2]; /* dense; expected without and with the residual */
@@ -228,18 +59,18 @@ static void check_way(struct test *t, const struct subject *s, const struct way 
   lay_out(&y, s->y_rows, out, y_stride, w->residual == IN_PLACE ? s->residual : NULL, w->guard);
   test_buffer_protect(&x);
   test_buffer_protect(&residual);
-  const struct tensors a = {.x = x.data,
-                            .residual = w->residual == NO_RESIDUAL ? NULL
-                                        : w->residual == APART     ? residual.data
-                                                                   : y.data,
-                            .y = y.data,
-                            .x_stride = w->x_gap ? x_stride : 0,
-                            .y_stride = w->y_gap ? y_stride : 0,
-                            .r_stride = r_stride > out ? r_stride : 0};
+  const struct any_tensors a = {.x = x.data,
+                                .residual = w->residual == NO_RESIDUAL ? NULL
+                                            : w->residual == APART     ? residual.data
+                                                                       : y.data,
+                                .y = y.data,
+                                .x_stride = w->x_gap ? x_stride : 0,
+                                .y_stride = w->y_gap ? y_stride : 0,
+                                .r_stride = r_stride > out ? r_stride : 0};
   struct parallel_log log = {0};
   const mbconv_threads threads = {.parallel_for = w->parallel_for, .context = &log, .count = w->threads};
   mbconv_error error = {.message = ""};
-  const mbconv_status status = run_object(s->d.kind, s->object, s->d.batch, &a, &threads, &error);
+  const mbconv_status status = any_run(s->d.kind, s->object, s->d.batch, &a, &threads, &error);
   if (test_check(t, status == MBCONV_OK, "run: %s", error.message)) check_y(t, s, w, &y, y_stride);
   test_check(t, log.largest <= w->threads, "%zu tasks for %zu threads", log.largest, w->threads);
   test_check(t, log.largest == w->threads || s->y_rows < 64 * w->threads, "%zu tasks keep not all of %zu threads busy",
@@ -251,7 +82,7 @@ static void check_way(struct test *t, const struct subject *s, const struct way 
 
 /* The tasks of a run with 66 threads, of which the last two are the first after 64. */
 static void check_tasks_apart(struct test *t, const struct subject *s) {
-  const size_t size = scratch_size(s->d.kind, s->object, 66);
+  const size_t size = any_scratch_size(s->d.kind, s->object, 66);
   if (size == 0) return;
   struct apart a;
   apart_new(&a, size);
@@ -272,16 +103,16 @@ static void check_tasks_apart(struct test *t, const struct subject *s) {
 
 /* What the scalar set makes of x on one thread. */
 static bool expect(struct test *t, struct subject *s, const mbconv_conv *conv) {
-  struct description plain = s->d;
+  struct any_description plain = s->d;
   if (!mbconv_exp_usable(MBCONV_ISA_SCALAR, plain.exp)) plain.exp = MBCONV_EXP_INLINE;
   void *reference = NULL;
   mbconv_error error = {.message = ""};
-  bool ok = create(&plain, conv, MBCONV_ISA_SCALAR, &reference, &error) == MBCONV_OK;
+  bool ok = any_create(&plain, conv, MBCONV_ISA_SCALAR, &reference, &error) == MBCONV_OK;
   for (size_t added = 0; added < 2 && ok; added++) {
-    const struct tensors a = {.x = s->x, .residual = added ? s->residual : NULL, .y = s->expected[added]};
-    ok = run_object(plain.kind, reference, plain.batch, &a, NULL, &error) == MBCONV_OK;
+    const struct any_tensors a = {.x = s->x, .residual = added ? s->residual : NULL, .y = s->expected[added]};
+    ok = any_run(plain.kind, reference, plain.batch, &a, NULL, &error) == MBCONV_OK;
   }
-  destroy(plain.kind, reference);
+  any_destroy(plain.kind, reference);
   return test_check(t, ok, "the scalar set: %s", error.message);
 }
 
@@ -319,7 +150,7 @@ static void check_ways(struct test *t, const struct subject *s) {
   }
 }
 
-static void check_subject(struct test *t, uint64_t *state, const struct description *d) {
+static void check_subject(struct test *t, uint64_t *state, const struct any_description *d) {
   struct subject s = {.d = *d};
   if (!mbconv_exp_usable(t->isa, d->exp)) s.d.exp = MBCONV_EXP_INLINE;
   const size_t out_pixels =
@@ -334,12 +165,12 @@ static void check_subject(struct test *t, uint64_t *state, const struct descript
   const mbconv_conv conv = {.weight = weights, .bias = bias};
   mbconv_error error = {.message = ""};
   test_at(t, "kind %d", (int)d->kind);
-  if (test_check(t, create(&s.d, &conv, t->isa, &s.object, &error) == MBCONV_OK, "create: %s", error.message) &&
+  if (test_check(t, any_create(&s.d, &conv, t->isa, &s.object, &error) == MBCONV_OK, "create: %s", error.message) &&
       expect(t, &s, &conv)) {
     check_ways(t, &s);
     if (!t->small || (d->kernel > 1 && d->layout == MBCONV_NCHW) || d->kernel == 5) check_tasks_apart(t, &s);
   }
-  destroy(d->kind, s.object);
+  any_destroy(d->kind, s.object);
   free(weights);
   free(bias);
   free(s.x);
@@ -366,16 +197,16 @@ static void pointwises(struct test *t, uint64_t *state) {
                {1, 2 * wide->channels + 1, MBCONV_ACTIVATION_NONE, MBCONV_EXP_AUTO},
                {t->small ? 130 : 700, t->small ? 73 : 131, MBCONV_ACTIVATION_SIGMOID, MBCONV_EXP_AUTO}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    const struct description d = {.kind = POINTWISE,
-                                  .batch = cases[i].pixels,
-                                  .height = 1,
-                                  .width = 1,
-                                  .in = t->small ? 2 : 5,
-                                  .out = cases[i].out,
-                                  .kernel = 1,
-                                  .stride = 1,
-                                  .activation = cases[i].activation,
-                                  .exp = cases[i].exp};
+    const struct any_description d = {.kind = POINTWISE,
+                                      .batch = cases[i].pixels,
+                                      .height = 1,
+                                      .width = 1,
+                                      .in = t->small ? 2 : 5,
+                                      .out = cases[i].out,
+                                      .kernel = 1,
+                                      .stride = 1,
+                                      .activation = cases[i].activation,
+                                      .exp = cases[i].exp};
     check_subject(t, state, &d);
   }
 }
@@ -393,16 +224,16 @@ static void convolutions(struct test *t, uint64_t *state) {
       {3, 2, 5, MBCONV_NHWC, MBCONV_ACTIVATION_SILU},       {3, 2, 8, MBCONV_NCHW, MBCONV_ACTIVATION_SILU},
       {7, 1, 3, MBCONV_NCHW, MBCONV_ACTIVATION_NONE}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    const struct description d = {.kind = CONVOLUTION,
-                                  .batch = 3,
-                                  .height = cases[i].kernel == 7 ? 10 : 24 * cases[i].stride - 1,
-                                  .width = cases[i].width,
-                                  .in = t->small ? 2 : 3 + i % 2,
-                                  .out = t->small ? 3 : 2 + 5 * i,
-                                  .kernel = cases[i].kernel,
-                                  .stride = cases[i].stride,
-                                  .activation = cases[i].activation,
-                                  .layout = cases[i].layout};
+    const struct any_description d = {.kind = CONVOLUTION,
+                                      .batch = 3,
+                                      .height = cases[i].kernel == 7 ? 10 : 24 * cases[i].stride - 1,
+                                      .width = cases[i].width,
+                                      .in = t->small ? 2 : 3 + i % 2,
+                                      .out = t->small ? 3 : 2 + 5 * i,
+                                      .kernel = cases[i].kernel,
+                                      .stride = cases[i].stride,
+                                      .activation = cases[i].activation,
+                                      .layout = cases[i].layout};
     check_subject(t, state, &d);
   }
 }
@@ -410,27 +241,27 @@ static void convolutions(struct test *t, uint64_t *state) {
 static void depthwises_and_pools(struct test *t, uint64_t *state) {
   static const size_t dilations[] = {0, 1, 0, 2, 2, 3, 4};
   for (size_t i = 0; i < sizeof dilations / sizeof *dilations; i++) {
-    const struct description d = {.kind = DEPTHWISE,
-                                  .batch = 3,
-                                  .height = i == 3 ? 4 : 24 * (1 + i % 2),
-                                  .width = 5 + 3 * i,
-                                  .in = t->small ? 3 : 21,
-                                  .out = t->small ? 3 : 21,
-                                  .kernel = i == 1 ? 5 : 3,
-                                  .stride = 1 + i % 2,
-                                  .activation = i % 2 ? MBCONV_ACTIVATION_RELU6 : MBCONV_ACTIVATION_SILU,
-                                  .dilation = dilations[i]};
+    const struct any_description d = {.kind = DEPTHWISE,
+                                      .batch = 3,
+                                      .height = i == 3 ? 4 : 24 * (1 + i % 2),
+                                      .width = 5 + 3 * i,
+                                      .in = t->small ? 3 : 21,
+                                      .out = t->small ? 3 : 21,
+                                      .kernel = i == 1 ? 5 : 3,
+                                      .stride = 1 + i % 2,
+                                      .activation = i % 2 ? MBCONV_ACTIVATION_RELU6 : MBCONV_ACTIVATION_SILU,
+                                      .dilation = dilations[i]};
     check_subject(t, state, &d);
   }
   for (size_t i = t->small ? 1 : 0; i < 3; i++) {
-    const struct description d = {.kind = GLOBAL_POOL,
-                                  .batch = i == 2 ? 33 : 3,
-                                  .height = 2,
-                                  .width = 3,
-                                  .in = i ? 257 : 600,
-                                  .out = i ? 257 : 600,
-                                  .kernel = 1,
-                                  .stride = 1};
+    const struct any_description d = {.kind = GLOBAL_POOL,
+                                      .batch = i == 2 ? 33 : 3,
+                                      .height = 2,
+                                      .width = 3,
+                                      .in = i ? 257 : 600,
+                                      .out = i ? 257 : 600,
+                                      .kernel = 1,
+                                      .stride = 1};
     check_subject(t, state, &d);
   }
 }
