@@ -62,6 +62,16 @@ bool api_check_error(struct test *t, const char *what, mbconv_status status, mbc
 void api_expect_no_object(struct test *t, struct api_fixture *f, enum api_kind kind, const mbconv_options *options,
                           mbconv_status expected, const char *what);
 
+/* a * b, or SIZE_MAX if that is more. */
+size_t api_times(size_t a, size_t b);
+
+/* Calls `call` with numbers around and beyond `last`, the last good one: up to it the call must end as an invalid
+ * argument, from the next on as an overflow. `unit` is what a number stands for in bytes, so that multiples of 2^64 /
+ * unit wrap around. */
+typedef mbconv_status api_limited_call(const void *context, size_t number, mbconv_error *error);
+void api_check_limit(struct test *t, const char *what, api_limited_call *call, const void *context, size_t last,
+                     size_t unit);
+
 /* The parts of the suite. */
 void api_bad_descriptions(struct test *t, struct api_fixture *f);
 void api_bad_runs(struct test *t, const struct api_fixture *f);
@@ -69,6 +79,7 @@ void api_messages(struct test *t, struct api_fixture *f);
 void api_dilation(struct test *t, struct api_fixture *f);
 void api_overlaps(struct test *t, const struct api_fixture *f);
 void api_limits(struct test *t, const struct api_fixture *f);
+void api_description_limits(struct test *t);
 void api_counts(struct test *t, const struct api_fixture *f);
 void api_struct_sizes(struct test *t, const struct api_fixture *f);
 void api_weight_bytes(struct test *t, const struct api_fixture *f);
