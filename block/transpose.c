@@ -5,8 +5,8 @@
  * has 8 ways or more on x86. They are walked for RUN pixels, some lines of each plane, while the lines of the pixels
  * stay in L1 for the other planes. On Zen 4 this takes up to 30% less time than walking whole planes.
  *
- * Edges. The last rows and columns are done as a whole tile, which does some of them a second time. An image smaller
- * than a tile is done element by element.
+ * Edges. The last rows and columns are a whole tile, too, which overlaps the one before. An image smaller than a tile
+ * is done element by element.
  */
 #include "transpose.h"
 

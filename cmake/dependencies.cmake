@@ -55,7 +55,7 @@ function(mbconv_add_cpu_features)
 endfunction()
 
 # MBCONV_CPU_FEATURES_LIBRARY is the library, or empty: then the library asks the CPU itself, which gives the same.
-# MBCONV_CPU_FEATURES_BUILT: whether it is built here, and nobody who installs our static library has it.
+# MBCONV_CPU_FEATURES_BUILT: whether it is built here, and is therefore missing where our static library is installed.
 set(MBCONV_CPU_FEATURES_LIBRARY)
 set(MBCONV_CPU_FEATURES_BUILT OFF)
 set(instead)

@@ -18,7 +18,7 @@ CODE = re.compile(r"^```[\s\S]*?^```$|^    .*$", re.MULTILINE)
 
 
 def anchors(page):
-    """Of the headings, as web sites show them."""
+    """The anchors of the headings, as web sites show them."""
     titles = HEADING.findall(CODE.sub("", page.read_text()))
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 

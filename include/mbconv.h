@@ -113,10 +113,10 @@ MBCONV_API const char *mbconv_version(void);
 
 /* ---- Instruction sets -------------------------------------------------------------------------------------------- */
 
-/* AVX2 means AVX2 and FMA; AVX512 means F, VL, BW and DQ; all with the operating system saving the registers. Whoever
- * asks for AVX2, AVX512 or NEON gets the best kernels that these have for the type and the CPU: in int8 those with
- * VNNI, DOTPROD or I8MM, if the CPU has it. In f32 these are of no use: who asks for one by name gets AVX2, AVX512 or
- * NEON. */
+/* AVX2 means AVX2 and FMA; AVX512 means F, VL, BW and DQ; all with the operating system saving the registers. AVX2,
+ * AVX512 and NEON stand for the best kernels that they have for the type and the CPU: in int8 those with VNNI, DOTPROD
+ * or I8MM, if the CPU has it. The names with VNNI, DOTPROD and I8MM ask for exactly those in int8; in f32, where these
+ * instructions are of no use, they mean AVX2, AVX512 and NEON. */
 typedef enum mbconv_isa {
   MBCONV_ISA_AUTO = 0, /* what the environment variable MBCONV_ISA names, else the best for this CPU */
   MBCONV_ISA_SCALAR,

@@ -93,8 +93,7 @@ static int32_t by_function(mbconv_i8_function function, const struct maker *make
   return quantized(maker, y, value_of(function, maker, real_of(maker, q)), away);
 }
 
-/* ---- Functions of two operators, or in fixed point -----------------------------------------------------------------
- */
+/* ---- Functions of two operators, or in fixed point --------------------------------------------------------------- */
 
 /* Each of these fills y[0 .. 255] for the bytes from the type's lowest on; false if the hosts' kernels do not take such
  * scales. */

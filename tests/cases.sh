@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Cases of a check: try, judge and refuse count them, finish ends the check. Who sources this says where it works.
+# Cases of a check: try, judge and refuse count them, finish ends the check. The script that sources this says where it works.
 : "${work:?}"
 
 cases=0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# The core alone, as phones have it: without SLEEF, networks and examples. Who sources this says where it builds.
+# The core alone, as phones have it: without SLEEF, networks and examples. The script that sources this says where it builds.
 : "${build:?}"
 
 options=()

@@ -11,7 +11,7 @@ static const uint32_t every_feature = ((uint32_t)1 << MBCONV_CPU_FEATURES) - 1;
 
 static struct mbconv_cpu cpu_of(uint32_t features) { return (struct mbconv_cpu){.features = features, .name = "fake"}; }
 
-/* The kernels that `cpu` gets who asks for the row's instruction set; NULL if it gets an error. */
+/* The kernels that a caller on `cpu` gets who asks for the row's instruction set; NULL if the answer is an error. */
 static const struct mbconv_kernels *selected(const struct mbconv_sets *sets, const struct mbconv_row *row,
                                              const struct mbconv_cpu *cpu) {
   const struct mbconv_kernels *kernels = NULL;
@@ -20,7 +20,7 @@ static const struct mbconv_kernels *selected(const struct mbconv_sets *sets, con
   return kernels;
 }
 
-/* Whether who asks for `asked` may get a row for `isa`. */
+/* Whether a caller who asks for `asked` may get a row for `isa`. */
 static bool means(mbconv_isa asked, mbconv_isa isa) {
   return isa == asked || !strncmp(mbconv_isa_name(isa), mbconv_isa_name(asked), strlen(mbconv_isa_name(asked)));
 }

@@ -93,7 +93,8 @@ std::vector<Candidate> candidates(const compare_request &request) {
 
 constexpr double race_seconds = 0.5;
 
-// Rounds in which all still in the race run in turn; who is behind the fastest drops out, by less and less.
+// Rounds in which all candidates that are left run in turn. After each, those that are slower than the fastest by more
+// than a margin drop out; the margin shrinks from round to round.
 Way fastest_way(const compare_request &request) {
   const auto clock = request.threads > 1 ? wall_seconds : bench::thread_seconds;
   std::vector<Candidate> racing = candidates(request);

@@ -28,8 +28,7 @@
 
 enum { UNIT = MBCONV_I8_AVX2_UNIT, AT_ONCE = 4, ARRAY_BYTES = UNIT * 4, DOT_BYTES = UNIT * 4 };
 
-/* ---- What the including file defines ------------------------------------------------------------------------------
- */
+/* ---- What the including file defines ----------------------------------------------------------------------------- */
 
 /* The dots of an output. */
 ALWAYS_INLINE size_t dots_of(size_t kernel);
@@ -145,8 +144,7 @@ ALWAYS_INLINE void finish(const struct row_end *e, size_t pixels, char *y, __m25
   if (pixels > 3) store_upper(y + 3 * e->y_stride, high);
 }
 
-/* ---- Sums by way of memory, for fewer channels and for TFLite's rounding ------------------------------------------
- */
+/* ---- Sums by way of memory, for fewer channels and for TFLite's rounding ----------------------------------------- */
 
 enum { CHUNK = 32 };
 

@@ -76,8 +76,7 @@ ALWAYS_INLINE struct F(two) F(start)(const struct F(walk) * walk) {
   return (struct F(two)){R(load)(from), R(load)(from + UNIT)};
 }
 
-/* ---- Steps: the sums that a step ends, after it has been added to all ----------------------------------------------
- */
+/* ---- Steps: the sums that a step ends, after it has been added to all -------------------------------------------- */
 
 ALWAYS_INLINE struct F(two) F(step3)(struct F(sums) * s, struct F(two) start, struct F(operands) x, const char *w) {
   const struct F(two) done = F(dots)(s->s2, x, 2, w);

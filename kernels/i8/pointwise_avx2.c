@@ -8,9 +8,8 @@
  *     operations of a step of 2 of k: products 12, additions 12
  *
  * An Intel core begins 3 vector operations a cycle, of which 2 are products: 24 products of bytes a cycle, where f32
- * has
- * 16. More is not to be had: vpmaddubsw multiplies twice as many bytes, but saturates, and is exact only if weights or
- * pixels are split, which takes at least as many operations.
+ * has 16. There is no faster exact way: vpmaddubsw multiplies twice as many bytes, but saturates, and is exact only if
+ * weights or pixels are split, which takes at least as many operations.
  */
 enum { K_BYTES = 2 };
 
@@ -21,7 +20,7 @@ ALWAYS_INLINE __m256i dot(__m256i sum, __m256i x, const char *weights) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(x, _mm256_load_si256((const __m256i *)weights)));
 }
 
-/* The last 16 are done as a whole, some of them a second time. */
+/* Widens 16 bytes at a time. The last 16 are loaded together, too: they overlap those before, unless 16 divides k. */
 ALWAYS_INLINE void fill(size_t k, const uint8_t *x, char *to) {
   uint16_t *words = (uint16_t *)(void *)to;
   if (k >= 16) {

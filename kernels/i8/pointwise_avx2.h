@@ -42,8 +42,7 @@ ALWAYS_INLINE __m256i broadcast(const char *x) {
   return _mm256_set1_epi32(four);
 }
 
-/* ---- What the including file defines, and K_BYTES, the bytes of a k in the buffer ---------------------------------
- */
+/* ---- What the including file defines, and K_BYTES, the bytes of a k in the buffer -------------------------------- */
 
 /* Adds the products of 4 bytes of the buffer, in every lane of x, to a vector of sums. */
 ALWAYS_INLINE __m256i dot(__m256i sum, __m256i x, const char *weights);

@@ -15,7 +15,7 @@ ALWAYS_INLINE __m256i dot(__m256i sum, __m256i x, const char *weights) {
   return add_dots(sum, x, _mm256_load_si256((const __m256i *)weights));
 }
 
-/* The last 32 are done as a whole, some of them a second time. */
+/* Copies 32 bytes at a time. The last 32 are loaded together, too: they overlap those before, unless 32 divides k. */
 ALWAYS_INLINE void fill(size_t k, const uint8_t *x, char *to) {
   memset(to + k / STEP_BYTES * STEP_BYTES, 0, STEP_BYTES);
   if (k >= 32) {

@@ -63,8 +63,7 @@ ALWAYS_INLINE __m512i broadcast(const uint8_t *x) {
   return _mm512_set1_epi32(four);
 }
 
-/* ---- The step, which the including file defines, and STEP_BYTES, the bytes of a vector's weights for 4 of k -------
- */
+/* ---- The step, which the including file defines, and STEP_BYTES, the bytes of a vector's weights for 4 of k ------ */
 
 /* Adds 4 products to every sum of a tile. `weights` are those of the first vector. */
 ALWAYS_INLINE void step(const size_t vectors, const size_t groups, const size_t rows, struct places x,

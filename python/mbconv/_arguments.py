@@ -96,7 +96,7 @@ def activation(value: Any, name: str = "activation") -> int:
 
 
 def block_activation(value: Any, name: str = "activation") -> int:
-    """Of a Block, which knows fewer."""
+    """As activation(), but for a Block, which knows fewer."""
     position = activation(value, name)
     if position >= len(_native.BLOCK_ACTIVATIONS):
         raise ValueError(f"{name} {value!r} is for mbconv.Stages: a Block takes {', '.join(_native.BLOCK_ACTIVATIONS)}")
@@ -131,7 +131,7 @@ def residual(value: Any) -> int:
 
 
 def residual_or_given(value: Any) -> int:
-    """Of Stages."""
+    """As residual(), but for Stages, which also take "given"."""
     if isinstance(value, str):
         if value != "given":
             raise ValueError(f"residual {value!r} is none of True, False, None, 'given'")

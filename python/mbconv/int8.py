@@ -73,7 +73,7 @@ class Stage:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the weights."""
+        """The shape of the weights."""
         shape = np.shape(self.weight)
         if len(shape) not in ((2, 4) if self.kind == "pointwise" else (4,)):
             raise ValueError(f"weight has the shape {shape}")
@@ -117,7 +117,7 @@ class SqueezeExcite:
 
 
 class Block(_Listed):
-    """A block of up to six stages on images of one type. Of images of any size.
+    """A block of up to six stages, for int8 or uint8 images of any size.
 
     input                 the quantization of x
     dtype                 "int8" or "uint8", of x, the residual and the output, and of all zero points
@@ -267,7 +267,7 @@ def _kept(value: Any, name: str, dtype: Any, kept: list[Any], *shapes: tuple[int
 
 
 def _quantization_or_none(value: Any, name: str) -> _native.Quantization:
-    """Of None: zeros."""
+    """The struct of a Quantization; zeros if it is None."""
     return _native.Quantization() if value is None else _quantization(value, name)
 
 

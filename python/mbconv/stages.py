@@ -117,7 +117,7 @@ class _Listed(_Described):
 
 
 class Stages(_Listed):
-    """A block of up to six stages, each of which reads what the one before writes. Of images of any size.
+    """A block of up to six stages, each of which reads what the one before writes. Images may have any size.
 
     residual              True: the input is added to the output; False; None: it is where input and output have the
                           same shape and no stage has a stride; "given": each call is given what is added

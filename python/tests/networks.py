@@ -70,5 +70,5 @@ def random_block(*arguments, kind=MBConv, seed=1, **options):
 
 
 def difference(y, expected):
-    """Of the largest output."""
+    """The largest difference, as a part of the largest output."""
     return float((y.detach() - expected.detach()).abs().max() / expected.detach().abs().max())

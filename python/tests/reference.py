@@ -132,5 +132,5 @@ def stages(x, listed, added=None, after=False):
 
 
 def difference(y, expected):
-    """Of the largest output."""
+    """The largest error, as a part of the largest output."""
     return np.abs(np.asarray(y, np.float64) - expected).max() / np.abs(expected).max()

@@ -60,12 +60,12 @@ class Kind:
 
 
 def wrong(*values):
-    """Of a wrong type."""
+    """Values of a wrong type."""
     return [(TypeError, value) for value in values]
 
 
 def senseless(*values):
-    """Of a right type."""
+    """Values of the right type that make no sense."""
     return [(ValueError, value) for value in values]
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Images that nobody means well: decoding PNG and JPEG, resizing and normalising as `mbconv run` does.
+ * Hostile images: decoding PNG and JPEG, resizing and normalising as `mbconv run` does.
  *
  * The checksums of a PNG's chunks are set right first, or the fuzzer would never get past them.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Safetensors files that nobody means well: reading them, making the network, running it.
+ * Hostile safetensors files: reading them, making the network, running it.
  *
  * An input that starts with a brace is a header alone: its length is put before it, and behind it as many bytes as the
  * largest number in it, so that the fuzzer can work on tensors of megabytes by a text of kilobytes. Any other is a

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Descriptions that nobody means well: any size, any enum value, with an allocator that has little. A create refuses
+ * Hostile descriptions: any size, any enum value, with an allocator that has little. A create refuses
  * and says why, or makes an object that keeps its promises: what it asks for in scratch it can run in. So does each
  * call that names a size, whatever the object was made for.
  *

@@ -190,8 +190,7 @@ static void count_kernels(struct report *r, const struct mbconv_kernels *kernels
   }
 }
 
-/* ---- Blocks: with all that is around the kernels ------------------------------------------------------------------
- */
+/* ---- Blocks: with all that is around the kernels ----------------------------------------------------------------- */
 
 struct block_call {
   mbconv_block *block;
