@@ -87,6 +87,7 @@ size_t mbconv_usable_isas_of(const struct mbconv_sets *sets, const struct mbconv
                              size_t capacity) {
   mbconv_isa usable[MBCONV_ISA_COUNT];
   const size_t count = list_usable(sets, cpu, usable);
+  if (!isas) return count;
   for (size_t i = 0; i < count && i < capacity; i++) isas[i] = usable[i];
   return count;
 }

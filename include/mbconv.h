@@ -147,7 +147,7 @@ MBCONV_API const char *mbconv_isa_name(mbconv_isa isa);
 MBCONV_API const char *mbconv_exp_name(mbconv_exp variant);
 
 /* Lists the sets that are in this build and usable on this CPU, best first; scalar is always the last.
- *   isas      receives up to `capacity` of them; may be NULL if capacity is 0
+ *   isas      receives up to `capacity` of them; may be NULL
  * Returns how many there are. */
 MBCONV_API size_t mbconv_usable_isas(mbconv_isa *isas, size_t capacity);
 
@@ -325,11 +325,11 @@ typedef struct mbconv_depthwise mbconv_depthwise;
 MBCONV_API mbconv_status mbconv_depthwise_create(const mbconv_depthwise_desc *desc, const mbconv_options *options,
                                                  mbconv_depthwise **out, mbconv_error *error);
 
-/* The height and width of the image that a run writes; 0 if the description names no size. */
+/* The height and width of the image that a run writes; 0 if the description names no size, or if a pointer is NULL. */
 MBCONV_API void mbconv_depthwise_output_size(const mbconv_depthwise *depthwise, size_t *height, size_t *width);
 
-/* Bytes of scratch for a run with up to `threads` threads; SIZE_MAX if the description names no size. Scratch needs no
- * alignment and no initialisation. */
+/* Bytes of scratch for a run with up to `threads` threads; SIZE_MAX if the description names no size, or for NULL.
+ * Scratch needs no alignment and no initialisation. */
 MBCONV_API size_t mbconv_depthwise_scratch_size(const mbconv_depthwise *depthwise, size_t threads);
 
 /* x [batch][height][width][channels] to y [batch][out height][out width][channels]; batch 0 does nothing. */
@@ -381,11 +381,11 @@ typedef struct mbconv_convolution mbconv_convolution;
 MBCONV_API mbconv_status mbconv_convolution_create(const mbconv_convolution_desc *desc, const mbconv_options *options,
                                                    mbconv_convolution **out, mbconv_error *error);
 
-/* The height and width of the image that a run writes; 0 if the description names no size. */
+/* The height and width of the image that a run writes; 0 if the description names no size, or if a pointer is NULL. */
 MBCONV_API void mbconv_convolution_output_size(const mbconv_convolution *convolution, size_t *height, size_t *width);
 
-/* Bytes of scratch for a run with up to `threads` threads; SIZE_MAX if the description names no size. Scratch needs no
- * alignment and no initialisation. */
+/* Bytes of scratch for a run with up to `threads` threads; SIZE_MAX if the description names no size, or for NULL.
+ * Scratch needs no alignment and no initialisation. */
 MBCONV_API size_t mbconv_convolution_scratch_size(const mbconv_convolution *convolution, size_t threads);
 
 /* Runs `batch` images from x, in the layout of the description, to y [batch][out height][out width][out]; batch 0 does
@@ -593,11 +593,11 @@ MBCONV_API mbconv_status mbconv_block_create_stages(const mbconv_stages_desc *de
 
 /* ---- Block: queries and runs ------------------------------------------------------------------------------------- */
 
-/* The height and width of the image that a run writes; 0 if the description names no size. */
+/* The height and width of the image that a run writes; 0 if the description names no size, or if a pointer is NULL. */
 MBCONV_API void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t *width);
 
-/* Bytes of scratch for a run with up to `threads` threads; SIZE_MAX if the description names no size. Scratch needs no
- * alignment and no initialisation. */
+/* Bytes of scratch for a run with up to `threads` threads; SIZE_MAX if the description names no size, or for NULL.
+ * Scratch needs no alignment and no initialisation. */
 MBCONV_API size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads);
 
 /* Runs `batch` images from x to y, both in the block's layout; batch 0 does nothing. Until it returns, y may hold
@@ -636,7 +636,7 @@ MBCONV_API void mbconv_block_destroy(mbconv_block *block);
 
 /* Writes how the block runs with `threads` threads (strategy, strip, group, scratch and weight bytes) as a line of
  * text, cut to `size` bytes and terminated; returns the length it would have, as snprintf does. Without a size in the
- * description there is no plan to describe: the line says so. */
+ * description, or for NULL, there is no plan to describe: the line says so. */
 MBCONV_API size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *text, size_t size);
 
 /* The same for images of height x width; *length is the length that the whole text has. */

@@ -56,8 +56,8 @@ extern "C" {
  *     mbconv_relu, plain_silu, bottleneck_silu   the same with the other activation, for comparison: with random
  *                                           weights only, as a file does not tell them apart; not listed
  *
- * Lists up to `capacity` of the names (width 1 only); `names` may be NULL if capacity is 0. Returns how many there are;
- * the strings are static. */
+ * Lists up to `capacity` of the names (width 1 only); `names` may be NULL. Returns how many there are; the strings are
+ * static. */
 MBCONV_API size_t mbconv_network_names(const char **names, size_t capacity);
 
 /* Made by mbconv_network_load(), _load_memory() or _random(). */
@@ -137,7 +137,7 @@ typedef struct mbconv_network_info {
   unsigned assumed;            /* bits of MBCONV_ASSUMED_* */
 } mbconv_network_info;
 
-/* Lives as long as the network. Later versions may append fields. */
+/* Lives as long as the network; NULL for NULL. Later versions may append fields. */
 MBCONV_API const mbconv_network_info *mbconv_network_info_of(const mbconv_network *network);
 
 /* Frees it; NULL is allowed. */
@@ -146,9 +146,9 @@ MBCONV_API void mbconv_network_destroy(mbconv_network *network);
 /* ---- Run --------------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the arena, which holds activations and scratch, for a run of up to `batch` images on as many threads as the
- * network was made for; SIZE_MAX if they do not fit. It needs no alignment and no initialisation; on huge pages it is
- * faster. Images are run one by one up to the pooling, the fully connected layers for all at once: an image more takes
- * only its features' floats. */
+ * network was made for; SIZE_MAX if they do not fit, or for NULL. It needs no alignment and no initialisation; on huge
+ * pages it is faster. Images are run one by one up to the pooling, the fully connected layers for all at once: an image
+ * more takes only its features' floats. */
 MBCONV_API size_t mbconv_network_arena_size(const mbconv_network *network, size_t batch);
 
 /* x [batch] images in the network's layout to y [batch][outputs]: logits, or the output of a block. Batch 0 does
@@ -187,8 +187,8 @@ typedef struct mbconv_layer_info {
   mbconv_counts counts;
 } mbconv_layer_info;
 
-/* Layer `index` < layers, for images of the default size; lives as long as the network. Later versions may append
- * fields; struct_size is what this library's struct has. */
+/* Layer `index`, for images of the default size; lives as long as the network. NULL for an index that is not below
+ * `layers`, or without a network. Later versions may append fields; struct_size is what this library's struct has. */
 MBCONV_API const mbconv_layer_info *mbconv_network_layer(const mbconv_network *network, size_t index);
 
 /* Fills *layer, struct_size apart, which the caller sets, with layer `index` for images of height x width. An index

@@ -140,10 +140,12 @@ void mbconv_network_destroy(mbconv_network *network) {
 
 /* ---- Queries ----------------------------------------------------------------------------------------------------- */
 
-const mbconv_network_info *mbconv_network_info_of(const mbconv_network *network) { return &network->info; }
+const mbconv_network_info *mbconv_network_info_of(const mbconv_network *network) {
+  return network ? &network->info : NULL;
+}
 
 const mbconv_layer_info *mbconv_network_layer(const mbconv_network *network, size_t index) {
-  return &network->step[index].info;
+  return network && index < network->info.layers ? &network->step[index].info : NULL;
 }
 
 mbconv_status mbconv_network_outputs_at(const mbconv_network *network, size_t height, size_t width, size_t *outputs,

@@ -18,7 +18,7 @@ static size_t bytes_of(const struct mbconv_arena *arena, size_t batch) {
 }
 
 size_t mbconv_network_arena_size(const mbconv_network *network, size_t batch) {
-  return bytes_of(&network->arena, batch);
+  return network ? bytes_of(&network->arena, batch) : SIZE_MAX;
 }
 
 mbconv_status mbconv_network_arena_size_at(const mbconv_network *network, size_t batch, size_t height, size_t width,

@@ -111,7 +111,7 @@ static const char *const names[] = {
 enum { NAMES = sizeof names / sizeof *names };
 
 size_t mbconv_network_names(const char **out, size_t capacity) {
-  for (size_t i = 0; i < NAMES && i < capacity; i++) out[i] = names[i];
+  for (size_t i = 0; out && i < NAMES && i < capacity; i++) out[i] = names[i];
   return NAMES;
 }
 

@@ -72,8 +72,9 @@ mbconv_status mbconv_block_run_residual_at(const mbconv_block *block, size_t bat
 /* ---- Queries ----------------------------------------------------------------------------------------------------- */
 
 void mbconv_block_output_size(const mbconv_block *block, size_t *height, size_t *width) {
-  *height = *width = 0;
-  mbconv_stages_output_size(&block->stages, NULL, height, width, NULL);
+  if (height) *height = 0;
+  if (width) *width = 0;
+  if (block) mbconv_stages_output_size(&block->stages, NULL, height, width, NULL);
 }
 
 mbconv_status mbconv_block_output_size_at(const mbconv_block *block, size_t height, size_t width, size_t *out_height,
@@ -85,7 +86,7 @@ mbconv_status mbconv_block_output_size_at(const mbconv_block *block, size_t heig
 
 size_t mbconv_block_scratch_size(const mbconv_block *block, size_t threads) {
   size_t bytes = SIZE_MAX;
-  mbconv_stages_scratch_size(&block->stages, NULL, threads, &bytes, NULL);
+  if (block) mbconv_stages_scratch_size(&block->stages, NULL, threads, &bytes, NULL);
   return bytes;
 }
 
@@ -101,6 +102,7 @@ mbconv_status mbconv_block_info(const mbconv_block *block, mbconv_info *info, mb
 }
 
 size_t mbconv_block_describe(const mbconv_block *block, size_t threads, char *text, size_t size) {
+  if (!block) return mbconv_format(text, size, "block is NULL");
   const mbconv_info *info = &block->stages.base.info;
   char variant[MBCONV_VARIANT];
   size_t length;

@@ -80,8 +80,9 @@ mbconv_status mbconv_convolution_run_at(const mbconv_convolution *convolution, s
 /* ---- Queries ----------------------------------------------------------------------------------------------------- */
 
 void mbconv_convolution_output_size(const mbconv_convolution *convolution, size_t *height, size_t *width) {
-  *height = *width = 0;
-  mbconv_stages_output_size(&convolution->stages, NULL, height, width, NULL);
+  if (height) *height = 0;
+  if (width) *width = 0;
+  if (convolution) mbconv_stages_output_size(&convolution->stages, NULL, height, width, NULL);
 }
 
 mbconv_status mbconv_convolution_output_size_at(const mbconv_convolution *convolution, size_t height, size_t width,
@@ -93,7 +94,7 @@ mbconv_status mbconv_convolution_output_size_at(const mbconv_convolution *convol
 
 size_t mbconv_convolution_scratch_size(const mbconv_convolution *convolution, size_t threads) {
   size_t bytes = SIZE_MAX;
-  mbconv_stages_scratch_size(&convolution->stages, NULL, threads, &bytes, NULL);
+  if (convolution) mbconv_stages_scratch_size(&convolution->stages, NULL, threads, &bytes, NULL);
   return bytes;
 }
 

@@ -75,8 +75,9 @@ mbconv_status mbconv_depthwise_run_at(const mbconv_depthwise *depthwise, size_t 
 /* ---- Queries ----------------------------------------------------------------------------------------------------- */
 
 void mbconv_depthwise_output_size(const mbconv_depthwise *depthwise, size_t *height, size_t *width) {
-  *height = *width = 0;
-  mbconv_stages_output_size(&depthwise->stages, NULL, height, width, NULL);
+  if (height) *height = 0;
+  if (width) *width = 0;
+  if (depthwise) mbconv_stages_output_size(&depthwise->stages, NULL, height, width, NULL);
 }
 
 mbconv_status mbconv_depthwise_output_size_at(const mbconv_depthwise *depthwise, size_t height, size_t width,
@@ -88,7 +89,7 @@ mbconv_status mbconv_depthwise_output_size_at(const mbconv_depthwise *depthwise,
 
 size_t mbconv_depthwise_scratch_size(const mbconv_depthwise *depthwise, size_t threads) {
   size_t bytes = SIZE_MAX;
-  mbconv_stages_scratch_size(&depthwise->stages, NULL, threads, &bytes, NULL);
+  if (depthwise) mbconv_stages_scratch_size(&depthwise->stages, NULL, threads, &bytes, NULL);
   return bytes;
 }
 

@@ -78,6 +78,7 @@ void api_bad_runs(struct test *t, const struct api_fixture *f);
 void api_messages(struct test *t, struct api_fixture *f);
 void api_dilation(struct test *t, struct api_fixture *f);
 void api_overlaps(struct test *t, const struct api_fixture *f);
+void api_null(struct test *t, const struct api_fixture *f);
 void api_limits(struct test *t, const struct api_fixture *f);
 void api_description_limits(struct test *t);
 void api_counts(struct test *t, const struct api_fixture *f);

@@ -213,6 +213,7 @@ void test_api(struct test *t) {
   options(t, f);
   allocation_failures(t, f);
   api_bad_runs(t, f);
+  api_null(t, f);
   api_overlaps(t, f);
   api_limits(t, f);
   api_counts(t, f);

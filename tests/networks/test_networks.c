@@ -192,6 +192,12 @@ static void check_bad_runs(struct test *t) {
   expect_no_run(t, "layers", mbconv_network_run_layers(n, 2, 1, x, y, a, bytes, NULL, &e), bad, y, &e);
   expect_no_run(t, "layers", mbconv_network_run_layers(n, 0, 99, x, y, a, bytes, NULL, &e), bad, y, &e);
   test_check(t, mbconv_network_arena_size(n, SIZE_MAX / 2) == SIZE_MAX, "an arena larger than memory");
+  test_check(t, mbconv_network_arena_size(NULL, 1) == SIZE_MAX && !mbconv_network_info_of(NULL), "queries of NULL");
+  const size_t layers = mbconv_network_info_of(n)->layers;
+  test_check(t,
+             mbconv_network_layer(n, layers - 1) && !mbconv_network_layer(n, layers) && !mbconv_network_layer(NULL, 0),
+             "layers beyond the last");
+  test_check(t, mbconv_network_names(NULL, 99) == mbconv_network_names(NULL, 0), "a list without room");
   mbconv_network_destroy(n);
   free(x);
   free(a);
