@@ -268,7 +268,12 @@ def _kept(value: Any, name: str, dtype: Any, kept: list[Any], *shapes: tuple[int
 
 def _quantization_or_none(value: Any, name: str) -> _native.Quantization:
     """The struct of a Quantization; zeros if it is None."""
-    return _native.Quantization() if value is None else _quantization(value, name)
+    if value is None:
+        return _native.Quantization()
+    made = _quantization(value, name)
+    if made.scale == 0:  # of zeros the library thinks that there is none
+        raise ValueError(f"{name}: the scale is not a normal number above 0")
+    return made
 
 
 def _quantization(value: Any, name: str) -> _native.Quantization:
