@@ -80,6 +80,7 @@ using i8_stage_desc = sized<mbconv_i8_stage_desc>;
 using i8_squeeze_excite = sized<mbconv_i8_squeeze_excite>;
 using i8_desc = sized<mbconv_i8_desc>;
 using i8_global_pool_desc = sized<mbconv_i8_global_pool_desc>;
+using i8_activation_desc = sized<mbconv_i8_activation_desc>;
 /** @} */
 
 /** Padding by `p` on all sides, as PyTorch's padding=p. */
@@ -474,6 +475,19 @@ class activation : public detail::handle<mbconv_activation, mbconv_activation_de
     activation_desc desc;
     desc.kind = kind;
     return desc;
+  }
+};
+
+/** A table over a buffer of bytes: mbconv_activation_create_i8(). */
+class i8_activation : public detail::handle<mbconv_activation, mbconv_activation_destroy, mbconv_activation_info> {
+ public:
+  explicit i8_activation(const mbconv_i8_activation_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_activation_create_i8, &desc, how) {}
+
+  /** Of the description's type; y may be x. */
+  void run(std::size_t n, const void *x, void *y) const {
+    mbconv_error report;
+    check(mbconv_activation_run(get(), n, x, y, &report), report);
   }
 };
 

@@ -188,8 +188,9 @@ typedef struct mbconv_i8_squeeze_excite {
 } mbconv_i8_squeeze_excite;
 
 /* A block of up to MBCONV_MOST_STAGES stages, pointwise (P) and depthwise (D) in any order: MBConv is P D P, without
- * expand D P; the operators alone are P, D and C, dense, which stands first: Fused-MBConv is C P. Squeeze-excite (E)
- * stands behind another stage and before the last one, which is then P: P D E P. */
+ * expand D P; the operators alone are P, D and C, dense, which stands first: Fused-MBConv is C P; a fully connected
+ * layer is P of one pixel. Squeeze-excite (E) stands behind another stage and before the last one, which is then P: P D
+ * E P. */
 typedef struct mbconv_i8_desc {
   size_t struct_size;          /* sizeof this struct, or 0 */
   mbconv_type type;            /* MBCONV_S8 or MBCONV_U8: of x, y, the residual (but see x_door) and every zero point */
@@ -235,6 +236,20 @@ typedef struct mbconv_i8_global_pool_desc {
 MBCONV_API mbconv_status mbconv_global_pool_create_i8(const mbconv_i8_global_pool_desc *desc,
                                                       const mbconv_options *options, mbconv_global_pool **out,
                                                       mbconv_error *error);
+
+/* ---- Activation over a buffer ------------------------------------------------------------------------------------ */
+
+/* Any function of a byte, of any number of bytes. */
+typedef struct mbconv_i8_activation_desc {
+  size_t struct_size;   /* sizeof this struct, or 0 */
+  mbconv_type type;     /* MBCONV_S8 or MBCONV_U8, of x and y */
+  const uint8_t *table; /* [256], as a stage's; copied */
+} mbconv_i8_activation_desc;
+
+/* Makes *out of `desc`, for the functions of mbconv.h on mbconv_activation. */
+MBCONV_API mbconv_status mbconv_activation_create_i8(const mbconv_i8_activation_desc *desc,
+                                                     const mbconv_options *options, mbconv_activation **out,
+                                                     mbconv_error *error);
 
 /* ---- Sets -------------------------------------------------------------------------------------------------------- */
 

@@ -2,18 +2,11 @@
  *
  * The activation over a buffer.
  */
+#include "activation.h"
+
 #include "epilogue.h"
 #include "fold.h"
 #include "more.h"
-#include "operator.h"
-
-struct mbconv_activation {
-  struct mbconv_operator base;
-  mbconv_activation_fn *run; /* NULL of activations with slopes */
-  mbconv_prelu_fn *prelu;
-  size_t period; /* of the slopes: element i has that of i % period */
-  char *slopes;
-};
 
 /* Slopes of few channels are repeated, so that there are this many at least: whole vectors, side by side. */
 enum { LEAST_SLOPES = 64 };

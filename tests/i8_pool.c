@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Global average pooling of bytes against the oracle: every set that the name means, both types, slices and tails,
- * batches, threads, any size; and what its create refuses.
+ * The operators of bytes that are no blocks, by the set that the name means: global average pooling against the oracle,
+ * both types, slices and tails, batches, threads, any size; tables; and what their creates refuse.
  */
 #include <stdlib.h>
 
@@ -108,6 +108,51 @@ static void check_refusals(struct test *t) {
   mbconv_global_pool_destroy(pool);
 }
 
+/* Every byte, in place and not, of n bytes. */
+static void check_table(struct test *t, size_t n, const uint8_t table[256]) {
+  const mbconv_i8_activation_desc desc = {.type = n % 2 ? MBCONV_S8 : MBCONV_U8, .table = table};
+  const mbconv_options options = {.isa = t->isa};
+  mbconv_activation *activation = NULL;
+  mbconv_error error = {.message = ""};
+  struct bytes x, y;
+  test_at(t, "a table of %zu bytes", n);
+  if (!test_check(t, mbconv_activation_create_i8(&desc, &options, &activation, &error) == MBCONV_OK, "%s",
+                  error.message))
+    return;
+  bytes_new(&x, n, TEST_GUARD_AFTER);
+  bytes_new(&y, n, TEST_GUARD_BEFORE);
+  for (size_t i = 0; i < n; i++) x.data[i] = (uint8_t)(i * 5 + n);
+  size_t wrong = 0;
+  wrong += mbconv_activation_run(activation, n, x.data, y.data, &error) != MBCONV_OK;
+  wrong += mbconv_activation_run(activation, n, x.data, x.data, &error) != MBCONV_OK;
+  for (size_t i = 0; i < n; i++) wrong += y.data[i] != table[(uint8_t)(i * 5 + n)] || x.data[i] != y.data[i];
+  test_check(t, wrong == 0 && bytes_intact(&x) && bytes_intact(&y), "%zu are wrong: \"%s\"", wrong, error.message);
+  mbconv_activation_destroy(activation);
+  test_buffer_free(&x.buffer);
+  test_buffer_free(&y.buffer);
+}
+
+static void check_tables(struct test *t, uint64_t *state) {
+  uint8_t table[256];
+  mbconv_i8_activation_desc desc = {.type = MBCONV_F32, .table = table};
+  mbconv_activation *activation = NULL;
+  mbconv_error error;
+  for (size_t i = 0; i < sizeof table; i++) table[i] = (uint8_t)test_random_size(state, 0, 255);
+  for (size_t n = 1; n < 400; n += 1 + n / 70 * 13) check_table(t, n, table);
+  test_at(t, "tables that are refused");
+  test_check(t, mbconv_activation_create_i8(&desc, NULL, NULL, &error) == MBCONV_INVALID_ARGUMENT, "out NULL");
+  test_check(t, mbconv_activation_create_i8(NULL, NULL, &activation, &error) == MBCONV_INVALID_ARGUMENT, "desc NULL");
+  test_check(t,
+             mbconv_activation_create_i8(&desc, NULL, &activation, &error) == MBCONV_INVALID_ARGUMENT &&
+                 strcmp(error.message, "type is 0, neither MBCONV_S8 nor MBCONV_U8") == 0,
+             "%s", error.message);
+  desc = (mbconv_i8_activation_desc){.type = MBCONV_U8};
+  test_check(t,
+             mbconv_activation_create_i8(&desc, NULL, &activation, &error) == MBCONV_INVALID_ARGUMENT && !activation &&
+                 strcmp(error.message, "table is NULL") == 0,
+             "%s", error.message);
+}
+
 void test_i8_pool(struct test *t) {
   uint64_t state = t->seed;
   for (size_t i = 0; i < (t->small ? 24 : 200); i++) {
@@ -119,5 +164,6 @@ void test_i8_pool(struct test *t) {
                             .any_size = i % 2};
     check_shape(t, &s, i % 4 < 2 ? MBCONV_S8 : MBCONV_U8, i % 3 ? TEST_GUARD_AFTER : TEST_GUARD_BEFORE, &state);
   }
+  check_tables(t, &state);
   if (t->isa == MBCONV_ISA_SCALAR) check_refusals(t);
 }

@@ -53,7 +53,8 @@ def in_c():
     source = '#include <mbconv_i8.h>\n#include <stdio.h>\n#include "threads.h"\nint main(void) {%s}' % "\n".join(lines)
     with tempfile.TemporaryDirectory() as folder:
         program = pathlib.Path(folder) / "structs"
-        command = ["cc", "-xc", "-", f"-I{INCLUDE}", f"-I{PYTHON / 'native'}", "-o", program]
+        folders = INCLUDE, INCLUDE.parent / "litert", PYTHON / "native"
+        command = ["cc", "-xc", "-", *(f"-I{path}" for path in folders), "-o", program]
         subprocess.run(command, input=source, text=True, check=True)
         said = subprocess.run([program], capture_output=True, text=True, check=True).stdout
     return {name: int(number) for name, number in (line.rsplit(" ", 1) for line in said.splitlines())}

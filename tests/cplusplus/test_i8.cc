@@ -114,6 +114,14 @@ void check_i8(test *t) {
   pool.run(wrapped::batch, mbconv::size{wrapped::height, wrapped::width}, bytes.data(), at.data());
   check_same(t, got, want);
   check_same(t, at, want);
+  mbconv::i8_activation_desc mapped;
+  mapped.type = MBCONV_S8;
+  mapped.table = table.data();
+  const mbconv::i8_activation activation(mapped);
+  want.resize(elements), got.resize(elements);
+  mbconv_activation_run(activation.get(), elements, bytes.data(), want.data(), nullptr);
+  activation.run(elements, bytes.data(), got.data());
+  check_same(t, got, want);
   desc.input.scale = 0.0f;
   mbconv_block *none;
   wrapped::check_throws(

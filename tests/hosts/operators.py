@@ -239,6 +239,22 @@ def means(seed, count):
     yield row
 
 
+def fully_connected(seed, count):
+    """A layer of one pixel: the host beside the formula, and the library's 1x1 beside it. One scale for all channels."""
+    for host in RESOLVERS:
+        row = Row("FULLY_CONNECTED", host, "TFLITE_DOUBLE" if host == REFERENCE else "FP32")
+        for index in range(count):
+            maker, random = Maker(seed + index, ("int8", "uint8")[index % 2], per_channel=False), np.random.default_rng(seed + index)
+            channels, out = (int(size) for size in random.integers(3, 1300, 2))
+            block = maker.single((1, 1, channels), out, False, activation=("none", "relu", "relu6")[index % 3])
+            x, graph = maker.image(block), tflite.Graph()
+            graph.outputs.append(graph.fully_connected(graph.input([1, channels], block.dtype, block.layers[0].x), block.layers[0]))
+            expected = integers.run_block(x, block, row.formula.lower(), None)
+            row.add(ours.run(block, x, row.formula.lower(), None), expected)
+            _run_litert(row, graph, [x.reshape(1, channels)], [expected])
+        yield row
+
+
 def uint8_by_default(seed, count):
     """ONNX Runtime's uint8 as a session computes it that does not ask for exact sums: right where the CPU has VNNI."""
     row = Row("CONV_2D uint8, session as by default", ONNX, "FP32", exact=False)
@@ -283,6 +299,7 @@ def _run_onnx(row, graph, inputs, expected, kernel):
 def all_rows(seed=1, tables=200, all_pairs=30, floats=100, images=60):
     yield from convolutions(seed, images)
     yield from means(seed, images)
+    yield from fully_connected(seed, images)
     yield from uint8_by_default(seed, images)
     yield from litert_tables(seed, tables)
     yield from onnx_leaky(seed, tables)

@@ -80,6 +80,20 @@ class Graph:
         options = self._options(kind, {"fusedActivationFunction": CLAMPS[clamp]})
         return self._operator(name, 2, [a, b], self.shape(a), quantization, self._dtype(a), options)
 
+    def fully_connected(self, x, layer):
+        """Of one pixel; `layer`: a 1x1."""
+        options = schema.FullyConnectedOptionsT()
+        options.fusedActivationFunction = CLAMPS[layer.clamp]
+        unsigned = layer.dtype == "uint8"
+        weight = layer.weight.view(np.uint8) ^ 0x80 if unsigned else layer.weight
+        inputs = [
+            x,
+            self._constant(weight, (layer.weight_scales, 128 if unsigned else 0), 0),
+            self._constant(layer.bias, (layer.x.scale * layer.weight_scales, 0), 0),
+        ]
+        shape = [self.shape(x)[0], layer.channels]
+        return self._operator("FULLY_CONNECTED", 4, inputs, shape, layer.y, layer.dtype, ("FullyConnectedOptions", options))
+
     def mean(self, x, quantization):
         """MEAN over height and width."""
         axes, (batch, _, _, channels) = self._constant(np.array([1, 2], np.int32), None, 0), self.shape(x)
