@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The share of the multiply-adds that a report gives, against numbers counted by hand."""
+"""What a report says: of each convolution, and the share of the multiply-adds, against numbers counted by hand."""
 
 import unittest
+from unittest import mock
 
 import torch
 from torch import nn
 
 import mbconv.torch
-from networks import random_block
+from networks import MBConv, random_block
 
 
 class Network(nn.Module):
@@ -55,6 +56,64 @@ class Share(unittest.TestCase):
     def test_nothing_to_count(self):
         self.model = mbconv.torch.accelerate(nn.ReLU().eval())
         self.assertEqual(self.share(self.x), 0)
+
+
+class Sized(MBConv):
+    """A forward that cannot be followed."""
+
+    def forward(self, x):
+        return super().forward(x) * (2 if x.shape[2] > 100 else 1)
+
+
+def hooked(block):
+    block.depthwise[0].register_forward_hook(lambda *_: None)
+
+
+def training(block):
+    block.expand[1].train()
+
+
+def owning(block):
+    block.project.forward = lambda x, layers=block.project: nn.Sequential.forward(layers, x)
+
+
+def reflecting(block):
+    block.depthwise[0].padding_mode, block.depthwise[0]._reversed_padding_repeated_twice = "reflect", [1, 1, 1, 1]
+
+
+SAID = {
+    "1.depthwise.0": "has hooks", "2.expand.0": "is in training mode", "3.project.0": "has a forward of its own",
+    "4.depthwise.0": "padding with reflect", "5.depthwise.0": "9x9", "6.depthwise.0": "stride 3",
+    "8.depthwise.0": "cannot be traced",
+}  # fmt: skip
+
+
+class EveryConvolution(unittest.TestCase):
+    @torch.no_grad()
+    def test_every_convolution(self):
+        """What PyTorch computes is kept, with a reason, and nothing else is: in a model of blocks of all kinds."""
+        changes = (None, hooked, training, owning, reflecting)
+        blocks = [random_block(16, 16, seed=i) for i in range(len(changes))]
+        for block, change in zip(blocks, changes):
+            if change is not None:
+                change(block)
+        for options in {"kernel_size": 9}, {"stride": 3}, {"activation": nn.Mish}, {"kind": Sized}:
+            blocks.append(random_block(16, 16, **options))
+        model = nn.Sequential(*blocks, nn.Conv2d(16, 8, 3, groups=2, padding=1), nn.Conv2d(8, 8, (1, 3))).eval()
+        training(model[2])
+        for convolutions in True, False:
+            report = mbconv.torch.report(mbconv.torch.accelerate(model, convolutions=convolutions))
+            with mock.patch.object(nn.functional, "conv2d", wraps=nn.functional.conv2d) as called:
+                model(torch.randn(2, 16, 33, 34))
+            names = {id(one.weight): name for name, one in model.named_modules() if isinstance(one, nn.Conv2d)}
+            computed = {names[id(call.args[1])] for call in called.call_args_list}
+            kept = {finding.name: finding.text for finding in report.kept}
+            self.assertEqual(set(kept) - computed, set())
+            self.assertEqual(computed - set(kept), set())
+            self.assertTrue(all(kept.values()))
+            self.assertIn("0", [finding.name for finding in report.replaced])
+            for name, text in SAID.items():
+                self.assertIn(text, kept[name], name)
 
 
 if __name__ == "__main__":

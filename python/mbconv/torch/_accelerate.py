@@ -9,6 +9,7 @@ from torch import nn
 from ._call import Call
 from ._chains import OUTSIDE
 from ._examine import Structure, examine
+from ._layers import END
 from ._modules import fuse, is_replaced, reason_of, undo
 from ._products import share_replaced
 from ._recognise import Unfit, kind
@@ -166,7 +167,8 @@ class Search:
             self.has_blocks |= not chain.is_lone
         for path, reason in structure.reasons.items():
             known = self.reasons.setdefault(_joined(name, path), reason)
-            if known != reason != OUTSIDE:
+            # Where its module ends says less than why what is around could not be followed.
+            if known != reason != OUTSIDE and (known == OUTSIDE or END not in reason):
                 self.reasons[_joined(name, path)] = reason
         self._seen.update(id(one.module) for one in structure.graph.instances)
         for node in structure.graph.nodes.nodes:

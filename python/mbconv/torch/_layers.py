@@ -372,6 +372,9 @@ def is_identity(graph, node):
     return is_call(node, (), ("contiguous",)) and len(node.args) == 1 and not node.kwargs
 
 
+END = "the end of its module"
+
+
 def describe(graph, node):
     """A node, for those who read a report."""
     if node.op == "call_module":
@@ -379,5 +382,5 @@ def describe(graph, node):
         reason = graph.opaque.get(node.target, "") or _norm_problem(module)
         return f"a {kind(module)}" + (f" ({reason})" if reason and reason != "it is a leaf" else "")
     if node.op == "output":
-        return "the end of its module"
+        return END
     return getattr(node.target, "__name__", str(node.target))

@@ -72,6 +72,8 @@ class Graph:
 def trace(module, is_leaf=lambda module: False, sized=None, given=()):
     """The Graph of a module's forward. `is_leaf` tells which modules in it to call, not to look into. `sized`: the
     shape of its input (`_sizes.py`). `given`: of arguments that have a default (`given_to`)."""
+    if _has_own_forward(module):
+        raise Unfit(_OWN_FORWARD.format(kind(module)))
     tracer = _Tracer(module, is_leaf, sized, given)
     try:
         nodes = tracer.run()
@@ -95,8 +97,8 @@ def _short(error):
 
 def opaque_reason(module):
     """Why one must not look into a module; "" where one may."""
-    if vars(module).get("forward") is not None:
-        return f"its {kind(module)} has a forward of its own"
+    if _has_own_forward(module):
+        return _OWN_FORWARD.format(kind(module))
     if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks \
             or getattr(module, "_backward_pre_hooks", None):
         return f"its {kind(module)} has hooks, which would not be called any more"
@@ -107,6 +109,14 @@ def opaque_reason(module):
     if hasattr(module, "_mbconv_replacement"):
         return f"its {kind(module)} was replaced"
     return ""
+
+
+_OWN_FORWARD = "its {} has a forward of its own"
+
+
+def _has_own_forward(module):
+    """Whether somebody has put a function in the place of its class's."""
+    return vars(module).get("forward") is not None
 
 
 # They compute the same in training. What chains are not made of does not matter.
