@@ -16,7 +16,7 @@ SENTENCES = {
         "run {relu6_range} times as fast as the fastest of seven other libraries with ReLU6, {silu_range} times with SiLU and "
         "{se_range} times with squeeze-excite too (geometric means, AVX2, one thread of a {cpus})",
         "the whole networks run {mobilenet_v2} and {efficientnet_b0} times as fast as the fastest of five",
-        "about level: {fused} and {uib} times (AVX-512, Sapphire Rapids)",
+        "about level: {fused} and {uib} times (AVX-512, Zen 4)",
     ],
     "bench/RESULTS.md": [
         "| ReLU6, b0 to b16 | {relu6_3} |",
