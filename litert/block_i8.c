@@ -11,8 +11,10 @@
 /* What a description points to. */
 typedef struct block_parts {
   mbconv_i8_stage_desc stages[MBCONV_MOST_STAGES];
+  mbconv_i8_stage_desc reduces[MBCONV_MOST_STAGES], expands[MBCONV_MOST_STAGES];
+  mbconv_i8_squeeze_excite squeeze_excites[MBCONV_MOST_STAGES];
   void *filters[MBCONV_MOST_STAGES];
-  uint8_t tables[MBCONV_MOST_STAGES][256];
+  uint8_t tables[MBCONV_MOST_STAGES][256], gates[MBCONV_MOST_STAGES][256];
 } block_parts;
 
 static mbconv_status refuse(mbconv_error *error, const char *message) {
@@ -31,9 +33,9 @@ static bool image_quantization(const litert_graph *graph, int image, mbconv_quan
   return true;
 }
 
-static mbconv_activation_kind fused_of(const chain_conv *conv) {
-  if (conv->fused == HOST_NONE) return MBCONV_ACTIVATION_NONE;
-  return conv->fused == HOST_RELU ? MBCONV_ACTIVATION_RELU : MBCONV_ACTIVATION_RELU6;
+static mbconv_activation_kind activation_of(int fused) {
+  if (fused == HOST_NONE) return MBCONV_ACTIVATION_NONE;
+  return fused == HOST_RELU ? MBCONV_ACTIVATION_RELU : MBCONV_ACTIVATION_RELU6;
 }
 
 /* ---- Weights ----------------------------------------------------------------------------------------------------- */
@@ -75,13 +77,11 @@ static mbconv_status describe_table(const litert_graph *graph, const chain_conv 
 
 /* ---- Stages ------------------------------------------------------------------------------------------------------ */
 
-static mbconv_status describe_stage(const litert_graph *graph, const chain_stage *from, mbconv_i8_rounding rounding,
-                                    block_parts *parts, size_t i, mbconv_error *error) {
-  const chain_conv *conv = &from->conv;
-  mbconv_i8_stage_desc *stage = &parts->stages[i];
+static mbconv_status describe_conv(const litert_graph *graph, const chain_conv *conv, mbconv_i8_rounding rounding,
+                                   mbconv_i8_stage_desc *stage, void **filter, uint8_t *table, mbconv_error *error) {
   *stage = (mbconv_i8_stage_desc){.kind = conv->kind,
                                   .out_channels = conv->out_channels,
-                                  .activation = fused_of(conv),
+                                  .activation = activation_of(conv->fused),
                                   .kernel = conv->kernel,
                                   .stride = conv->stride,
                                   .dilation = conv->dilation,
@@ -93,11 +93,40 @@ static mbconv_status describe_stage(const litert_graph *graph, const chain_stage
   stage->bias = tensor_of(graph, conv->bias)->data;
   stage->weight = tensor_of(graph, conv->weight)->data;
   if (conv->kind == MBCONV_STAGE_DEPTHWISE) {
-    stage->weight = parts->filters[i] = chain_filter(stage->weight, conv, 1);
+    stage->weight = *filter = chain_filter(stage->weight, conv, 1);
     if (!stage->weight) return refuse(error, "no memory for the filters"), MBCONV_OUT_OF_MEMORY;
   }
   if (conv->function == CHAIN_NO_FUNCTION) return MBCONV_OK;
-  return describe_table(graph, conv, rounding, stage, parts->tables[i], error);
+  return describe_table(graph, conv, rounding, stage, table, error);
+}
+
+/* The second layer's table is the gate. */
+static mbconv_status describe_squeeze_excite(const litert_graph *graph, const chain_stage *from,
+                                             mbconv_i8_rounding rounding, block_parts *parts, size_t i,
+                                             mbconv_error *error) {
+  mbconv_i8_stage_desc *stage = &parts->stages[i], *reduce = &parts->reduces[i], *expand = &parts->expands[i];
+  mbconv_i8_squeeze_excite *excite = &parts->squeeze_excites[i];
+  mbconv_status status = describe_conv(graph, &from->conv, rounding, reduce, NULL, parts->tables[i], error);
+  if (status == MBCONV_OK) status = describe_conv(graph, &from->second, rounding, expand, NULL, NULL, error);
+  if (status != MBCONV_OK) return status;
+  *excite = (mbconv_i8_squeeze_excite){.reduce = reduce, .expand = expand};
+  *stage = (mbconv_i8_stage_desc){
+      .kind = MBCONV_STAGE_SQUEEZE_EXCITE, .activation = activation_of(from->fused), .squeeze_excite = excite};
+  if (!image_quantization(graph, from->conv.x, &excite->mean) ||
+      !image_quantization(graph, from->out, &stage->output) ||
+      !image_quantization(graph, from->gate_out, &expand->table_output))
+    return refuse(error, "an image has not one scale");
+  if (expand->table_output.scale != 1.0f / 256 || expand->table_output.zero_point != -128)
+    return refuse(error, "LOGISTIC's output has another scale than 1/256");
+  expand->table = parts->gates[i];
+  return mbconv_i8_make_table(MBCONV_I8_LOGISTIC, 0, MBCONV_S8, rounding, &expand->output, &expand->table_output,
+                              parts->gates[i], error);
+}
+
+static mbconv_status describe_stage(const litert_graph *graph, const chain_stage *from, mbconv_i8_rounding rounding,
+                                    block_parts *parts, size_t i, mbconv_error *error) {
+  if (from->squeeze_excite) return describe_squeeze_excite(graph, from, rounding, parts, i, error);
+  return describe_conv(graph, &from->conv, rounding, &parts->stages[i], &parts->filters[i], parts->tables[i], error);
 }
 
 static mbconv_status describe_sum(const litert_graph *graph, const litert_chain *chain, mbconv_i8_desc *desc,
@@ -109,7 +138,7 @@ static mbconv_status describe_sum(const litert_graph *graph, const litert_chain 
       return refuse(error, "a shortcut has not one scale");
   }
   if (!image_quantization(graph, chain->sum.y, &desc->sum)) return refuse(error, "a sum has not one scale");
-  desc->sum_activation = fused_of(&chain->sum);
+  desc->sum_activation = activation_of(chain->sum.fused);
   return MBCONV_OK;
 }
 

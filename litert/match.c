@@ -147,9 +147,11 @@ bool match_padded_conv(litert_matcher *matcher, const graph_op *op, chain_conv *
 
 /* ---- Activations ------------------------------------------------------------------------------------------------- */
 
-bool match_multiplies(const litert_matcher *matcher, const graph_op *op, int a, int b) {
+bool match_multiplies(const litert_matcher *matcher, const graph_op *op, int a, int b, int *fused) {
   if (!match_is_free(matcher, op) || op->code != HOST_MUL || op->input_count != 2) return false;
-  if (((const host_arithmetic *)op->parameters)->fused != HOST_NONE) return false;
+  const int found = ((const host_arithmetic *)op->parameters)->fused;
+  if (fused) *fused = found;
+  if (fused ? !match_fused_is_known(found) : found != HOST_NONE) return false;
   return (op->inputs[0] == a && op->inputs[1] == b) || (op->inputs[0] == b && op->inputs[1] == a);
 }
 
@@ -166,7 +168,7 @@ const graph_op *match_reader_of_two(const litert_matcher *matcher, int tensor, i
 static bool match_silu(litert_matcher *matcher, chain_conv *conv) {
   const graph_op *product, *logistic = match_reader_of_two(matcher, conv->y, HOST_LOGISTIC, &product);
   if (!logistic || logistic->input_count != 1 || !match_keeps_shape(matcher, logistic)) return false;
-  if (!match_multiplies(matcher, product, conv->y, logistic->output)) return false;
+  if (!match_multiplies(matcher, product, conv->y, logistic->output, NULL)) return false;
   if (graph_only_reader(matcher->graph, logistic->output) != product || !match_keeps_shape(matcher, product))
     return false;
   const int before = matcher->chain->node_count;

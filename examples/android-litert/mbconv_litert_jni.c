@@ -8,9 +8,13 @@
 #include <stdint.h>
 #include <string.h>
 
-static _Thread_local char reason[300];
+static char reason[300]; /* create() is synchronized */
 
-static void keep(const char *message) { strncpy(reason, message, sizeof reason - 1); }
+static void keep(const char *message) {
+  const size_t length = strlen(message), most = sizeof reason - 1;
+  memcpy(reason, message, length < most ? length : most);
+  reason[length < most ? length : most] = '\0';
+}
 
 JNIEXPORT jlong JNICALL Java_org_mbconv_MbconvDelegate_create(JNIEnv *env, jclass class, jint kernels, jint threads,
                                                               jboolean verbose) {

@@ -235,6 +235,12 @@ def int8():
             graph = tflite.block(part)
             taken = 3 + 2 * {"silu": 2, "hard_swish": 1}.get(activation, 0) + (stride == 1)
             yield f"int8 {activation} {kernel}x{kernel}/{stride} {variant}", graph, taken
+    for index, inner in enumerate(("relu", "silu")):
+        for stride in (1, 2):
+            maker = quantized.Maker(70 + 2 * index + stride, "int8", index == 0)
+            part = maker.block((HEIGHT, WIDTH, CHANNELS), 40, CHANNELS, 5, stride, "relu6", stride == 1, excite=(10, inner))
+            taken = 3 + 5 + 2 * (inner == "silu") + (stride == 1)
+            yield f"int8, squeeze-excite, {inner}, stride {stride}", tflite.block(part), taken
     for fused in CLAMPS:
         yield f"int8, a shortcut from elsewhere, {fused}", *_given_int8(fused)
     yield "int8, LEAKY_RELU", *_leaky_int8()

@@ -120,7 +120,8 @@ static int squeeze(test_graph *graph, int x, bool flat) {
   const host_reducer reducer = {!flat};
   const host_pool pool = {test_random(graph, 2) ? HOST_VALID : HOST_SAME, d[1], d[2], d[2], d[1], HOST_NONE};
   const int y = add_vector(graph, d[0], d[3], flat);
-  if (!flat && test_random(graph, 2)) return add_node(graph, HOST_AVERAGE_POOL_2D, 1, &x, y, &pool, sizeof pool);
+  if (graph->type == HOST_F32 && !flat && test_random(graph, 2))
+    return add_node(graph, HOST_AVERAGE_POOL_2D, 1, &x, y, &pool, sizeof pool);
   const int axes = add_constant(graph, HOST_I32, 1, &two), inputs[] = {x, axes}, turned = test_random(graph, 2);
   ((int32_t *)graph->tensors[axes].data)[0] = turned ? -2 : 1,
             ((int32_t *)graph->tensors[axes].data)[1] = turned ? 1 : 2;
@@ -153,6 +154,11 @@ static int with_number(test_graph *graph, int code, int x, float number, int fus
 
 static int gate(test_graph *graph, int x) {
   const bool flat = graph->tensors[x].dims->count == 2;
+  if (graph->type == HOST_I8) {
+    const int logistic = unary(graph, HOST_LOGISTIC, x);
+    quantize(graph, logistic, 1, 1.0f / 256, -128, 0);
+    return logistic;
+  }
   if (test_random(graph, 2))
     return add_node(graph, HOST_LOGISTIC, 1, &x, add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat),
                     NULL, 0);
@@ -165,7 +171,7 @@ static int gate(test_graph *graph, int x) {
 }
 
 static int excite(test_graph *graph, int x) {
-  const bool connected = test_random(graph, 2), flat = connected && test_random(graph, 2);
+  const bool connected = graph->type == HOST_F32 && test_random(graph, 2), flat = connected && test_random(graph, 2);
   const int channels = dims_of(graph, x)[3];
   int y = squeeze(graph, x, flat);
   if (!flat && connected && test_random(graph, 2)) y = reshape(graph, y, true);
@@ -204,7 +210,7 @@ void test_make_graph(test_graph *graph) {
     switch (test_random(graph, 4)) {
       case 0:
         x = convolve(graph, x, channels, kernel, stride, true, fused);
-        if (graph->type == HOST_F32 && test_random(graph, 3) == 0) x = excite(graph, x);
+        if (test_random(graph, 3) == 0) x = excite(graph, x);
         break;
       case 1:
         x = convolve(graph, x, 1 + test_random(graph, 12), graph->type == HOST_F32 ? kernel : 1, 1, false, fused);

@@ -169,7 +169,7 @@ def network(rows, size, activation="relu6", excite=False, width=1.0, batch=1):
     return graph
 
 
-def quantized_network(rows, size, activation="relu6", seed=1, width=1.0):
+def quantized_network(rows, size, activation="relu6", seed=1, width=1.0, excite=False):
     """The blocks of a network in int8, per channel, to its last image."""
     maker, graph = quantized.Maker(seed, "int8", whole_clamp=seed % 2 == 0), tflite.Graph()
     channels, image = 32, maker.quantization(2.0**-6)
@@ -177,19 +177,21 @@ def quantized_network(rows, size, activation="relu6", seed=1, width=1.0):
     for kernel, stride, expansion, out, repeats in rows:
         for repeat in range(repeats):
             out_channels = max(8, int(out * width) // 8 * 8)
-            x, image = _quantized_block(graph, maker, x, image, (kernel, stride if repeat == 0 else 1, expansion, out_channels), activation)
+            x, image = _quantized_block(graph, maker, x, image, (kernel, stride if repeat == 0 else 1, expansion, out_channels), activation, excite)
     layer = maker.layer(False, graph.shape(x)[3], 1280, image, 1, 1, activation)
     graph.outputs.append(quantized_layer(graph, x, layer))
     return graph
 
 
-def _quantized_block(graph, maker, x, image, sizes, activation):
+def _quantized_block(graph, maker, x, image, sizes, activation, excite):
     kernel, stride, expansion, out = sizes
     channels, y, y_image, layers = graph.shape(x)[3], x, image, []
     if expansion > 1:
         layers.append(maker.layer(False, channels, channels * expansion, y_image, 1, 1, activation))
         y_image = layers[-1].out
     layers.append(maker.layer(True, channels * expansion, channels * expansion, y_image, kernel, stride, activation))
+    if excite:
+        layers.append(maker.excite(channels * expansion, layers[-1].out, max(1, channels // 4), activation))
     layers.append(maker.layer(False, channels * expansion, out, layers[-1].out, 1, 1, "none"))
     for layer in layers:
         y = quantized_layer(graph, y, layer)
@@ -200,6 +202,9 @@ def _quantized_block(graph, maker, x, image, sizes, activation):
 
 
 def quantized_layer(graph, x, layer):
+    if isinstance(layer, quantized.Excite):
+        gate = quantized_layer(graph, quantized_layer(graph, graph.mean(x, layer.mean), layer.reduce), layer.expand)
+        return graph.binary("MUL", x, gate, layer.y, layer.clamp)
     y = graph.convolution(x, layer)
     if layer.function == "silu":
         return graph.binary("MUL", y, graph.unary("LOGISTIC", y, logistic_quantization("int8")), layer.function_y)
