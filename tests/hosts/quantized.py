@@ -136,9 +136,10 @@ class Maker:
         return Block(height, width, layers, total)
 
     def single(self, shape, out, depthwise, kernel=3, stride=1, activation="relu6"):
+        """A 1x1 or a depthwise, which alone has a kernel."""
         height, width, channels = shape
         x = self.quantization(2.0 ** self._random.uniform(-7, -4))
-        return Block(height, width, [self.layer(depthwise, channels, out, x, kernel, stride, activation)])
+        return Block(height, width, [self.layer(depthwise, channels, out, x, kernel if depthwise else 1, stride, activation)])
 
     def fused(self, shape, expanded, out, kernel=3, stride=1, activation="relu6", residual=False):
         """Fused-MBConv: dense, and 1x1; out 0: the former alone."""
