@@ -36,6 +36,7 @@ class _Stage(ctypes.Structure):
         *[(name, c_size_t) for name in ("kernel", "stride", "dilation")],
         ("pad", c_size_t * 4),  # top, left, bottom, right
         ("pad_kind", c_int),
+        ("squeeze_excite", c_void_p),
     ]
 
 
@@ -54,6 +55,8 @@ class _Desc(ctypes.Structure):
         *[(name, c_int) for name in ("sum_activation", "layout")],
         *[(name, c_size_t) for name in ("strip_rows", "group_channels")],
         *[(name, c_int) for name in ("x_door", "y_door")],
+        ("sum_table", c_void_p),
+        ("sum_table_output", _Quantization),
     ]
 
 
