@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a list of int8 has beside its stages. Here is all that the engine knows of it: bytes of s8 that are turned into
- * u8 on the way in, the shortcut, which is a function of two bytes, and floats at the doors.
+ * What a list of int8 has beside its stages. Here is all that the engine knows of it: bytes that are turned on the way
+ * in, as the set wants them, the shortcut, which is a function of two bytes, and floats at the doors.
  */
 #ifndef MBCONV_LIST_I8_H
 #define MBCONV_LIST_I8_H
@@ -10,7 +10,8 @@
 #include "stage.h"
 
 struct mbconv_i8_list {
-  bool flips;               /* the input is bytes of s8 */
+  bool flips;               /* the input's bytes must be turned: in what operators/stages_i8.c makes, those of s8; in
+                             * what create makes of it, those that the set does not take */
   struct mbconv_i8_add add; /* of the shortcut, if there is one */
   bool maps_sum;            /* what it gives goes through this table */
   uint8_t sum_table[256];

@@ -86,7 +86,7 @@ if("i8" IN_LIST MBCONV_TYPES)
     set_property(SOURCE kernels/i8/table_vbmi_avx512_vnni.c APPEND PROPERTY COMPILE_OPTIONS -mavx512vbmi)
     list(APPEND MBCONV_KERNEL_SOURCES kernels/i8/depthwise_layout.c)
   elseif(MBCONV_ARCHITECTURE STREQUAL "arm64")
-    mbconv_add_i8_row(neon "pointwise;depthwise;bytes;excite")
+    mbconv_add_i8_row(neon "pointwise;depthwise;bytes;excite;ends")
     mbconv_add_i8_row(neon_dotprod "pointwise;depthwise" -march=armv8.2-a+dotprod)
     mbconv_accepted(i8mm -march=armv8.2-a+dotprod+i8mm) # gcc 10 and clang 11
     if(i8mm)

@@ -28,15 +28,13 @@ static void fetch_floats(const struct mbconv_stages *stages, const struct mbconv
                          size_t first, size_t pixels, char *room, char *to) {
   const struct mbconv_i8_converter *by = &stages->i8->x;
   const size_t channels = shape->in_channels, plane = shape->rows.in * shape->columns.in;
-  if (stages->layout == MBCONV_NHWC) {
-    quantize(stages, by, MBCONV_NHWC, channels, x, plane, first, pixels, to);
-    return;
+  if (stages->layout == MBCONV_NHWC) quantize(stages, by, MBCONV_NHWC, channels, x, plane, first, pixels, to);
+  for (size_t done = stages->layout == MBCONV_NHWC ? pixels : 0, count; done < pixels; done += count) {
+    count = next_pixels(pixels - done);
+    quantize(stages, by, MBCONV_NCHW, channels, x, plane, first + done, count, room);
+    mbconv_i8_interleave(stages->base.kernels, channels, room, MBCONV_DOOR_ROOM, count, to + done * channels);
   }
-  for (size_t count; pixels > 0; pixels -= count, first += count, to += count * channels) {
-    count = next_pixels(pixels);
-    quantize(stages, by, MBCONV_NCHW, channels, x, plane, first, count, room);
-    mbconv_i8_interleave(stages->base.kernels, channels, room, MBCONV_DOOR_ROOM, count, to);
-  }
+  if (stages->base.kernels->i8->turned) mbconv_flip(stages, pixels * channels, to, to);
 }
 
 void mbconv_i8_fetch(const struct mbconv_walk *walk, struct mbconv_strip *strip) {

@@ -2,8 +2,6 @@
  *
  * How the engine makes a list of int8: what an object keeps beside its weights, and what packs these.
  */
-#include <string.h>
-
 #include "i8.h"
 #include "i8_sets.h"
 
@@ -13,31 +11,50 @@ struct kept {
   uint8_t table[256];
 };
 
+/* The bytes that come out of it are turned by `out`; those that a table is asked for are the set's. */
 static struct mbconv_epilogue lay_out_epilogue(const struct mbconv_kernels *kernels, const struct mbconv_i8_stage *from,
-                                               struct mbconv_cursor *cursor) {
+                                               uint8_t out, struct mbconv_cursor *cursor) {
+  const uint8_t turned = kernels->i8->turned;
   struct mbconv_epilogue epilogue = {.ending = mbconv_ending_none()};
   struct kept *kept = mbconv_take(cursor, 1, sizeof *kept);
   if (from->desc->table) epilogue.prelu = kernels->i8->table;
   if (!kept) return epilogue;
   kept->ending = from->ending;
+  kept->ending.flip ^= from->desc->table ? turned : out;
   epilogue.ending.i8 = &kept->ending;
   if (!from->desc->table) return epilogue;
-  memcpy(kept->table, from->table, sizeof kept->table);
+  for (size_t byte = 0; byte < sizeof kept->table; byte++) kept->table[byte] = from->table[byte ^ turned] ^ out;
   epilogue.slopes = (char *)kept->table;
   return epilogue;
 }
 
-static void lay_out_stage(struct mbconv_stages *stages, struct mbconv_stage *stage, const struct mbconv_i8_stage *from,
+/* Whether something is added to what the last stage gives. */
+static bool adds(const struct mbconv_stages *stages) { return stages->residual || stages->residual_given; }
+
+/* By what the bytes that stage i gives are turned: not those of y, nor those that squeeze-excite reads. */
+static uint8_t turned_by(const struct mbconv_stages *stages, size_t i) {
+  const uint8_t turned = stages->base.kernels->i8->turned;
+  if (i + 1 == stages->count) return adds(stages) ? turned : 0;
+  return stages->stage[i + 1].kind == MBCONV_STAGE_SQUEEZE_EXCITE ? 0 : turned;
+}
+
+static void lay_out_stage(struct mbconv_stages *stages, size_t i, const struct mbconv_i8_stage *from,
                           struct mbconv_cursor *cursor) {
   const struct mbconv_kernels *kernels = stages->base.kernels;
-  stage->padding = from->padding;
-  stage->epilogue = lay_out_epilogue(kernels, from, cursor);
+  struct mbconv_stage *stage = &stages->stage[i];
+  const uint8_t turned = kernels->i8->turned;
+  stage->padding = from->padding ^ turned;
+  stage->epilogue = lay_out_epilogue(kernels, from, turned_by(stages, i), cursor);
   if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return;
   struct mbconv_i8_excite *kept = mbconv_take(cursor, 1, sizeof *kept);
-  if (kept) *kept = from->excited->arithmetic;
+  if (kept) {
+    *kept = from->excited->arithmetic;
+    kept->mean.flip = turned; /* its layers are pointwise */
+    kept->gate.ending.flip ^= turned;
+  }
   stages->i8_excite = kept;
-  stage->excite.inner = lay_out_epilogue(kernels, &from->excited->reduce, cursor);
-  stage->excite.gate = lay_out_epilogue(kernels, &from->excited->expand, cursor);
+  stage->excite.inner = lay_out_epilogue(kernels, &from->excited->reduce, turned, cursor);
+  stage->excite.gate = lay_out_epilogue(kernels, &from->excited->expand, 0, cursor);
 }
 
 /* Channels are so few that no product overflows: see check_weights() in stages.c. */
@@ -56,12 +73,15 @@ static void lay_out_doors(struct mbconv_stages *stages, const struct mbconv_i8_l
 
 static void lay_out(struct mbconv_stages *stages, const struct mbconv_parameters *parameters,
                     struct mbconv_cursor *cursor) {
-  struct mbconv_i8_list *list = mbconv_take(cursor, 1, sizeof *list);
+  struct mbconv_i8_list made = *parameters[0].i8->list, *list = mbconv_take(cursor, 1, sizeof *list);
+  const uint8_t turned = stages->base.kernels->i8->turned;
+  if (!mbconv_floats_in(&made)) made.flips = made.flips != (turned != 0);
+  if (adds(stages)) made.add.a_flip = turned;
   stages->i8 = list;
   stages->residual_after = true; /* by the doors */
-  if (list) *list = *parameters[0].i8->list;
-  lay_out_doors(stages, parameters[0].i8->list);
-  for (size_t i = 0; i < stages->count; i++) lay_out_stage(stages, &stages->stage[i], parameters[i].i8, cursor);
+  if (list) *list = made;
+  lay_out_doors(stages, &made);
+  for (size_t i = 0; i < stages->count; i++) lay_out_stage(stages, i, parameters[i].i8, cursor);
 }
 
 /* Each channel has been checked, so that it succeeds. */

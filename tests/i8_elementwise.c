@@ -27,7 +27,7 @@ static void check_add(struct test *t, const struct mbconv_kernels *kernels, mbco
   const int32_t least = type == MBCONV_S8 ? -128 : 0;
   const uint8_t flip = type == MBCONV_S8 ? 0x80 : 0;
   const mbconv_i8_desc desc = {.type = type, .add = kind, .sum = adding->y, .sum_activation = activation};
-  struct mbconv_i8_add add;
+  struct mbconv_i8_add add = {0};
   mbconv_error error = {.message = ""};
   test_at(t, "%s: all sums, type %d, way %d, activation %d, scales %a + %a to %a", mbconv_isa_name(kernels->isa),
           (int)type, (int)kind, (int)activation, (double)adding->a.scale, (double)adding->b.scale,
@@ -35,8 +35,9 @@ static void check_add(struct test *t, const struct mbconv_kernels *kernels, mbco
   mbconv_status status = mbconv_i8_add_of(kind, type, &adding->a, &adding->b, &adding->y, &add, &error);
   if (status == MBCONV_OK) status = mbconv_i8_bounds(activation, &adding->y, type, "sum", &add.lo, &add.hi, &error);
   if (!test_check(t, status == MBCONV_OK, "%s", error.message)) return;
-  add.b_flip = add.flip = flip;
-  for (size_t i = 0; i < BYTES * BYTES; i++) a[i] = (uint8_t)(i / BYTES), b[i] = (uint8_t)(i % BYTES) ^ flip;
+  add.a_flip = kernels->i8->turned, add.b_flip = add.flip = flip;
+  for (size_t i = 0; i < BYTES * BYTES; i++)
+    a[i] = (uint8_t)(i / BYTES) ^ add.a_flip, b[i] = (uint8_t)(i % BYTES) ^ flip;
   kernels->i8->add(&add, BYTES, BYTES, a, BYTES, b, BYTES);
   size_t wrong = 0;
   for (int32_t i = 0; i < BYTES * BYTES; i += t->small ? 3 : 1) {

@@ -81,7 +81,7 @@ static void check_mean(struct test *t, const struct mbconv_kernels *kernels, siz
   const int32_t x_zero = (int32_t)test_random_size(state, 0, 255);
   const mbconv_quantization mean = {test_random_size(state, 0, 1) ? 2.0f : 0.1f * (1.5f + test_random_float(state)),
                                     (int32_t)test_random_size(state, 0, 255)};
-  const struct mbconv_i8_mean by = {x_zero, mean.zero_point, 1.0f / mean.scale};
+  const struct mbconv_i8_mean by = {x_zero, mean.zero_point, 1.0f / mean.scale, 0};
   int32_t sum[MANY * MOST_CHANNELS];
   int64_t total[MOST_CHANNELS] = {0};
   for (size_t i = 0; i < rows * channels; i++) {

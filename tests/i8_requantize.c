@@ -85,17 +85,17 @@ static void check_add(struct test *t, uint64_t *state, mbconv_type type, mbconv_
     q[i] = (mbconv_quantization){random_scale(state, 2), least + (int32_t)test_random_size(state, 0, 255)};
   const mbconv_i8_desc desc = {.type = type, .add = kind, .sum = q[2]};
   const uint8_t flip = type == MBCONV_S8 ? 0x80 : 0;
-  struct mbconv_i8_add add;
+  struct mbconv_i8_add add = {0};
   mbconv_error error = {.message = ""};
   test_at(t, "all sums, type %d, way %d, scales %a + %a to %a", (int)type, (int)kind, (double)q[0].scale,
           (double)q[1].scale, (double)q[2].scale);
   if (!test_check(t, mbconv_i8_add_of(kind, type, &q[0], &q[1], &q[2], &add, &error) == MBCONV_OK, "%s", error.message))
     return;
-  add.hi = 255, add.b_flip = add.flip = flip;
+  add.hi = 255, add.a_flip = flip ^ 0x80, add.b_flip = add.flip = flip;
   size_t bad = 0;
   for (int32_t a = 0; a < 256; a++) {
     for (int32_t b = 0; b < 256; b++) {
-      const uint8_t got = mbconv_i8_add_bytes(&add, (uint8_t)a, (uint8_t)b ^ flip);
+      const uint8_t got = mbconv_i8_add_bytes(&add, (uint8_t)a ^ add.a_flip, (uint8_t)b ^ flip);
       bad += got != (uint8_t)i8_oracle_add(&desc, &q[0], &q[1], a + least, b + least);
     }
   }

@@ -81,14 +81,16 @@ ALWAYS_INLINE int32x4_t sum_float(const struct mbconv_i8_add *add, int32x4_t a, 
 ALWAYS_INLINE void add_row(int32x4_t (*sum)(const struct mbconv_i8_add *, int32x4_t, int32x4_t),
                            const struct mbconv_i8_add *add, int32_t zero, size_t channels, uint8_t *a,
                            const uint8_t *b) {
-  const struct mbconv_i8_ending ending = {.zero = zero, .lo = add->lo, .hi = add->hi, .flip = add->flip};
-  const struct end end = end_of(&ending);
-  const uint8x16_t b_flip = vdupq_n_u8(add->b_flip);
+  const struct bounds bounds = bounds_of(add->lo, add->hi, add->flip);
+  const int16x8_t zero_of_s8 = vdupq_n_s16((int16_t)(zero - 128));
+  const uint8x16_t a_flip = vdupq_n_u8(add->a_flip), b_flip = vdupq_n_u8(add->b_flip);
   NO_UNROLL
   for (size_t i = 0; i < channels; i += BYTES) {
-    const uint8x16_t x = vld1q_u8(a + i), r = veorq_u8(vld1q_u8(b + i), b_flip);
-    vst1q_u8(a + i, to_bytes(&end, sum(add, numbers(0, x), numbers(0, r)), sum(add, numbers(1, x), numbers(1, r)),
-                             sum(add, numbers(2, x), numbers(2, r)), sum(add, numbers(3, x), numbers(3, r))));
+    const uint8x16_t x = veorq_u8(vld1q_u8(a + i), a_flip), r = veorq_u8(vld1q_u8(b + i), b_flip);
+    vst1q_u8(a + i,
+             bounded(&bounds, to_bytes(zero_of_s8, sum(add, numbers(0, x), numbers(0, r)),
+                                       sum(add, numbers(1, x), numbers(1, r)), sum(add, numbers(2, x), numbers(2, r)),
+                                       sum(add, numbers(3, x), numbers(3, r)))));
   }
 }
 

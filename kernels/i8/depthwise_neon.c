@@ -27,7 +27,7 @@ ALWAYS_INLINE size_t held_vectors(size_t kernel, size_t stride) {
 void mbconv_i8_pack_depthwise_neon(void *data, size_t channel, size_t kernel, size_t stride,
                                    const struct mbconv_i8_channel *packed) {
   (void)stride;
-  int16_t(*taps)[UNIT] = pack_constants(data, channel, kernel, packed, (uint32_t)packed->bias);
+  int16_t(*taps)[UNIT] = pack_constants(data, channel, kernel, packed);
   for (size_t tap = 0; tap < kernel * kernel; tap++) taps[tap][channel % UNIT] = packed->weight[tap];
 }
 
@@ -45,7 +45,7 @@ ALWAYS_INLINE void dot(const struct weights *w, const size_t i, const struct inp
 }
 
 ALWAYS_INLINE struct inputs words_at(const uint8_t *row, size_t x) {
-  return (struct inputs){vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(load8(row, x))))};
+  return (struct inputs){vmovl_s8(vget_low_s8(vreinterpretq_s8_u8(load8(row, x))))};
 }
 
 /* Tap row i of a step. */

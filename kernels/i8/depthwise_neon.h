@@ -14,7 +14,6 @@
 
 #include <string.h>
 
-#include "requantize.h"
 #include "requantize_neon.h"
 
 enum { BIAS, SCALE, SHIFT, CONSTANTS, UNIT = 8, AT_ONCE = 4, CHUNK = 32 };
@@ -62,9 +61,11 @@ ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t n
 
 ALWAYS_INLINE size_t unit_bytes(size_t kernel) { return CONSTANTS * UNIT * sizeof(int32_t) + weight_bytes(kernel); }
 
-/* Packs a channel's constants, and returns where the weights of its unit begin. `bias` may have wrapped around. */
-static inline void *pack_constants(void *data, size_t channel, size_t kernel, const struct mbconv_i8_channel *packed,
-                                   uint32_t bias) {
+/* Packs a channel's constants, and returns where the weights of its unit begin. Inputs are turned: 128 times the
+ * weights are added to the bias, which may wrap around. */
+static inline void *pack_constants(void *data, size_t channel, size_t kernel, const struct mbconv_i8_channel *packed) {
+  uint32_t bias = (uint32_t)packed->bias;
+  for (size_t tap = 0; tap < kernel * kernel; tap++) bias += 128 * (uint32_t)packed->weight[tap];
   int32_t *unit = (int32_t *)(void *)((char *)data + channel / UNIT * unit_bytes(kernel));
   int32_t *constants = unit + channel % UNIT;
   constants[BIAS * UNIT] = (int32_t)bias;
@@ -174,43 +175,38 @@ ALWAYS_INLINE void dots(const size_t kernel, const size_t stride, const size_t n
 /* ---- Ends -------------------------------------------------------------------------------------------------------- */
 
 struct row_end {
-  struct end end;
+  int16x8_t zero;
   float32x4_t low, high; /* scales */
   size_t y_stride, two_rows;
 };
 
 /* Whole numbers of 16 bits. */
 ALWAYS_INLINE int16x8_t words_of(const struct row_end *e, struct pair a) {
-  return vqmovn_high_s32(vqmovn_s32(scaled(a.low, e->low)), scaled(a.high, e->high));
+  return narrow_numbers(scaled(a.low, e->low), scaled(a.high, e->high));
 }
 
 /* Two pixels. */
 ALWAYS_INLINE void finish_two(const struct row_end *e, uint8_t *y, int16x8_t a, int16x8_t b) {
-  const uint8x16_t bytes = words_to_bytes(&e->end, a, b);
+  const uint8x16_t bytes = words_to_bytes(e->zero, a, b);
   vst1q_lane_u64((uint64_t *)(void *)y, vreinterpretq_u64_u8(bytes), 0);
   vst1q_lane_u64((uint64_t *)(void *)(y + e->y_stride), vreinterpretq_u64_u8(bytes), 1);
 }
 
 ALWAYS_INLINE void finish_one(const struct row_end *e, uint8_t *y, struct pair a) {
   const int16x8_t words = words_of(e, a);
-  vst1_u8(y, vget_low_u8(words_to_bytes(&e->end, words, words)));
+  vst1_u8(y, vget_low_u8(words_to_bytes(e->zero, words, words)));
 }
 
-/* ---- Sums by way of memory, for fewer channels and for TFLite's rounding ----------------------------------------- */
-
-struct stored {
-  int32_t sums[CHUNK][UNIT];
-};
-
-static __attribute__((noinline)) void finish_stored(const struct mbconv_i8_ending *ending, const int32_t *constants,
-                                                    size_t channels, const struct stored *stored, size_t pixels,
-                                                    uint8_t *y, size_t y_stride) {
+/* What few endings have, behind the stores. With `stored` the sums have come by way of memory, for fewer channels and
+ * for TFLite's rounding. */
+static __attribute__((noinline)) void finish_later(const struct mbconv_i8_ending *ending, const int32_t *constants,
+                                                   size_t channels, int32_t (*stored)[UNIT], size_t pixels, uint8_t *y,
+                                                   size_t y_stride) {
   for (size_t p = 0; p < pixels; p++, y += y_stride) {
-    for (size_t c = 0; c < channels; c++) {
-      union mbconv_i8_scale scale;
-      memcpy(&scale, constants + SCALE * UNIT + c, sizeof scale);
-      y[c] = mbconv_requantize(ending, stored->sums[p][c], scale, constants[SHIFT * UNIT + c]);
-    }
+    if (stored)
+      mbconv_i8_requantize_neon(ending, constants, UNIT, channels, stored[p], y);
+    else
+      mbconv_i8_end_later_neon(ending, UNIT, y);
   }
 }
 
@@ -305,15 +301,15 @@ ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mb
                         .before2 = vdupq_n_u8(0),
                         .before3 = vdupq_n_u8(0)};
     const float *scale = (const float *)(constants + SCALE * UNIT);
-    const struct row_end e = {end_of(ending), vld1q_f32(scale), vld1q_f32(scale + LANES), group->y_stride,
+    const struct row_end e = {zero_of(ending), vld1q_f32(scale), vld1q_f32(scale + LANES), group->y_stride,
                               opaque(2 * group->y_stride)};
     const bool whole = channels == UNIT && ending->rounding == MBCONV_I8_FP32;
     for (size_t first = 0, n; first < pixels; first += n, walk.x += n * stride * group->x_stride) {
-      struct stored sums;
+      int32_t sums[CHUNK][UNIT], (*stored)[UNIT] = whole ? NULL : sums;
       n = pixels - first < CHUNK || whole ? pixels - first : CHUNK;
       uint8_t *to = y + c + first * group->y_stride;
-      unit_row(kernel, stride, &e, walk, n, to, whole ? NULL : sums.sums);
-      if (!whole) finish_stored(ending, constants, channels, &sums, n, to, group->y_stride);
+      unit_row(kernel, stride, &e, walk, n, to, stored);
+      if (!whole || ends_later(ending)) finish_later(ending, constants, channels, stored, n, to, group->y_stride);
     }
   }
 }

@@ -3,12 +3,11 @@
  * Int8 depthwise on NEON with SDOT: depthwise_neon.h says how a row is made.
  *
  * SDOT adds four products of signed bytes. So the taps of a window are taken four at a time: of rows 0 to 3 and 4 to 7
- * in the same column, rows that do not exist with weights of 0; the fifth row of 5x5 by four columns. Pixels are
- * unsigned: 0x80 is flipped in them, and packing has added 128 times the weights to the bias.
+ * in the same column, rows that do not exist with weights of 0; the fifth row of 5x5 by four columns.
  *
  *     operations for 8 outputs      3x3 s1    s2   5x5 s1    s2   7x7 s1    s2
  *     load inputs                        3     6        5    10        7    14
- *     interleave, flip                   6    12       10    16       12    24
+ *     interleave                         4     8        7    11        8    16
  *     SDOT                               6     6       14    14       28    28
  *     load weights                       0     0        0     0       28    28
  *     begin a sum                        2     2        2     2        2     2
@@ -32,9 +31,7 @@ ALWAYS_INLINE size_t held_vectors(size_t kernel, size_t stride) {
 
 void mbconv_i8_pack_depthwise_neon_dotprod(void *data, size_t channel, size_t kernel, size_t stride,
                                            const struct mbconv_i8_channel *packed) {
-  uint32_t bias = (uint32_t)packed->bias;
-  for (size_t tap = 0; tap < kernel * kernel; tap++) bias += 128 * (uint32_t)packed->weight[tap];
-  int8_t(*dots)[UNIT][4] = pack_constants(data, channel, kernel, packed, bias);
+  int8_t(*dots)[UNIT][4] = pack_constants(data, channel, kernel, packed);
   const size_t rows = kernel == 5 ? 4 : kernel;
   for (size_t tap = 0; tap < rows * kernel; tap++) {
     const size_t row = tap / kernel, column = tap % kernel;
@@ -49,7 +46,7 @@ void mbconv_i8_pack_depthwise_neon_dotprod(void *data, size_t channel, size_t ke
 
 /* ---- Steps ------------------------------------------------------------------------------------------------------- */
 
-/* Four bytes of each of 8 channels, flipped. */
+/* Four bytes of each of 8 channels. */
 struct inputs {
   int8x16_t low, high;
 };
@@ -60,8 +57,8 @@ ALWAYS_INLINE struct inputs fours_of(uint8x16_t xy, uint8x16_t more) {
   return (struct inputs){vreinterpretq_s8_u16(vzip1q_u16(a, b)), vreinterpretq_s8_u16(vzip2q_u16(a, b))};
 }
 
-/* {x y} for each channel, flipped. */
-ALWAYS_INLINE uint8x16_t twos_of(uint8x16_t x, uint8x16_t y) { return veorq_u8(vzip1q_u8(x, y), vdupq_n_u8(0x80)); }
+/* {x y} for each channel. */
+ALWAYS_INLINE uint8x16_t twos_of(uint8x16_t x, uint8x16_t y) { return vzip1q_u8(x, y); }
 
 ALWAYS_INLINE void dot(const struct weights *w, const size_t i, const struct inputs *x, struct pair *sum) {
   sum->low = vdotq_s32(sum->low, weight(w, 2 * i), x->low);

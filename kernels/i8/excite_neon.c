@@ -41,32 +41,34 @@ ALWAYS_INLINE int16x8_t counted(uint8x8_t bytes, int32_t zero) {
 /* What is stored of 8 products, as words. */
 ALWAYS_INLINE int16x8_t product(int16x8_t x, int16x8_t factor, float32x4_t scale) {
   const int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(factor)), high = vmull_high_s16(x, factor);
-  return vqmovn_high_s32(vqmovn_s32(scaled(low, scale)), scaled(high, scale));
+  return narrow_numbers(scaled(low, scale), scaled(high, scale));
 }
 
 /* 16 channels. */
 static void gate_16(const struct mbconv_i8_gate *gate, size_t pixels, const uint8_t *x, size_t x_stride,
                     const uint8_t *gates, uint8_t *y, size_t y_stride) {
-  const struct end end = end_of(&gate->ending);
+  const struct bounds bounds = bounds_of(gate->ending.lo, gate->ending.hi, gate->ending.flip);
+  const int16x8_t zero = zero_of(&gate->ending);
   const float32x4_t scale = vdupq_n_f32(gate->scale);
   const int16x8_t low = counted(vld1_u8(gates), gate->gate_zero),
                   high = counted(vld1_u8(gates + HALF), gate->gate_zero);
   for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
     const uint8x16_t v = vld1q_u8(x);
-    vst1q_u8(y, words_to_bytes(&end, product(counted(vget_low_u8(v), gate->x_zero), low, scale),
-                               product(counted(vget_high_u8(v), gate->x_zero), high, scale)));
+    vst1q_u8(y, bounded(&bounds, words_to_bytes(zero, product(counted(vget_low_u8(v), gate->x_zero), low, scale),
+                                                product(counted(vget_high_u8(v), gate->x_zero), high, scale))));
   }
 }
 
 /* 8 channels. */
 static void gate_8(const struct mbconv_i8_gate *gate, size_t pixels, const uint8_t *x, size_t x_stride,
                    const uint8_t *gates, uint8_t *y, size_t y_stride) {
-  const struct end end = end_of(&gate->ending);
+  const struct bounds bounds = bounds_of(gate->ending.lo, gate->ending.hi, gate->ending.flip);
+  const int16x8_t zero = zero_of(&gate->ending);
   const float32x4_t scale = vdupq_n_f32(gate->scale);
   const int16x8_t factor = counted(vld1_u8(gates), gate->gate_zero);
   for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
     const int16x8_t v = product(counted(vld1_u8(x), gate->x_zero), factor, scale);
-    vst1_u8(y, vget_low_u8(words_to_bytes(&end, v, v)));
+    vst1_u8(y, vget_low_u8(bounded(&bounds, words_to_bytes(zero, v, v))));
   }
 }
 

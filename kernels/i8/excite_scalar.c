@@ -15,7 +15,8 @@ void mbconv_i8_channel_sum_scalar(size_t pixels, size_t channels, const void *x_
 /* y may be the memory of the sums: a byte is written when the sum there has been read. */
 void mbconv_i8_mean_scalar(const struct mbconv_i8_mean *mean, size_t channels, size_t rows, void *sum_,
                            size_t sum_stride, size_t pixels, void *y_) {
-  const struct mbconv_i8_ending ending = {.rounding = MBCONV_I8_FP32, .zero = mean->zero, .lo = 0, .hi = 255};
+  const struct mbconv_i8_ending ending = {
+      .rounding = MBCONV_I8_FP32, .zero = mean->zero, .lo = 0, .hi = 255, .flip = mean->flip};
   const union mbconv_i8_scale scale = {.scale = mean->ratio / (float)pixels};
   const int32_t *sum = sum_;
   const int64_t zeros = (int64_t)pixels * mean->x_zero;

@@ -6,6 +6,12 @@
  * becomes zero point + 128. So kernels multiply u8 by s8, from -128 to 127. Only the last pass over the last stage's
  * output writes what callers see: its `flip` is 0x80 if that is s8.
  *
+ * Sets whose products are of signed bytes say so by `turned`, 0x80: then what stages read, x ^ 0x80 of all that is said
+ * here, is s8. Images between stages are written so by `flip` and by tables, those of u8 and floats are turned at the
+ * door; only what squeeze-excite sums up and multiplies, and its gates, are not. Such sets fold 128 times the weights
+ * into the bias when they pack. The shortcut's `a_flip` is 0x80 then, in other sets 0. Floats on the way out are still
+ * made of unsigned bytes.
+ *
  * Sums. A sum is exact in 32 bits: bias + the sum of x * w, in any order, with no step in between that saturates.
  * Packing has folded the zero point of x into the bias (bias - zero * the sum of w), and create has made sure that no
  * sum, nor any part of one, leaves [-2^31, 2^31): |bias| + 255 * the sum of |w| < 2^31. Then the sum is requantized,
@@ -99,6 +105,7 @@ typedef void mbconv_i8_flip_fn(size_t n, const void *x, void *y);
  * What is stored is y ^ flip. */
 struct mbconv_i8_add {
   mbconv_i8_add_kind kind;
+  uint8_t a_flip; /* the output's bytes so far are a ^ a_flip: not 0 only in sets that have `turned` */
   uint8_t b_flip; /* 0 or 0x80: the residual's bytes are b ^ b_flip */
   uint8_t flip;   /* 0 or 0x80 */
   uint8_t lo, hi; /* as unsigned bytes */
@@ -145,6 +152,7 @@ enum { MBCONV_I8_MOST_SUMMED = INT32_MAX / 255 };
 struct mbconv_i8_mean {
   int32_t x_zero, zero; /* as unsigned bytes */
   float ratio;          /* fl32(x's scale / the mean's): 2^-64 .. 2^64 */
+  uint8_t flip;         /* 0 or 0x80: what is stored is y ^ flip */
 };
 
 /* Like mbconv_channel_mean_fn: y[c] is the mean of sum[c] + sum[r * sum_stride + c] for all other rows r. */
@@ -181,6 +189,7 @@ typedef void mbconv_i8_depthwise_pair_fn(const struct mbconv_depthwise_group *gr
 
 /* What a set has beside the members of struct mbconv_kernels. */
 struct mbconv_i8_kernels {
+  uint8_t turned; /* 0, or 0x80: see above */
   mbconv_i8_pack_panel_fn *pack_panel;
   mbconv_i8_pack_depthwise_fn *pack_depthwise;
   mbconv_i8_table_fn *table;

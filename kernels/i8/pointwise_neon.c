@@ -17,7 +17,7 @@
  */
 #include <stdint.h>
 
-enum { CHUNK = 8, K_STEP = 1, MOST16 = 5, MOST8 = 8 };
+enum { CHUNK = 8, K_STEP = 1, MOST16 = 5, MOST8 = 8, PIXEL_STEP = 1 };
 typedef int16_t weight;
 
 #include "pointwise_neon.h"
@@ -25,7 +25,7 @@ typedef int16_t weight;
 
 void mbconv_i8_pack_panel_neon(void *data, size_t width, size_t lane, size_t k,
                                const struct mbconv_i8_channel *channel) {
-  pack_panel(data, width, lane, k, channel, 0);
+  pack_panel(data, width, lane, k, channel, 128);
 }
 
 ALWAYS_INLINE struct tile start_tile(const size_t vectors, const size_t rows, const int32_t *bias) {
@@ -39,7 +39,7 @@ ALWAYS_INLINE struct tile in_order(const size_t vectors, const size_t rows, cons
   return *t;
 }
 
-ALWAYS_INLINE int16x8_t words(uint8x8_t x) { return vreinterpretq_s16_u16(vmovl_u8(x)); }
+ALWAYS_INLINE int16x8_t words(uint8x8_t x) { return vmovl_s8(vreinterpret_s8_u8(x)); }
 ALWAYS_INLINE int16x8_t load_weights(const char *weights) { return vld1q_s16((const int16_t *)(const void *)weights); }
 
 /* Adds the `lane`-th k of a pixel to the sums of 8 channels. */
@@ -108,53 +108,62 @@ ALWAYS_INLINE void step8(const size_t rows, const size_t lane, const char *weigh
 
 /* ---- Chunks ------------------------------------------------------------------------------------------------------ */
 
-/* The words of pixel `apart`; k is CHUNK or, of a last chunk, less. */
-ALWAYS_INLINE int16x8_t words_at(const uint8_t *x, size_t apart, size_t k, uint8x16_t places) {
-  return words(k == CHUNK ? vld1_u8(x + apart) : vget_low_u8(load_last(x + apart, k, places)));
-}
-
-ALWAYS_INLINE void add_chunk(const size_t vectors, const size_t rows, const size_t *apart, const struct input *in,
-                             size_t k, struct tile *t) {
+ALWAYS_INLINE void chunk(const size_t vectors, const size_t rows, const size_t *apart, struct input *in,
+                         struct tile *t) {
   const uint8_t *x = in->x;
   const char *w = in->weights;
-  const uint8x16_t places = k < CHUNK ? places_of_last(k) : vdupq_n_u8(0);
-#define PIXEL(i) words_at(x, apart[(i) < rows ? (i) : 0], k, places)
+#define PIXEL(i) words(vld1_u8(x + apart[(i) < rows ? (i) : 0]))
   if (vectors == 4) {
     const struct pixels pixels = {PIXEL(0), PIXEL(1), PIXEL(2), PIXEL(3), PIXEL(4)};
     step16(rows, 0, w, &pixels, t);
-    if (k > 1) step16(rows, 1, w, &pixels, t);
-    if (k > 2) step16(rows, 2, w, &pixels, t);
-    if (k > 3) step16(rows, 3, w, &pixels, t);
-    if (k > 4) step16(rows, 4, w, &pixels, t);
-    if (k > 5) step16(rows, 5, w, &pixels, t);
-    if (k > 6) step16(rows, 6, w, &pixels, t);
-    if (k > 7) step16(rows, 7, w, &pixels, t);
+    step16(rows, 1, w, &pixels, t);
+    step16(rows, 2, w, &pixels, t);
+    step16(rows, 3, w, &pixels, t);
+    step16(rows, 4, w, &pixels, t);
+    step16(rows, 5, w, &pixels, t);
+    step16(rows, 6, w, &pixels, t);
+    step16(rows, 7, w, &pixels, t);
     /* gcc 12 would take the registers of pixels for sums, and copy those back. */
     __asm__ volatile("" ::"w"(pixels.a), "w"(pixels.b), "w"(pixels.c), "w"(pixels.d), "w"(pixels.e));
   } else {
     const struct pixels8 pixels = {PIXEL(0), PIXEL(1), PIXEL(2), PIXEL(3), PIXEL(4), PIXEL(5), PIXEL(6), PIXEL(7)};
     step8(rows, 0, w, &pixels, t);
-    if (k > 1) step8(rows, 1, w, &pixels, t);
-    if (k > 2) step8(rows, 2, w, &pixels, t);
-    if (k > 3) step8(rows, 3, w, &pixels, t);
-    if (k > 4) step8(rows, 4, w, &pixels, t);
-    if (k > 5) step8(rows, 5, w, &pixels, t);
-    if (k > 6) step8(rows, 6, w, &pixels, t);
-    if (k > 7) step8(rows, 7, w, &pixels, t);
+    step8(rows, 1, w, &pixels, t);
+    step8(rows, 2, w, &pixels, t);
+    step8(rows, 3, w, &pixels, t);
+    step8(rows, 4, w, &pixels, t);
+    step8(rows, 5, w, &pixels, t);
+    step8(rows, 6, w, &pixels, t);
+    step8(rows, 7, w, &pixels, t);
   }
 #undef PIXEL
-}
-
-ALWAYS_INLINE void chunk(const size_t vectors, const size_t rows, const size_t *apart, struct input *in,
-                         struct tile *t) {
-  add_chunk(vectors, rows, apart, in, CHUNK, t);
   in->x += CHUNK;
   in->weights += CHUNK * vectors * LANES * sizeof(weight);
 }
 
+ALWAYS_INLINE int16x8_t word_at(const uint8_t *x, size_t at) {
+  uint8x16_t v;
+  __asm__("ldr %b0, [%1, %2]" : "=w"(v) : "r"(x), "r"(at), "m"(x[at]));
+  return words(vget_low_u8(v));
+}
+
+/* One k at a time. */
 ALWAYS_INLINE void last_chunk(const size_t vectors, const size_t rows, const size_t *apart, const struct input *in,
                               size_t k, struct tile *t) {
-  add_chunk(vectors, rows, apart, in, k, t);
+  const uint8_t *x = in->x;
+  const char *w = in->weights;
+#define PIXEL(i) word_at(x, apart[(i) < rows ? (i) : 0])
+  NO_UNROLL
+  for (; k > 0; k--, x++, w += vectors * LANES * sizeof(weight)) {
+    if (vectors == 4) {
+      const struct pixels pixels = {PIXEL(0), PIXEL(1), PIXEL(2), PIXEL(3), PIXEL(4)};
+      step16(rows, 0, w, &pixels, t);
+    } else {
+      const struct pixels8 pixels = {PIXEL(0), PIXEL(1), PIXEL(2), PIXEL(3), PIXEL(4), PIXEL(5), PIXEL(6), PIXEL(7)};
+      step8(rows, 0, w, &pixels, t);
+    }
+  }
+#undef PIXEL
 }
 
 void mbconv_i8_pointwise_neon_5x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,

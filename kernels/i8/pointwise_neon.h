@@ -7,9 +7,8 @@
  * The sums are named: gcc 12 keeps an array of them in memory. `vectors` and `rows` are constants at every call, so
  * that comparisons with them vanish.
  *
- * k goes in chunks of CHUNK bytes of each pixel. The last chunk may have fewer: its bytes are taken from the 16 that
- * end with it, so that no byte behind k is read, and the rest is zeros, as are the weights. Pixels of less than 16
- * bytes are copied to where there are 16.
+ * k goes in chunks of CHUNK bytes of each pixel. The last chunk may have fewer, and no byte behind k is read. Pixels of
+ * less than 16 bytes are copied to where there are 16.
  *
  * A panel: int32_t bias, float scale or int32_t multiplier, int32_t shift of each channel; then the weights, K_STEP of
  * k of each channel after K_STEP of k.
@@ -20,7 +19,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "requantize.h"
 #include "requantize_neon.h"
 
 enum { BIAS, SCALE, SHIFT, CONSTANTS };
@@ -40,7 +38,8 @@ struct input {
 
 /* ---- What the including file defines, and its sizes ------------------------------------------------------
  *
- * CHUNK and K_STEP; `weight`, the type of a packed one; MOST16 and MOST8, the pixels of the two tiles. */
+ * CHUNK and K_STEP; `weight`, the type of a packed one; MOST16 and MOST8, the pixels of the two tiles; PIXEL_STEP,
+ * the number of pixels that one product is of. */
 
 /* Adds a whole chunk to all sums, and moves on. */
 ALWAYS_INLINE void chunk(const size_t vectors, const size_t rows, const size_t *apart, struct input *in,
@@ -96,7 +95,6 @@ ALWAYS_INLINE uint8x16_t load_last(const uint8_t *x, size_t k, uint8x16_t places
 
 /* How a tile ends, of which `least` pixels are there for sure. Those that are not are the last one once more. */
 struct panel_end {
-  const struct end *end;
   const struct mbconv_pointwise_panel *panel;
   size_t offset, pixels;
 };
@@ -106,15 +104,15 @@ ALWAYS_INLINE uint8_t *output(const size_t least, const struct panel_end *e, voi
 }
 
 ALWAYS_INLINE void finish_four(const size_t vectors, const size_t rows, const size_t least, const struct panel_end *e,
-                               void *const *y, const size_t i, const struct end *end, const float32x4_t *scale,
-                               int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d) {
+                               void *const *y, const size_t i, int16x8_t zero, const float32x4_t *scale, int32x4_t a,
+                               int32x4_t b, int32x4_t c, int32x4_t d) {
   if (i >= rows * vectors) return;
   if (vectors == 4) {
     vst1q_u8(output(least, e, y, i / 4),
-             to_bytes(end, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[2]), scaled(d, scale[3])));
+             to_bytes(zero, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[2]), scaled(d, scale[3])));
   } else {
     const uint64x2_t two = vreinterpretq_u64_u8(
-        to_bytes(end, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[0]), scaled(d, scale[1])));
+        to_bytes(zero, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[0]), scaled(d, scale[1])));
     vst1q_lane_u64((uint64_t *)(void *)output(least, e, y, i / 2), two, 0);
     vst1q_lane_u64((uint64_t *)(void *)output(least, e, y, i / 2 + 1), two, 1);
   }
@@ -122,31 +120,31 @@ ALWAYS_INLINE void finish_four(const size_t vectors, const size_t rows, const si
 
 ALWAYS_INLINE void finish(const size_t vectors, const size_t rows, const size_t least, const struct panel_end *e,
                           void *const *y, const struct tile *t) {
-  const struct end end = *e->end;
+  const int16x8_t zero = zero_of(e->panel->ending.i8);
   const float *scales = (const float *)e->panel->bias + SCALE * vectors * LANES;
   float32x4_t scale[4];
   scale[0] = vld1q_f32(scales), scale[1] = vld1q_f32(scales + LANES);
   scale[2] = scale[0], scale[3] = scale[1];
   if (vectors == 4) scale[2] = vld1q_f32(scales + 2 * LANES), scale[3] = vld1q_f32(scales + 3 * LANES);
-  finish_four(vectors, rows, least, e, y, 0, &end, scale, t->s0, t->s1, t->s2, t->s3);
-  finish_four(vectors, rows, least, e, y, 4, &end, scale, t->s4, t->s5, t->s6, t->s7);
-  finish_four(vectors, rows, least, e, y, 8, &end, scale, t->s8, t->s9, t->s10, t->s11);
-  finish_four(vectors, rows, least, e, y, 12, &end, scale, t->s12, t->s13, t->s14, t->s15);
-  finish_four(vectors, rows, least, e, y, 16, &end, scale, t->s16, t->s17, t->s18, t->s19);
-  finish_four(vectors, rows, least, e, y, 20, &end, scale, t->s20, t->s21, t->s22, t->s23);
+  finish_four(vectors, rows, least, e, y, 0, zero, scale, t->s0, t->s1, t->s2, t->s3);
+  finish_four(vectors, rows, least, e, y, 4, zero, scale, t->s4, t->s5, t->s6, t->s7);
+  finish_four(vectors, rows, least, e, y, 8, zero, scale, t->s8, t->s9, t->s10, t->s11);
+  finish_four(vectors, rows, least, e, y, 12, zero, scale, t->s12, t->s13, t->s14, t->s15);
+  finish_four(vectors, rows, least, e, y, 16, zero, scale, t->s16, t->s17, t->s18, t->s19);
+  finish_four(vectors, rows, least, e, y, 20, zero, scale, t->s20, t->s21, t->s22, t->s23);
 }
 
-/* TFLite's rounding, by way of memory. */
-static __attribute__((noinline)) void finish_tflite(size_t width, const struct panel_end *e, void *const *y,
-                                                    const int32_t *sums) {
-  const int32_t *constants = e->panel->bias;
-  for (size_t p = 0; p < e->pixels; p++, sums += width) {
+/* What few endings have: bounds and u8 for callers, behind the stores; or, with `sums`, TFLite's rounding by way of
+ * memory. */
+static __attribute__((noinline)) void finish_later(size_t width, const struct panel_end *e, void *const *y,
+                                                   const int32_t *sums) {
+  const struct mbconv_i8_ending *ending = e->panel->ending.i8;
+  for (size_t p = 0; p < e->pixels; p++) {
     uint8_t *to = (uint8_t *)y[p] + e->offset;
-    for (size_t c = 0; c < width; c++) {
-      union mbconv_i8_scale scale;
-      memcpy(&scale, constants + SCALE * width + c, sizeof scale);
-      to[c] = mbconv_requantize(e->panel->ending.i8, sums[c], scale, constants[SHIFT * width + c]);
-    }
+    if (sums)
+      mbconv_i8_requantize_neon(ending, e->panel->bias, width, width, sums + p * width, to);
+    else
+      mbconv_i8_end_later_neon(ending, width, to);
   }
 }
 
@@ -157,10 +155,8 @@ ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const size_t le
                         const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const uint8_t *x,
                         void *const *y, size_t offset) {
   const size_t stride = panel->x_stride, k = panel->k, chunks = k / CHUNK * CHUNK;
-  const struct mbconv_i8_ending *ending = panel->ending.i8;
-  const struct end end_of_sums = end_of(ending), *in_memory = &end_of_sums;
-  __asm__("" : "+r"(in_memory)); /* the loop over k needs the registers that it would take */
-  const struct panel_end e = {in_memory, panel, offset, pixels};
+  const struct panel_end e = {panel, offset, pixels};
+  const bool fp32 = panel->ending.i8->rounding == MBCONV_I8_FP32, later = ends_later(panel->ending.i8);
   size_t apart[MOST8] = {0};
   UNROLL
   for (size_t i = 1; i < rows; i++) apart[i] = opaque((i < pixels ? i : pixels - 1) * stride);
@@ -172,13 +168,15 @@ ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const size_t le
     const uint8_t *end = x + chunks;
     NO_UNROLL
     while (in.x < end) chunk(vectors, rows, apart, &in, &t);
+    __asm__("" : "+r"(in.x), "+r"(in.weights)); /* or gcc would compute them anew */
     if (chunks < k) last_chunk(vectors, rows, apart, &in, k - chunks, &t);
     const struct tile sums = in_order(vectors, rows, &t);
-    if (ending->rounding == MBCONV_I8_FP32) {
+    if (fp32) {
       finish(vectors, rows, least, &e, y, &sums);
+      if (later) finish_later(vectors * LANES, &e, y, NULL);
     } else {
       const struct tile stored = sums; /* others stay in registers, as their addresses are not taken */
-      finish_tflite(vectors * LANES, &e, y, (const int32_t *)(const void *)&stored);
+      finish_later(vectors * LANES, &e, y, (const int32_t *)(const void *)&stored);
     }
   }
 }
@@ -186,9 +184,9 @@ ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const size_t le
 /* Heights of tiles that blocks often have get code of their own. */
 static __attribute__((noinline)) void run16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                             const uint8_t *x, void *const *y, size_t offset) {
-  if (MOST16 == 6 && pixels > 4)
-    walk(4, 6, 5, panel, pixels, tiles, x, y, offset);
-  else if (MOST16 == 5 && pixels == 5)
+  if (MOST16 == 6 && pixels > (PIXEL_STEP == 1 ? 5 : 4))
+    walk(4, 6, PIXEL_STEP == 1 ? 6 : 5, panel, pixels, tiles, x, y, offset);
+  else if (PIXEL_STEP == 1 && pixels == 5)
     walk(4, 5, 5, panel, 5, tiles, x, y, offset);
   else
     walk(4, 4, 1, panel, pixels, tiles, x, y, offset);
@@ -202,25 +200,6 @@ static __attribute__((noinline)) void run8(const struct mbconv_pointwise_panel *
     walk(2, 4, 1, panel, pixels, tiles, x, y, offset);
 }
 
-/* A tile of few k or few channels: pixels are copied to where 16 bytes can be read, outputs from where all can be
- * written. */
-static __attribute__((noinline)) void run_staged(size_t width, const struct mbconv_pointwise_panel *panel,
-                                                 size_t pixels, const uint8_t *x, void *const *y, size_t offset) {
-  enum { MOST = MOST8, ROOM = 32 };
-  const size_t k = panel->k;
-  struct mbconv_pointwise_panel copy = *panel;
-  uint8_t copies[MOST * ROOM] = {0}, outputs[MOST * 16];
-  void *to[MOST];
-  for (size_t p = 0; p < pixels; p++) {
-    to[p] = outputs + p * 16;
-    for (size_t i = 0; i < k && k < 16; i++) copies[p * ROOM + 16 + i] = x[p * panel->x_stride + i];
-  }
-  if (k < 16) copy.x_stride = ROOM, x = copies + 16;
-  (width == 16 ? run16 : run8)(&copy, pixels, 1, x, to, 0);
-  for (size_t p = 0; p < pixels; p++)
-    for (size_t c = 0; c < panel->channels; c++) ((uint8_t *)y[p])[offset + c] = outputs[p * 16 + c];
-}
-
 static void run(size_t width, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const uint8_t *x,
                 void *const *y, size_t offset) {
   assert(pixels >= 1 && pixels <= (size_t)(width == 16 ? MOST16 : MOST8) && panel->segment == panel->k);
@@ -229,7 +208,7 @@ static void run(size_t width, const struct mbconv_pointwise_panel *panel, size_t
     (width == 16 ? run16 : run8)(panel, pixels, tiles, x, y, offset);
   } else {
     for (; tiles > 0; tiles--, x += pixels * panel->x_stride, y += pixels)
-      run_staged(width, panel, pixels, x, y, offset);
+      mbconv_i8_run_staged_neon(width == 16 ? run16 : run8, panel, pixels, x, y, offset);
   }
 }
 

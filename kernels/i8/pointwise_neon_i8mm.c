@@ -2,11 +2,11 @@
  *
  * Int8 pointwise on NEON with I8MM: pointwise_neon.h says what the tiles are.
  *
- * USMMLA multiplies 8 unsigned bytes of each of two pixels with 8 signed ones of each of two channels, and adds to the
+ * SMMLA multiplies 8 signed bytes of each of two pixels with 8 of each of two channels, and adds to the
  * four sums. A vector of pixels is loaded in two halves, each from a pointer that moves on by itself.
  *
  *     operations of 8 k     6 x 16     8 x 8
- *     USMMLA                    24        16
+ *     SMMLA                     24        16
  *     loads                     14        12
  *     the loop                   3         3
  *     vectors in registers      29        22
@@ -16,7 +16,7 @@
  */
 #include <stdint.h>
 
-enum { CHUNK = 8, K_STEP = 8, MOST16 = 6, MOST8 = 8 };
+enum { CHUNK = 8, K_STEP = 8, MOST16 = 6, MOST8 = 8, PIXEL_STEP = 2 };
 typedef int8_t weight;
 
 #include "pointwise_neon.h"
@@ -24,7 +24,7 @@ typedef int8_t weight;
 
 void mbconv_i8_pack_panel_neon_i8mm(void *data, size_t width, size_t lane, size_t k,
                                     const struct mbconv_i8_channel *channel) {
-  pack_panel(data, width, lane, k, channel, 0);
+  pack_panel(data, width, lane, k, channel, 128);
 }
 
 /* ---- Sums -------------------------------------------------------------------------------------------------------- */
@@ -110,7 +110,7 @@ ALWAYS_INLINE uint8x16_t last_pair(const uint8_t *x, const uint8_t *next, size_t
 }
 
 ALWAYS_INLINE void multiply(int32x4_t *sum, uint8x16_t x, int8x16_t w) {
-  *sum = vusmmlaq_s32(*sum, x, w);
+  *sum = vmmlaq_s32(*sum, vreinterpretq_s8_u8(x), w);
   hold(sum);
 }
 

@@ -50,8 +50,8 @@ static inline uint8_t mbconv_requantize(const struct mbconv_i8_ending *ending, i
 }
 
 /* The sum of a byte and one of the residual, as struct mbconv_i8_add says. */
-static inline uint8_t mbconv_i8_add_bytes(const struct mbconv_i8_add *add, uint8_t a, uint8_t b_stored) {
-  const uint8_t b = b_stored ^ add->b_flip;
+static inline uint8_t mbconv_i8_add_bytes(const struct mbconv_i8_add *add, uint8_t a_stored, uint8_t b_stored) {
+  const uint8_t a = a_stored ^ add->a_flip, b = b_stored ^ add->b_flip;
   const int32_t lo = add->lo - add->zero, hi = add->hi - add->zero;
   int32_t r = 0;
   switch (add->kind) {

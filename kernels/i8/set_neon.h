@@ -19,4 +19,24 @@ mbconv_i8_add_fn mbconv_i8_add_neon;
 mbconv_channel_sum_fn mbconv_i8_channel_sum_neon;
 mbconv_i8_gate_fn mbconv_i8_gate_neon;
 
+/* ---- What the rows share beside that
+ * ---------------------------------------------------------------------------------
+ */
+
+/* `width` bytes of s8 at y, 16 or 8, get the bounds and the sign of their ending. */
+void mbconv_i8_end_later_neon(const struct mbconv_i8_ending *ending, size_t width, uint8_t *y);
+
+/* y[c] is what sums[c] ends as. `constants` are `width` biases, scales or multipliers, and shifts. */
+void mbconv_i8_requantize_neon(const struct mbconv_i8_ending *ending, const int32_t *constants, size_t width,
+                               size_t channels, const int32_t *sums, uint8_t *y);
+
+/* Tiles of pixels of at least 16 bytes whose channels are all stored. */
+typedef void mbconv_i8_tile_neon_fn(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
+                                    const uint8_t *x, void *const *y, size_t offset);
+
+/* A tile of few k or few channels: pixels are copied to where 16 bytes can be read, outputs from where all can be
+ * written. */
+void mbconv_i8_run_staged_neon(mbconv_i8_tile_neon_fn *run, const struct mbconv_pointwise_panel *panel, size_t pixels,
+                               const uint8_t *x, void *const *y, size_t offset);
+
 #endif

@@ -7,6 +7,7 @@
 #include "set_scalar.h"
 
 static const struct mbconv_i8_kernels i8 = {
+    .turned = 0x80,
     .pack_panel = mbconv_i8_pack_panel_neon_dotprod,
     .pack_depthwise = mbconv_i8_pack_depthwise_neon_dotprod,
     .table = mbconv_i8_table_neon,
@@ -22,9 +23,8 @@ const struct mbconv_kernels mbconv_kernels_i8_neon_dotprod = {
     .isa = MBCONV_ISA_NEON_DOTPROD,
     .lanes = 16,
     .element = 1,
-    .pointwise =
-        {{.pixels = 5, .step = 1, .channels = 16, .tails = true, .run = mbconv_i8_pointwise_neon_dotprod_5x16},
-         {.pixels = 8, .step = 4, .channels = 8, .tails = true, .run = mbconv_i8_pointwise_neon_dotprod_8x8}},
+    .pointwise = {{.pixels = 6, .step = 1, .channels = 16, .tails = true, .run = mbconv_i8_pointwise_neon_dotprod_6x16},
+                  {.pixels = 8, .step = 4, .channels = 8, .tails = true, .run = mbconv_i8_pointwise_neon_dotprod_8x8}},
     .depthwise = {{mbconv_i8_depthwise_neon_dotprod_3x3s1, mbconv_i8_depthwise_neon_dotprod_3x3s2},
                   {mbconv_i8_depthwise_neon_dotprod_5x5s1, mbconv_i8_depthwise_neon_dotprod_5x5s2},
                   {mbconv_i8_depthwise_neon_dotprod_7x7s1, mbconv_i8_depthwise_neon_dotprod_7x7s2}},
@@ -40,7 +40,7 @@ const struct mbconv_kernels mbconv_kernels_i8_neon_dotprod = {
                  .l2_least_bytes = 32 * 1024,
                  .l2_most_bytes = 372 * 1024,
                  .l2_assumed_bytes = 512 * 1024,
-                 .run_pixels = 50,
+                 .run_pixels = 48,
                  .depthwise_pixels = 14,
                  .map_bytes = 16 * 1024,
                  .map_pixels = 56,

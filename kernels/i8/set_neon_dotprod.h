@@ -7,7 +7,7 @@
 
 #include "i8.h"
 
-mbconv_pointwise_fn mbconv_i8_pointwise_neon_dotprod_5x16, mbconv_i8_pointwise_neon_dotprod_8x8;
+mbconv_pointwise_fn mbconv_i8_pointwise_neon_dotprod_6x16, mbconv_i8_pointwise_neon_dotprod_8x8;
 mbconv_depthwise_fn mbconv_i8_depthwise_neon_dotprod_3x3s1, mbconv_i8_depthwise_neon_dotprod_3x3s2,
     mbconv_i8_depthwise_neon_dotprod_5x5s1, mbconv_i8_depthwise_neon_dotprod_5x5s2,
     mbconv_i8_depthwise_neon_dotprod_7x7s1, mbconv_i8_depthwise_neon_dotprod_7x7s2;

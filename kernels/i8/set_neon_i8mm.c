@@ -8,6 +8,7 @@
 #include "set_scalar.h"
 
 static const struct mbconv_i8_kernels i8 = {
+    .turned = 0x80,
     .pack_panel = mbconv_i8_pack_panel_neon_i8mm,
     .pack_depthwise = mbconv_i8_pack_depthwise_neon_dotprod,
     .table = mbconv_i8_table_neon,
