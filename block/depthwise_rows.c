@@ -61,9 +61,10 @@ static struct reading reading_of(const struct mbconv_strip *strip) {
     reading.left = mbconv_axis_whole_begin(&shape->columns);
     reading.right = mbconv_axis_whole_end(&shape->columns);
     const size_t edges = reading.left + across - reading.right;
-    reading.direct = reading.left < reading.right && 2 * edges <= across && !(shape->whole && copy_pays(strip, edges));
+    reading.direct =
+        reading.left < reading.right && 2 * edges <= across && !(mbconv_reads_whole(shape) && copy_pays(strip, edges));
   }
-  if (shape->whole && !reading.direct) reading.part = part_of(strip, channels);
+  if (mbconv_reads_whole(shape) && !reading.direct) reading.part = part_of(strip, channels);
   return reading;
 }
 
@@ -74,7 +75,8 @@ static void copy_pixels(size_t pixels, size_t bytes, const char *x, size_t x_ste
     return;
   }
   /* A call of memcpy() for each pixel costs as much as a few lines. */
-  const size_t lines = bytes < MOST_LINES * MBCONV_ALIGNMENT ? bytes / MBCONV_ALIGNMENT * MBCONV_ALIGNMENT : 0;
+  const bool few = MBCONV_COPIES_ROWS && bytes < MOST_LINES * MBCONV_ALIGNMENT;
+  const size_t lines = few ? bytes / MBCONV_ALIGNMENT * MBCONV_ALIGNMENT : 0;
   for (size_t p = 0; p < pixels; p++, x += x_step, y += y_step) {
     for (size_t i = 0; i < lines; i += MBCONV_ALIGNMENT) memcpy(y + i, x + i, MBCONV_ALIGNMENT);
     if (bytes > lines) memcpy(y + lines, x + lines, bytes - lines);
@@ -96,21 +98,21 @@ static void copy_columns(const struct mbconv_strip *strip, const struct mbconv_g
   const size_t width = shape->columns.in, stride = group->stride, element = kernels->element;
   char *to = ring_row(strip, group, r) + first * stride * element;
   const bool flips = strip->image && mbconv_flips_input(strip->stages);
+  const char *turned = to; /* the bytes to be turned */
   if (strip->image && strip->stages->layout == MBCONV_NCHW) {
     const size_t plane = shape->rows.in * width;
     const char *from = strip->image + (group->first * plane + r * width + first) * element;
     mbconv_transpose(kernels, group->channels, last - first, from, plane, to, stride, NULL);
   } else {
-    const char *x = shape->whole ? strip->image : strip->x;
-    const size_t x_stride = strip->x_stride, pixel = (r - (shape->whole ? 0 : strip->fresh_first)) * width + first;
-    const char *from = x + (pixel * x_stride + group->first) * element;
-    if (flips && group->channels == x_stride && stride == x_stride) {
-      mbconv_flip(strip->stages, (last - first) * stride, from, to);
-      return;
-    }
-    copy_pixels(last - first, group->channels * element, from, x_stride * element, to, stride * element);
+    const bool whole = mbconv_reads_whole(shape);
+    const size_t x_stride = strip->x_stride, pixel = (r - (whole ? 0 : strip->fresh_first)) * width + first;
+    const char *from = (whole ? strip->image : strip->x) + (pixel * x_stride + group->first) * element;
+    if (flips && group->channels == x_stride && stride == x_stride)
+      turned = from;
+    else
+      copy_pixels(last - first, group->channels * element, from, x_stride * element, to, stride * element);
   }
-  if (flips) mbconv_flip(strip->stages, (last - first) * stride * element, to, to);
+  if (flips) mbconv_flip(strip->stages, (last - first) * stride * element, turned, to);
 }
 
 /* Input row r to the ring, or of it what the depthwise cannot read in place. */
@@ -127,7 +129,7 @@ static void copy_row(const struct mbconv_strip *strip, const struct mbconv_group
 }
 
 void mbconv_rows_copy(const struct mbconv_strip *strip, const struct mbconv_group *group) {
-  if (strip->shape->whole) return;
+  if (mbconv_reads_whole(strip->shape)) return;
   const struct reading reading = reading_of(strip);
   for (size_t r = strip->fresh_first; r < strip->fresh_first + strip->fresh_rows; r++)
     copy_row(strip, group, &reading, r);
@@ -254,7 +256,7 @@ static void part_rows(const struct mbconv_strip *strip, const struct mbconv_grou
   size_t next = mbconv_axis_begin(down, strip->first);
   for (size_t done = 0; done < strip->rows;) {
     const bool two = HAS_PAIRS && run->pair && strip->rows - done >= 2;
-    const size_t end = strip->shape->whole ? mbconv_axis_end(down, strip->first + done + 1) : 0;
+    const size_t end = mbconv_reads_whole(strip->shape) ? mbconv_axis_end(down, strip->first + done + 1) : 0;
     for (; next < end; next++) copy_row(strip, part, &run->reading, next);
     depthwise_row(strip, part, run, strip->first + done, two, y);
     done += 1 + two;
@@ -279,6 +281,7 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
           },
       .kernel = kernels->depthwise[(k - 3) / 2][mbconv_axis_ordinary_stride(columns) - 1],
       .pair = pair_of(strip),
+      .map = maps ? epilogue : NULL,
       .chunk = maps ? mbconv_map_chunk(kernels, y_stride, kernels->blocking.depthwise_pixels * interleaved) : width,
       .interleaved = interleaved,
       .y_stride = y_stride,
@@ -287,6 +290,10 @@ void mbconv_rows_depthwise(const struct mbconv_strip *strip, const struct mbconv
       .y_pixel = y_stride * kernels->element,
       .reading = reading,
   };
+  if (!MBCONV_COPIES_ROWS) {
+    part_rows(strip, group, &run, y);
+    return;
+  }
   for (size_t first = 0; first < group->channels; first += reading.part) {
     const size_t channels = mbconv_min(reading.part, group->channels - first);
     const struct mbconv_group part = {group->first + first, channels, group->ring, reading.part};

@@ -8,8 +8,8 @@ mbconv_status mbconv_activation_check(mbconv_activation_kind kind, const char *n
   if ((unsigned)kind > MBCONV_ACTIVATION_PRELU)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is %d, which is no activation", name, (int)kind);
   if (more) return MBCONV_OK;
-  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
-                     "%s is %d: GELU, leaky ReLU and PReLU are for mbconv_block_create_stages()", name, (int)kind);
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is %d, which only mbconv_block_create_stages() takes", name,
+                     (int)kind);
 }
 
 mbconv_activation_fn *mbconv_activation_of(mbconv_activation_kind kind, const struct mbconv_kernels *kernels,

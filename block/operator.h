@@ -38,7 +38,7 @@ mbconv_status mbconv_operator_allocate(const struct mbconv_operator *object, str
 void mbconv_operator_destroy(void *object);
 
 /* The message of a call that names no size, though the description names none either. */
-#define MBCONV_ANY_SIZE "made for images of any size: the function whose name ends in _at is told which"
+#define MBCONV_ANY_SIZE "made for images of any size: call the function whose name ends in _at"
 
 /* What a run is given. */
 struct mbconv_operands {

@@ -45,7 +45,8 @@ static struct mbconv_plan complete(const struct mbconv_shape *shape, const struc
   plan.group_channels = shape->project ? mbconv_min(mbconv_round_up(group_channels, unit), all_channels) : all_channels;
   plan.groups = (shape->expanded_channels + plan.group_channels - 1) / plan.group_channels;
   plan.stored = shape->squeeze_excite;
-  plan.ring_rows = mbconv_min(mbconv_axis_reach(&shape->rows, shape->whole ? 1 : plan.strip_rows), shape->rows.in);
+  plan.ring_rows =
+      mbconv_min(mbconv_axis_reach(&shape->rows, mbconv_reads_whole(shape) ? 1 : plan.strip_rows), shape->rows.in);
   plan.ring_width =
       mbconv_max(shape->columns.before + shape->columns.in, mbconv_axis_reach(&shape->columns, shape->columns.out));
   plan.ring_in_y = plan.stored && !shape->chained && fits_y(shape, target, &plan);

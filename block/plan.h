@@ -16,6 +16,13 @@
 #include "kernels.h"
 #include "window.h"
 
+/* MBCONV_COPIED_ROWS of CMake: the presets for phones leave out what is only faster, and keep the size. */
+#ifdef MBCONV_NO_COPIED_ROWS
+enum { MBCONV_COPIES_ROWS = 0 };
+#else
+enum { MBCONV_COPIES_ROWS = 1 };
+#endif
+
 /* The part of a block that is planned: a depthwise with what stands before and after it. */
 struct mbconv_shape {
   struct mbconv_axis rows, columns;
@@ -26,6 +33,8 @@ struct mbconv_shape {
                    time */
   bool chained; /* other segments stand before it, or more than one after it: threads share out rows only */
 };
+
+static inline bool mbconv_reads_whole(const struct mbconv_shape *shape) { return MBCONV_COPIES_ROWS && shape->whole; }
 
 /* What a plan is made for. */
 struct mbconv_target {

@@ -40,8 +40,8 @@ static mbconv_status check_pad(size_t pad, const char *side, const struct mbconv
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "pad.%s is %zu, not less than the kernel of %zu", side, pad,
                        span);
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
-                     "pad.%s is %zu, not less than the %zu pixels that a kernel of %zu with dilation %zu spans", side,
-                     pad, span, window->kernel, window->dilation);
+                     "pad.%s is %zu, not less than the %zu pixels of a kernel of %zu with dilation %zu", side, pad,
+                     span, window->kernel, window->dilation);
 }
 
 static mbconv_status check_window(const struct mbconv_window *window, mbconv_error *error) {
@@ -109,7 +109,7 @@ static mbconv_status check_image(size_t height, size_t width, const struct mbcon
                        span);
   return mbconv_fail(
       error, MBCONV_INVALID_ARGUMENT,
-      "the padded image of %zu x %zu is smaller than the %zu pixels that a kernel of %zu with dilation %zu spans",
+      "the padded image of %zu x %zu is smaller than the %zu pixels of a kernel of %zu with dilation %zu",
       padded_height, padded_width, span, window->kernel, window->dilation);
 }
 
@@ -127,7 +127,7 @@ static struct mbconv_shape shape_of(const struct mbconv_stages *stages, size_t i
       .project = index + 1 < stages->segments,
       .squeeze_excite = stages->excite && index + 2 == stages->segments,
       .mapped = mbconv_epilogue_maps(&stage->epilogue) || (expand && mbconv_epilogue_maps(&expand->epilogue)),
-      .whole = index == 0 && !expand && !(MBCONV_HAS_I8 && stages->maker),
+      .whole = MBCONV_COPIES_ROWS && index == 0 && !expand && !(MBCONV_HAS_I8 && stages->maker),
       .chained = index > 0 || stages->segments > 2,
   };
 }

@@ -32,8 +32,7 @@ static mbconv_status check_place(const mbconv_stages_desc *desc, size_t index, c
   if (index > 0 && index + 2 == desc->count && stage_at(desc, index + 1)->kind == MBCONV_STAGE_POINTWISE)
     return MBCONV_OK;
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
-                     "%s is squeeze-excite: it must stand behind another stage and before the last, which is pointwise",
-                     name);
+                     "%s is squeeze-excite: it must be between a stage and the last, a pointwise", name);
 }
 
 /* What a kind has no use for must not be set. */

@@ -46,8 +46,7 @@ static mbconv_status check_place(const mbconv_i8_desc *desc, size_t index, const
   if (index > 0 && index + 2 == desc->count && stage_at(desc, index + 1)->kind == MBCONV_STAGE_POINTWISE)
     return MBCONV_OK;
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
-                     "%s is squeeze-excite: it must stand behind another stage and before the last, which is pointwise",
-                     name);
+                     "%s is squeeze-excite: it must be between a stage and the last, a pointwise", name);
 }
 
 static mbconv_status check_window(const mbconv_i8_stage_desc *stage, const char *name, mbconv_error *error) {

@@ -19,11 +19,11 @@ static void dilations(struct test *t, struct api_fixture *f) {
     const char *message;
   } cases[] = {
       {4, 3, 0, MBCONV_INVALID_ARGUMENT,
-       "the padded image of 6 x 7 is smaller than the 9 pixels that a kernel of 3 with dilation 4 spans"},
+       "the padded image of 6 x 7 is smaller than the 9 pixels of a kernel of 3 with dilation 4"},
       {3, 3, 0, MBCONV_INVALID_ARGUMENT,
-       "the padded image of 6 x 7 is smaller than the 7 pixels that a kernel of 3 with dilation 3 spans"},
+       "the padded image of 6 x 7 is smaller than the 7 pixels of a kernel of 3 with dilation 3"},
       {2, 5, 9, MBCONV_INVALID_ARGUMENT,
-       "pad.top is 9, not less than the 9 pixels that a kernel of 5 with dilation 2 spans"},
+       "pad.top is 9, not less than the 9 pixels of a kernel of 5 with dilation 2"},
       {SIZE_MAX, 3, 0, MBCONV_SIZE_OVERFLOW, NULL},
       {SIZE_MAX / 2 + 1, 3, 0, MBCONV_SIZE_OVERFLOW, NULL}, /* twice that is 0 */
       {SIZE_MAX / 4 + 1, 5, 0, MBCONV_SIZE_OVERFLOW, NULL}, /* and so is four times that */

@@ -165,9 +165,9 @@ static const struct refusal refusals[] = {
 static const struct refusal excite_refusals[] = {
     {{FIELD(INT, desc.rounding, MBCONV_I8_TFLITE_DOUBLE)}, "stages[2]: squeeze-excite has the rounding FP32 alone"},
     {{FIELD(WORD, desc.count, 3)},
-     "stages[2] is squeeze-excite: it must stand behind another stage and before the last, which is pointwise"},
+     "stages[2] is squeeze-excite: it must be between a stage and the last, a pointwise"},
     {{FIELD(INT, stages[3].kind, MBCONV_STAGE_DEPTHWISE)},
-     "stages[2] is squeeze-excite: it must stand behind another stage and before the last, which is pointwise"},
+     "stages[2] is squeeze-excite: it must be between a stage and the last, a pointwise"},
     {{NONE(stages[2].squeeze_excite)}, "stages[2]: squeeze_excite is NULL"},
     {{FIELD(WORD, stages[1].squeeze_excite, 8)}, "stages[1]: squeeze_excite is set"},
     {{FIELD(WORD, stages[2].out_channels, 4)}, "stages[2]: out_channels is 4, but it keeps its 6 channels"},

@@ -106,7 +106,7 @@ static void small_sizes(struct test *t, const struct sizes_operator *o, const vo
 
 /* The forms that name no size, on an object without one. */
 static void no_size(struct test *t, const struct sizes_operator *o, const void *object) {
-  static const char message[] = "made for images of any size: the function whose name ends in _at is told which";
+  static const char message[] = "made for images of any size: call the function whose name ends in _at";
   float x[4] = {0}, y[4] = {1, 2, 3, 4};
   char scratch[4];
   test_at_size(t, 0, 0);

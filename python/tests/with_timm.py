@@ -39,6 +39,26 @@ class Timm(unittest.TestCase):
                 self.assertTrue(torch.equal(mbconv.torch.restore(network)(images), expected))
 
     @torch.no_grad()
+    def test_features(self):
+        """features_only: by a forward of its own, and by a graph."""
+        images = random_images(2, 3, 65, 66)
+        for name, options in (
+            ("mobilenetv3_small_100", {}), ("mobilenetv4_conv_small", {"out_indices": (1, 3)}),
+            ("mobilenetv3_small_100", {"feature_cls": "fx"}),
+        ):  # fmt: skip
+            torch.manual_seed(1)
+            plain = timm.create_model(name, features_only=True, **options).eval()
+            randomise(plain, random_images(4, 3, 96, 96))
+            model = mbconv.torch.accelerate(copy.deepcopy(plain))
+            with self.subTest(name, options=options):
+                report = mbconv.torch.report(model, images)
+                self.assertGreater(report.share, 0.95, report)
+                found, expected = model(images), plain(images)
+                self.assertEqual(len(found), len(expected))
+                for one, other in zip(found, expected):
+                    self.assertLess(difference(one, other), TOLERANCE)
+
+    @torch.no_grad()
     def test_later_changes(self):
         """Of stems, heads and blocks, whose normalisations have their activation in them."""
         images = random_images(2, 3, 65, 66)

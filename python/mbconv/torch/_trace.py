@@ -129,7 +129,8 @@ HARMLESS_IN_TRAINING = (
 def is_torch_layer(module):
     """Whether a module's forward is PyTorch's own, and computes something."""
     forward = getattr(own_class(module), "forward", None)
-    return getattr(forward, "__module__", "").startswith(("torch.nn.modules", "torch.ao.")) and not isinstance(
+    origin = getattr(forward, "__module__", None) or ""  # None: of a class that a graph was made into
+    return origin.startswith(("torch.nn.modules", "torch.ao.")) and not isinstance(
         module, (nn.Sequential, nn.ModuleList, nn.ModuleDict)
     )
 
