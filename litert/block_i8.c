@@ -93,6 +93,7 @@ static mbconv_status describe_conv(const litert_graph *graph, const chain_conv *
   stage->bias = tensor_of(graph, conv->bias)->data;
   stage->weight = tensor_of(graph, conv->weight)->data;
   if (conv->kind == MBCONV_STAGE_DEPTHWISE) {
+    if (!filter) return refuse(error, "a depthwise in squeeze-excite");
     stage->weight = *filter = chain_filter(stage->weight, conv, 1);
     if (!stage->weight) return refuse(error, "no memory for the filters"), MBCONV_OUT_OF_MEMORY;
   }

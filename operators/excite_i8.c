@@ -12,7 +12,7 @@
 static mbconv_status make_layer(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *layer, size_t out,
                                 const mbconv_quantization *input, const char *name, struct mbconv_i8_stage *made,
                                 mbconv_error *error) {
-  if (!layer) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", name);
+  if (!layer) return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", name), MBCONV_INVALID_ARGUMENT;
   mbconv_status status = mbconv_struct_check(&layer->struct_size, sizeof *layer, name, error);
   if (status != MBCONV_OK) return status;
   if (layer->kind != MBCONV_STAGE_POINTWISE || layer->squeeze_excite)
