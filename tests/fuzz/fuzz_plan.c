@@ -48,7 +48,7 @@ static void check_plan(const struct mbconv_plan *plan, const struct mbconv_shape
   fuzz_require(plan->groups * plan->group_channels >= shape->expanded_channels &&
                    (plan->groups - 1) * plan->group_channels < shape->expanded_channels,
                "groups that are not the channels");
-  const size_t rows = mbconv_axis_reach(&shape->rows, plan->strip_rows);
+  const size_t rows = mbconv_axis_reach(&shape->rows, mbconv_reads_whole(shape) ? 1 : plan->strip_rows);
   fuzz_require(plan->ring_rows == (rows < shape->rows.in ? rows : shape->rows.in), "a ring of other rows");
   fuzz_require(plan->ring_width >= shape->columns.before + shape->columns.in &&
                    plan->ring_width >= mbconv_axis_reach(&shape->columns, shape->columns.out),
