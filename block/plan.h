@@ -50,7 +50,8 @@ struct mbconv_plan {
   size_t group_channels; /* a multiple of the wide tile's channels, without an expand of whole vectors
                           * (a single group may exceed the expanded channels) */
   size_t groups;
-  size_t ring_rows;  /* input rows that a strip needs: (strip_rows - 1) * stride + span, or all there are */
+  size_t ring_rows;  /* input rows that a strip needs: (strip_rows - 1) * stride + span, or all there are; where they
+                        are read when they are needed, those of one window */
   size_t ring_width; /* padded pixels of a ring row */
   bool stored;       /* the depthwise output is stored whole, then projected: two phases */
   bool ring_in_y;    /* the ring, one then, lies in the image's output, which the second phase alone writes */
