@@ -129,7 +129,7 @@ class Refusals(unittest.TestCase):
             (ValueError, r"stages\[0\] is squeeze-excite", lambda: Block([SqueezeExcite(Q, stage, stage, Q)], input=Q)),
             (ValueError, r"stages\[1\].reduce.weight has the shape \(6, 5\)",
              lambda: Block([stage, SqueezeExcite(Q, Stage("pointwise", weight[:, :5], 0.01, Q), stage, Q), stage], input=Q)),
-            (ValueError, r"stages\[1\] is squeeze-excite: it must stand", lambda: Block([stage, SqueezeExcite(Q, stage, stage, Q)], input=Q)),
+            (ValueError, r"stages\[1\] is squeeze-excite: it must be between", lambda: Block([stage, SqueezeExcite(Q, stage, stage, Q)], input=Q)),
             (TypeError, "input is None, not an mbconv.int8.Quantization", lambda: Block([stage], input=None)),
             (TypeError, "input.zero_point is a float, not an integer", lambda: Block([stage], input=(1, 1.0))),
             (TypeError, "input.zero_point is a bool, not an integer", lambda: Block([stage], input=(1, True))),
