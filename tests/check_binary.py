@@ -44,9 +44,14 @@ PREFETCHES = {
     "pointwise_abreast_avx512.c.o": (re.compile("prefetcht1"), [27, 24, 21, 18, 18, 16, 15, 14, 12, 10]),
     "i8/pointwise_avx512_vnni.c.o": (re.compile("prefetcht1"), [12, 28, 9, 21, 6, 14, 28, 3, 7, 14, 28]),
 }
-# Loops of which Clang 14 keeps some vectors on the stack, mostly constants: how many operands at most. GCC does so in none.
+# Loops with vectors on the stack, mostly constants: by object, the compiler, functions, and how many operands at most.
+CLANG, GCC = b"clang version", b"GCC: ("
 MAY_SPILL = {
-    "i8/depthwise_avx512_vnni.c.o": (re.compile("_(7x7s2|5x5s1_pair)$"), 13),
+    "i8/depthwise_avx512_vnni.c.o": [
+        (CLANG, re.compile("_(7x7s2|5x5s1_pair)$"), 13),
+        (GCC, re.compile("_5x5s2$"), 1),  # the zero point
+    ],
+    "i8/depthwise_neon.c.o": [(GCC, re.compile("_5x5s1$"), 1)],  # half of a vector of weights, for a row's last outputs
 }
 MEMORY_LAST = re.compile(r"\)(\{[^}]*\})*$")
 
@@ -114,10 +119,9 @@ def multiply_add_of(path):
 
 def may_spill(path, loop):
     """How many operands of a loop may be on the stack."""
-    if b"clang version" not in path.read_bytes():
-        return 0
-    functions_of, most = MAY_SPILL.get(name_of(path), (re.compile("$^"), 0))
-    return most if functions_of.search(loop.function) else 0
+    data = path.read_bytes()
+    rules = [rule for rule in MAY_SPILL.get(name_of(path), []) if rule[0] in data and rule[1].search(loop.function)]
+    return max((most for _, _, most in rules), default=0)
 
 
 def check_spills(path):

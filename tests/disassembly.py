@@ -17,7 +17,7 @@ LINE = re.compile(r"^ *([0-9a-f]+):\s+(?:(?:lock|rep[a-z]*|notrack|bnd|data16|cs
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 TARGET = re.compile(r"\b([0-9a-f]+) <([^>+]+)(?:\+0x[0-9a-f]+)?>")
 FMA = re.compile(r"^(vfn?m(add|sub)|fml[as]|fn?m(add|sub)$)")
-DOT = re.compile(r"^(vpdpbusd|vpmaddwd|sdot|usmmla|smlal2?$)")  # what int8's kernels multiply and add by
+DOT = re.compile(r"^(vpdpbusd|vpmaddwd|sdot|(us|s)mmla|smlal2?$)")  # what int8's kernels multiply and add by
 JUMP = re.compile(r"^(j[a-z]+|b|b\.[a-z]+|cbn?z|tbn?z|br)$")
 NEVER_FALLS_THROUGH = re.compile(r"^(jmpq?|b|br|ret[q]?|ud2|hlt|udf|brk)$")
 
