@@ -98,6 +98,28 @@ static void check_mean(struct test *t, const struct mbconv_kernels *kernels, siz
   test_check(t, wrong == 0, "%zu of %zu are wrong", wrong, channels);
 }
 
+/* Sums whose mean would be another byte if they were multiplied by 1 / pixels: near a tie the last bit decides. */
+static void check_division(struct test *t, const struct mbconv_kernels *kernels, uint64_t *state) {
+  enum { WANTED = 20, TRIES = 2000 };
+  size_t found = 0, wrong = 0;
+  for (size_t i = 0; i < TRIES && found < WANTED; i++) {
+    const size_t pixels = test_random_size(state, 2000, 5000);
+    const mbconv_quantization mean = {1.0f + 0.5f * test_random_float(state), 0};
+    const float ratio = 1.0f / mean.scale, share = ratio / (float)pixels, other = ratio * (1.0f / (float)pixels);
+    for (int32_t tie = 0; tie < 100; tie++) {
+      const int32_t sum = (int32_t)rint(((double)tie + 0.5) / (double)share);
+      if (rounded((float)sum * share) == rounded((float)sum * other)) continue;
+      const struct mbconv_i8_mean by = {0, 0, ratio, 0};
+      int32_t got = sum;
+      kernels->i8->mean(&by, 1, 1, &got, 1, pixels, &got);
+      wrong += *(const uint8_t *)&got != i8_oracle_mean(MBCONV_U8, sum, pixels, 1.0f, &mean);
+      found++;
+    }
+  }
+  test_at(t, "%s: means near a tie", mbconv_isa_name(kernels->isa));
+  test_check(t, found >= WANTED && wrong == 0, "%zu of %zu are wrong", wrong, found);
+}
+
 /* All bytes by `channels` gates, from the gate `first` on; in place or not. */
 static void check_gate(struct test *t, const struct mbconv_kernels *kernels, const struct mbconv_i8_gate *gate,
                        size_t channels, size_t first, enum test_guard guard) {
@@ -159,5 +181,6 @@ void test_i8_excite(struct test *t, const struct mbconv_kernels *kernels) {
   for (size_t i = 0; i < sizeof many / sizeof *many; i++)
     check_sum(t, kernels, many[i], 16 + i * 11, i % 4 < 3, TEST_GUARD_AFTER, &state);
   for (size_t i = 0; i < (t->small ? 20 : 200); i++) check_mean(t, kernels, i % MANY + 1, &state);
+  check_division(t, kernels, &state);
   check_gates(t, kernels, &state);
 }
