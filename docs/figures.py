@@ -16,6 +16,8 @@ SENTENCES = {
         "run {relu6_range} times as fast as the fastest of seven other libraries with ReLU6, {silu_range} times with SiLU and "
         "{se_range} times with squeeze-excite too (geometric means, AVX2, one thread of a {cpus})",
         "the whole networks run {mobilenet_v2} and {efficientnet_b0} times as fast as the fastest of five",
+        "in int8: {i8_relu6_f32} (ReLU6) and {i8_silu_f32} times (SiLU) as fast as f32 on a Zen 4 with AVX512-VNNI, and "
+        "{i8_relu6_peer} and {i8_silu_peer} times as fast as the best peer there",
         "about level: {fused} and {uib} times (AVX-512, Zen 4)",
     ],
     "bench/RESULTS.md": [
@@ -78,6 +80,10 @@ def figures(root):
     rows = tables(results, "Fused-MBConv and MobileNetV4's blocks")
     for name, blocks in ("fused", r"f\d+"), ("uib", r"u\d+"):
         put(name, geomean(ratios(rows, rows[0].index("ratio"), blocks)))
+    rows = tables(results, "int8 against f32 and the peers' int8")
+    for name, kind in ("i8_relu6", "ReLU6, geomean"), ("i8_silu", "SiLU, geomean"):
+        for what, column in ("f32", "f32 / int8"), ("peer", "best of all / mbconv"):
+            found[f"{name}_{what}"] = f"{ratios(rows, rows[0].index(column), kind)[0]:.1f}"
     for name, row in ("mobilenet_v2", "MobileNetV2, avx2"), ("efficientnet_b0", "EfficientNet-B0, avx2"):
         [cells] = [cells for cells in tables(results, "Whole networks") if cells[0] == row]
         put(name, min(float(cell.split()[0]) for cell in cells[4:]) / float(cells[2]))

@@ -98,22 +98,22 @@ judge "the example shows $exported" test "$exported" = "$expected"
 added=$(($(stripped_size "$build/libmbconv_jni.so") - $(stripped_size "$build/libwithout.so")))
 judge "a static link of one block adds too much" at_most "$added" "$most_static" "a static link of one block"
 
-# One block of int8, which brings no kernels of f32 along, and one of each type.
-cat > "$build/i8.c" <<'PROGRAM'
+# Blocks by another create: an app's calls, against themselves without the library.
+cat > "$build/app.c" <<'PROGRAM'
 #include <mbconv_i8.h>
 #define SHOWN __attribute__((visibility("default")))
-SHOWN mbconv_block *app_create_i8(const mbconv_i8_desc *desc);
-SHOWN mbconv_block *app_create(const mbconv_block_desc *desc);
+SHOWN mbconv_block *app_create(const DESC *desc);
+SHOWN mbconv_block *app_create_f32(const mbconv_block_desc *desc);
 SHOWN size_t app_scratch(const mbconv_block *block);
 SHOWN int app_run(const mbconv_block *block, const void *x, void *y, void *scratch, size_t size, mbconv_error *error);
 SHOWN void app_destroy(mbconv_block *block);
-mbconv_block *app_create_i8(const mbconv_i8_desc *desc) {
+mbconv_block *app_create(const DESC *desc) {
   mbconv_block *block;
-  mbconv_block_create_i8(desc, NULL, &block, NULL);
+  CREATE(desc, NULL, &block, NULL);
   return block;
 }
 #ifdef BOTH
-mbconv_block *app_create(const mbconv_block_desc *desc) {
+mbconv_block *app_create_f32(const mbconv_block_desc *desc) {
   mbconv_block *block;
   mbconv_block_create(desc, NULL, &block, NULL);
   return block;
@@ -127,40 +127,18 @@ void app_destroy(mbconv_block *block) { mbconv_block_destroy(block); }
 PROGRAM
 link_of() { # LINK_OF NAME MOST WHAT FLAG...
   local program
-  program=$(compile "$build/i8.c" -Iinclude "${@:4}")
+  program=$(compile "$build/app.c" -Iinclude "${@:4}")
   "${link[@]}" "$program" "$library" -Wl,--exclude-libs,ALL -o "$build/lib$1.so"
   "${link[@]}" "$program" -o "$build/libapp.so"
   added=$(($(stripped_size "$build/lib$1.so") - $(stripped_size "$build/libapp.so")))
   judge "$3 adds too much" at_most "$added" "$2" "$3"
 }
-link_of i8 "$most_i8" "a static link of one block of int8"
-link_of both "$most_both" "a static link of one block of f32 and one of int8" -DBOTH
-
-# Blocks as lists of stages, with the dense stage, GELU and PReLU: an app's calls, against themselves without the library.
-cat > "$build/stages.c" <<'PROGRAM'
-#include <mbconv.h>
-#define SHOWN __attribute__((visibility("default")))
-SHOWN mbconv_block *app_create(const mbconv_stages_desc *desc);
-SHOWN size_t app_scratch(const mbconv_block *block);
-SHOWN int app_run(const mbconv_block *block, const void *x, void *y, void *scratch, size_t size, mbconv_error *error);
-SHOWN void app_destroy(mbconv_block *block);
-mbconv_block *app_create(const mbconv_stages_desc *desc) {
-  mbconv_block *block;
-  mbconv_block_create_stages(desc, NULL, &block, NULL);
-  return block;
-}
-size_t app_scratch(const mbconv_block *block) { return mbconv_block_scratch_size(block, 1); }
-int app_run(const mbconv_block *block, const void *x, void *y, void *scratch, size_t size, mbconv_error *error) {
-  return mbconv_block_run(block, 1, x, y, scratch, size, NULL, error);
-}
-void app_destroy(mbconv_block *block) { mbconv_block_destroy(block); }
-PROGRAM
-stages=$(compile "$build/stages.c" -Iinclude)
-"${link[@]}" "$stages" "$library" -Wl,--exclude-libs,ALL -o "$build/libstages.so"
-"${link[@]}" "$stages" -o "$build/libapp.so"
-added=$(($(stripped_size "$build/libstages.so") - $(stripped_size "$build/libapp.so")))
-judge "a static link of all kinds of blocks adds too much" at_most "$added" "$most_stages" \
-  "a static link of blocks as lists of stages"
+i8=(-DDESC=mbconv_i8_desc -DCREATE=mbconv_block_create_i8)
+link_of i8 "$most_i8" "a static link of one block of int8" "${i8[@]}" # which brings no kernels of f32 along
+link_of both "$most_both" "a static link of one block of f32 and one of int8" "${i8[@]}" -DBOTH
+# With the dense stage, GELU and PReLU.
+link_of stages "$most_stages" "a static link of blocks as lists of stages" \
+  -DDESC=mbconv_stages_desc -DCREATE=mbconv_block_create_stages
 
 # The delegate for LiteRT, and its example. It may also need what android-litert.symbols has.
 mapfile -t sources < <(printf '%s\n' litert/*.c)
