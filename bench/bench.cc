@@ -5,6 +5,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string>
 #include <vector>
@@ -43,6 +44,19 @@ void register_all(const std::vector<bench::Block> &blocks, const std::vector<mbc
 #endif
 }
 
+// Whether the report is, or also is, CSV: by an argument or by what Google Benchmark reads from the environment.
+bool wants_csv(int argc, char **argv) {
+  for (const char *variable : {"BENCHMARK_FORMAT", "BENCHMARK_OUT_FORMAT"}) {
+    const char *value = std::getenv(variable);
+    if (value != nullptr && std::string(value) == "csv") return true;
+  }
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--benchmark_format=csv" || argument == "--benchmark_out_format=csv") return true;
+  }
+  return false;
+}
+
 // What a reader of the figures must know, into the head of the report and the JSON's context.
 void add_context(const std::vector<mbconv_isa> &isas) {
   mbconv_cpu cpu;
@@ -73,6 +87,7 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "%s\n", exception.what());
     return 1;
   }
+  if (wants_csv(argc, argv)) bench::give_every_counter();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   add_context(isas);

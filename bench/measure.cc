@@ -2,6 +2,7 @@
 #include "measure.h"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -24,6 +25,12 @@ struct Prepared {
 
 Prepared current;
 bool refused = false;
+bool every_counter = false;
+
+// All that cases count.
+const char *const counter_names[] = {"cpu_min_us", "GFLOPS",         "peak_percent", "peak_GFLOPS",
+                                     "GMACS",      "macs_per_cycle", "clock_GHz",    "elements_per_second",
+                                     "ns_per_8",   "cycles_per_8",   "bytes",        "scratch_bytes"};
 
 benchmark::IterationCount calls_per_batch(Case &work) {
   work.run();
@@ -77,6 +84,10 @@ void run_case(benchmark::State &state, const std::string &name, const std::funct
   const Best best = measure(state, *current.work, current.batch);
   state.counters["cpu_min_us"] = best.seconds * 1e6;
   current.work->count(state, best);
+  if (!every_counter) return;
+  for (const char *counter : counter_names) {
+    state.counters.emplace(counter, std::numeric_limits<double>::quiet_NaN());  // leaves one that is there
+  }
 }
 
 double smallest(const std::vector<double> &values) { return *std::min_element(values.begin(), values.end()); }
@@ -105,6 +116,8 @@ void register_case(const std::string &name, benchmark::TimeUnit unit, std::funct
       ->ComputeStatistics("min", smallest)
       ->ComputeStatistics("max", largest);
 }
+
+void give_every_counter() { every_counter = true; }
 
 bool any_refused() { return refused; }
 

@@ -57,6 +57,10 @@ class FmaCase : public Case {
 // benchmark several times while it seeks the number of iterations.
 void register_case(const std::string &name, benchmark::TimeUnit unit, std::function<std::unique_ptr<Case>()> make);
 
+// Cases give all counters that there are, NaN for those that are not theirs: a table in CSV has the same columns in all
+// rows, and Google Benchmark ends the program if a row has others.
+void give_every_counter();
+
 // Whether any case so far was refused.
 bool any_refused();
 

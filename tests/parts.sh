@@ -12,6 +12,12 @@ machine=$(uname -m)
 elapsed() { printf '%2d:%02d' $((SECONDS / 60)) $((SECONDS % 60)); }
 
 begin_parts() {
+  mkdir -p build
+  exec 9> "$logs.lock"
+  if ! flock --nonblock 9; then
+    say "another './run $command' is at work in this folder"
+    exit 1
+  fi
   rm -rf "$logs"
   mkdir -p "$logs"
   set -m # every part is a process group of its own, which goes with us
@@ -29,7 +35,7 @@ part() {
   shift
   while (($(jobs -pr | wc -l) >= cpus)); do wait -n || true; done
   echo "[$(elapsed)] $name ..."
-  run_part "$name" "$@" &
+  run_part "$name" "$@" 9>&- & # the lock is ours alone
 }
 
 run_part() {
@@ -179,6 +185,7 @@ all_parts() {
   part networks networks
   part command command_line
   part full-disk tests/full_disk.sh build/default
+  part bench-csv tests/bench_csv.sh build/default
   part headers headers
   part binaries binaries default clang
   if [[ $machine == x86_64 ]] && cpu_has avx2 fma; then part instructions instructions default clang; fi
