@@ -92,8 +92,8 @@ static mbconv_status describe_conv(const litert_graph *graph, const chain_conv *
   if (!describe_scales(graph, conv, stage)) return refuse(error, "weights with zero points, or with other scales");
   stage->bias = tensor_of(graph, conv->bias)->data;
   stage->weight = tensor_of(graph, conv->weight)->data;
-  if (conv->kind == MBCONV_STAGE_DEPTHWISE) {
-    if (!filter) return refuse(error, "a depthwise in squeeze-excite");
+  if (conv->kind != MBCONV_STAGE_POINTWISE) {
+    if (!filter) return refuse(error, "a layer of squeeze-excite with a window");
     stage->weight = *filter = chain_filter(stage->weight, conv, 1);
     if (!stage->weight) return refuse(error, "no memory for the filters"), MBCONV_OUT_OF_MEMORY;
   }

@@ -68,6 +68,12 @@ double chain_multiply_adds(const litert_graph *graph, const litert_chain *chain)
   return sum;
 }
 
+bool chain_is_slower(const litert_chain *chain) {
+  const chain_conv *only = &chain->stages[0].conv;
+  return chain->type == HOST_I8 && chain->count == 1 && only->kind == MBCONV_STAGE_DENSE &&
+         only->in_channels > CHAIN_STEM_CHANNELS;
+}
+
 static bool has_activation(const chain_conv *conv) {
   return conv->fused != HOST_NONE || conv->function != CHAIN_NO_FUNCTION;
 }

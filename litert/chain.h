@@ -10,7 +10,7 @@
 
 #include "graph.h"
 
-enum { CHAIN_MOST_NODES = 40 };
+enum { CHAIN_MOST_NODES = 40, CHAIN_STEM_CHANNELS = 4 };
 
 /* An activation as an operator, or operators, of its own. The convolution's fused one is in `fused`. */
 typedef enum chain_function {
@@ -71,6 +71,10 @@ bool chain_shorten(litert_chain *chain);
 
 /* Multiply-adds for one image of the size that the model names, or of the least if it names none. */
 double chain_multiply_adds(const litert_graph *graph, const litert_chain *chain);
+
+/* Whether the host's own operators were measured to be faster: a k×k of int8 that is a block of its own, unless it is a
+ * stem, whose images have few channels. */
+bool chain_is_slower(const litert_chain *chain);
 
 /* Makes the block. The status is mbconv's, and the message, too; MBCONV_INVALID_ARGUMENT if the block would not be the
  * host's. */

@@ -125,6 +125,10 @@ static int replace_some(struct mbconv_litert *delegate, const litert_graph *grap
                         litert_scratch *scratch) {
   for (;;) {
     if (is_small(graph, chain, delegate->options.least)) return 0;
+    if (delegate->options.least > 0 && chain_is_slower(chain)) {
+      say(&delegate->options, "operator %d: a k×k of int8 is faster by the host if no 1×1 follows", chain->nodes[0]);
+      return 0;
+    }
     const int result = replace(delegate, graph, chain, scratch);
     if (result != 0 || !chain_shorten(chain)) return result;
   }

@@ -17,7 +17,8 @@ typedef enum litert_kernels {
 typedef struct litert_options {
   mbconv_isa isa;
   bool verbose; /* says on stderr what was taken, and why what was not */
-  double least; /* multiply-adds of a chain: those with fewer stay with the host */
+  double
+      least; /* multiply-adds of a chain: those with fewer stay with the host, and if it is not 0, slower ones, too */
   litert_kernels kernels;
   size_t threads; /* of a run; 0: as many as the host's interpreter has */
 } litert_options;

@@ -100,7 +100,7 @@ bool match_conv(litert_matcher *matcher, const graph_op *op, chain_conv *conv) {
     conv->dilation = 1;
   } else {
     conv->kind = MBCONV_STAGE_DENSE;
-    if (conv->kernel > 7 || conv->dilation != 1 || matcher->chain->type != HOST_F32) return false;
+    if (conv->kernel > 7 || conv->dilation != 1) return false;
   }
   const bool same = padding == HOST_SAME && conv->kind != MBCONV_STAGE_POINTWISE;
   conv->pad_kind = same ? MBCONV_PAD_SAME : MBCONV_PAD_GIVEN;

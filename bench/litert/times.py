@@ -11,7 +11,7 @@ After `./run check litert`, which brings what it needs:
 
 --seconds   for each model and number of threads; default: 6
 --threads   of LiteRT, default: 1, which keeps to one CPU; the delegate has as many
---only      models whose names have the text. `--only chains` instead: models of equal chains
+--only      models whose names have the text. `--only chains` instead: models of equal chains, f32 and int8
 --options   of the delegate; several times: several delegates, which take turns, too. `--options least=1 --options
             least=20000` shows what small chains cost or save
 
@@ -49,6 +49,7 @@ def chains():
         kinds = {
             "1x1 up and down": (narrow, lambda g, x: g.conv(g.conv(x, wide, fused="relu6"), narrow)),
             "3x3": (narrow, lambda g, x: g.conv(x, narrow, 3, fused="relu6")),
+            "Fused-MBConv": (narrow, lambda g, x: g.conv(g.conv(x, wide, 3, fused="relu6"), narrow)),
             "depthwise 3x3": (wide, lambda g, x: g.depthwise(x, 3, fused="relu6")),
             "depthwise 5x5": (wide, lambda g, x: g.depthwise(x, 5, fused="relu6")),
             "depthwise and 1x1": (narrow, lambda g, x: g.conv(g.depthwise(x, 3), narrow, fused="relu6")),
@@ -57,6 +58,36 @@ def chains():
         }
         for name, (channels, make) in kinds.items():
             yield f"chains: {name}, {size}x{size}x{channels}", lambda size=size, channels=channels, make=make: repeated(size, channels, make)
+        for name, (channels, rows) in int8_chains(narrow, wide).items():
+            make = lambda size=size, channels=channels, rows=rows: repeated_int8(size, channels, rows)  # noqa: E731
+            yield f"chains: {name}, int8, {size}x{size}x{channels}", make
+    for size in 224, 96:
+        yield f"chains: stems, {size}x{size}x3", lambda size=size: stems(models.Graph(), size, None)
+        yield f"chains: stems, int8, {size}x{size}x3", lambda size=size: stems(models.tflite.Graph(), size, models.quantized.Maker(1, "int8"))
+
+
+def stems(graph, size, maker):
+    """Eight convolutions of the same image; by that maker in int8."""
+    image = maker.quantization(2.0**-6) if maker else None
+    x = graph.input([1, size, size, 3], "int8" if maker else "float32", image)
+    for _ in range(8):
+        y = graph.convolution(x, maker.layer(False, 3, 32, image, 3, 2, "relu6")) if maker else graph.conv(x, 32, 3, 2, "relu6")
+        graph.outputs.append(y)
+    return graph
+
+
+def int8_chains(narrow, wide):
+    """Channels, and of each layer whether it is depthwise, its channels, kernel and activation."""
+    up, down = (False, wide, 1, "relu6"), (False, narrow, 1, "none")
+    return {
+        "1x1 up and down": (narrow, [up, down]),
+        "3x3": (narrow, [(False, narrow, 3, "relu6")]),
+        "Fused-MBConv": (narrow, [(False, wide, 3, "relu6"), down]),
+        "depthwise 3x3": (wide, [(True, wide, 3, "relu6")]),
+        "depthwise 5x5": (wide, [(True, wide, 5, "relu6")]),
+        "depthwise and 1x1": (narrow, [(True, narrow, 3, "none"), (False, narrow, 1, "relu6")]),
+        "block": (narrow, [up, (True, wide, 3, "relu6"), down]),
+    }
 
 
 def repeated(size, channels, make):
@@ -64,6 +95,19 @@ def repeated(size, channels, make):
     x = graph.input([1, size, size, channels], "float32")
     for _ in range(8):
         x = make(graph, x)
+    graph.outputs.append(x)
+    return graph
+
+
+def repeated_int8(size, channels, rows):
+    """Layers of one scale, whose bytes do not matter here."""
+    maker, graph = models.quantized.Maker(1, "int8"), models.tflite.Graph()
+    image = maker.quantization(2.0**-6)
+    x = graph.input([1, size, size, channels], "int8", image)
+    for _ in range(8):
+        for depthwise, out, kernel, activation in rows:
+            layer = maker.layer(depthwise, graph.shape(x)[3], out, image, kernel, 1, activation)
+            x, image = models.quantized_layer(graph, x, layer), layer.out
     graph.outputs.append(x)
     return graph
 

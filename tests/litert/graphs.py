@@ -2,6 +2,8 @@
 """Small graphs: each name with its graph and how many operators of it the delegate takes. What it refuses, or only takes in
 part, is among them."""
 
+import itertools
+
 import numpy as np
 from models import CLAMPS, Graph, quantized, quantized_layer, schema, tflite
 
@@ -241,10 +243,27 @@ def int8():
             part = maker.block((HEIGHT, WIDTH, CHANNELS), 40, CHANNELS, 5, stride, "relu6", stride == 1, excite=(10, inner))
             taken = 3 + 5 + 2 * (inner == "silu") + (stride == 1)
             yield f"int8, squeeze-excite, {inner}, stride {stride}", tflite.block(part), taken
+    yield from _fused_int8()
     for fused in CLAMPS:
         yield f"int8, a shortcut from elsewhere, {fused}", *_given_int8(fused)
     yield "int8, LEAKY_RELU", *_leaky_int8()
     yield "int8, PAD before depthwise", *_padded_int8()
+
+
+def _fused_int8():
+    """Fused-MBConv, and dense convolutions alone, of which one of 3 channels is a stem; 1x1 of stride 2."""
+    for index, (kernel, stride, activation) in enumerate(itertools.product((2, 3, 5, 7), (1, 2), ("relu6", "silu", "hard_swish"))):
+        maker = quantized.Maker(100 + index, "int8", index % 2 == 0, lowest=-128 if index % 3 == 0 else -127)
+        part = maker.fused((HEIGHT, WIDTH, CHANNELS), 40, CHANNELS, kernel, stride, activation, stride == 1)
+        taken = 2 + {"silu": 2, "hard_swish": 1}.get(activation, 0) + (stride == 1)
+        yield f"int8, Fused-MBConv, {activation} {kernel}x{kernel}/{stride}", tflite.block(part), taken
+    for channels, kernel, stride in (3, 3, 2), (1, 7, 2), (3, 2, 1), (CHANNELS, 1, 2):
+        maker, graph = quantized.Maker(130 + kernel, "int8"), tflite.Graph()
+        image = maker.quantization(0.03)
+        x = graph.input([2, HEIGHT, WIDTH, channels], "int8", image)
+        layer = maker.layer(False, channels, 33, image, kernel, stride, "relu6")
+        graph.outputs.append(quantized_layer(graph, x, layer))
+        yield f"int8, {kernel}x{kernel}/{stride} of {channels} channels", graph, 1
 
 
 def _given_int8(fused):

@@ -65,6 +65,9 @@ bool test_host_allocate(test_graph *graph);
 /* A graph that a converter could have written, of 1 to 5 layers, most with activations, shortcuts or squeeze-excite. */
 void test_make_graph(test_graph *graph);
 
+/* A 3x3 on an image of so many channels; and a 1x1 behind it, if it is `followed`. */
+void test_make_dense(test_graph *graph, int type, int channels, bool followed);
+
 /* Some lies in it; and one about an image, between a node's preparation and its run. */
 void test_spoil(test_graph *graph);
 void test_spoil_image(test_graph *graph);

@@ -30,10 +30,14 @@ static void count_refusal(const char *message) {
   refusals++;
 }
 
-host_delegate *test_delegate(const char *isa, const char *kernels, const char *threads) {
+static host_delegate *delegate_of(const char *least, const char *isa, const char *kernels, const char *threads) {
   char *keys[] = {"least", "isa", "kernels", "threads"};
-  char *values[] = {"0", (char *)isa, (char *)kernels, (char *)threads};
+  char *values[] = {(char *)least, (char *)isa, (char *)kernels, (char *)threads};
   return tflite_plugin_create_delegate(keys, values, 4, count_refusal);
+}
+
+host_delegate *test_delegate(const char *isa, const char *kernels, const char *threads) {
+  return delegate_of("0", isa, kernels, threads);
 }
 
 static int blocks_of(const test_graph *graph, const host_delegate *delegate) {
@@ -119,6 +123,30 @@ static bool leaves_unknown(uint64_t seed) {
   return left;
 }
 
+/* Whether the delegate takes a 3x3, and the 1x1 behind it if there is one. */
+static bool takes_dense(int type, int channels, bool followed, const char *least) {
+  static test_graph graph;
+  host_delegate *delegate = delegate_of(least, "auto", "xnnpack", "1");
+  test_host_begin(&graph, 1);
+  test_make_dense(&graph, type, channels, followed);
+  const bool prepared = delegate && delegate->prepare(&graph.context, delegate) == HOST_OK;
+  const bool taken = prepared && blocks_of(&graph, delegate) == 1 && graph.plan->count == 1;
+  test_host_end(&graph);
+  tflite_plugin_destroy_delegate(delegate);
+  return taken;
+}
+
+/* What is slower than the host's is left, unless the option least is 0. How many findings. */
+static int test_slower(void) {
+  int findings = 0;
+  for (int channels = 3; channels < 6; channels++) {
+    findings += !takes_dense(HOST_F32, channels, false, "1") || !takes_dense(HOST_I8, channels, true, "1");
+    findings += takes_dense(HOST_I8, channels, false, "1") != (channels < 5);
+    findings += !takes_dense(HOST_I8, channels, false, "0");
+  }
+  return findings;
+}
+
 /* Shapes that change between prepare and run, and other lies after the nodes are made. */
 static void lie(uint64_t seed, long *taken) {
   static test_graph graph;
@@ -163,7 +191,7 @@ int main(int count, char **arguments) {
   const bool given = count > 1 && arguments[1][0] != '-';
   const long graphs = given ? strtol(arguments[1], NULL, 10) : 2000;
   const uint64_t seed = given && count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
-  long findings = test_api(), taken = 0, lies = 0, contradictions = 0;
+  long findings = test_api() + test_slower(), taken = 0, lies = 0, contradictions = 0;
   if (!freopen("/dev/null", "w", stderr)) return 2; /* of each graph that is refused the delegate says why */
   for (long i = 0; i < graphs; i++) {
     const uint64_t number = seed * 1000003 + (uint64_t)i;

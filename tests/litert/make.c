@@ -196,6 +196,14 @@ static int pad(test_graph *graph, int x) {
   return add_node(graph, HOST_PAD, 2, inputs, y, NULL, 0);
 }
 
+/* The nodes run in the order in which they were made. */
+static void finish(test_graph *graph, int output) {
+  int order[TEST_MOST_NODES];
+  for (int i = 0; i < graph->node_count; i++) order[i] = i;
+  graph->plan = test_list(graph, graph->node_count, order);
+  graph->output = output;
+}
+
 void test_make_graph(test_graph *graph) {
   graph->type = test_random(graph, 2) ? HOST_F32 : HOST_I8;
   graph->context.threads = test_random(graph, 5) - 1;
@@ -212,9 +220,7 @@ void test_make_graph(test_graph *graph) {
         x = convolve(graph, x, channels, kernel, stride, true, fused);
         if (test_random(graph, 3) == 0) x = excite(graph, x);
         break;
-      case 1:
-        x = convolve(graph, x, 1 + test_random(graph, 12), graph->type == HOST_F32 ? kernel : 1, 1, false, fused);
-        break;
+      case 1: x = convolve(graph, x, 1 + test_random(graph, 12), kernel, stride, false, fused); break;
       default:
         x = convolve(graph, x, test_random(graph, 2) ? dims_of(graph, shortcut)[3] : 1 + test_random(graph, 12), 1, 1,
                      false, fused);
@@ -225,9 +231,14 @@ void test_make_graph(test_graph *graph) {
       x = binary(graph, HOST_ADD, x, shortcut);
     if (test_random(graph, 3) == 0) shortcut = x;
   }
-  graph->output = x;
   if (graph->middle == x) graph->middle = -1;
-  int order[TEST_MOST_NODES];
-  for (int i = 0; i < graph->node_count; i++) order[i] = i;
-  graph->plan = test_list(graph, graph->node_count, order);
+  finish(graph, x);
+}
+
+void test_make_dense(test_graph *graph, int type, int channels, bool followed) {
+  const int dims[] = {1, 6, 6, channels};
+  graph->type = type;
+  graph->middle = -1;
+  const int y = convolve(graph, add_image(graph, dims), 8, 3, 2, false, HOST_RELU);
+  finish(graph, followed ? convolve(graph, y, 8, 1, 1, false, HOST_NONE) : y);
 }

@@ -170,10 +170,11 @@ def network(rows, size, activation="relu6", excite=False, width=1.0, batch=1):
 
 
 def quantized_network(rows, size, activation="relu6", seed=1, width=1.0, excite=False):
-    """The blocks of a network in int8, per channel, to its last image."""
+    """A network in int8, per channel, to its last image."""
     maker, graph = quantized.Maker(seed, "int8", whole_clamp=seed % 2 == 0), tflite.Graph()
-    channels, image = 32, maker.quantization(2.0**-6)
-    x = graph.input([1, size // 2, size // 2, channels], "int8", image)
+    image = maker.quantization(2.0**-6)
+    stem = maker.layer(False, 3, 32, image, 3, 2, activation)
+    x, image = quantized_layer(graph, graph.input([1, size, size, 3], "int8", image), stem), stem.out
     for kernel, stride, expansion, out, repeats in rows:
         for repeat in range(repeats):
             out_channels = max(8, int(out * width) // 8 * 8)
