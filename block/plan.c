@@ -161,12 +161,15 @@ static size_t tenth_of(const struct mbconv_shape *shape) {
   return shape->rows.out * shape->columns.out * shape->expanded_channels / STORED_SHARE;
 }
 
+/* A pointer counts as 8 bytes, whatever it has: plans are the same everywhere. */
+enum { POINTER_BYTES = 8 };
+
 /* The depthwise output is stored, all else in scratch may add a tenth to it. */
 static bool fits_stored(const struct mbconv_shape *shape, const struct mbconv_target *target, size_t rows,
                         size_t groups, size_t budget) {
   const struct mbconv_plan plan = with_groups(shape, target, rows, groups);
   const size_t pointers = mbconv_plan_listed_rows(&plan, shape) * shape->columns.in;
-  const size_t pixels = pointers * sizeof(void *) / target->element, ring = ring_elements(&plan);
+  const size_t pixels = pointers * POINTER_BYTES / target->element, ring = ring_elements(&plan);
   const size_t rest = plan.ring_width * plan.group_channels + pixels + shape->expanded_channels;
   return ring <= budget && rest + (plan.ring_in_y ? 0 : ring) <= tenth_of(shape);
 }

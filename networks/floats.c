@@ -10,6 +10,8 @@
 #include "status.h"
 #include "tensors.h"
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a file's numbers are little-endian, and used as they are");
+
 size_t mbconv_type_size(const char *type) {
   static const struct {
     const char *name;

@@ -40,7 +40,8 @@ mbconv_status mbconv_network_load(const char *path, const mbconv_network_options
   if (file < 0) return mbconv_network_fail(error, MBCONV_BAD_FILE, "%.150s: %s", path, strerror(errno));
   struct stat about;
   void *data = MAP_FAILED;
-  if (fstat(file, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0)
+  if (fstat(file, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0 &&
+      about.st_size == (off_t)(size_t)about.st_size) /* an address of 32 bits has an end */
     data = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, file, 0);
   close(file);
   if (data == MAP_FAILED)

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "oracle.h"
+#include "thread.h"
 
 /* ---- Parameters -------------------------------------------------------------------------------------------------- */
 
@@ -162,7 +163,7 @@ void parallel_pthreads(void *context, void (*task)(void *argument, size_t index)
     const size_t n = count - first < PARALLEL_THREADS ? count - first : PARALLEL_THREADS;
     for (size_t i = 0; i < n; i++) {
       calls[i] = (struct parallel_call){task, argument, first + i};
-      started[i] = pthread_create(&threads[i], NULL, parallel_thread, &calls[i]) == 0;
+      started[i] = test_thread_start(&threads[i], parallel_thread, &calls[i]);
       if (!started[i]) parallel_thread(&calls[i]);
     }
     for (size_t i = 0; i < n; i++) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "faults.h"
+#include "thread.h"
 
 enum { MOST_WORKERS = 5 };
 
@@ -45,7 +46,7 @@ static void on_workers(void *context, void (*task)(void *argument, size_t index)
   struct work work = {.task = task, .argument = argument, .count = count};
   pthread_t threads[MOST_WORKERS];
   for (size_t i = 0; i < workers; i++) {
-    if (pthread_create(&threads[i], NULL, take_indices, &work) != 0) abort();
+    if (!test_thread_start(&threads[i], take_indices, &work)) abort();
   }
   for (size_t i = 0; i < workers; i++) pthread_join(threads[i], NULL);
 }

@@ -268,10 +268,13 @@ static void refuse_excite(struct test *t) {
   fixture_excite(&f);
   f.desc.height = 1, f.desc.width = most + 1;
   test_at(t, "pixels whose sums leave 32 bits");
+  const bool narrow = SIZE_MAX == UINT32_MAX; /* memory of so many bytes has no room for them */
   test_check(t,
              mbconv_block_create_i8(&f.desc, &options, &block, &error) == MBCONV_SIZE_OVERFLOW &&
-                 strcmp(error.message, "the sums of 1 x 8421505 pixels might leave 32 bits") == 0,
+                 strcmp(error.message, narrow ? "an image of 1 x 8421505 with 6 channels does not fit into memory"
+                                              : "the sums of 1 x 8421505 pixels might leave 32 bits") == 0,
              "%s", error.message);
+  if (narrow) return;
   f.desc.width = most;
   if (!test_check(t, mbconv_block_create_i8(&f.desc, &options, &block, &error) == MBCONV_OK, "%s", error.message))
     return;

@@ -30,6 +30,15 @@ void system_set_variable(const char *name, const char *value);
 void system_catch_crashes(void (*report)(const char *what), int status);
 void system_write_error(const char *text);
 
+/* A second stack, on which this thread's crashes are reported, since its own may be what is used up. There is none
+ * (memory NULL) if the thread has one already, or where the system keeps room for that. The first thread gets one by
+ * system_catch_crashes(). To be freed by the same thread. */
+struct system_crash_stack {
+  void *memory;
+};
+void system_crash_stack_new(struct system_crash_stack *stack);
+void system_crash_stack_free(struct system_crash_stack *stack);
+
 /* Memory that system_processes() share, zeros at first; NULL if there is none. */
 void *system_shared(size_t size);
 void system_shared_release(void *memory, size_t size);

@@ -54,8 +54,34 @@ void system_catch_crashes(void (*report)(const char *what), int status) {
   crash_report = report;
   crash_status = status;
   action.sa_handler = crashed;
+  action.sa_flags = SA_ONSTACK;
   sigemptyset(&action.sa_mask);
   for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
+  static struct system_crash_stack first;
+  if (!first.memory) system_crash_stack_new(&first);
+}
+
+/* Far more than MINSIGSTKSZ, a constant from before AVX-512: its registers alone take 2 KB of a signal's frame. */
+enum { CRASH_STACK = 1 << 16 };
+
+void system_crash_stack_new(struct system_crash_stack *stack) {
+  stack_t present;
+  *stack = (struct system_crash_stack){0};
+  if (sigaltstack(NULL, &present) != 0 || !(present.ss_flags & SS_DISABLE)) return; /* a sanitizer's */
+  void *memory = malloc(CRASH_STACK);
+  if (!memory) return;
+  if (sigaltstack(&(stack_t){.ss_sp = memory, .ss_size = CRASH_STACK}, NULL) != 0) {
+    free(memory);
+    return;
+  }
+  stack->memory = memory;
+}
+
+void system_crash_stack_free(struct system_crash_stack *stack) {
+  if (!stack->memory) return;
+  sigaltstack(&(stack_t){.ss_flags = SS_DISABLE, .ss_size = CRASH_STACK}, NULL);
+  free(stack->memory);
+  stack->memory = NULL;
 }
 
 void system_write_error(const char *text) {

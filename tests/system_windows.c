@@ -67,6 +67,15 @@ void system_write_error(const char *text) {
   fflush(stderr);
 }
 
+/* A few pages of each stack are kept for the filter. */
+void system_crash_stack_new(struct system_crash_stack *stack) {
+  *stack = (struct system_crash_stack){0};
+  ULONG size = 1 << 15;
+  SetThreadStackGuarantee(&size);
+}
+
+void system_crash_stack_free(struct system_crash_stack *stack) { (void)stack; }
+
 /* ---- Processes --------------------------------------------------------------------------------------------------- */
 
 /* There is no fork here. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "faults.h"
+#include "thread.h"
 
 /* What the handler runs, and what came of it. */
 static const struct faults *interrupting;
@@ -49,7 +50,7 @@ static void interrupted(struct test *t, const struct faults *s, enum api_kind ki
   atomic_store(&failed, 0);
   struct sender sender = {.target = pthread_self()};
   pthread_t thread;
-  if (pthread_create(&thread, NULL, send_signals, &sender) != 0) abort();
+  if (!test_thread_start(&thread, send_signals, &sender)) abort();
   size_t wrong = 0;
   while (atomic_load(&handled) < enough) wrong += !faults_run_equals(s, kind, NULL);
   atomic_store(&sender.stop, true);

@@ -11,6 +11,7 @@
 #include "block_case.h"
 #include "mbconv.h"
 #include "test.h"
+#include "thread.h"
 
 enum { MOST_THREADS = 4, OUT_CHANNELS = 21 };
 
@@ -123,7 +124,7 @@ static void *create_repeatedly(void *argument) {
 static void run_workers(struct test *t, void *(*work)(void *), struct worker *workers, size_t count) {
   pthread_t threads[MOST_THREADS];
   for (size_t i = 0; i < count; i++) {
-    if (pthread_create(&threads[i], NULL, work, &workers[i]) != 0) abort();
+    if (!test_thread_start(&threads[i], work, &workers[i])) abort();
   }
   for (size_t i = 0; i < count; i++) pthread_join(threads[i], NULL);
   for (size_t i = 0; i < count; i++)

@@ -5,7 +5,7 @@
 # packages: locales ninja-build python3 python3-torch python3-torchvision python3-pil
 # packages: g++ clang make pkg-config binutils qemu-user gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 # packages: gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-i686-linux-gnu libc6-dev-i386-cross
-# packages: gcc libclang-rt-14-dev lld llvm-14-linker-tools
+# packages: gcc musl-tools libclang-rt-14-dev lld llvm-14-linker-tools
 # minutes: 12
 set -euo pipefail
 

@@ -9,6 +9,7 @@
 #include "block_case.h"
 #include "file_case.h"
 #include "networks_suites.h"
+#include "thread.h"
 
 enum { WORKERS = 4, REPEATS = 3, CLASSES = 9, SIDE = 40 };
 
@@ -62,7 +63,7 @@ static void check_sharing(struct test *t, const char *name) {
         (struct worker){.network = network, .threads = 1 + i % 2, .height = heights[i], .width = widths[i], .x = x};
     test_check(t, run_once(&workers[i], NULL, workers[i].want) == MBCONV_OK, "alone");
     if (heights[i] == SIDE) test_check_equal(t, workers[i].want, want, CLASSES, "at the default size");
-    if (pthread_create(&threads[i], NULL, run_repeatedly, &workers[i]) != 0) abort();
+    if (!test_thread_start(&threads[i], run_repeatedly, &workers[i])) abort();
   }
   for (size_t i = 0; i < WORKERS; i++) {
     pthread_join(threads[i], NULL);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "soak.h"
+#include "thread.h"
 
 enum { MOST_THREADS = 64, SHARED = 6, USES = 40, RUNS_OF_A_TURN = 12 };
 
@@ -126,7 +127,7 @@ static size_t resident(void) {
 
 static void run_round(struct soak *soak, struct worker *workers, size_t count) {
   for (size_t i = 0; i < count; i++)
-    if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) abort();
+    if (!test_thread_start(&workers[i].thread, work, &workers[i])) abort();
   for (size_t i = 0; i < count; i++) pthread_join(workers[i].thread, NULL);
   for (size_t i = 0; i < SHARED; i++) {
     soak_block_free(soak->slots[i].block);

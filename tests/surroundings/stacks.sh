@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Small stacks: networks, hostile files and images on threads of 64 KB, optimised and not; the command with a stack of 128
-# KB, as a thread of musl has.
+# KB, as a thread of musl has. Stacks that are used up: the tests say so.
 set -euo pipefail
 
 work=$PWD/build/check-surroundings/stacks
@@ -38,4 +38,18 @@ head -c $((4 * 3 * 64 * 64)) /dev/zero > "$work/x"
 try "a network in 128 KB" confined run mobilenet_v3_small --size 64 --raw-input "$work/x" --raw-output /dev/null
 hostile deep.safetensors 2040
 refuse "a nested header in 128 KB" "brackets more than 3 deep" confined bench "$work/deep.safetensors"
+
+# overflow COMPILER OPTION...: a stack of the tests that is used up is reported, on a thread and on the first one.
+overflow() {
+  local status argument
+  "$@" -std=c11 -D_DEFAULT_SOURCE -Itests -o "$work/overflow" tests/surroundings/stack_overflow.c tests/thread.c \
+    tests/system_posix.c -pthread
+  for argument in "" first; do
+    status=0
+    "$work/overflow" ${argument:+"$argument"} 2> "$work/stderr" || status=$?
+    [[ $status == 3 && $(cat "$work/stderr") == "reported: segmentation fault" ]]
+  done
+}
+try "the tests report a stack that is used up" overflow cc
+try "with musl, too" overflow musl-gcc -static
 finish
