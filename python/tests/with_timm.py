@@ -40,15 +40,17 @@ class Timm(unittest.TestCase):
 
     @torch.no_grad()
     def test_features(self):
-        """features_only, by a forward of its own. In timm's graphs (feature_cls) batch norms are calls, which no block has."""
-        images = random_images(2, 3, 65, 66)
+        """features_only, by a forward of its own and by torch.fx (feature_cls), where batch norms are calls of a function."""
+        images, graphs = random_images(2, 3, 65, 66), {"feature_cls": "fx"}
         for name, options in (
             ("mobilenetv3_small_100", {}), ("mobilenetv4_conv_small", {"out_indices": (1, 3)}),
+            ("mobilenetv3_small_100", graphs), ("mobilenetv4_conv_small", graphs), ("tf_efficientnet_b0", graphs),
         ):  # fmt: skip
             torch.manual_seed(1)
             plain = timm.create_model(name, features_only=True, **options).eval()
             randomise(plain, random_images(4, 3, 96, 96))
-            model = mbconv.torch.accelerate(copy.deepcopy(plain))
+            # A copy of torchvision's graphs is in training mode, whatever the original is in.
+            model = mbconv.torch.accelerate(copy.deepcopy(plain).eval())
             with self.subTest(name, options=options):
                 report = mbconv.torch.report(model, images)
                 self.assertGreater(report.share, 0.95, report)
@@ -56,6 +58,15 @@ class Timm(unittest.TestCase):
                 self.assertEqual(len(found), len(expected))
                 for one, other in zip(found, expected):
                     self.assertLess(difference(one, other), TOLERANCE)
+
+    @torch.no_grad()
+    def test_graphs_in_training_mode(self):
+        """Their normalisations train: they are left to PyTorch, and it is said of each depthwise convolution why."""
+        plain = timm.create_model("mobilenetv3_small_100", features_only=True, feature_cls="fx").eval()
+        report = mbconv.torch.report(mbconv.torch.accelerate(copy.deepcopy(plain)))
+        self.assertEqual(len(report.replaced), 0)
+        texts = [finding.text for finding in report.kept if finding.name.endswith("conv_dw")]
+        self.assertEqual(texts, ["no block: batch_norm (in training mode) follows it"] * 11)
 
     @torch.no_grad()
     def test_later_changes(self):

@@ -17,7 +17,7 @@ into blocks that a network has; the last layer of one, which has no activation, 
 """
 
 from ._flow import Flow, Stages, activation_after, shortcuts
-from ._layers import is_in_place
+from ._nodes import is_in_place
 from ._recognise import ConvolutionParts, SqueezeExcite, parts_of
 
 MOST_STAGES, MOST_STEM_CHANNELS, MOST_NARROW_CHANNELS = 6, 4, 48

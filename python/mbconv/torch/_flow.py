@@ -7,9 +7,11 @@ import torch
 from torch.fx import Node
 
 from ._layers import (
-    ADD, MUL, Activation, Pad, activation_at, arguments_of, conv_at, describe, is_call, is_identity, is_in_place,
-    is_mean, is_plus_three, is_reshape, is_sixth, linear_at, norm_at, scale_at,
+    Activation, Pad, activation_at, conv_at, describe, is_identity, is_mean, is_plus_three, is_reshape, is_sixth,
+    linear_at,
 )  # fmt: skip
+from ._nodes import ADD, MUL, arguments_of, is_call, is_in_place
+from ._norms import norm_at, scale_at
 from ._recognise import SAME, Layer, SqueezeExcite
 
 

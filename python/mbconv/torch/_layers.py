@@ -1,59 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""What the nodes of a graph compute: convolutions, normalisations, activations and so on, whether they are modules,
-functions or methods."""
+"""What the nodes of a graph compute: convolutions, activations and so on, whether they are modules, functions or
+methods."""
 
 import math
-import operator
 
 import torch
 from torch import nn
 from torch.fx import Node
 from torch.nn import functional
 
+from ._nodes import ADD, DIV, MUL, are_attributes, arguments_of, is_call, module_at, place_of
+from ._norms import norm_problem
 from ._recognise import SAME, kind, own_class
 from ._sizes import same_pad
-from ._symbols import set_item
-
-# ---- Reading nodes -------------------------------------------------------------------------------------------------
-
-ADD, MUL = (operator.add, operator.iadd, torch.add), (operator.mul, operator.imul, torch.mul)
-DIV = operator.truediv, operator.itruediv, torch.div
-
-
-def is_call(node, functions, methods=()):
-    """Whether a node calls one of these functions, or a method of one of these names (or of it in place)."""
-    if node.op == "call_function":
-        return any(node.target is function for function in functions)
-    return node.op == "call_method" and node.target.rstrip("_") in methods
-
-
-def arguments_of(node, names, defaults=()):
-    """A node's arguments by their names."""
-    found = dict(defaults)
-    found.update(zip(names, node.args))
-    found.update(node.kwargs)
-    return found
-
-
-def module_at(graph, node):
-    """The module that a node calls as it is, or None."""
-    if node.op != "call_module" or node.target in graph.opaque:
-        return None
-    return graph.module_of(node)
-
-
-def is_in_place(graph, node):
-    """Whether it writes to its first argument."""
-    if node.op == "call_method":
-        return node.target.endswith("_") and not node.target.endswith("__")
-    if node.op == "call_module":
-        return bool(getattr(graph.module_of(node), "inplace", False))
-    if node.op != "call_function":
-        return False
-    name = getattr(node.target, "__name__", "")
-    return node.target in (operator.iadd, operator.isub, operator.imul, operator.itruediv, set_item) or bool(
-        node.kwargs.get("inplace")) or (name.endswith("_") and not name.endswith("__"))  # fmt: skip
-
 
 # ---- Convolutions --------------------------------------------------------------------------------------------------
 
@@ -95,14 +54,14 @@ def conv_at(graph, node):
         if own.forward is not getattr(nn.Conv2d, "forward") or own._conv_forward is not nn.Conv2d._conv_forward:
             return None
         weight, bias = (module._parameters, "weight"), (module._parameters, "bias")
-        if module._parameters.get("weight") is None or not _are_attributes(module, "weight", "bias"):
+        if module._parameters.get("weight") is None or not are_attributes(module, "weight", "bias"):
             return None
         return Conv(node, node.target, weight, bias, module.stride, module.padding, module.dilation, module.groups,
                     module.padding_mode)  # fmt: skip
     if is_call(node, (functional.conv2d, torch.conv2d)):
         given = arguments_of(node, ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
                              {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1})  # fmt: skip
-        weight, bias = (_place(graph, given[name]) for name in ("weight", "bias"))
+        weight, bias = (place_of(graph, given[name]) for name in ("weight", "bias"))
         if weight is None or (given["bias"] is not None and bias is None) or not isinstance(node.args[0], Node):
             return None
         name = given["weight"].target.rpartition(".")[0] or given["weight"].target
@@ -111,11 +70,6 @@ def conv_at(graph, node):
             return None
         return Conv(node, name, weight, bias, *numbers)
     return None
-
-
-def _are_attributes(module, *names):
-    """Whether the tensors are what the forward reads: a class may have properties of these names."""
-    return all(getattr(module, name, None) is module._parameters.get(name, module._buffers.get(name)) for name in names)
 
 
 def linear_at(graph, node):
@@ -129,10 +83,6 @@ def linear_at(graph, node):
 
 def _flat(value):
     return value if isinstance(value, (tuple, list)) else (value,)
-
-
-def _place(graph, node):
-    return graph.place(node) if isinstance(node, Node) and node.op == "get_attr" else None
 
 
 class Pad:
@@ -162,88 +112,6 @@ class Pad:
             return None
         left, right, top, bottom = sides + [0] * (4 - len(sides))
         return Pad([top, left, bottom, right])
-
-
-# ---- Normalisations and scales -------------------------------------------------------------------------------------
-
-
-class Norm:
-    def __init__(self, mean, variance, gamma, beta, epsilon):
-        self.mean, self.variance, self.gamma, self.beta, self.epsilon = mean, variance, gamma, beta, epsilon
-
-
-def norm_at(graph, node):
-    """The batch normalisation that a node is, with its statistics, or None."""
-    if node.op == "call_module" and _is_frozen(graph.module_of(node)):
-        buffers = graph.module_of(node)._buffers
-        places = [(buffers, name) for name in ("running_mean", "running_var", "weight", "bias")]
-        return Norm(*places, graph.module_of(node).eps)
-    module = module_at(graph, node)
-    if module is not None:
-        if own_class(module).forward is not nn.BatchNorm2d.forward:
-            return None
-        buffers, parameters = module._buffers, module._parameters
-        if buffers.get("running_mean") is None or buffers.get("running_var") is None:
-            return None
-        if not _are_attributes(module, "weight", "bias", "running_mean", "running_var"):
-            return None
-        if "weight" not in parameters or (parameters["weight"] is None) != (parameters.get("bias") is None):
-            return None
-        return Norm((buffers, "running_mean"), (buffers, "running_var"), (parameters, "weight"), (parameters, "bias"),
-                    module.eps)  # fmt: skip
-    if is_call(node, (functional.batch_norm,)):
-        names = "input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"
-        given = arguments_of(node, names, {"weight": None, "bias": None, "training": False, "eps": 1e-5})
-        places = [_place(graph, given[name]) for name in names[1:5]]
-        if given["training"] is False and places[0] and places[1] and (places[2] is None) == (places[3] is None):
-            return Norm(*places, given["eps"])
-    return None
-
-
-def _norm_problem(module):
-    """Why a normalisation is none that mbconv knows, "" if it is one, or something else."""
-    if not isinstance(module, nn.BatchNorm2d):
-        return ""
-    if module._buffers.get("running_mean") is None:
-        return "without running statistics"
-    affine = [module._parameters.get(name) is None for name in ("weight", "bias")]
-    return "with only one of weight and bias" if len({*affine}) > 1 else ""
-
-
-def _is_frozen(module):
-    own = own_class(module)
-    known = own.__name__ == "FrozenBatchNorm2d" and own.__module__.startswith("torchvision.")
-    return known and not (module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
-
-
-def scale_at(graph, node, x, channels):
-    """The place of a parameter that x is multiplied by, one value per channel, or None."""
-    if not is_call(node, MUL, ("mul",)) or len(node.args) != 2:
-        return None
-    others = [one for one in node.args if one is not x]
-    value = _value(graph, others[0]) if len(others) == 1 else None
-    if value is None or value[1].shape not in ((channels, 1, 1), (1, channels, 1, 1)):
-        return None
-    return value[0]
-
-
-def _value(graph, node):
-    """The place and the tensor of a parameter, seen in another shape."""
-    if not isinstance(node, Node):
-        return None
-    place = _place(graph, node)
-    if place is not None:
-        return place, place[0][place[1]].detach()
-    if node.op == "call_method" and node.target in ("view", "reshape", "unsqueeze") and node.args:
-        inner = _value(graph, node.args[0])
-        if inner is not None and not any(isinstance(one, Node) for one in node.args[1:]):
-            return inner[0], getattr(inner[1], node.target)(*node.args[1:])
-    if is_call(node, (operator.getitem,)) and not isinstance(node.args[1], Node):
-        inner = _value(graph, node.args[0])
-        if inner is not None:
-            value = inner[1][node.args[1]]
-            return (inner[0], value) if value.numel() == inner[1].numel() else None
-    return None
 
 
 # ---- Activations ---------------------------------------------------------------------------------------------------
@@ -294,7 +162,7 @@ def activation_at(graph, node):
         given = arguments_of(node, ("input", "negative_slope"), {"negative_slope": 0.01})
         return Activation("leaky_relu", negative_slope=float(given["negative_slope"]))
     if is_call(node, _PRELUS, ("prelu",)):
-        place = _place(graph, arguments_of(node, ("input", "weight"))["weight"])
+        place = place_of(graph, arguments_of(node, ("input", "weight"))["weight"])
         return None if place is None else Activation("prelu", slope=place)
     return None
 
@@ -378,9 +246,10 @@ END = "the end of its module"
 def describe(graph, node):
     """A node, for those who read a report."""
     if node.op == "call_module":
-        module = graph.module_of(node)
-        reason = graph.opaque.get(node.target, "") or _norm_problem(module)
-        return f"a {kind(module)}" + (f" ({reason})" if reason and reason != "it is a leaf" else "")
-    if node.op == "output":
+        name = f"a {kind(graph.module_of(node))}"
+        reason = graph.opaque.get(node.target, "") or norm_problem(graph, node)
+    elif node.op == "output":
         return END
-    return getattr(node.target, "__name__", str(node.target))
+    else:
+        name, reason = getattr(node.target, "__name__", str(node.target)), norm_problem(graph, node)
+    return name + (f" ({reason})" if reason and reason != "it is a leaf" else "")
