@@ -16,6 +16,7 @@ static const double default_seconds = 3;
 static const char usage[] =
     "usage: mbconv bench MODEL [OPTION...]\n"
     "  --size HxW, --threads N, --isa NAME, --exp NAME, --layout nchw|nhwc, --seed N\n"
+    "  --type NAME    f32, i8 or u8, of random weights (f32); a file has its own\n"
     "  --seconds S    how long to measure, such as 0.5 (%g)\n"
     "  --csv, --json  instead of a table\n"
     "  --svg FILE     writes a chart, too\n"
@@ -54,8 +55,13 @@ static struct arguments parse(int count, char **words) {
   a.model.name = words[optind];
   /* A block that begins with a 1x1 takes no other layout than NHWC. */
   const bool block = strcmp(a.model.name, "mbconv") == 0 || strcmp(a.model.name, "mbconv_relu") == 0;
-  if (!a.model.layout_given) a.model.options.layout = block ? MBCONV_NHWC : MBCONV_NCHW;
+  const bool i8 = a.model.options.type != MBCONV_F32;
+  if (!a.model.layout_given) a.model.options.layout = block || i8 ? MBCONV_NHWC : MBCONV_NCHW;
   return a;
+}
+
+static const char *type_of(const mbconv_network_info *info) {
+  return info->type == MBCONV_F32 ? "f32" : info->type == MBCONV_S8 ? "i8" : "u8";
 }
 
 /* A row of the table; layers and their sum alike. */
@@ -69,9 +75,12 @@ static void print_row(const struct bench_result *r, const char *name, const char
 
 static void print_table(const struct bench_result *r) {
   const mbconv_network_info *info = &r->info;
-  printf("%s, %zux%zu, %s, threads: %zu; FMA peak %.1f GFLOP/s; least of %zu runs\n", info->name, info->height,
-         info->width, mbconv_isa_name(info->isa), info->threads, r->peak * 1e-9, r->repetitions);
-  printf("%-30s %14s %10s %10s %9s%s\n", "layer", "output", "Mmadd", "us", "GFLOP/s", r->peak > 0 ? "   % peak" : "");
+  printf("%s, %zux%zu, %s, %s, threads: %zu; ", info->name, info->height, info->width, type_of(info),
+         mbconv_isa_name(info->isa), info->threads);
+  if (info->type == MBCONV_F32) printf("FMA peak %.1f GFLOP/s; ", r->peak * 1e-9);
+  printf("least of %zu runs\n", r->repetitions);
+  printf("%-30s %14s %10s %10s %9s%s\n", "layer", "output", "Mmadd", "us",
+         info->type == MBCONV_F32 ? "GFLOP/s" : "GOP/s", r->peak > 0 ? "   % peak" : "");
   double sum = 0;
   for (size_t i = 0; i < info->layers; i++) {
     const mbconv_layer_info *layer = &r->layer[i].info;
@@ -115,9 +124,9 @@ static void print_json(const struct bench_result *r, double seconds) {
   for (size_t i = 0; i < info->layers; i++)
     if (json_array_append_new(layers, json_layer(&r->layer[i].info, r->layer[i].seconds)) != 0)
       cli_fail("no memory for the JSON");
-  json_t *all = json_pack("{s:s, s:I, s:I, s:s, s:s, s:I}", "network", info->name, "height", (json_int_t)info->height,
-                          "width", (json_int_t)info->width, "isa", mbconv_isa_name(info->isa), "exp",
-                          mbconv_exp_name(info->exp), "threads", (json_int_t)info->threads);
+  json_t *all = json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:I}", "network", info->name, "type", type_of(info), "height",
+                          (json_int_t)info->height, "width", (json_int_t)info->width, "isa", mbconv_isa_name(info->isa),
+                          "exp", mbconv_exp_name(info->exp), "threads", (json_int_t)info->threads);
   json_t *more = json_pack("{s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:o, s:o}", "parameters",
                            (json_int_t)info->counts.parameters, "multiply_adds", (json_int_t)info->counts.multiply_adds,
                            "weight_bytes", (json_int_t)info->weight_bytes, "arena_bytes", (json_int_t)r->arena_bytes,

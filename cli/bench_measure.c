@@ -6,12 +6,15 @@
 #include "cli.h"
 #include "measure.h"
 
-/* x in [-2, 2), as normalised images are. */
-static void fill(float *x, size_t n) {
+/* x in [-2, 2), as normalised images are; in int8 any bytes. */
+static void fill(mbconv_type type, void *x, size_t n) {
   uint32_t state = 1;
   for (size_t i = 0; i < n; i++) {
     state = state * 1664525u + 1013904223u;
-    x[i] = (float)(state >> 8) * 0x1p-22f - 2.0f;
+    if (type == MBCONV_F32)
+      ((float *)x)[i] = (float)(state >> 8) * 0x1p-22f - 2.0f;
+    else
+      ((unsigned char *)x)[i] = (unsigned char)(state >> 24);
   }
 }
 
@@ -43,7 +46,7 @@ void bench_measure(const mbconv_network *network, const mbconv_threads *threads,
   w.x = cli_allocate(images, sizeof(float));
   w.y = cli_allocate(info.outputs, sizeof(float));
   w.arena = cli_allocate(w.arena_bytes, 1);
-  fill(w.x, images);
+  fill(info.type, w.x, images);
   if (info.layers > BENCH_MOST_LAYERS) cli_fail("%s has more than %d layers", info.name, BENCH_MOST_LAYERS);
   *result = (struct bench_result){.info = info, .arena_bytes = w.arena_bytes, .seconds = INFINITY};
   for (size_t i = 0; i < info.layers; i++) {
@@ -54,7 +57,8 @@ void bench_measure(const mbconv_network *network, const mbconv_threads *threads,
   const double start = cli_seconds(true);
   do {
     cli_progress("%s: %.1f of %g s", info.name, cli_seconds(true) - start, seconds);
-    result->peak = fmax(result->peak, cli_peak(info.isa) * (double)info.threads);
+    if (info.type == MBCONV_F32) /* the peak is that of FMAs */
+      result->peak = fmax(result->peak, cli_peak(info.isa) * (double)info.threads);
     result->seconds = fmin(result->seconds, time_of(&w, 0, info.layers));
     for (size_t i = 0; i < info.layers; i++)
       result->layer[i].seconds = fmin(result->layer[i].seconds, time_of(&w, i, i + 1));

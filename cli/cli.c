@@ -134,6 +134,13 @@ static mbconv_padding padding_of(const char *name) {
   cli_misused("--padding is \"%s\", not symmetric or same", name);
 }
 
+static mbconv_type type_of(const char *name) {
+  if (strcmp(name, "f32") == 0) return MBCONV_F32;
+  if (strcmp(name, "i8") == 0) return MBCONV_S8;
+  if (strcmp(name, "u8") == 0) return MBCONV_U8;
+  cli_misused("--type is \"%s\", not f32, i8 or u8", name);
+}
+
 bool cli_model_option(struct cli_model *model, int option, const char *value) {
   enum { MOST_THREADS = 1024 };
   switch (option) {
@@ -143,6 +150,7 @@ bool cli_model_option(struct cli_model *model, int option, const char *value) {
     case 's': take_size(value, &model->options); return true;
     case 'e': model->options.epsilon = epsilon_of(value); return true;
     case 'p': model->options.padding = padding_of(value); return true;
+    case 'T': model->options.type = type_of(value); return true;
     case 'l': model->options.layout = layout_of(value); return model->layout_given = true;
     case 'S': model->options.seed = cli_number(value, "--seed", 0, SIZE_MAX); return true;
     default: return false;

@@ -45,7 +45,7 @@ struct cli_model {
   }
 #define CLI_MODEL_OPTIONS                                                                                \
   CLI_KERNEL_OPTIONS, {"size", required_argument, NULL, 's'}, {"epsilon", required_argument, NULL, 'e'}, \
-      {"padding", required_argument, NULL, 'p'}, {                                                       \
+      {"padding", required_argument, NULL, 'p'}, {"type", required_argument, NULL, 'T'}, {               \
     "layout", required_argument, NULL, 'l'                                                               \
   }
 

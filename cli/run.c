@@ -29,7 +29,8 @@ static const char usage[] =
     "  --isa NAME          %s\n"
     "  --exp NAME          auto, sleef, inline\n"
     "  --threads N         (1)\n"
-    "  --layout NAME       nchw or nhwc, of the raw tensors (nchw)\n"
+    "  --layout NAME       nchw or nhwc, of the raw tensors (nchw); in int8 nhwc alone\n"
+    "  --type NAME         f32, i8 or u8, of random weights (f32); a file has its own\n"
     "  --epsilon E         of the batch norms (the file's, or the network's own)\n"
     "  --padding NAME      symmetric or same, which timm's tf_* networks have (the file's, or symmetric)\n"
     "  --mean R,G,B        of the colours, from 0 to 1 (the file's, or ImageNet's)\n"
@@ -68,7 +69,7 @@ static struct arguments parse(int count, char **words) {
                                           {NULL, 0, NULL, 0}};
   struct arguments a = {.top = DEFAULT_TOP};
   const char *of_image = NULL;
-  a.model.options.layout = MBCONV_NCHW;
+  a.model.options.x_door = a.model.options.y_door = MBCONV_I8_DOOR_XNNPACK; /* in int8 */
   for (int option, at; (option = getopt_long(count, words, "", options, &at)) != -1;) {
     if (strchr("kLrjmdP", option)) of_image = options[at].name;
     if (cli_model_option(&a.model, option, optarg)) continue;
@@ -85,6 +86,7 @@ static struct arguments parse(int count, char **words) {
     if (option == 'P') a.preprocess.interpolation = optarg;
   }
   const bool raw = a.raw_input || a.raw_output;
+  if (!a.model.layout_given) a.model.options.layout = raw ? MBCONV_NCHW : MBCONV_NHWC;
   if (raw && of_image) cli_misused("--%s is for images, not for raw tensors", of_image);
   if (!raw && a.batch > 0) cli_misused("--batch is for raw tensors, not for an image");
   if (a.batch == 0) a.batch = DEFAULT_BATCH;

@@ -29,11 +29,17 @@
  * default size. Packed weights do not depend on the size, so nothing is packed again. A call at another size than the
  * default plans anew: that takes no memory and tens of microseconds. No size is too small, as each layer is padded. A
  * height or width of 0 is refused, and so is an image that does not fit into memory; the message names the layer.
+ *
+ * A network is of f32 or of int8 (MBCONV_S8, MBCONV_U8), whose layers compute what LiteRT's default does:
+ * MBCONV_I8_FP32 and MBCONV_I8_ADD_XNNPACK in mbconv_i8.h. Its images are NHWC; x and y are bytes, or floats by its
+ * doors. All that is said of floats below is said of bytes then. MobileNetV3 and the single blocks "plain" and
+ * "bottleneck" have no form in int8; libraries that are built with MBCONV_TYPES=f32 refuse them all.
  */
 #ifndef MBCONV_NETWORKS_H
 #define MBCONV_NETWORKS_H
 
 #include <mbconv.h>
+#include <mbconv_i8.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -82,6 +88,9 @@ typedef struct mbconv_network_options {
   size_t classes;                /* random weights: 0 for 1000 */
   uint64_t seed;                 /* random weights */
   mbconv_padding padding;
+  mbconv_type type; /* random weights: of the network; a file's network must be of it, if it is not F32 */
+  mbconv_i8_door x_door,
+      y_door; /* int8: x and y are bytes, or floats by their doors, see mbconv_i8.h; in f32 floats anyway */
 } mbconv_network_options;
 
 /* Makes the network whose weights are in a safetensors file: which it is, its width and its number of classes are told
@@ -103,7 +112,8 @@ MBCONV_API mbconv_status mbconv_network_load_memory(const void *data, size_t siz
                                                     mbconv_error *error);
 
 /* Like mbconv_network_load(), with random weights for the network `name`: the same for the same seed. They are scaled
- * so that activations stay of moderate size. */
+ * so that activations stay of moderate size. Those of int8 are the quantized ones of f32, with the ranges that values
+ * have for one random image; the same bytes on every machine. */
 MBCONV_API mbconv_status mbconv_network_random(const char *name, const mbconv_network_options *options,
                                                mbconv_network **out, mbconv_error *error);
 
@@ -133,8 +143,11 @@ typedef struct mbconv_network_info {
   float mean[3], deviation[3]; /* of the colours, from 0 to 1: x = (colour - mean) / deviation */
   size_t classes;              /* 0 if the outputs are none: without a classifier, and of a block */
   mbconv_padding padding;      /* never OWN */
-  float epsilon;               /* of the batch norms */
+  float epsilon;               /* of the batch norms; 0 in int8, which has none */
   unsigned assumed;            /* bits of MBCONV_ASSUMED_* */
+  mbconv_type type;            /* F32; or S8 or U8, int8 */
+  mbconv_i8_door x_door, y_door;
+  mbconv_quantization input, output; /* in int8: what the bytes of images and of outputs stand for; else zeros */
 } mbconv_network_info;
 
 /* Lives as long as the network; NULL for NULL. Later versions may append fields. */
@@ -151,9 +164,9 @@ MBCONV_API void mbconv_network_destroy(mbconv_network *network);
  * more takes only its features' floats. */
 MBCONV_API size_t mbconv_network_arena_size(const mbconv_network *network, size_t batch);
 
-/* x [batch] images in the network's layout to y [batch][outputs]: logits, or the output of a block. Batch 0 does
- * nothing. x, y and the arena must not overlap. */
-MBCONV_API mbconv_status mbconv_network_run(const mbconv_network *network, size_t batch, const float *x, float *y,
+/* x [batch] images in the network's layout, of floats, or bytes in int8, to y [batch][outputs]: logits, or the output
+ * of a block. Batch 0 does nothing. x, y and the arena must not overlap. */
+MBCONV_API mbconv_status mbconv_network_run(const mbconv_network *network, size_t batch, const void *x, void *y,
                                             void *arena, size_t arena_size, const mbconv_threads *threads,
                                             mbconv_error *error);
 
@@ -169,13 +182,13 @@ MBCONV_API mbconv_status mbconv_network_arena_size_at(const mbconv_network *netw
 
 /* Like mbconv_network_run(), for images of height x width. */
 MBCONV_API mbconv_status mbconv_network_run_at(const mbconv_network *network, size_t batch, size_t height, size_t width,
-                                               const float *x, float *y, void *arena, size_t arena_size,
+                                               const void *x, void *y, void *arena, size_t arena_size,
                                                const mbconv_threads *threads, mbconv_error *error);
 
 /* Like mbconv_network_run(), but only layers [first, last) of one image: what the layers before `first` left in the
  * arena is read from there. For timing. */
 MBCONV_API mbconv_status mbconv_network_run_layers(const mbconv_network *network, size_t first, size_t last,
-                                                   const float *x, float *y, void *arena, size_t arena_size,
+                                                   const void *x, void *y, void *arena, size_t arena_size,
                                                    const mbconv_threads *threads, mbconv_error *error);
 
 /* What a layer is. */

@@ -54,8 +54,8 @@ static mbconv_status measure_all(const mbconv_network *network, struct mbconv_ar
 
 /* ---- Places ------------------------------------------------------------------------------------------------------ */
 
-/* Floats of layer i's output. */
-static size_t output_floats(const mbconv_network *network, const struct mbconv_arena *arena, size_t i) {
+/* Elements of layer i's output. */
+static size_t output_elements(const mbconv_network *network, const struct mbconv_arena *arena, size_t i) {
   const struct mbconv_image *image = &arena->place[i].image;
   return image->height * image->width * network->step[i].info.channels;
 }
@@ -63,7 +63,7 @@ static size_t output_floats(const mbconv_network *network, const struct mbconv_a
 /* Bytes of the arena that layer i's output takes. */
 static size_t output_bytes(const mbconv_network *network, const struct mbconv_arena *arena, size_t i) {
   if (i + 1 >= network->first_for_all || i + 1 == network->info.layers) return 0;
-  return round_up(output_floats(network, arena, i) * sizeof(float));
+  return round_up(output_elements(network, arena, i) * mbconv_element_size(network));
 }
 
 mbconv_status mbconv_arena_plan(const mbconv_network *network, struct mbconv_image image, struct mbconv_arena *arena,
@@ -84,8 +84,8 @@ mbconv_status mbconv_arena_plan(const mbconv_network *network, struct mbconv_ima
     place->scratch = at_start ? output : input;
     place->output = at_start ? 0 : arena->image_bytes - output;
     if (i + 1 < network->first_for_all || i + 1 == layers) continue;
-    place->output = arena->batch_floats; /* per image, behind the values of the layers before */
-    arena->batch_floats += output_floats(network, arena, i);
+    place->output = arena->batch_elements; /* per image, behind the values of the layers before */
+    arena->batch_elements += output_elements(network, arena, i);
   }
   return MBCONV_OK;
 }

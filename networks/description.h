@@ -10,7 +10,7 @@
 #include "../kernels/arithmetic.h"
 #include "mbconv_networks.h"
 
-enum { MBCONV_MOST_LAYERS = 96 };
+enum { MBCONV_MOST_LAYERS = 96, MBCONV_DEFAULT_CLASSES = 1000, MBCONV_MOST_CLASSES = 1 << 20 };
 
 enum mbconv_layer_kind {
   MBCONV_LAYER_CONVOLUTION, /* with BN and activation */
@@ -32,6 +32,7 @@ struct mbconv_layer {
   mbconv_activation_kind activation, inner, gate;
   size_t residual_back; /* convolutions: adds the input of the layer that many layers before; 0: none */
   bool classifier;      /* the last fully connected layer */
+  bool i8;              /* of a network of int8: all layers are blocks to the core but the pooling */
   unsigned number;      /* where tensors are named by it: 0 for the stem, then counted on */
   unsigned stage, index;
 };
@@ -66,6 +67,7 @@ struct mbconv_description {
   mbconv_padding padding; /* OWN: not stated; symmetric if it stays so */
   unsigned assumed;       /* MBCONV_ASSUMED_*, before the options are looked at */
   size_t channels;        /* of the images */
+  mbconv_type type;       /* of all values */
   size_t layers;
   struct mbconv_layer layer[MBCONV_MOST_LAYERS];
 };

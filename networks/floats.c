@@ -85,6 +85,7 @@ mbconv_status mbconv_tensors_place(const char *data, struct mbconv_tensors *tens
   if (copied > 0 && !next) return mbconv_network_fail(error, MBCONV_OUT_OF_MEMORY, "no memory for %zu floats", copied);
   for (size_t i = 0; i < tensors->count; i++) {
     struct mbconv_tensor *tensor = &tensors->tensor[i];
+    tensor->bytes = data + tensor->begin;
     if (!becomes_floats(tensor)) continue;
     const char *from = data + tensor->begin;
     const size_t count = elements(tensor);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "layer_stages.h"
+#include "quantized.h"
 #include "weights.h"
 
 /* ---- Descriptions ------------------------------------------------------------------------------------------------ */
@@ -24,6 +25,11 @@ static mbconv_convolution_desc describe_convolution(const struct mbconv_layer *l
       .activation = layer->activation,
       .layout = layer->number == 0 ? layout : MBCONV_NHWC,
   };
+}
+
+/* Which member of its object a layer uses. */
+static enum mbconv_layer_kind operator_of(const struct mbconv_layer *layer) {
+  return layer->i8 && layer->kind != MBCONV_LAYER_POOL ? MBCONV_LAYER_BLOCK : layer->kind;
 }
 
 /* ---- Create ------------------------------------------------------------------------------------------------------ */
@@ -76,6 +82,7 @@ mbconv_status mbconv_layer_create(const struct mbconv_source *source, const stru
   struct mbconv_part parts[MBCONV_ROLES];
   mbconv_parts_of(d, index, parts);
   *counts = (mbconv_counts){0};
+  if (layer->i8) return mbconv_quantized_create(source, d, index, image, object, counts, error);
   switch (layer->kind) {
     case MBCONV_LAYER_CONVOLUTION:
       return make_convolution(source, layer, parts, image, &object->convolution, counts, error);
@@ -87,12 +94,28 @@ mbconv_status mbconv_layer_create(const struct mbconv_source *source, const stru
 }
 
 void mbconv_layer_destroy(const struct mbconv_layer *layer, union mbconv_layer_object object) {
-  switch (layer->kind) {
+  switch (operator_of(layer)) {
     case MBCONV_LAYER_CONVOLUTION: mbconv_convolution_destroy(object.convolution); break;
     case MBCONV_LAYER_BLOCK: mbconv_block_destroy(object.block); break;
     case MBCONV_LAYER_POOL: mbconv_global_pool_destroy(object.pool); break;
     case MBCONV_LAYER_CONNECTED: mbconv_pointwise_destroy(object.connected); break;
   }
+}
+
+mbconv_status mbconv_layer_run(const struct mbconv_layer *layer, union mbconv_layer_object object, size_t images,
+                               struct mbconv_image image, const void *x, const void *residual, void *y, void *scratch,
+                               size_t scratch_bytes, const mbconv_threads *threads, mbconv_error *error) {
+  const size_t height = image.height, width = image.width;
+  switch (operator_of(layer)) {
+    case MBCONV_LAYER_CONVOLUTION:
+      return mbconv_convolution_run_at(object.convolution, images, height, width, x, y, residual, scratch,
+                                       scratch_bytes, threads, error);
+    case MBCONV_LAYER_BLOCK:
+      return mbconv_block_run_at(object.block, images, height, width, x, y, scratch, scratch_bytes, threads, error);
+    case MBCONV_LAYER_POOL: return mbconv_global_pool_run_at(object.pool, images, height, width, x, y, threads, error);
+    case MBCONV_LAYER_CONNECTED: break;
+  }
+  return mbconv_pointwise_run(object.connected, images, x, 0, y, 0, NULL, 0, threads, error);
 }
 
 /* ---- What a layer is --------------------------------------------------------------------------------------------- */
@@ -122,7 +145,7 @@ void mbconv_layer_name(const struct mbconv_layer *layer, char *name, size_t size
 
 mbconv_status mbconv_layer_object_info(const struct mbconv_layer *layer, union mbconv_layer_object object,
                                        mbconv_info *info, mbconv_error *error) {
-  switch (layer->kind) {
+  switch (operator_of(layer)) {
     case MBCONV_LAYER_CONVOLUTION: return mbconv_convolution_info(object.convolution, info, error);
     case MBCONV_LAYER_BLOCK: return mbconv_block_info(object.block, info, error);
     case MBCONV_LAYER_POOL: return mbconv_global_pool_info(object.pool, info, error);
@@ -137,9 +160,9 @@ mbconv_status mbconv_layer_output(const struct mbconv_layer *layer, union mbconv
                                   struct mbconv_image image, struct mbconv_image *output, mbconv_error *error) {
   const size_t height = image.height, width = image.width;
   *output = (struct mbconv_image){1, 1};
-  if (layer->kind == MBCONV_LAYER_CONVOLUTION)
+  if (operator_of(layer) == MBCONV_LAYER_CONVOLUTION)
     return mbconv_convolution_output_size_at(object.convolution, height, width, &output->height, &output->width, error);
-  if (layer->kind == MBCONV_LAYER_BLOCK)
+  if (operator_of(layer) == MBCONV_LAYER_BLOCK)
     return mbconv_block_output_size_at(object.block, height, width, &output->height, &output->width, error);
   return MBCONV_OK;
 }
@@ -147,9 +170,9 @@ mbconv_status mbconv_layer_output(const struct mbconv_layer *layer, union mbconv
 mbconv_status mbconv_layer_scratch(const struct mbconv_layer *layer, union mbconv_layer_object object,
                                    struct mbconv_image image, size_t threads, size_t *bytes, mbconv_error *error) {
   *bytes = 0;
-  if (layer->kind == MBCONV_LAYER_CONVOLUTION)
+  if (operator_of(layer) == MBCONV_LAYER_CONVOLUTION)
     return mbconv_convolution_scratch_size_at(object.convolution, image.height, image.width, threads, bytes, error);
-  if (layer->kind == MBCONV_LAYER_BLOCK)
+  if (operator_of(layer) == MBCONV_LAYER_BLOCK)
     return mbconv_block_scratch_size_at(object.block, image.height, image.width, threads, bytes, error);
   return MBCONV_OK;
 }

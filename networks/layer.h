@@ -13,7 +13,7 @@ struct mbconv_image {
   size_t height, width;
 };
 
-/* The operator of a layer. The kind of the layer says which member it is. */
+/* The operator of a layer. The kind of the layer says which member it is; in int8 it is a block, or a pooling. */
 union mbconv_layer_object {
   mbconv_convolution *convolution;
   mbconv_block *block;
@@ -26,8 +26,9 @@ struct mbconv_source {
   const struct mbconv_tensors *tensors;
   const mbconv_options *options;
   float epsilon;
-  mbconv_padding padding; /* not OWN */
-  mbconv_layout layout;   /* of the images */
+  mbconv_padding padding;        /* not OWN */
+  mbconv_layout layout;          /* of the images */
+  mbconv_i8_door x_door, y_door; /* of a network of int8 */
 };
 
 /* Makes the operator of layer `index`, with that size of images as its default, and counts its parameters and its
@@ -38,6 +39,11 @@ mbconv_status mbconv_layer_create(const struct mbconv_source *source, const stru
 
 /* Destroys the operator; a null pointer is allowed. */
 void mbconv_layer_destroy(const struct mbconv_layer *layer, union mbconv_layer_object object);
+
+/* Runs the operator on `images` images of that size; *residual of convolutions in f32, or NULL. */
+mbconv_status mbconv_layer_run(const struct mbconv_layer *layer, union mbconv_layer_object object, size_t images,
+                               struct mbconv_image image, const void *x, const void *residual, void *y, void *scratch,
+                               size_t scratch_bytes, const mbconv_threads *threads, mbconv_error *error);
 
 /* Writes the name of the layer, such as "block 3x3/2 16-96-24". */
 void mbconv_layer_name(const struct mbconv_layer *layer, char *name, size_t size);

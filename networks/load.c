@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "network.h"
+#include "quantized.h"
 #include "status.h"
 #include "weights.h"
 
@@ -24,7 +25,12 @@ mbconv_status mbconv_network_load_memory(const void *data, size_t size, const mb
   struct mbconv_description description;
   mbconv_status status = mbconv_safetensors_read(data, size, &tensors, error);
   if (status != MBCONV_OK) return status;
-  status = mbconv_recognise(&tensors, &description, error);
+  const struct mbconv_metadata *said = &tensors.metadata;
+  status = said->type != MBCONV_F32 || *said->network ? mbconv_quantized_describe(&tensors, &description, error)
+                                                      : mbconv_recognise(&tensors, &description, error);
+  if (status == MBCONV_OK && description.type != MBCONV_F32 && options && options->epsilon > 0)
+    status = mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "epsilon is given, but %s of int8 has no batch norms",
+                                 description.name);
   if (status == MBCONV_OK)
     status = mbconv_network_make(&description, &tensors, options ? options : &defaults, out, error);
   mbconv_tensors_free(&tensors);
@@ -51,6 +57,22 @@ mbconv_status mbconv_network_load(const char *path, const mbconv_network_options
   return status;
 }
 
+/* Random weights of the options' type, which becomes the description's. */
+static mbconv_status make_random(struct mbconv_description *d, const mbconv_network_options *options,
+                                 struct mbconv_tensors *tensors, mbconv_error *error) {
+  const bool i8 = options->type == MBCONV_S8 || options->type == MBCONV_U8;
+  mbconv_network_options known;
+  if (!i8) return mbconv_random_tensors(d, options->seed, tensors, error);
+  mbconv_status status = mbconv_quantized_layers(options->type, d, error);
+  if (status == MBCONV_OK) status = mbconv_options_take(options, d, &known, error);
+  struct mbconv_tensors floats;
+  if (status == MBCONV_OK) status = mbconv_random_tensors(d, options->seed, &floats, error);
+  if (status != MBCONV_OK) return status;
+  status = mbconv_quantize(d, &floats, known.padding, known.epsilon, known.seed, tensors, error);
+  mbconv_tensors_free(&floats);
+  return status;
+}
+
 mbconv_status mbconv_network_random(const char *name, const mbconv_network_options *options, mbconv_network **out,
                                     mbconv_error *error) {
   if (!out) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "out is NULL");
@@ -58,12 +80,12 @@ mbconv_status mbconv_network_random(const char *name, const mbconv_network_optio
   if (!name) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "name is NULL");
   if (!options) options = &defaults;
   struct mbconv_description description;
-  if (options->classes > 1 << 20)
+  if (options->classes > MBCONV_MOST_CLASSES)
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%zu classes are more than a million", options->classes);
-  if (!mbconv_describe(name, options->classes ? options->classes : 1000, &description))
+  if (!mbconv_describe(name, options->classes ? options->classes : MBCONV_DEFAULT_CLASSES, &description))
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "\"%.80s\" is no network known here", name);
   struct mbconv_tensors tensors;
-  mbconv_status status = mbconv_random_tensors(&description, options->seed, &tensors, error);
+  mbconv_status status = make_random(&description, options, &tensors, error);
   if (status != MBCONV_OK) return status;
   status = mbconv_network_make(&description, &tensors, options, out, error);
   mbconv_tensors_free(&tensors);

@@ -135,6 +135,15 @@ mbconv_status mbconv_metadata_read(struct mbconv_metadata *m, const char *key, c
   } else if (strcmp(key, "mbconv.std") == 0) {
     wanted = "three numbers above 0";
     good = read_colours(text, 1e-6, m->deviation);
+  } else if (strcmp(key, "mbconv.type") == 0) {
+    wanted = "int8 or uint8";
+    const int choice = read_choice(text, "int8", "uint8");
+    m->type = choice == 1 ? MBCONV_S8 : choice == 2 ? MBCONV_U8 : MBCONV_F32;
+    good = choice > 0;
+  } else if (strcmp(key, "mbconv.network") == 0) {
+    wanted = "the name of a network";
+    good = strlen(text) > 0 && strlen(text) < sizeof m->network;
+    if (good) strcpy(m->network, text);
   } else {
     return mbconv_network_fail(error, MBCONV_BAD_FILE, "__metadata__: \"%.80s\" is unknown to this version", key);
   }

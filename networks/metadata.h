@@ -14,6 +14,8 @@
  *     mbconv.interpolation  bilinear, or bicubic
  *     mbconv.mean           0.485,0.456,0.406
  *     mbconv.std            0.229,0.224,0.225
+ *     mbconv.type           int8, or uint8         of all values: without it f32
+ *     mbconv.network        mobilenet_v2           which network of int8 it is, by its name here
  *
  * Another key that begins with mbconv. is refused: a later version may have found a way for networks to differ.
  */
@@ -33,6 +35,8 @@ struct mbconv_metadata {
   size_t size, resize;
   enum { MBCONV_UNSAID, MBCONV_BILINEAR, MBCONV_BICUBIC } interpolation;
   float mean[3], deviation[3];
+  mbconv_type type; /* F32: the file does not say */
+  char network[32];
 };
 
 /* Takes one string; those without meaning here are passed over. MBCONV_BAD_FILE if it is not what it has to be. */

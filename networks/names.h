@@ -36,7 +36,7 @@ void mbconv_parts_of(const struct mbconv_description *description, size_t index,
 enum { MBCONV_WEIGHT, MBCONV_BIAS, MBCONV_GAMMA, MBCONV_BETA, MBCONV_MEAN, MBCONV_VARIANCE, MBCONV_PART_TENSORS };
 
 struct mbconv_tensor_name {
-  char name[80];
+  char name[88];
   size_t rank, shape[4];
 };
 

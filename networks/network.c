@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/size.h"
+#include "quantized.h"
 #include "status.h"
 
 /* ---- The network ------------------------------------------------------------------------------------------------- */
@@ -57,15 +58,49 @@ static mbconv_status make_steps(mbconv_network *network, const struct mbconv_sou
   return status;
 }
 
+/* What images and outputs of int8 stand for; and no tensor is left over. */
+static mbconv_status make_values(mbconv_network *network, const struct mbconv_tensors *tensors, mbconv_error *error) {
+  const struct mbconv_description *d = &network->description;
+  mbconv_status status = mbconv_quantized_value(tensors, d, 0, &network->info.input, error);
+  if (status == MBCONV_OK) status = mbconv_quantized_value(tensors, d, d->layers, &network->info.output, error);
+  return status == MBCONV_OK ? mbconv_quantized_all_used(tensors, d->name, error) : status;
+}
+
 /* Packed weights are a little larger than the tensors. */
 static size_t expected_bytes(const struct mbconv_tensors *tensors) {
   size_t bytes = 0;
   for (size_t i = 0; i < tensors->count; i++) {
-    size_t floats = 1;
-    for (size_t d = 0; d < tensors->tensor[i].rank; d++) floats *= tensors->tensor[i].shape[d];
-    bytes += floats * sizeof(float);
+    const bool i8 = strcmp(tensors->tensor[i].type, "I8") == 0;
+    size_t elements = 1;
+    for (size_t d = 0; d < tensors->tensor[i].rank; d++) elements *= tensors->tensor[i].shape[d];
+    bytes += elements * (i8 ? 1 : sizeof(float));
   }
   return bytes + bytes / 16;
+}
+
+/* What there is to say before the layers are made; of a network without epsilon, of int8, 0. */
+static mbconv_network_info describe(const struct mbconv_description *d, const mbconv_network_options *options) {
+  return (mbconv_network_info){
+      .name = d->name,
+      .layout = options->layout,
+      .height = options->height ? options->height : d->size,
+      .width = options->width ? options->width : d->size,
+      .channels = d->channels,
+      .layers = d->layers,
+      .threads = options->threads > 1 ? options->threads : 1,
+      .resize = d->resize,
+      .crop = d->size,
+      .bicubic = d->bicubic,
+      .mean = {d->mean[0], d->mean[1], d->mean[2]},
+      .deviation = {d->deviation[0], d->deviation[1], d->deviation[2]},
+      .classes = d->layers > 0 && d->layer[d->layers - 1].classifier ? d->layer[d->layers - 1].out : 0,
+      .padding = options->padding,
+      .epsilon = d->type == MBCONV_F32 ? options->epsilon : 0,
+      .assumed = d->assumed,
+      .type = d->type,
+      .x_door = options->x_door,
+      .y_door = options->y_door,
+  };
 }
 
 mbconv_status mbconv_network_make(struct mbconv_description *d, const struct mbconv_tensors *tensors,
@@ -95,32 +130,18 @@ mbconv_status mbconv_network_make(struct mbconv_description *d, const struct mbc
   network->pages = pages;
   network->description = *d;
   network->first_for_all = d->layers;
-  network->info = (mbconv_network_info){
-      .name = network->description.name,
-      .layout = options->layout,
-      .height = options->height ? options->height : d->size,
-      .width = options->width ? options->width : d->size,
-      .channels = d->channels,
-      .layers = d->layers,
-      .threads = options->threads > 1 ? options->threads : 1,
-      .resize = d->resize,
-      .crop = d->size,
-      .bicubic = d->bicubic,
-      .mean = {d->mean[0], d->mean[1], d->mean[2]},
-      .deviation = {d->deviation[0], d->deviation[1], d->deviation[2]},
-      .classes = d->layers > 0 && d->layer[d->layers - 1].classifier ? d->layer[d->layers - 1].out : 0,
-      .padding = options->padding,
-      .epsilon = options->epsilon,
-      .assumed = d->assumed,
-  };
+  network->info = describe(&network->description, options);
   const struct mbconv_source source = {
       .tensors = tensors,
       .options = &kernels,
       .epsilon = options->epsilon,
       .padding = options->padding,
       .layout = options->layout,
+      .x_door = options->x_door,
+      .y_door = options->y_door,
   };
   status = make_steps(network, &source, error);
+  if (status == MBCONV_OK && d->type != MBCONV_F32) status = make_values(network, tensors, error);
   if (status != MBCONV_OK) {
     mbconv_network_destroy(network);
     return status;

@@ -24,15 +24,15 @@ struct mbconv_place {
   size_t scratch_bytes;
   size_t scratch; /* offset into the arena */
   size_t output;  /* offset into the arena of value i + 1; not of the last, which is y. Of the layers that run for all
-                     images at once: in floats, see batch_floats */
+                     images at once: in elements, see batch_elements */
 };
 
 /* The plan of the arena for images of one size. */
 struct mbconv_arena {
   struct mbconv_image image; /* the size of the images */
-  size_t outputs;            /* floats per image in y */
+  size_t outputs;            /* elements per image in y */
   size_t image_bytes;        /* of the arena, for the layers before first_for_all */
-  size_t batch_floats;       /* floats per image that follow: what the pooling and the layers after it write */
+  size_t batch_elements;     /* per image, that follow: what the pooling and the layers after it write */
   struct mbconv_place place[MBCONV_MOST_LAYERS];
 };
 
@@ -62,6 +62,17 @@ mbconv_status mbconv_arena_plan(const mbconv_network *network, struct mbconv_ima
 /* Sets *arena to the plan for images of a size: the network's own for the default size, else a new one in *made. */
 mbconv_status mbconv_arena_for(const mbconv_network *network, struct mbconv_image image, struct mbconv_arena *made,
                                const struct mbconv_arena **arena, mbconv_error *error);
+
+/* Bytes of an element of the values in the arena, of x and of y. */
+static inline size_t mbconv_element_size(const mbconv_network *network) {
+  return network->info.type == MBCONV_F32 ? sizeof(float) : 1;
+}
+static inline size_t mbconv_x_size(const mbconv_network *network) {
+  return network->info.x_door == MBCONV_I8_DOOR_BYTES ? mbconv_element_size(network) : sizeof(float);
+}
+static inline size_t mbconv_y_size(const mbconv_network *network) {
+  return network->info.y_door == MBCONV_I8_DOOR_BYTES ? mbconv_element_size(network) : sizeof(float);
+}
 
 /* The size of the image that layer `index` is given. */
 static inline struct mbconv_image mbconv_arena_input(const struct mbconv_arena *arena, size_t index) {

@@ -7,6 +7,10 @@
 #include "network.h"
 #include "status.h"
 
+static const char *name_of(mbconv_type type) {
+  return type == MBCONV_F32 ? "f32" : type == MBCONV_S8 ? "int8" : "uint8";
+}
+
 static mbconv_status check(const mbconv_network_options *options, const struct mbconv_description *d,
                            mbconv_error *error) {
   if ((options->height == 0) != (options->width == 0))
@@ -20,6 +24,15 @@ static mbconv_status check(const mbconv_network_options *options, const struct m
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "epsilon is %s",
                                mbconv_decimal_write(text, "%g", (double)options->epsilon));
   }
+  if ((unsigned)options->type > MBCONV_U8)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "type is %d, which is none", (int)options->type);
+  if (options->type != MBCONV_F32 && options->type != d->type)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%s is of %s, not of %s", d->name, name_of(d->type),
+                               name_of(options->type));
+  if ((unsigned)options->x_door > MBCONV_I8_DOOR_ONNX || (unsigned)options->y_door > MBCONV_I8_DOOR_ONNX)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "x_door or y_door is none");
+  if (d->type != MBCONV_F32 && options->layout == MBCONV_NCHW)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%s is of int8, for images in NHWC", d->name);
   if (options->layout == MBCONV_NCHW && d->layer[0].kind == MBCONV_LAYER_BLOCK)
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%s is a single block, for images in NHWC", d->name);
   const mbconv_allocator *allocator = options->kernels ? options->kernels->allocator : NULL;
@@ -39,6 +52,7 @@ mbconv_status mbconv_options_take(const mbconv_network_options *options, struct 
   *taken = *options;
   const mbconv_status status = check(taken, d, error);
   if (status != MBCONV_OK) return status;
+  if (d->type == MBCONV_F32) taken->x_door = taken->y_door = MBCONV_I8_DOOR_BYTES; /* its bytes are floats */
   if (taken->padding != MBCONV_PADDING_OWN) d->assumed &= ~(unsigned)MBCONV_ASSUMED_PADDING;
   if (taken->padding == MBCONV_PADDING_OWN) taken->padding = d->padding;
   if (taken->padding == MBCONV_PADDING_OWN) taken->padding = MBCONV_PADDING_SYMMETRIC;

@@ -8,24 +8,16 @@
 #include <string.h>
 
 #include "../kernels/arithmetic.h"
+#include "random.h"
 #include "status.h"
 #include "weights.h"
-
-/* splitmix64 (Steele et al. 2014): uniform in [-1, 1), 24 bits. */
-static float next(uint64_t *state) {
-  uint64_t z = *state += 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  z ^= z >> 31;
-  return (float)(z >> 40) * 0x1p-23f - 1.0f;
-}
 
 static void fill(const struct mbconv_part *part, int which, size_t count, uint64_t *state, float *data) {
   const size_t inputs = part->in * part->kernel * part->kernel;
   float centre = 0, spread = 0.1f;
   if (which == MBCONV_WEIGHT) spread = (float)sqrt(6.0 / (double)inputs);
   if (which == MBCONV_GAMMA || which == MBCONV_VARIANCE) centre = 1, spread = 0.2f;
-  for (size_t i = 0; i < count; i++) data[i] = centre + spread * next(state);
+  for (size_t i = 0; i < count; i++) data[i] = centre + spread * mbconv_random_next(state);
 }
 
 /* Calls for each tensor of each part, in order; with `tensors` NULL only counts. */

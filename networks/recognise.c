@@ -40,13 +40,12 @@ static const struct {
 };
 enum { MARKS = sizeof marks / sizeof *marks };
 
-/* What is wrong with a tensor that should be as `wanted`. */
-static mbconv_status check_tensor(const struct mbconv_tensor *tensor, const struct mbconv_tensor_name *wanted,
-                                  const char *network, mbconv_error *error) {
+mbconv_status mbconv_tensor_check(const struct mbconv_tensor *tensor, const struct mbconv_tensor_name *wanted,
+                                  const char *type, const char *network, mbconv_error *error) {
   if (!tensor)
     return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%s\" of %s is missing", wanted->name, network);
-  if (!tensor->data)
-    return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%s\" is %s, not F32", wanted->name, tensor->type);
+  if (strcmp(type, "F32") == 0 ? !tensor->data : strcmp(type, tensor->type) != 0)
+    return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%s\" is %s, not %s", wanted->name, tensor->type, type);
   bool same = tensor->rank == wanted->rank;
   for (size_t i = 0; same && i < wanted->rank; i++) same = tensor->shape[i] == wanted->shape[i];
   if (same) return MBCONV_OK;
@@ -77,7 +76,7 @@ struct fit {
   size_t right, wrong; /* tensors of the network */
 };
 
-/* Calls check_tensor for each tensor of the network, and tells of the first that is not right. */
+/* Calls mbconv_tensor_check for each tensor of the network, and tells of the first that is not right. */
 static struct fit compare(const struct mbconv_tensors *tensors, const struct mbconv_description *d,
                           mbconv_status *status, mbconv_error *error) {
   struct fit fit = {0};
@@ -91,7 +90,7 @@ static struct fit compare(const struct mbconv_tensors *tensors, const struct mbc
         if (!mbconv_tensor_of(&parts[role], which, &wanted)) continue;
         struct mbconv_tensor *tensor = mbconv_tensors_find(tensors, wanted.name);
         const bool first = *status == MBCONV_OK;
-        mbconv_status found = check_tensor(tensor, &wanted, d->name, first ? error : NULL);
+        mbconv_status found = mbconv_tensor_check(tensor, &wanted, "F32", d->name, first ? error : NULL);
         if (found == MBCONV_OK && which == MBCONV_VARIANCE) found = check_variance(tensor, first ? error : NULL);
         if (tensor) tensor->used = true;
         fit.right += found == MBCONV_OK;

@@ -7,18 +7,18 @@
 #include "network.h"
 #include "status.h"
 
-/* The arena: MBCONV_ALIGNMENT bytes to align it, image_bytes, then batch_floats per image, layer by layer.
+/* The arena: MBCONV_ALIGNMENT bytes to align it, image_bytes, then batch_elements per image, layer by layer.
  * SIZE_MAX if that does not fit into memory. */
-static size_t bytes_of(const struct mbconv_arena *arena, size_t batch) {
+static size_t bytes_of(const mbconv_network *network, const struct mbconv_arena *arena, size_t batch) {
   size_t bytes;
-  if (__builtin_mul_overflow(batch > 0 ? batch : 1, arena->batch_floats * sizeof(float), &bytes) ||
+  if (__builtin_mul_overflow(batch > 0 ? batch : 1, arena->batch_elements * mbconv_element_size(network), &bytes) ||
       __builtin_add_overflow(bytes, arena->image_bytes + MBCONV_ALIGNMENT, &bytes))
     return SIZE_MAX;
   return bytes;
 }
 
 size_t mbconv_network_arena_size(const mbconv_network *network, size_t batch) {
-  return network ? bytes_of(&network->arena, batch) : SIZE_MAX;
+  return network ? bytes_of(network, &network->arena, batch) : SIZE_MAX;
 }
 
 mbconv_status mbconv_network_arena_size_at(const mbconv_network *network, size_t batch, size_t height, size_t width,
@@ -29,7 +29,7 @@ mbconv_status mbconv_network_arena_size_at(const mbconv_network *network, size_t
   const struct mbconv_arena *arena;
   const mbconv_status status = mbconv_arena_for(network, (struct mbconv_image){height, width}, &made, &arena, error);
   if (status != MBCONV_OK) return status;
-  *bytes = bytes_of(arena, batch);
+  *bytes = bytes_of(network, arena, batch);
   return mbconv_network_succeed(error);
 }
 
@@ -37,23 +37,23 @@ struct run {
   const mbconv_network *network;
   const struct mbconv_arena *arena;
   size_t batch;
-  const float *x;
-  float *y;
+  const void *x;
+  void *y;
   char *memory; /* of the arena, aligned */
   const mbconv_threads *threads;
 };
 
 /* Value `index` of one image, or of all images where layers run for all at once. */
-static float *value_of(const struct run *run, size_t image, size_t index) {
+static void *value_of(const struct run *run, size_t image, size_t index) {
   const mbconv_network *network = run->network;
   const struct mbconv_arena *arena = run->arena;
-  const struct mbconv_image *size = &arena->image;
-  if (index == 0) return (float *)run->x + image * size->height * size->width * network->info.channels; /* only read */
-  if (index == network->info.layers) return run->y + image * arena->outputs;
+  const size_t pixels = arena->image.height * arena->image.width, element = mbconv_element_size(network);
+  if (index == 0) return (char *)run->x + image * pixels * network->info.channels * mbconv_x_size(network); /* read */
+  if (index == network->info.layers) return (char *)run->y + image * arena->outputs * mbconv_y_size(network);
   const size_t output = arena->place[index - 1].output;
-  if (index < network->first_for_all) return (float *)(void *)(run->memory + output);
-  return (float *)(void *)(run->memory + arena->image_bytes) + output * run->batch +
-         image * network->step[index - 1].info.channels;
+  if (index < network->first_for_all) return run->memory + output;
+  return run->memory + arena->image_bytes +
+         (output * run->batch + image * network->step[index - 1].info.channels) * element;
 }
 
 /* Layer `index` on `images` images from `image` on. For images of the default size the operators plan nothing. */
@@ -62,22 +62,10 @@ static mbconv_status run_layer(const struct run *run, size_t image, size_t image
   const struct mbconv_step *step = &run->network->step[index];
   const struct mbconv_place *place = &run->arena->place[index];
   const struct mbconv_image size = mbconv_arena_input(run->arena, index);
-  const float *x = value_of(run, image, index);
-  float *y = value_of(run, image, index + 1);
-  void *scratch = run->memory + place->scratch;
-  const float *residual = layer->residual_back > 0 ? value_of(run, image, index - layer->residual_back) : NULL;
-  switch (layer->kind) {
-    case MBCONV_LAYER_CONVOLUTION:
-      return mbconv_convolution_run_at(step->object.convolution, images, size.height, size.width, x, y, residual,
-                                       scratch, place->scratch_bytes, run->threads, error);
-    case MBCONV_LAYER_BLOCK:
-      return mbconv_block_run_at(step->object.block, images, size.height, size.width, x, y, scratch,
-                                 place->scratch_bytes, run->threads, error);
-    case MBCONV_LAYER_POOL:
-      return mbconv_global_pool_run_at(step->object.pool, images, size.height, size.width, x, y, run->threads, error);
-    case MBCONV_LAYER_CONNECTED: break;
-  }
-  return mbconv_pointwise_run(step->object.connected, images, x, 0, y, 0, NULL, 0, run->threads, error);
+  const void *residual = layer->residual_back > 0 ? value_of(run, image, index - layer->residual_back) : NULL;
+  return mbconv_layer_run(layer, step->object, images, size, value_of(run, image, index), residual,
+                          value_of(run, image, index + 1), run->memory + place->scratch, place->scratch_bytes,
+                          run->threads, error);
 }
 
 static mbconv_status check_threads(const mbconv_network *network, const mbconv_threads *threads, mbconv_error *error) {
@@ -98,11 +86,12 @@ static mbconv_status check_memory(const struct run *run, const void *memory, siz
   if (!x || !y || !memory)
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", !x ? "x" : !y ? "y" : "arena");
   size_t x_bytes, y_bytes;
-  if (__builtin_mul_overflow(run->batch, pixels * run->network->info.channels * sizeof(float), &x_bytes) ||
-      __builtin_mul_overflow(run->batch, arena->outputs * sizeof(float), &y_bytes) || x_bytes > PTRDIFF_MAX ||
-      y_bytes > PTRDIFF_MAX)
+  if (__builtin_mul_overflow(run->batch, pixels * run->network->info.channels * mbconv_x_size(run->network),
+                             &x_bytes) ||
+      __builtin_mul_overflow(run->batch, arena->outputs * mbconv_y_size(run->network), &y_bytes) ||
+      x_bytes > PTRDIFF_MAX || y_bytes > PTRDIFF_MAX)
     return mbconv_network_fail(error, MBCONV_SIZE_OVERFLOW, "%zu images do not fit into memory", run->batch);
-  const size_t needed = bytes_of(arena, run->batch);
+  const size_t needed = bytes_of(run->network, arena, run->batch);
   if (memory_size < needed)
     return mbconv_network_fail(error, MBCONV_SCRATCH_TOO_SMALL, "the arena has %zu bytes, %zu are needed", memory_size,
                                needed);
@@ -138,7 +127,7 @@ static mbconv_status run_checked(struct run *run, size_t first, size_t last, voi
   return status == MBCONV_OK ? mbconv_network_succeed(error) : status;
 }
 
-mbconv_status mbconv_network_run(const mbconv_network *network, size_t batch, const float *x, float *y, void *arena,
+mbconv_status mbconv_network_run(const mbconv_network *network, size_t batch, const void *x, void *y, void *arena,
                                  size_t arena_size, const mbconv_threads *threads, mbconv_error *error) {
   if (!network) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "network is NULL");
   struct run run = {network, &network->arena, batch, x, y, NULL, threads};
@@ -146,7 +135,7 @@ mbconv_status mbconv_network_run(const mbconv_network *network, size_t batch, co
 }
 
 mbconv_status mbconv_network_run_at(const mbconv_network *network, size_t batch, size_t height, size_t width,
-                                    const float *x, float *y, void *arena, size_t arena_size,
+                                    const void *x, void *y, void *arena, size_t arena_size,
                                     const mbconv_threads *threads, mbconv_error *error) {
   if (!network) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "network is NULL");
   struct mbconv_arena made;
@@ -156,8 +145,8 @@ mbconv_status mbconv_network_run_at(const mbconv_network *network, size_t batch,
   return status == MBCONV_OK ? run_checked(&run, 0, network->info.layers, arena, arena_size, error) : status;
 }
 
-mbconv_status mbconv_network_run_layers(const mbconv_network *network, size_t first, size_t last, const float *x,
-                                        float *y, void *arena, size_t arena_size, const mbconv_threads *threads,
+mbconv_status mbconv_network_run_layers(const mbconv_network *network, size_t first, size_t last, const void *x,
+                                        void *y, void *arena, size_t arena_size, const mbconv_threads *threads,
                                         mbconv_error *error) {
   if (!network) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "network is NULL");
   if (first > last || last > network->info.layers)

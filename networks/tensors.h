@@ -17,6 +17,7 @@ struct mbconv_tensor {
   size_t rank, shape[MBCONV_MOST_DIMENSIONS];
   size_t begin, end; /* bytes in the data */
   const float *data; /* of a type that becomes F32 */
+  const void *bytes; /* of any type, as they lie in the file, aligned to nothing */
   bool used;
 };
 
@@ -43,8 +44,8 @@ void mbconv_tensors_free(struct mbconv_tensors *tensors);
 mbconv_status mbconv_safetensors_read(const void *file, size_t size, struct mbconv_tensors *tensors,
                                       mbconv_error *error);
 
-/* Sets the tensors' `data`: floats in the file as it lies at `data`, or, if they are of another type or misaligned
- * there, in memory of their own. F64 that are no floats are MBCONV_BAD_FILE. */
+/* Sets the tensors' `bytes`, and their `data`: floats in the file as it lies at `data`, or, if they are of another type
+ * or misaligned there, in memory of their own. F64 that are no floats are MBCONV_BAD_FILE. */
 mbconv_status mbconv_tensors_place(const char *data, struct mbconv_tensors *tensors, mbconv_error *error);
 
 /* Bytes of an element of a type of the format; 0 for any other. */

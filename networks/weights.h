@@ -13,6 +13,11 @@
 mbconv_status mbconv_recognise(struct mbconv_tensors *tensors, struct mbconv_description *description,
                                mbconv_error *error);
 
+/* MBCONV_BAD_FILE, with the name of the tensor and the network, if it is NULL, not of that type, or misshapen. F32
+ * stands for all types that become floats. */
+mbconv_status mbconv_tensor_check(const struct mbconv_tensor *tensor, const struct mbconv_tensor_name *wanted,
+                                  const char *type, const char *network, mbconv_error *error);
+
 /* Makes the tensors of a description up, the same for the same seed. */
 mbconv_status mbconv_random_tensors(const struct mbconv_description *description, uint64_t seed,
                                     struct mbconv_tensors *tensors, mbconv_error *error);

@@ -22,6 +22,7 @@ void test_sizes(struct test *t);
 void test_huge_pages(struct test *t);
 void test_logits(struct test *t);
 void test_sharing(struct test *t);
+void test_quantized(struct test *t);
 void test_images(struct test *t);
 
 #endif

@@ -111,7 +111,7 @@ static void check_plan(struct test *t, const mbconv_network *network, const stru
     size_t last = i + 1;
     for (size_t r = i + 1; r < d->layers; r++)
       if (d->layer[r].residual_back > 0 && r - d->layer[r].residual_back == i + 1) last = r;
-    const size_t bytes = place->image.height * place->image.width * d->layer[i].out * sizeof(float);
+    const size_t bytes = place->image.height * place->image.width * d->layer[i].out * mbconv_element_size(network);
     places[count++] = (struct place){place->output, place->output + bytes, i, last};
   }
   for (size_t layer = 0; layer < d->layers; layer++) {
