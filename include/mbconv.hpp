@@ -81,6 +81,7 @@ using i8_squeeze_excite = sized<mbconv_i8_squeeze_excite>;
 using i8_desc = sized<mbconv_i8_desc>;
 using i8_global_pool_desc = sized<mbconv_i8_global_pool_desc>;
 using i8_activation_desc = sized<mbconv_i8_activation_desc>;
+using i8_addition_desc = sized<mbconv_i8_addition_desc>;
 /** @} */
 
 /** Padding by `p` on all sides, as PyTorch's padding=p. */
@@ -488,6 +489,19 @@ class i8_activation : public detail::handle<mbconv_activation, mbconv_activation
   void run(std::size_t n, const void *x, void *y) const {
     mbconv_error report;
     check(mbconv_activation_run(get(), n, x, y, &report), report);
+  }
+};
+
+/** The sum of two buffers of bytes: mbconv_addition_create_i8(). */
+class i8_addition : public detail::handle<mbconv_addition, mbconv_addition_destroy, mbconv_addition_info> {
+ public:
+  explicit i8_addition(const mbconv_i8_addition_desc &desc, const mbconv_options *how = nullptr)
+      : handle(mbconv_addition_create_i8, &desc, how) {}
+
+  /** Of the description's type; y may be a or b. */
+  void run(std::size_t n, const void *a, const void *b, void *y) const {
+    mbconv_error report;
+    check(mbconv_addition_run(get(), n, a, b, y, &report), report);
   }
 };
 

@@ -251,6 +251,36 @@ MBCONV_API mbconv_status mbconv_activation_create_i8(const mbconv_i8_activation_
                                                      const mbconv_options *options, mbconv_activation **out,
                                                      mbconv_error *error);
 
+/* ---- Addition ---------------------------------------------------------------------------------------------------- */
+
+/* The sum of two images, or of any two buffers of bytes. */
+typedef struct mbconv_i8_addition_desc {
+  size_t struct_size;       /* sizeof this struct, or 0 */
+  mbconv_type type;         /* MBCONV_S8 or MBCONV_U8, of a, b and y */
+  mbconv_i8_add_kind kind;  /* how, as it says */
+  mbconv_quantization a, b; /* of the inputs */
+  mbconv_quantization output;
+  mbconv_activation_kind activation; /* NONE, RELU or RELU6, as a stage's */
+  int32_t clamp_lo, clamp_hi;        /* and within these, as a stage's; both 0: no more than the type's limits */
+} mbconv_i8_addition_desc;
+
+typedef struct mbconv_addition mbconv_addition;
+
+/* Makes *out of `desc`. */
+MBCONV_API mbconv_status mbconv_addition_create_i8(const mbconv_i8_addition_desc *desc, const mbconv_options *options,
+                                                   mbconv_addition **out, mbconv_error *error);
+
+/* y[i] is the sum of a[i] and b[i], i < n, bytes of the description's type. y may be a or b, and a may be b; otherwise
+ * y overlaps neither. Threads may share the object, and take parts of the buffers each. */
+MBCONV_API mbconv_status mbconv_addition_run(const mbconv_addition *addition, size_t n, const void *a, const void *b,
+                                             void *y, mbconv_error *error);
+
+/* The set that was chosen. */
+MBCONV_API mbconv_status mbconv_addition_info(const mbconv_addition *addition, mbconv_info *info, mbconv_error *error);
+
+/* Frees it. NULL is allowed. */
+MBCONV_API void mbconv_addition_destroy(mbconv_addition *addition);
+
 /* ---- Sets -------------------------------------------------------------------------------------------------------- */
 
 /* Like mbconv_usable_isas(), but the sets of int8. */

@@ -30,6 +30,10 @@ mbconv_status mbconv_quantization_check(const mbconv_quantization *quantization,
 mbconv_status mbconv_i8_bounds(mbconv_activation_kind activation, const mbconv_quantization *quantization,
                                mbconv_type type, const char *name, uint8_t *lo, uint8_t *hi, mbconv_error *error);
 
+/* Narrows lo and hi to what the caller names, bytes of the type; both 0: to nothing. */
+mbconv_status mbconv_i8_clamp_to(int32_t least, int32_t most, mbconv_type type, const char *name, uint8_t *lo,
+                                 uint8_t *hi, mbconv_error *error);
+
 /* m, 0 or above, as multiplier * 2^(shift - 31), 0 if it vanishes: TFLite's QuantizeMultiplier. */
 void mbconv_i8_quantize_multiplier(double m, int32_t *multiplier, int32_t *shift);
 

@@ -48,6 +48,19 @@ mbconv_status mbconv_i8_bounds(mbconv_activation_kind activation, const mbconv_q
   return MBCONV_OK;
 }
 
+mbconv_status mbconv_i8_clamp_to(int32_t least, int32_t most, mbconv_type type, const char *name, uint8_t *lo,
+                                 uint8_t *hi, mbconv_error *error) {
+  const int32_t offset = mbconv_i8_offset(type);
+  if (least == 0 && most == 0) return MBCONV_OK;
+  if (least < -offset || most > 255 - offset || least > most)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the clamp is %d to %d, not within %d to %d", name,
+                       (int)least, (int)most, (int)-offset, (int)(255 - offset));
+  if (least + offset > *lo) *lo = (uint8_t)(least + offset);
+  if (most + offset < *hi) *hi = (uint8_t)(most + offset);
+  if (*lo <= *hi) return MBCONV_OK;
+  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the clamp and the activation have no byte in common", name);
+}
+
 /* ---- Requantization ---------------------------------------------------------------------------------------------- */
 
 void mbconv_i8_quantize_multiplier(double m, int32_t *multiplier, int32_t *shift) {

@@ -96,20 +96,6 @@ mbconv_status mbconv_i8_pointers_check(const mbconv_i8_stage_desc *stage, size_t
   return MBCONV_OK;
 }
 
-/* The bounds that the stage itself names, as unsigned bytes. */
-static mbconv_status clamp_of(const mbconv_i8_stage_desc *stage, mbconv_type type, const char *name,
-                              struct mbconv_i8_ending *ending, mbconv_error *error) {
-  const int32_t offset = mbconv_i8_offset(type), lo = stage->clamp_lo, hi = stage->clamp_hi;
-  if (lo == 0 && hi == 0) return MBCONV_OK;
-  if (lo < -offset || hi > 255 - offset || lo > hi)
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the clamp is %d to %d, not within %d to %d", name, (int)lo,
-                       (int)hi, (int)-offset, (int)(255 - offset));
-  if (lo + offset > ending->lo) ending->lo = (uint8_t)(lo + offset);
-  if (hi + offset < ending->hi) ending->hi = (uint8_t)(hi + offset);
-  if (ending->lo <= ending->hi) return MBCONV_OK;
-  return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the clamp and the activation have no byte in common", name);
-}
-
 /* A caller's table, of bytes as they are inside; what it gives is turned by `flip`. */
 static void copy_table(const uint8_t *table, mbconv_type type, uint8_t flip, uint8_t made[256]) {
   const uint8_t turned = (uint8_t)mbconv_i8_offset(type);
@@ -144,7 +130,9 @@ mbconv_status mbconv_i8_stage_make(const mbconv_i8_desc *desc, const mbconv_i8_s
   };
   status =
       mbconv_i8_bounds(stage->activation, &stage->output, desc->type, name, &made->ending.lo, &made->ending.hi, error);
-  if (status == MBCONV_OK) status = clamp_of(stage, desc->type, name, &made->ending, error);
+  if (status == MBCONV_OK)
+    status = mbconv_i8_clamp_to(stage->clamp_lo, stage->clamp_hi, desc->type, name, &made->ending.lo, &made->ending.hi,
+                                error);
   if (status == MBCONV_OK) status = table_of(stage, desc->type, name, made, error);
   return status;
 }

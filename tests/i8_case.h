@@ -113,6 +113,9 @@ void test_i8_excite(struct test *t, const struct mbconv_kernels *kernels);
 /* Global pooling: i8_pool.c. */
 void test_i8_pool(struct test *t);
 
+/* Addition: i8_addition.c. */
+void test_i8_addition(struct test *t);
+
 /* The parts of the suite that need no image: i8_requantize.c, i8_tables.c. */
 void test_i8_arithmetic(struct test *t);
 void test_i8_tables(struct test *t);

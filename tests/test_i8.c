@@ -240,7 +240,7 @@ void test_i8(struct test *t) {
     test_i8_excite(t, row->kernels);
   }
   if (!t->small && mbconv_kernels_of(&mbconv_i8_sets, t->isa)) test_i8_scratch(t);
-  if (mbconv_kernels_of(&mbconv_i8_sets, t->isa)) test_i8_pool(t);
+  if (mbconv_kernels_of(&mbconv_i8_sets, t->isa)) test_i8_pool(t), test_i8_addition(t);
   if (t->isa == MBCONV_ISA_SCALAR) {
     test_i8_arithmetic(t);
     test_i8_tables(t);

@@ -189,12 +189,17 @@ def shape(array: NDArray[Any], name: str, expected: tuple[int, ...]) -> None:
         raise ValueError(f"{name} has the shape {array.shape}, not {expected}")
 
 
-def output(out: Any, expected: tuple[int, ...], x: NDArray[Any], added: Optional[NDArray[Any]] = None,
-           dtype: Any = np.float32) -> None:  # fmt: skip
+def writable(out: Any, expected: tuple[int, ...], dtype: Any) -> None:
+    """An array that can be written where it is."""
     image(out, "out", dtype)
     shape(out, "out", expected)
     if not out.flags.writeable:
         raise ValueError("out is read-only")
+
+
+def output(out: Any, expected: tuple[int, ...], x: NDArray[Any], added: Optional[NDArray[Any]] = None,
+           dtype: Any = np.float32) -> None:  # fmt: skip
+    writable(out, expected, dtype)
     if np.may_share_memory(x, out):
         raise ValueError("out overlaps x")
     if added is not None and np.may_share_memory(added, out):

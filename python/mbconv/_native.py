@@ -203,6 +203,16 @@ class I8Desc(Versioned):
     ]
 
 
+class I8AdditionDesc(Versioned):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        *[(name, c_int) for name in ("type", "kind")],
+        *[(name, Quantization) for name in ("a", "b", "output")],
+        ("activation", c_int),
+        *[(name, c_int32) for name in ("clamp_lo", "clamp_hi")],
+    ]
+
+
 class Team(Structure):
     """native/threads.h"""
 
@@ -310,6 +320,10 @@ for _noun in "block", "convolution":
 _declare(library, {
     "mbconv_block_create_stages": (c_int, POINTER(StagesDesc), POINTER(Options), POINTER(c_void_p), _error),
     "mbconv_block_create_i8": (c_int, POINTER(I8Desc), POINTER(Options), POINTER(c_void_p), _error),
+    "mbconv_addition_create_i8": (c_int, POINTER(I8AdditionDesc), POINTER(Options), POINTER(c_void_p), _error),
+    "mbconv_addition_info": (c_int, _object, POINTER(Info), _error),
+    "mbconv_addition_destroy": (None, _object),
+    "mbconv_addition_run": (c_int, _object, c_size_t, *[c_void_p] * 3, c_void_p),
     "mbconv_i8_make_table":
         (c_int, c_int, c_float, c_int, c_int, POINTER(Quantization), POINTER(Quantization), c_void_p, c_void_p),
     "mbconv_usable_isas_i8": (c_size_t, POINTER(c_int), c_size_t),

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from . import _arguments, _native
 from ._arguments import size as _size
 from ._native import library
-from .operators import Pad, _address, _pad
+from .operators import Pad, _address, _Operator, _pad
 from .stages import MOST_STAGES, _Listed
 from .threads import own
 
-__all__ = ["Block", "Quantization", "SqueezeExcite", "Stage", "make_table", "usable_isas"]
+__all__ = ["Addition", "Block", "Quantization", "SqueezeExcite", "Stage", "make_table", "usable_isas"]
 
 _TYPES = {"int8": "s8", "uint8": "u8"}
 _KINDS = _native.STAGE_KINDS[:3]
@@ -180,6 +180,44 @@ class Block(_Listed):
         self._y_dtype = np.dtype(dtype if y_door == "bytes" else "float32")
         self._given = desc.residual == _native.RESIDUALS["given"]
         self._residual_channels = outputs
+
+
+class Addition(_Operator):
+    """The sum of two arrays of bytes of one shape.
+
+    a, b          the quantizations of what is added
+    output        that of the sum
+    dtype         "int8" or "uint8", of all three
+    add           how: "xnnpack" (LiteRT's default), "tflite" (its reference) or "float" (ONNX Runtime)
+    activation    "none", "relu" or "relu6", of the sum
+    isa           as in mbconv.Stages
+    """
+
+    _noun = "addition"
+
+    def __init__(self, *, a: Quantization, b: Quantization, output: Quantization, dtype: str = "int8",
+                 add: str = "xnnpack", activation: str = "none", isa: str = "auto") -> None:  # fmt: skip
+        kind = list(_TYPES.values())[_arguments.one_of(dtype, "dtype", list(_TYPES))]
+        desc = _native.I8AdditionDesc(
+            type=_native.TYPES.index(kind), kind=_arguments.one_of(add, "add", _native.ADDS), a=_quantization(a, "a"),
+            b=_quantization(b, "b"), output=_quantization(output, "output"),
+            activation=_arguments.one_of(activation, "activation", _ACTIVATIONS),
+        )  # fmt: skip
+        self._create(desc, isa, "auto", "create_i8")
+        self._dtype = np.dtype(dtype)
+
+    def __call__(self, a: NDArray[Any], b: NDArray[Any], out: Optional[NDArray[Any]] = None) -> NDArray[Any]:
+        """The sum. `out`, if given, receives it; it may be a or b."""
+        _arguments.image(a, "a", self._dtype)
+        _arguments.image(b, "b", self._dtype)
+        _arguments.shape(b, "b", a.shape)
+        if out is None:
+            out = np.empty(a.shape, self._dtype)
+        _arguments.writable(out, a.shape, self._dtype)
+        status = library.mbconv_addition_run(self._handle, a.size, _address(a), _address(b), _address(out), own.error_address)
+        if status:
+            _native.check(status, own.error)
+        return out
 
 
 def make_table(function: str, input: Quantization, output: Quantization, *, dtype: str = "int8",

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 
 import mbconv
-from mbconv.int8 import Block, Quantization, SqueezeExcite, Stage, make_table
+from mbconv.int8 import Addition, Block, Quantization, SqueezeExcite, Stage, make_table
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "hosts"))
 # pylint: disable=wrong-import-position
@@ -57,6 +57,23 @@ class Blocks(unittest.TestCase):
                 for isa in mbconv.int8.usable_isas():
                     with self.subTest(dtype=dtype, kernel=kernel, isa=isa):
                         np.testing.assert_array_equal(ours.run(block, x, "fp32", None, isa=isa), expected)
+
+    def test_addition(self):
+        random = np.random.default_rng(3)
+        for dtype in ("int8", "uint8"):
+            lo = -128 if dtype == "int8" else 0
+            quantizations = HostQuantization(np.float32(0.05), lo + 3), HostQuantization(np.float32(0.02), lo + 130)
+            y = HostQuantization(np.float32(0.06), lo + 100)
+            a, b = (random.integers(lo, lo + 256, (3, 5, 7, 61)).astype(dtype) for _ in range(2))
+            for kind, formula in integers.ADDS.items():
+                expected = formula(a.astype(np.int64), b.astype(np.int64), *quantizations, y, dtype)
+                for isa in mbconv.int8.usable_isas():
+                    with self.subTest(dtype=dtype, kind=kind, isa=isa):
+                        np.testing.assert_array_equal(ours.add(a, b, *quantizations, y, dtype, kind, isa), expected)
+        made = Addition(a=Q, b=Q, output=Q, activation="relu")
+        x = np.full(9, -3, np.int8)
+        self.assertIs(made(x, x, x), x)
+        np.testing.assert_array_equal(x, np.full(9, -3))
 
     def test_forms_of_arguments(self):
         random = np.random.default_rng(1)
@@ -141,6 +158,9 @@ class Refusals(unittest.TestCase):
             (ValueError, "rounding 'single' is none of", lambda: Block([stage], input=Q, rounding="single")),
             (ValueError, "x_door 'float' is none of bytes, xnnpack", lambda: Block([stage], input=Q, x_door="float")),
             (TypeError, "x is int8, not float32", lambda: Block([stage], input=Q, x_door="onnx")(x)),
+            (ValueError, r"b has the shape \(6,\), not \(7, 6\)", lambda: Addition(a=Q, b=Q, output=Q)(weight, weight[0])),
+            (ValueError, "a and y overlap without being the same",
+             lambda: Addition(a=Q, b=Q, output=Q)(weight[:6], weight[:6], weight[1:])),
             (ValueError, "function 'relu' is none of logistic, tanh", lambda: make_table("relu", Q, Q)),
             (ValueError, "alpha is not 0, but the function has none", lambda: make_table("silu", Q, Q, alpha=0.5)),
             (TypeError, "x is uint8, not int8", lambda: Block([stage], input=Q)(x.view(np.uint8))),

@@ -9,7 +9,7 @@ import numpy as np
 
 import mbconv.int8
 import test_arguments
-from mbconv.int8 import Block, Quantization, SqueezeExcite, Stage
+from mbconv.int8 import Addition, Block, Quantization, SqueezeExcite, Stage
 from test_arguments import (ADDRESS, APART, CHOICE, INTEGER, LISTED, NO_ARRAYS, OUTPUT, PAD, RESIDUAL_OR_GIVEN, SIDE,
                             SIZE, THREADS, Index, Kind, ran_at, senseless, too_large, wrong)  # fmt: skip
 
@@ -119,6 +119,13 @@ def called(x, out, threads, residual):
     return BLOCK(x, out, threads, residual)
 
 
+ADDITION = Addition(a=Q, b=Q, output=Q)
+
+
+def added(a, b, out):
+    return ADDITION(a, b, out)
+
+
 LAYER = Kind(wrong(0, None, "a", [], object(), Stage, mbconv.Conv(np.ones((1, 1), np.float32)))
              + senseless(LIST[1], LIST[0]))  # fmt: skip
 TABLE = {
@@ -149,6 +156,11 @@ TABLE = {
     "Block.output_size": (BLOCK.output_size, SIZE),
     "Block.output_shape": (BLOCK.output_shape, {**SIZE, "batch": (INTEGER, 2)}),
     "Block.scratch_size": (BLOCK.scratch_size, {**SIZE, "threads": (INTEGER, 2)}),
+    "Addition": (Addition, {
+        "a": (QUANTIZATION, Q), "b": (QUANTIZATION, Q), "output": (QUANTIZATION, Q), "dtype": (WORD, "int8"),
+        "add": (WORD, "xnnpack"), "activation": (WORD, "relu6"), "isa": (WORD, "auto")}),
+    "Addition.__call__": (added, {
+        "a": (image(X), X), "b": (image(RESIDUAL), RESIDUAL), "out": (output(X), np.empty_like(X))}),
     "make_table": (mbconv.int8.make_table, {
         "function": (WORD, "silu"), "input": (QUANTIZATION, Q), "output": (QUANTIZATION, Q), "dtype": (WORD, "int8"),
         "rounding": (WORD, "fp32"), "alpha": (ALPHA, 0.0)}),

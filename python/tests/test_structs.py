@@ -29,6 +29,7 @@ STRUCTS = {
     "mbconv_i8_stage_desc": _native.I8StageDesc,
     "mbconv_i8_squeeze_excite": _native.I8SqueezeExcite,
     "mbconv_i8_desc": _native.I8Desc,
+    "mbconv_i8_addition_desc": _native.I8AdditionDesc,
     "struct mbconv_team": _native.Team,
 }
 ENUMS = {

@@ -64,6 +64,8 @@ void check_descriptions(test *t) {
       t, "i8_stage_desc",
       {offsetof(mbconv_i8_stage_desc, kind) + word, offsetof(mbconv_i8_stage_desc, clamp_hi) + word,
        offsetof(mbconv_i8_stage_desc, pad_kind) + word});
+  check_sized<mbconv::i8_addition_desc, mbconv_i8_addition_desc>(t, "i8_addition_desc",
+                                                                 {offsetof(mbconv_i8_addition_desc, clamp_hi) + word});
   check_sized<mbconv::stages_desc, mbconv_stages_desc>(t, "stages_desc",
                                                        {type, offsetof(mbconv_stages_desc, layout) + word});
   test_at(t, "pad");

@@ -122,6 +122,15 @@ void check_i8(test *t) {
   mbconv_activation_run(activation.get(), elements, bytes.data(), want.data(), nullptr);
   activation.run(elements, bytes.data(), got.data());
   check_same(t, got, want);
+  mbconv::i8_addition_desc added;
+  added.type = MBCONV_S8;
+  added.a = added.output = quantization;
+  added.b = {quantization.scale / 2, quantization.zero_point};
+  const mbconv::i8_addition add(added);
+  mbconv_addition_run(add.get(), elements, bytes.data(), got.data(), want.data(), nullptr);
+  std::vector<std::int8_t> sums(elements);
+  add.run(elements, bytes.data(), got.data(), sums.data());
+  check_same(t, sums, want);
   desc.input.scale = 0.0f;
   mbconv_block *none;
   wrapped::check_throws(

@@ -136,7 +136,7 @@ PAIRS = {
 
 
 def pairs(seed, count):
-    """ADD and MUL on all pairs of bytes."""
+    """ADD and MUL on all pairs of bytes; the library's ADD beside the formula."""
     for (name, host), (formula_name, formula) in PAIRS.items():
         row = Row(name, host, formula_name)
         for dtype in RANGES:
@@ -154,6 +154,8 @@ def pairs(seed, count):
                     inputs = [graph.input(shape, dtype, q) for q in (a_q, b_q)]
                     graph.outputs.append(graph.binary(name, *inputs, y_q))
                 expected.append(formula(a, b, a_q, b_q, y_q, dtype))
+                if name == "ADD":
+                    row.add(ours.add(a, b, a_q, b_q, y_q, dtype, formula_name.lower()), expected[-1])
             images = [values.astype(dtype).reshape(shape) for values in (a, b)] * count
             if host == ONNX:
                 _run_onnx(row, graph, images, expected, "QLinear" + name.capitalize())

@@ -33,6 +33,13 @@ def table(name, x, y, alpha, dtype, rounding):
     return np.roll(made, 128 if dtype == "int8" else 0).view(dtype)
 
 
+def add(a, b, a_q, b_q, y_q, dtype, kind, isa="auto"):
+    """Like integers.ADDS[kind], of arrays of ints."""
+    quantizations = (int8.Quantization(*q) for q in (a_q, b_q, y_q))
+    made = int8.Addition(**dict(zip(("a", "b", "output"), quantizations)), dtype=dtype, add=kind, isa=isa)
+    return made(a.astype(dtype), b.astype(dtype))
+
+
 def convert(values, q, dtype, door, back, isa="auto"):
     """Floats to bytes, or bytes to floats, by a block that multiplies each by one and keeps its quantization."""
     values = values.reshape(1, 1, -1, 1)
