@@ -6,6 +6,7 @@
 #ifndef MBCONV_EPILOGUE_H
 #define MBCONV_EPILOGUE_H
 
+#include "i8/i8.h"
 #include "kernels.h"
 
 #ifdef MBCONV_I8_SCALAR
@@ -18,7 +19,7 @@ struct mbconv_epilogue {
   struct mbconv_ending ending; /* what the tiles do */
   mbconv_activation_fn *map;   /* run in place afterwards; NULL if that was all */
   mbconv_prelu_fn *prelu;      /* in its stead, of activations with slopes; else NULL */
-  char *slopes;                /* of all channels; in int8 a table that they share */
+  char *slopes;                /* of all channels; in int8 tables, or one that they share */
 };
 
 /* INVALID_ARGUMENT for an unknown kind, and for those of struct mbconv_more_kernels unless `more`; `name` says in
@@ -43,7 +44,7 @@ static inline bool mbconv_epilogue_maps(const struct mbconv_epilogue *epilogue) 
  * written. */
 static inline void mbconv_epilogue_map(const struct mbconv_epilogue *epilogue, size_t pixels, size_t first,
                                        size_t channels, void *y, size_t stride) {
-  const size_t slope_bytes = MBCONV_HAS_I8 && epilogue->ending.i8 ? 0 : sizeof(float);
+  const size_t slope_bytes = MBCONV_HAS_I8 && epilogue->ending.i8 ? epilogue->ending.i8->table_bytes : sizeof(float);
   if (epilogue->prelu)
     epilogue->prelu(pixels, channels, y, stride, epilogue->slopes + first * slope_bytes, y, stride);
   else

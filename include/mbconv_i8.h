@@ -143,6 +143,21 @@ MBCONV_API mbconv_status mbconv_i8_make_table(mbconv_i8_function function, float
                                               mbconv_i8_rounding rounding, const mbconv_quantization *input,
                                               const mbconv_quantization *output, uint8_t *table, mbconv_error *error);
 
+/* Makes the tables of PReLU, [channels][256], as LiteRT's kernel has it, by its default and by its reference. With v =
+ * q - the input's zero_point, S and Z of the output, and the multiplication of TFLITE_DOUBLE by m written as Q(v, m):
+ *
+ *   y = Q(v, fl(scale / S)) + Z; below zero Q(v * (slope[c] - the slopes' zero_point), fl(fl(scale * the slopes') / S))
+ * + Z
+ *
+ * Both m are below 2^15.
+ *   slope    [channels], bytes of the type
+ *   slopes   what they stand for
+ *   input    the stage's `output`
+ *   output   the stage's `table_output` */
+MBCONV_API mbconv_status mbconv_i8_make_prelu(size_t channels, const void *slope, const mbconv_quantization *slopes,
+                                              mbconv_type type, const mbconv_quantization *input,
+                                              const mbconv_quantization *output, uint8_t *tables, mbconv_error *error);
+
 /* ---- Block ------------------------------------------------------------------------------------------------------- */
 
 /* One stage of a block. */
@@ -168,6 +183,8 @@ typedef struct mbconv_i8_stage_desc {
   mbconv_pad_kind pad_kind;
   const struct mbconv_i8_squeeze_excite *squeeze_excite; /* of that kind, which has no weights, bias and scales; else
                                                             NULL */
+  size_t tables; /* of `table`: 0 or 1, of all channels; or as many as channels are written, [channels][256]: a function
+                    of each channel, such as PReLU */
 } mbconv_i8_stage_desc;
 
 /* Squeeze-excite as LiteRT's default computes MEAN, two layers and MUL, with the rounding FP32 alone. x is a byte of
@@ -264,6 +281,7 @@ typedef struct mbconv_i8_addition_desc {
   int32_t clamp_lo, clamp_hi;        /* and within these, as a stage's; both 0: no more than the type's limits */
 } mbconv_i8_addition_desc;
 
+/* An addition; mbconv_addition_create_i8() makes it. */
 typedef struct mbconv_addition mbconv_addition;
 
 /* Makes *out of `desc`. */

@@ -22,7 +22,7 @@ static mbconv_status make_layer(const mbconv_i8_desc *desc, const mbconv_i8_stag
                        out == 0 ? "" : ", not those of the image");
   status = mbconv_i8_pointwise_check(layer, name, error);
   if (status == MBCONV_OK) status = mbconv_i8_pointers_check(layer, out, name, error);
-  if (status == MBCONV_OK) status = mbconv_i8_stage_make(desc, layer, input, name, made, error);
+  if (status == MBCONV_OK) status = mbconv_i8_stage_make(desc, layer, input, out, name, made, error);
   return status;
 }
 

@@ -14,7 +14,7 @@ struct mbconv_i8_stage {
   mbconv_quantization input; /* of the stage, with the description's zero point */
   uint8_t padding;           /* the input's zero point */
   struct mbconv_i8_ending ending;
-  uint8_t table[256];                      /* if the description has one */
+  uint8_t table_flip;                      /* the description's tables give bytes that are turned by it */
   const struct mbconv_i8_excited *excited; /* of squeeze-excite */
   const struct mbconv_i8_list *list;       /* of the first stage */
 };
@@ -53,10 +53,14 @@ struct mbconv_i8_excited {
   mbconv_squeeze_excite shape;
 };
 
-/* Makes a stage, but for its weights and scales; of squeeze-excite, what its products become. */
+/* Makes a stage that writes so many channels, but for its weights and scales; of squeeze-excite, what its products
+ * become. */
 mbconv_status mbconv_i8_stage_make(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage,
-                                   const mbconv_quantization *input, const char *name, struct mbconv_i8_stage *made,
-                                   mbconv_error *error);
+                                   const mbconv_quantization *input, size_t channels, const char *name,
+                                   struct mbconv_i8_stage *made, mbconv_error *error);
+
+/* A caller's table, of bytes that are turned by `in`; what it gives is turned by `out`. */
+void mbconv_i8_copy_table(const uint8_t *table, uint8_t in, uint8_t out, uint8_t made[256]);
 
 /* What a pointwise stage of `in` channels and others have no use for, and its pointers. */
 mbconv_status mbconv_i8_pointwise_check(const mbconv_i8_stage_desc *stage, const char *name, mbconv_error *error);

@@ -3,28 +3,29 @@
  * How the engine makes a list of int8: what an object keeps beside its weights, and what packs these.
  */
 #include "i8.h"
+#include "i8/set_scalar.h"
 #include "i8_sets.h"
 
-/* What an object keeps of a stage. */
-struct kept {
-  struct mbconv_i8_ending ending;
-  uint8_t table[256];
-};
-
-/* The bytes that come out of it are turned by `out`; those that a table is asked for are the set's. */
+/* The bytes that come out of a stage of so many channels are turned by `out`; those that tables are asked for are the
+ * set's. */
 static struct mbconv_epilogue lay_out_epilogue(const struct mbconv_kernels *kernels, const struct mbconv_i8_stage *from,
-                                               uint8_t out, struct mbconv_cursor *cursor) {
-  const uint8_t turned = kernels->i8->turned;
+                                               size_t channels, uint8_t out, struct mbconv_cursor *cursor) {
+  const uint8_t turned = kernels->i8->turned, of_type = (uint8_t)mbconv_i8_offset(from->type);
+  const mbconv_i8_stage_desc *desc = from->desc;
+  const bool own = desc->tables > 1;
   struct mbconv_epilogue epilogue = {.ending = mbconv_ending_none()};
-  struct kept *kept = mbconv_take(cursor, 1, sizeof *kept);
-  if (from->desc->table) epilogue.prelu = kernels->i8->table;
-  if (!kept) return epilogue;
-  kept->ending = from->ending;
-  kept->ending.flip ^= from->desc->table ? turned : out;
-  epilogue.ending.i8 = &kept->ending;
-  if (!from->desc->table) return epilogue;
-  for (size_t byte = 0; byte < sizeof kept->table; byte++) kept->table[byte] = from->table[byte ^ turned] ^ out;
-  epilogue.slopes = (char *)kept->table;
+  struct mbconv_i8_ending *ending = mbconv_take(cursor, 1, sizeof *ending);
+  uint8_t(*tables)[256] = desc->table ? mbconv_take(cursor, own ? channels : 1, sizeof *tables) : NULL;
+  if (desc->table) epilogue.prelu = own ? mbconv_i8_tables_scalar : kernels->i8->table;
+  if (!ending) return epilogue;
+  *ending = from->ending;
+  ending->flip ^= desc->table ? turned : out;
+  ending->table_bytes = own ? sizeof *tables : 0;
+  epilogue.ending.i8 = ending;
+  epilogue.slopes = (char *)tables;
+  for (size_t c = 0; tables && c < (own ? channels : 1); c++)
+    mbconv_i8_copy_table(desc->table + c * sizeof *tables, turned ^ of_type, of_type ^ from->table_flip ^ out,
+                         tables[c]);
   return epilogue;
 }
 
@@ -44,17 +45,18 @@ static void lay_out_stage(struct mbconv_stages *stages, size_t i, const struct m
   struct mbconv_stage *stage = &stages->stage[i];
   const uint8_t turned = kernels->i8->turned;
   stage->padding = from->padding ^ turned;
-  stage->epilogue = lay_out_epilogue(kernels, from, turned_by(stages, i), cursor);
+  stage->epilogue = lay_out_epilogue(kernels, from, stage->out_channels, turned_by(stages, i), cursor);
   if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return;
+  const struct mbconv_i8_excited *excited = from->excited;
   struct mbconv_i8_excite *kept = mbconv_take(cursor, 1, sizeof *kept);
   if (kept) {
-    *kept = from->excited->arithmetic;
+    *kept = excited->arithmetic;
     kept->mean.flip = turned; /* its layers are pointwise */
     kept->gate.ending.flip ^= turned;
   }
   stages->i8_excite = kept;
-  stage->excite.inner = lay_out_epilogue(kernels, &from->excited->reduce, turned, cursor);
-  stage->excite.gate = lay_out_epilogue(kernels, &from->excited->expand, 0, cursor);
+  stage->excite.inner = lay_out_epilogue(kernels, &excited->reduce, excited->shape.width, turned, cursor);
+  stage->excite.gate = lay_out_epilogue(kernels, &excited->expand, stage->out_channels, 0, cursor);
 }
 
 /* Channels are so few that no product overflows: see check_weights() in stages.c. */

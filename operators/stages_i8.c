@@ -96,27 +96,27 @@ mbconv_status mbconv_i8_pointers_check(const mbconv_i8_stage_desc *stage, size_t
   return MBCONV_OK;
 }
 
-/* A caller's table, of bytes as they are inside; what it gives is turned by `flip`. */
-static void copy_table(const uint8_t *table, mbconv_type type, uint8_t flip, uint8_t made[256]) {
-  const uint8_t turned = (uint8_t)mbconv_i8_offset(type);
-  for (size_t byte = 0; byte < 256; byte++) made[byte] = table[byte ^ turned] ^ turned ^ flip;
+void mbconv_i8_copy_table(const uint8_t *table, uint8_t in, uint8_t out, uint8_t made[256]) {
+  for (size_t byte = 0; byte < 256; byte++) made[byte] = table[byte ^ in] ^ out;
 }
 
-static mbconv_status table_of(const mbconv_i8_stage_desc *stage, mbconv_type type, const char *name,
-                              struct mbconv_i8_stage *made, mbconv_error *error) {
+static mbconv_status check_tables(const mbconv_i8_stage_desc *stage, size_t channels, mbconv_type type,
+                                  const char *name, mbconv_error *error) {
   char of[48];
   mbconv_format(of, sizeof of, "%s.table_output", name);
-  if (stage->table) {
-    copy_table(stage->table, type, 0, made->table);
-    return mbconv_quantization_check(&stage->table_output, type, of, error);
-  }
+  if (stage->tables > 1 && stage->tables != channels)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: tables is %zu, not 0, 1 or the %zu of its channels", name,
+                       stage->tables, channels);
+  if (stage->tables > 0 && !stage->table)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: tables is %zu, but table is NULL", name, stage->tables);
+  if (stage->table) return mbconv_quantization_check(&stage->table_output, type, of, error);
   if (is_zero(&stage->table_output)) return MBCONV_OK;
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is set, but there is no table", of);
 }
 
 mbconv_status mbconv_i8_stage_make(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage,
-                                   const mbconv_quantization *input, const char *name, struct mbconv_i8_stage *made,
-                                   mbconv_error *error) {
+                                   const mbconv_quantization *input, size_t channels, const char *name,
+                                   struct mbconv_i8_stage *made, mbconv_error *error) {
   char output[48];
   mbconv_format(output, sizeof output, "%s.output", name);
   mbconv_status status = mbconv_quantization_check(&stage->output, desc->type, output, error);
@@ -133,7 +133,7 @@ mbconv_status mbconv_i8_stage_make(const mbconv_i8_desc *desc, const mbconv_i8_s
   if (status == MBCONV_OK)
     status = mbconv_i8_clamp_to(stage->clamp_lo, stage->clamp_hi, desc->type, name, &made->ending.lo, &made->ending.hi,
                                 error);
-  if (status == MBCONV_OK) status = table_of(stage, desc->type, name, made, error);
+  if (status == MBCONV_OK) status = check_tables(stage, channels, desc->type, name, error);
   return status;
 }
 
@@ -152,7 +152,7 @@ static mbconv_status add_stage(const mbconv_i8_desc *desc, size_t index, struct 
   if (status == MBCONV_OK) status = check_shape(stage, *channels, name, error);
   const size_t out = keeps_channels(stage->kind) ? *channels : stage->out_channels;
   if (status == MBCONV_OK && !excites) status = mbconv_i8_pointers_check(stage, out, name, error);
-  if (status == MBCONV_OK) status = mbconv_i8_stage_make(desc, stage, input, name, made, error);
+  if (status == MBCONV_OK) status = mbconv_i8_stage_make(desc, stage, input, out, name, made, error);
   if (status == MBCONV_OK && excites) {
     made->excited = &all->excited;
     status = mbconv_i8_excite_check(desc, made, out, name, &all->excited, error);
@@ -228,7 +228,8 @@ static mbconv_status check_sum_table(const mbconv_i8_desc *desc, uint8_t flip, s
                                      mbconv_error *error) {
   list->maps_sum = desc->sum_table != NULL;
   if (list->maps_sum) {
-    copy_table(desc->sum_table, desc->type, flip, list->sum_table);
+    const uint8_t turned = (uint8_t)mbconv_i8_offset(desc->type);
+    mbconv_i8_copy_table(desc->sum_table, turned, turned ^ flip, list->sum_table);
     return mbconv_quantization_check(&desc->sum_table_output, desc->type, "sum_table_output", error);
   }
   if (is_zero(&desc->sum_table_output)) return MBCONV_OK;
@@ -254,7 +255,7 @@ static mbconv_status finish(const mbconv_i8_desc *desc, const struct mbconv_stag
         !is_zero(&desc->sum_table_output))
       return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "sum is set, but nothing is added");
     if (last->desc->table)
-      for (size_t byte = 0; byte < 256; byte++) last->table[byte] ^= flip;
+      last->table_flip = flip;
     else
       last->ending.flip = flip;
     return check_doors(desc, b, a, list, error);

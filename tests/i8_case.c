@@ -61,14 +61,15 @@ static void random_scales(uint64_t *state, struct i8_case *c, mbconv_i8_stage_de
 }
 
 /* And what it stands for. */
-static const uint8_t *random_table(uint64_t *state, struct i8_case *c, mbconv_quantization *output) {
-  uint8_t *table = own(c, 256);
-  for (size_t i = 0; i < 256; i++) table[i] = (uint8_t)random_between(state, 0, 255);
+static const uint8_t *random_tables(uint64_t *state, struct i8_case *c, size_t count, mbconv_quantization *output) {
+  uint8_t *table = own(c, count * 256);
+  for (size_t i = 0; i < count * 256; i++) table[i] = (uint8_t)random_between(state, 0, 255);
   *output = random_quantization(state, c->desc.type, 0.05);
   return table;
 }
 
-static void random_ending(uint64_t *state, struct i8_case *c, mbconv_i8_stage_desc *s) {
+/* Of so many channels. */
+static void random_ending(uint64_t *state, struct i8_case *c, mbconv_i8_stage_desc *s, size_t channels) {
   static const mbconv_activation_kind kinds[] = {MBCONV_ACTIVATION_NONE, MBCONV_ACTIVATION_RELU,
                                                  MBCONV_ACTIVATION_RELU6};
   const mbconv_type type = c->desc.type;
@@ -80,7 +81,8 @@ static void random_ending(uint64_t *state, struct i8_case *c, mbconv_i8_stage_de
     s->activation = MBCONV_ACTIVATION_NONE;
   }
   if (test_random_size(state, 0, 1)) return;
-  s->table = random_table(state, c, &s->table_output);
+  s->tables = test_random_size(state, 0, 3) ? test_random_size(state, 0, 1) : channels;
+  s->table = random_tables(state, c, s->tables > 1 ? channels : 1, &s->table_output);
 }
 
 /* The weights of `out` channels of k each, and what their sums become. */
@@ -98,7 +100,7 @@ static void random_sums(uint64_t *state, struct i8_case *c, mbconv_i8_stage_desc
   /* So that outputs spread over the whole range, or mostly hit its ends. */
   const double size = (double)input_scale * 0.01 * sqrt((double)k) * 90.0;
   s->output = random_quantization(state, c->desc.type, test_random_size(state, 0, 4) ? size : size / 16.0);
-  random_ending(state, c, s);
+  random_ending(state, c, s, out);
 }
 
 /* Means, layers, products: so that bytes of all of them spread, or mostly hit the ends of their range. */
@@ -121,7 +123,7 @@ static void random_excite(uint64_t *state, struct i8_case *c, mbconv_i8_stage_de
   s->kind = MBCONV_STAGE_SQUEEZE_EXCITE;
   s->squeeze_excite = &c->excite;
   s->output = random_quantization(state, type, test_random_size(state, 0, 3) ? size : size / 30.0);
-  random_ending(state, c, s);
+  random_ending(state, c, s, channels);
 }
 
 /* Returns the channels of its output. */
@@ -175,7 +177,7 @@ void i8_case_new(struct i8_case *c, const char *kinds, mbconv_residual residual,
   if (ratio < 0.001f) desc->add = MBCONV_I8_ADD_TFLITE; /* which XNNPACK refuses */
   if (test_random_size(state, 0, 2) == 0) desc->sum_activation = MBCONV_ACTIVATION_RELU;
   if (test_random_size(state, 0, 2) == 0) desc->sum_activation = MBCONV_ACTIVATION_RELU6;
-  if (test_random_size(state, 0, 2) == 0) desc->sum_table = random_table(state, c, &desc->sum_table_output);
+  if (test_random_size(state, 0, 2) == 0) desc->sum_table = random_tables(state, c, 1, &desc->sum_table_output);
 }
 
 void i8_case_free(struct i8_case *c) {
@@ -193,7 +195,10 @@ void i8_case_describe(struct test *t, const struct i8_case *c, size_t height, si
   for (size_t i = 0; i < d->count; i++) {
     const mbconv_i8_stage_desc *s = &c->stages[i];
     length += snprintf(text + length, sizeof text - (size_t)length, " %c%zu k%zu s%zu d%zu%s%s", letter_of(s->kind),
-                       s->out_channels, s->kernel, s->stride, s->dilation, s->table ? " table" : "",
+                       s->out_channels, s->kernel, s->stride, s->dilation,
+                       s->tables > 1 ? " tables"
+                       : s->table    ? " table"
+                                     : "",
                        s->weight_scales == 1 ? "" : " per channel");
   }
   test_at(t, "%s %s, %zux%zux%zu,%s, residual %d %s, layout %d, doors %d %d, strips %zu, groups %zu",

@@ -71,8 +71,8 @@ struct i8_image i8_oracle_excite(const struct i8_case *c, const mbconv_i8_stage_
 int32_t i8_oracle_mean(mbconv_type type, int64_t sum, size_t pixels, float input_scale,
                        const mbconv_quantization *mean);
 
-/* What is stored of a real number of steps of `output`, rounded: the zero point, the clamps, the table. */
-int32_t i8_oracle_end(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, int64_t r);
+/* What is stored of a real number of steps of `output`, rounded: the zero point, the clamps, the channel's table. */
+int32_t i8_oracle_end(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, size_t channel, int64_t r);
 
 /* The terms of a sum of a stage that reads `in` channels: squeeze-excite has none of its own. */
 static inline size_t i8_case_terms(const mbconv_i8_stage_desc *stage, size_t in) {
@@ -96,6 +96,9 @@ static inline mbconv_quantization i8_case_output(const mbconv_i8_stage_desc *sta
 int32_t i8_oracle_add(const mbconv_i8_desc *desc, const mbconv_quantization *a, const mbconv_quantization *b,
                       int32_t first, int32_t second);
 
+/* v * m in the two roundings of TFLite. */
+int64_t i8_oracle_scaled(int64_t v, double m);
+
 int32_t i8_oracle_quantize(mbconv_i8_door door, mbconv_type type, const mbconv_quantization *q, float x);
 
 /* The scratch of a set's blocks beside that of f32: i8_scratch.c. */
@@ -116,9 +119,10 @@ void test_i8_pool(struct test *t);
 /* Addition: i8_addition.c. */
 void test_i8_addition(struct test *t);
 
-/* The parts of the suite that need no image: i8_requantize.c, i8_tables.c. */
+/* The parts of the suite that need no image: i8_requantize.c, i8_tables.c, i8_prelu.c. */
 void test_i8_arithmetic(struct test *t);
 void test_i8_tables(struct test *t);
+void test_i8_prelu(struct test *t);
 
 /* A sum, requantized and cut off. */
 int32_t i8_oracle_requantize(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, float input_scale,

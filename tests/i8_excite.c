@@ -40,7 +40,7 @@ struct i8_image i8_oracle_excite(const struct i8_case *c, const mbconv_i8_stage_
   for (size_t i = 0; i < pixels * channels; i++) {
     const int32_t of_gate = gate.values[i % channels] - outer.zero_point, v = x->values[i] - input->zero_point;
     const float steps = (float)(v * of_gate) * scale;
-    y.values[i] = i8_oracle_end(&c->desc, stage, rounded(steps));
+    y.values[i] = i8_oracle_end(&c->desc, stage, i % channels, rounded(steps));
   }
   i8_image_free(&mean);
   i8_image_free(&narrow);

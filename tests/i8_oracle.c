@@ -22,8 +22,7 @@ static int64_t clamp(int64_t v, int64_t lo, int64_t hi) { return v < lo ? lo : v
 
 /* ---- Rounding ---------------------------------------------------------------------------------------------------- */
 
-/* v * m in the two roundings of TFLite. */
-static int64_t scaled(int64_t v, double m) {
+int64_t i8_oracle_scaled(int64_t v, double m) {
   int exponent;
   const double fraction = frexp(m, &exponent);
   int64_t multiplier = (int64_t)floor(ldexp(fraction, 31) + 0.5);
@@ -59,9 +58,10 @@ static int32_t looked_up(const uint8_t *table, mbconv_type type, int64_t v) {
   return type == MBCONV_S8 && byte >= 128 ? byte - 256 : byte;
 }
 
-int32_t i8_oracle_end(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, int64_t r) {
+int32_t i8_oracle_end(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, size_t channel, int64_t r) {
   const int32_t v = (int32_t)cut_off(desc, stage, r);
-  return stage->table ? looked_up(stage->table, desc->type, v) : v;
+  const size_t of = stage->tables > 1 ? channel : 0;
+  return stage->table ? looked_up(stage->table + of * 256, desc->type, v) : v;
 }
 
 /* Before the zero point. */
@@ -73,7 +73,8 @@ static int64_t steps_of(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *
     return (int64_t)rint((double)real);
   }
   const double product = (double)input_scale * (double)weight;
-  return scaled(sum, (desc->type == MBCONV_U8 ? (double)(float)product : product) / (double)stage->output.scale);
+  return i8_oracle_scaled(sum,
+                          (desc->type == MBCONV_U8 ? (double)(float)product : product) / (double)stage->output.scale);
 }
 
 int32_t i8_oracle_requantize(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *stage, float input_scale,
@@ -102,9 +103,9 @@ int32_t i8_oracle_add(const mbconv_i8_desc *desc, const mbconv_quantization *a, 
     case MBCONV_I8_ADD_XNNPACK: r = add_xnnpack(a_ratio, b_ratio, from_a, from_b) + y->zero_point; break;
     case MBCONV_I8_ADD_TFLITE: {
       const double twice = 2.0 * fmax((double)a->scale, (double)b->scale);
-      const int64_t sum =
-          scaled(from_a * 1048576, (double)a->scale / twice) + scaled(from_b * 1048576, (double)b->scale / twice);
-      r = scaled(sum, twice / (1048576.0 * (double)y->scale)) + y->zero_point;
+      const int64_t sum = i8_oracle_scaled(from_a * 1048576, (double)a->scale / twice) +
+                          i8_oracle_scaled(from_b * 1048576, (double)b->scale / twice);
+      r = i8_oracle_scaled(sum, twice / (1048576.0 * (double)y->scale)) + y->zero_point;
       break;
     }
     case MBCONV_I8_ADD_FLOAT: {
@@ -173,7 +174,7 @@ struct i8_image i8_oracle_stage(const struct i8_case *case_, const mbconv_i8_sta
   for (size_t i = 0; i < y.height * y.width * y.channels; i++) {
     const size_t c = i % y.channels, column = i / y.channels % y.width, row = i / y.channels / y.width;
     const int64_t sum = sum_of(s, x, input->zero_point, row * stride - down.before, column * stride - across.before, c);
-    y.values[i] = i8_oracle_end(&case_->desc, s, steps_of(&case_->desc, s, input->scale, c, sum));
+    y.values[i] = i8_oracle_end(&case_->desc, s, c, steps_of(&case_->desc, s, input->scale, c, sum));
   }
   return y;
 }

@@ -133,6 +133,8 @@ static const struct refusal refusals[] = {
     {{FIELD(REAL, stages[0].table_output.scale, 0)},
      "stages[0].table_output: the scale is not a normal number above 0"},
     {{NONE(stages[0].table)}, "stages[0].table_output is set, but there is no table"},
+    {{FIELD(WORD, stages[0].tables, 2)}, "stages[0]: tables is 2, not 0, 1 or the 6 of its channels"},
+    {{FIELD(WORD, stages[1].tables, 1)}, "stages[1]: tables is 1, but table is NULL"},
     {{FIELD(REAL, scales[5], 0)}, "stages[0]: the weight_scale of channel 5 is not a normal number above 0"},
     {{FIELD(REAL, scales[2], (double)FLT_MAX)},
      "stages[0]: input scale * weight_scale / output scale of channel 2 is beyond what floats can round"},
@@ -164,8 +166,7 @@ static const struct refusal refusals[] = {
 /* Of squeeze-excite. */
 static const struct refusal excite_refusals[] = {
     {{FIELD(INT, desc.rounding, MBCONV_I8_TFLITE_DOUBLE)}, "stages[2]: squeeze-excite has the rounding FP32 alone"},
-    {{FIELD(WORD, desc.count, 3)},
-     "stages[2] is squeeze-excite: it must be between a stage and the last, a pointwise"},
+    {{FIELD(WORD, desc.count, 3)}, "stages[2] is squeeze-excite: it must be between a stage and the last, a pointwise"},
     {{FIELD(INT, stages[3].kind, MBCONV_STAGE_DEPTHWISE)},
      "stages[2] is squeeze-excite: it must be between a stage and the last, a pointwise"},
     {{NONE(stages[2].squeeze_excite)}, "stages[2]: squeeze_excite is NULL"},

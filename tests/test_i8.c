@@ -244,6 +244,7 @@ void test_i8(struct test *t) {
   if (t->isa == MBCONV_ISA_SCALAR) {
     test_i8_arithmetic(t);
     test_i8_tables(t);
+    test_i8_prelu(t);
     test_i8_refusals(t);
   }
   uint64_t state = t->seed;

@@ -13,6 +13,20 @@ void mbconv_i8_table_scalar(size_t pixels, size_t channels, const void *x_, size
     for (size_t c = 0; c < channels; c++) y[c] = table[x[c]];
 }
 
+/* Channels are taken so few at a time that their tables stay in L1. */
+void mbconv_i8_tables_scalar(size_t pixels, size_t channels, const void *x_, size_t x_stride, const void *tables_,
+                             void *y_, size_t y_stride) {
+  enum { SOME = 64 };
+  const uint8_t *tables = tables_;
+  for (size_t first = 0; first < channels; first += SOME) {
+    const uint8_t *x = x_;
+    uint8_t *y = y_;
+    const size_t last = channels - first < SOME ? channels : first + SOME;
+    for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride)
+      for (size_t c = first; c < last; c++) y[c] = tables[c * 256 + x[c]];
+  }
+}
+
 void mbconv_i8_flip_scalar(size_t n, const void *x_, void *y_) {
   const uint8_t *x = x_;
   uint8_t *y = y_;

@@ -51,6 +51,8 @@ struct mbconv_i8_ending {
   int32_t zero;   /* the zero point of y as an unsigned byte, 0 .. 255 */
   uint8_t lo, hi; /* as unsigned bytes */
   uint8_t flip;   /* 0 or 0x80 */
+  /* From a channel's table to the next one's: 256, or 0 if they share one. Of what comes behind the sums. */
+  size_t table_bytes;
 };
 
 /* How one channel's sums are scaled. */

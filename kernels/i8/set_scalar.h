@@ -19,6 +19,10 @@ mbconv_interleave_fn mbconv_i8_interleave3_scalar;
 mbconv_i8_pack_panel_fn mbconv_i8_pack_panel_scalar;
 mbconv_i8_pack_depthwise_fn mbconv_i8_pack_depthwise_scalar;
 mbconv_i8_table_fn mbconv_i8_table_scalar;
+
+/* Like a table_fn, but channel c has the table [c][256]. Of all sets: a vector cannot look up more than one table. */
+mbconv_i8_table_fn mbconv_i8_tables_scalar;
+
 mbconv_i8_flip_fn mbconv_i8_flip_scalar;
 mbconv_i8_add_fn mbconv_i8_add_scalar;
 mbconv_i8_quantize_fn mbconv_i8_quantize_scalar;

@@ -174,6 +174,7 @@ class I8StageDesc(Versioned):
         ("pad", Pad),
         ("pad_kind", c_int),
         ("squeeze_excite", c_void_p),
+        ("tables", c_size_t),
     ]
 
 
@@ -324,6 +325,9 @@ _declare(library, {
     "mbconv_addition_info": (c_int, _object, POINTER(Info), _error),
     "mbconv_addition_destroy": (None, _object),
     "mbconv_addition_run": (c_int, _object, c_size_t, *[c_void_p] * 3, c_void_p),
+    "mbconv_i8_make_prelu":
+        (c_int, c_size_t, c_void_p, POINTER(Quantization), c_int, POINTER(Quantization), POINTER(Quantization),
+         c_void_p, c_void_p),
     "mbconv_i8_make_table":
         (c_int, c_int, c_float, c_int, c_int, POINTER(Quantization), POINTER(Quantization), c_void_p, c_void_p),
     "mbconv_usable_isas_i8": (c_size_t, POINTER(c_int), c_size_t),

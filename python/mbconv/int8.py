@@ -20,7 +20,7 @@ from .operators import Pad, _address, _Operator, _pad
 from .stages import MOST_STAGES, _Listed
 from .threads import own
 
-__all__ = ["Addition", "Block", "Quantization", "SqueezeExcite", "Stage", "make_table", "usable_isas"]
+__all__ = ["Addition", "Block", "Quantization", "SqueezeExcite", "Stage", "make_prelu", "make_table", "usable_isas"]
 
 _TYPES = {"int8": "s8", "uint8": "u8"}
 _KINDS = _native.STAGE_KINDS[:3]
@@ -45,7 +45,7 @@ class Stage:
     bias          int32 [out], in units of the input's scale times weight_scale, or None
     activation    "none", "relu" or "relu6"
     table         None, or uint8 [256]: from a byte (of int8, -1 is at 255) to what is stored; any activation: see
-                  make_table()
+                  make_table(). Or [out][256], a table of each channel: see make_prelu()
     table_output  what the table's bytes stand for
     stride, pad, dilation   of depthwise; dense has the first two; pad as in mbconv.Block
     """
@@ -210,7 +210,8 @@ class Addition(_Operator):
         """The sum. `out`, if given, receives it; it may be a or b."""
         _arguments.image(a, "a", self._dtype)
         _arguments.image(b, "b", self._dtype)
-        _arguments.shape(b, "b", a.shape)
+        if a.shape != b.shape:
+            raise ValueError(f"a and b have the shapes {a.shape} and {b.shape}")
         if out is None:
             out = np.empty(a.shape, self._dtype)
         _arguments.writable(out, a.shape, self._dtype)
@@ -241,6 +242,30 @@ def make_table(function: str, input: Quantization, output: Quantization, *, dtyp
     return table
 
 
+def make_prelu(slope: NDArray[Any], slopes: Quantization, input: Quantization, output: Quantization) -> NDArray[np.uint8]:
+    """A stage's tables, [channels][256]: PReLU as LiteRT has it.
+
+    slope      [channels], int8 or uint8 as the block
+    slopes     what its bytes stand for
+    input      the stage's output
+    output     its table_output
+    """
+    # pylint: disable=redefined-builtin # the names of mbconv_i8_make_prelu()
+    dtype = getattr(slope, "dtype", None)
+    values = _arguments.parameters(slope, "slope", np.uint8 if dtype == np.uint8 else np.int8)
+    if values.ndim != 1:
+        raise ValueError(f"slope has the shape {values.shape}, not that of channels")
+    values = np.require(values, requirements=["C", "ALIGNED"])
+    tables: NDArray[Any] = np.empty((values.size, 256), np.uint8)
+    status = library.mbconv_i8_make_prelu(
+        values.size, _address(values), _quantization(slopes, "slopes"), _native.TYPES.index(_TYPES[values.dtype.name]),
+        _quantization(input, "input"), _quantization(output, "output"), _address(tables), own.error_address,
+    )  # fmt: skip
+    if status:
+        _native.check(status, own.error)
+    return tables
+
+
 def usable_isas() -> list[str]:
     """The instruction sets of int8 that are in this build and usable on this CPU, best first."""
     return _native.isa_names(library.mbconv_usable_isas_i8)
@@ -260,7 +285,7 @@ def _described(stage: Stage, name: str, channels: int, kept: list[Any]) -> _nati
         stride=_size(stage.stride, "stride"), **_pad(stage.pad, kernel, dilation),
         weight=_kept(stage.weight, f"{name}.weight", np.int8, kept, weights, *([weights[:2]] if kernel == 1 else [])),
         weight_scale=_kept(scale, f"{name}.weight_scale", np.float32, kept, (outputs,), (1,)), weight_scales=np.size(scale),
-        **_ending(stage, name, kept),
+        **_ending(stage, name, outputs, kept),
     )  # fmt: skip
     if stage.bias is not None:
         made.bias = _kept(stage.bias, f"{name}.bias", np.int32, kept, (outputs,))
@@ -279,19 +304,21 @@ def _excited(stage: SqueezeExcite, name: str, channels: int, kept: list[Any]) ->
     )
     kept += [*layers, excite]
     return _native.I8StageDesc(
-        kind=_arguments.stage_kind("squeeze_excite"), squeeze_excite=ctypes.addressof(excite), **_ending(stage, name, kept)
+        kind=_arguments.stage_kind("squeeze_excite"), squeeze_excite=ctypes.addressof(excite),
+        **_ending(stage, name, channels, kept),
     )
 
 
-def _ending(stage: Union[Stage, SqueezeExcite], name: str, kept: list[Any]) -> dict[str, Any]:
-    """What happens to the sums, as fields of the struct."""
+def _ending(stage: Union[Stage, SqueezeExcite], name: str, channels: int, kept: list[Any]) -> dict[str, Any]:
+    """What happens to the sums of so many channels, as fields of the struct."""
     made = {
         "output": _quantization(stage.output, f"{name}.output"),
         "activation": _arguments.one_of(stage.activation, "activation", _ACTIVATIONS),
         "table_output": _quantization_or_none(stage.table_output, f"{name}.table_output"),
     }
     if stage.table is not None:
-        made["table"] = _kept(stage.table, f"{name}.table", np.uint8, kept, (256,))
+        made["table"] = _kept(stage.table, f"{name}.table", np.uint8, kept, (256,), (channels, 256))
+        made["tables"] = channels if np.ndim(stage.table) == 2 else 1
     return made
 
 

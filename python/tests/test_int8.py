@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 
 import mbconv
-from mbconv.int8 import Addition, Block, Quantization, SqueezeExcite, Stage, make_table
+from mbconv.int8 import Addition, Block, Quantization, SqueezeExcite, Stage, make_prelu, make_table
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "hosts"))
 # pylint: disable=wrong-import-position
@@ -25,7 +25,7 @@ class Blocks(unittest.TestCase):
     def test_against_integers(self):
         for dtype in ("int8", "uint8"):
             for number, (rounding, add) in enumerate((("fp32", "xnnpack"), ("tflite_double", "tflite"), ("fp32", "float"))):
-                for activation in ("none", "relu6", "silu"):
+                for activation in ("none", "relu6", "silu") + (("prelu",) if add != "float" else ()):
                     maker = Maker(number, dtype, per_channel=number > 0, lowest=-128)
                     block = maker.block((11, 14, 9), 37, 9, 5, 1, activation, residual=True)
                     x = maker.image(block)
@@ -158,9 +158,13 @@ class Refusals(unittest.TestCase):
             (ValueError, "rounding 'single' is none of", lambda: Block([stage], input=Q, rounding="single")),
             (ValueError, "x_door 'float' is none of bytes, xnnpack", lambda: Block([stage], input=Q, x_door="float")),
             (TypeError, "x is int8, not float32", lambda: Block([stage], input=Q, x_door="onnx")(x)),
-            (ValueError, r"b has the shape \(6,\), not \(7, 6\)", lambda: Addition(a=Q, b=Q, output=Q)(weight, weight[0])),
+            (ValueError, r"a and b have the shapes \(6, 6\) and \(6,\)", lambda: Addition(a=Q, b=Q, output=Q)(weight, weight[0])),
             (ValueError, "a and y overlap without being the same",
-             lambda: Addition(a=Q, b=Q, output=Q)(weight[:6], weight[:6], weight[1:])),
+             lambda: Addition(a=Q, b=Q, output=Q)(weight[:5], weight[:5], weight[1:])),
+            (ValueError, r"slope has the shape \(6, 6\), not that of channels", lambda: make_prelu(weight, Q, Q, Q)),
+            (TypeError, "slope is float32, not int8", lambda: make_prelu(np.ones(3, np.float32), Q, Q, Q)),
+            (ValueError, r"stages\[0\].table has the shape \(5, 256\), not \(256,\)",
+             lambda: Block([Stage("pointwise", weight, 0.01, Q, table=np.zeros((5, 256), np.uint8), table_output=Q)], input=Q)),
             (ValueError, "function 'relu' is none of logistic, tanh", lambda: make_table("relu", Q, Q)),
             (ValueError, "alpha is not 0, but the function has none", lambda: make_table("silu", Q, Q, alpha=0.5)),
             (TypeError, "x is uint8, not int8", lambda: Block([stage], input=Q)(x.view(np.uint8))),

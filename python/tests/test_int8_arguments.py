@@ -122,10 +122,18 @@ def called(x, out, threads, residual):
 ADDITION = Addition(a=Q, b=Q, output=Q)
 
 
+def made_addition(**arguments):
+    return Addition(**arguments)(X, RESIDUAL)
+
+
 def added(a, b, out):
     return ADDITION(a, b, out)
 
 
+SLOPES = integers(CHANNELS)
+SLOPE = Kind(NO_ARRAYS + wrong(*(np.zeros(CHANNELS, name) for name in ("f4", "f8", "i2", "i4", "i8", "O", "?", "U8")),
+                               np.ma.MaskedArray(SLOPES), SLOPES.tolist()) + senseless(SLOPES[None], SLOPES[0]),
+             array(SLOPES).same)  # fmt: skip
 LAYER = Kind(wrong(0, None, "a", [], object(), Stage, mbconv.Conv(np.ones((1, 1), np.float32)))
              + senseless(LIST[1], LIST[0]))  # fmt: skip
 TABLE = {
@@ -156,11 +164,14 @@ TABLE = {
     "Block.output_size": (BLOCK.output_size, SIZE),
     "Block.output_shape": (BLOCK.output_shape, {**SIZE, "batch": (INTEGER, 2)}),
     "Block.scratch_size": (BLOCK.scratch_size, {**SIZE, "threads": (INTEGER, 2)}),
-    "Addition": (Addition, {
+    "Addition": (made_addition, {
         "a": (QUANTIZATION, Q), "b": (QUANTIZATION, Q), "output": (QUANTIZATION, Q), "dtype": (WORD, "int8"),
         "add": (WORD, "xnnpack"), "activation": (WORD, "relu6"), "isa": (WORD, "auto")}),
     "Addition.__call__": (added, {
         "a": (image(X), X), "b": (image(RESIDUAL), RESIDUAL), "out": (output(X), np.empty_like(X))}),
+    "make_prelu": (mbconv.int8.make_prelu, {
+        "slope": (SLOPE, SLOPES), "slopes": (QUANTIZATION, Q),
+        "input": (QUANTIZATION, Q), "output": (QUANTIZATION, Q)}),
     "make_table": (mbconv.int8.make_table, {
         "function": (WORD, "silu"), "input": (QUANTIZATION, Q), "output": (QUANTIZATION, Q), "dtype": (WORD, "int8"),
         "rounding": (WORD, "fp32"), "alpha": (ALPHA, 0.0)}),

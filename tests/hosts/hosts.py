@@ -28,9 +28,9 @@ from quantized import RANGES, Maker
 from operators import DEFAULT, HOSTS, ONNX, REFERENCE, Row
 
 ARITHMETIC = {DEFAULT: ("fp32", "xnnpack"), REFERENCE: ("tflite_double", "tflite"), ONNX: ("fp32", "float")}
-LITERT = "none", "relu", "relu6", "silu", "hard_swish"
+LITERT = "none", "relu", "relu6", "silu", "hard_swish", "prelu"
 ACTIVATIONS = {DEFAULT: LITERT, REFERENCE: LITERT, ONNX: ("none", "silu")}
-NAMES = {"silu": "SiLU", "hard_swish": "hard swish", "relu": "ReLU", "relu6": "ReLU6", "none": "none"}
+NAMES = {"silu": "SiLU", "hard_swish": "hard swish", "prelu": "PReLU", "relu": "ReLU", "relu6": "ReLU6", "none": "none"}
 # Height, width, channels, expanded, out: of networks, and sizes that fit no vector
 SHAPES = (
     (56, 56, 24, 144, 24), (28, 28, 40, 240, 40), (14, 14, 96, 576, 96), (61, 47, 16, 96, 16), (33, 70, 19, 61, 19),

@@ -252,6 +252,15 @@ def leaky_relu_reference(x, y, alpha, dtype):
     return np.clip(scaled + y.zero, *RANGES[dtype])
 
 
+def prelu(x, slopes, slopes_q, y, dtype):
+    """LiteRT's PRELU, by its default and its reference: [channel][byte]. The factors are f32."""
+    identity = quantize_multiplier(float(f32(x.scale) / f32(y.scale)))
+    slope = quantize_multiplier(float(f32(x.scale) * f32(slopes_q.scale) / f32(y.scale)))
+    value = bytes_of(dtype) - x.zero
+    below = multiply_by_quantized(value * (slopes.astype(np.int64) - slopes_q.zero)[:, None], *slope)
+    return np.clip(np.where(value >= 0, multiply_by_quantized(value, *identity), below) + y.zero, *RANGES[dtype])
+
+
 def leaky_relu_onnx(x, y, alpha, dtype):
     """ONNX Runtime's QLinearLeakyRelu: in f32."""
     real = real_bytes(x, dtype)
@@ -369,6 +378,9 @@ def run_layer(x, layer, rounding, tables):
     else:
         multipliers = double_multipliers(layer.x.scale, layer.weight_scales, layer.y.scale, layer.dtype)
         y = requantize_double(sums(x, layer), multipliers, layer.y.zero, lo, hi)
+    if layer.function == "prelu":
+        made = prelu(layer.y, layer.slopes, layer.slopes_q, layer.function_y, layer.dtype)
+        return made[np.arange(layer.channels), y - RANGES[layer.dtype][0]]
     if layer.function:
         y = tables[layer.function](layer.y, layer.function_y, layer.dtype)[y - RANGES[layer.dtype][0]]
     return y

@@ -110,6 +110,26 @@ def _litert_unary(graph, name, x, y_q, alpha, dtype):
     return graph.unary(name, x, y_q, **({} if alpha is None else {"alpha": alpha}))
 
 
+def prelus(seed, count):
+    """Every byte in channels of all slopes: the host and the library's tables beside the formula."""
+    for host in RESOLVERS:
+        row = Row("PRELU", host, "TFLITE")
+        for dtype in RANGES:
+            quantizations, graph, expected = Quantizations(seed, dtype), tflite.Graph(), []
+            every = integers.bytes_of(dtype).astype(dtype)
+            image = np.repeat(every, every.size).reshape(1, every.size, 1, every.size)
+            for _ in range(count):
+                x_q, slopes_q = quantizations.any(-6, -3), quantizations.any(-9, -5)
+                y_q = quantizations.near(x_q.scale)
+                x = graph.input(image.shape, dtype, x_q)
+                graph.outputs.append(graph.prelu(x, every, slopes_q, y_q))
+                tables = integers.prelu(x_q, every, slopes_q, y_q, dtype)
+                row.add(ours.prelu(every, slopes_q, x_q, y_q), tables)
+                expected.append(tables.T)
+            _run_litert(row, graph, [image] * count, expected)
+        yield row
+
+
 def onnx_leaky(seed, count):
     row = Row("LEAKY_RELU", ONNX, "ONNX")
     for dtype in RANGES:
@@ -307,6 +327,7 @@ def all_rows(seed=1, tables=200, all_pairs=30, floats=100, images=60):
     yield from fully_connected(seed, images)
     yield from uint8_by_default(seed, images)
     yield from litert_tables(seed, tables)
+    yield from prelus(seed, tables // 4)
     yield from onnx_leaky(seed, tables)
     yield from pairs(seed, all_pairs)
     yield from doors(seed, floats)

@@ -33,6 +33,12 @@ def table(name, x, y, alpha, dtype, rounding):
     return np.roll(made, 128 if dtype == "int8" else 0).view(dtype)
 
 
+def prelu(slopes, slopes_q, x, y):
+    """Each channel's from the type's lowest byte on, by the library."""
+    made = int8.make_prelu(slopes, *(int8.Quantization(*q) for q in (slopes_q, x, y)))
+    return np.roll(made, 128 if slopes.dtype == np.int8 else 0, 1).view(slopes.dtype)
+
+
 def add(a, b, a_q, b_q, y_q, dtype, kind, isa="auto"):
     """Like integers.ADDS[kind], of arrays of ints."""
     quantizations = (int8.Quantization(*q) for q in (a_q, b_q, y_q))
@@ -57,7 +63,9 @@ def _stage(layer, rounding, tables):
             int8.Quantization(*layer.mean), *layers, int8.Quantization(*layer.y), activation=layer.clamp
         )
     table = None
-    if layer.function:
+    if layer.function == "prelu":
+        table = int8.make_prelu(layer.slopes, *(int8.Quantization(*q) for q in (layer.slopes_q, layer.y, layer.function_y)))
+    elif layer.function:
         function = (tables or integers.TABLES[rounding])[layer.function]
         # from the type's lowest byte on; the library counts from the byte 0 on
         table = np.roll(function(layer.y, layer.function_y, layer.dtype), -128 if layer.dtype == "int8" else 0)

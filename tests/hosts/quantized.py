@@ -34,9 +34,11 @@ class Layer:
     dtype: str
     stride: int = 1
     clamp: str = "none"
-    # A function of one byte behind it, "silu", "hard_swish", "logistic", and the quantization that it writes; or None
+    # A function of one byte behind it, "silu", "hard_swish", "logistic", "prelu", and the quantization that it writes; or None
     function: str | None = None
     function_y: Quantization | None = None
+    slopes: np.ndarray | None = None  # of prelu, one of each channel, and what they stand for
+    slopes_q: Quantization | None = None
 
     @property
     def channels(self):
@@ -122,7 +124,7 @@ class Maker:
 
     # pylint: disable-next=too-many-arguments
     def block(self, shape, expanded, out, kernel=3, stride=1, activation="relu6", residual=False, expand=True, excite=None):
-        """shape: height, width, channels. activation: none, relu, relu6, silu, hard_swish. excite: None, or the width of
+        """shape: height, width, channels. activation: none, relu, relu6, silu, hard_swish, prelu. excite: None, or the width of
         squeeze-excite and its inner activation."""
         height, width, channels = shape
         x = self.quantization(2.0 ** self._random.uniform(-7, -4))
@@ -172,7 +174,7 @@ class Maker:
         random, lo = self._random, RANGES[self.dtype][0]
         shape = (kernel, kernel, out) if depthwise else (out, channels) if kernel == 1 else (out, kernel, kernel, channels)
         weight = random.integers(self._lowest, 128, shape).astype(np.int8)
-        if activation in ("silu", "hard_swish", "logistic"):
+        if activation in ("silu", "hard_swish", "logistic", "prelu"):
             y = self.quantization(2.0 ** random.uniform(-6, -4), lo + 128 + int(random.integers(-30, 30)))
         elif activation == "none":
             y = self.quantization(2.0 ** random.uniform(-7, -4))
@@ -190,6 +192,10 @@ class Maker:
             layer.clamp = activation
         if activation == "logistic":
             layer.function, layer.function_y = activation, Quantization(f32(1 / 256), lo)
+        if activation == "prelu":
+            layer.function, layer.function_y = activation, self.quantization(y.scale * 2.0 ** random.uniform(-1, 0))
+            layer.slopes = random.integers(lo, lo + 256, out).astype(self.dtype)
+            layer.slopes_q = self.quantization(2.0 ** random.uniform(-9, -7))
         if activation in ("silu", "hard_swish"):
             top = float(y.scale) * (lo + 255 - y.zero)
             scale = max((top + 0.4) / 255, float(y.scale) / 100)

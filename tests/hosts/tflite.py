@@ -74,6 +74,11 @@ class Graph:
         kinds = {"GELU": "GeluOptions", "LEAKY_RELU": "LeakyReluOptions", "HARD_SWISH": "HardSwishOptions"}
         return self._operator(name, version, [x], self.shape(x), quantization, self._dtype(x), self._options(kinds.get(name), options))
 
+    def prelu(self, x, slopes, slopes_quantization, quantization):
+        """A slope for each channel."""
+        slopes = self._constant(slopes.reshape(1, 1, -1), slopes_quantization, 0)
+        return self._operator("PRELU", 1, [x, slopes], self.shape(x), quantization, self._dtype(x), None)
+
     def binary(self, name, a, b, quantization, clamp="none"):
         """ADD, MUL; b may be one pixel."""
         kind = {"ADD": "AddOptions", "MUL": "MulOptions"}[name]
@@ -186,6 +191,8 @@ def block(part):
 
 def _layer(graph, x, layer, dtype):
     y = graph.convolution(x, layer)
+    if layer.function == "prelu":
+        return graph.prelu(y, layer.slopes, layer.slopes_q, layer.function_y)
     if layer.function == "silu":
         return graph.binary("MUL", y, graph.unary("LOGISTIC", y, logistic_quantization(dtype)), layer.function_y)
     return graph.unary(layer.function.upper(), y, layer.function_y) if layer.function else y
