@@ -87,6 +87,8 @@ static mbconv_status describe_conv(const litert_graph *graph, const chain_conv *
                                   .dilation = conv->dilation,
                                   .pad = conv->pad,
                                   .pad_kind = conv->pad_kind};
+  if (conv->connected && rounding != MBCONV_I8_FP32)
+    return refuse(error, "the reference multiplies FULLY_CONNECTED's scales as floats");
   if (conv->bias < 0) return refuse(error, "a convolution without a bias");
   if (!image_quantization(graph, conv->y, &stage->output)) return refuse(error, "an image has not one scale");
   if (!describe_scales(graph, conv, stage)) return refuse(error, "weights with zero points, or with other scales");

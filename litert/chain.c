@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "match.h"
+#include "vector.h"
+
+/* Weights of a 1×1 of one pixel: with fewer the call of a node costs more than is saved. */
+enum { LEAST_WEIGHTS_OF_F32 = 200000, LEAST_WEIGHTS_OF_I8 = 1000000 };
 
 /* Multiply-adds per pixel, times the pixels of what is written. */
 static double cost(const litert_graph *graph, const chain_conv *conv) {
@@ -68,10 +71,17 @@ double chain_multiply_adds(const litert_graph *graph, const litert_chain *chain)
   return sum;
 }
 
-bool chain_is_slower(const litert_chain *chain) {
+const char *chain_is_slower(const litert_graph *graph, const litert_chain *chain) {
   const chain_conv *only = &chain->stages[0].conv;
-  return chain->type == HOST_I8 && chain->count == 1 && only->kind == MBCONV_STAGE_DENSE &&
-         only->in_channels > CHAIN_STEM_CHANNELS;
+  const bool f32 = chain->type == HOST_F32;
+  if (chain->count > 1) return NULL;
+  if (!f32 && only->kind == MBCONV_STAGE_DENSE && only->in_channels > CHAIN_STEM_CHANNELS)
+    return "a k×k of int8 is faster by the host if no 1×1 follows";
+  const double weights = (double)only->in_channels * (double)only->out_channels;
+  const bool pixel = only->kind == MBCONV_STAGE_POINTWISE && chain_multiply_adds(graph, chain) <= weights;
+  if (pixel && weights < (f32 ? LEAST_WEIGHTS_OF_F32 : LEAST_WEIGHTS_OF_I8))
+    return "a vector with so few weights is faster by the host";
+  return NULL;
 }
 
 static bool has_activation(const chain_conv *conv) {
@@ -111,13 +121,37 @@ bool chain_shorten(litert_chain *chain) {
   return true;
 }
 
-bool chain_find(const litert_graph *graph, int first, const bool *taken, litert_chain *chain) {
+/* FULLY_CONNECTED, and the activation behind it. */
+static bool find_connected(litert_matcher *matcher, const graph_op *op) {
+  litert_chain *chain = matcher->chain;
+  chain_conv *conv = &chain->stages[0].conv;
+  match_vector at;
+  if (!match_vector_at(matcher, op->inputs[0], &at))
+    return match_leave(matcher, op, "its input is no vector per image");
+  if (!match_connected(matcher, op, &at, conv)) return false;
+  if (!graph_values(matcher->graph, at.tensor, chain->type, 2))
+    return match_leave(matcher, op, "its output has not two dimensions");
+  chain->nodes_before_function[0] = chain->node_count;
+  match_function(matcher, conv);
+  chain->count = 1;
+  chain->x = conv->x;
+  chain->y = conv->out;
+  chain->nodes_after[0] = chain->node_count;
+  chain->vector = true;
+  return true;
+}
+
+bool chain_find(const litert_graph *graph, int first, const bool *taken, graph_message *reasons, litert_chain *chain) {
   const graph_op *op = &graph->ops[first];
-  if (op->code != HOST_PAD && op->code != HOST_CONV_2D && op->code != HOST_DEPTHWISE_CONV_2D) return false;
+  const bool connected = op->code == HOST_FULLY_CONNECTED;
+  if (op->code != HOST_PAD && op->code != HOST_CONV_2D && op->code != HOST_DEPTHWISE_CONV_2D && !connected)
+    return false;
   if (op->inputs[0] < 0) return false;
   *chain = (struct litert_chain){.type = graph->context->tensors[op->inputs[0]].type, .residual = -1};
-  if (chain->type != HOST_F32 && chain->type != HOST_I8) return false;
-  litert_matcher matcher = {graph, taken, chain};
+  litert_matcher matcher = {graph, taken, chain, reasons};
+  if (chain->type != HOST_F32 && chain->type != HOST_I8)
+    return match_leave(&matcher, op, "its input is neither of f32 nor of int8");
+  if (connected) return find_connected(&matcher, op);
   if (!add_conv(&matcher, op)) return false;
   for (;;) {
     if (chain->stages[chain->count - 1].conv.kind == MBCONV_STAGE_DEPTHWISE) add_squeeze_excite(&matcher);

@@ -26,6 +26,7 @@ typedef enum chain_function {
 /* A convolution and what belongs to it. Tensors are numbers, or NULL and -1. */
 typedef struct chain_conv {
   mbconv_stage_kind kind; /* pointwise, depthwise or dense */
+  bool connected;         /* pointwise: by FULLY_CONNECTED, of vectors */
   int weight, bias, x, y; /* y: what the convolution writes, before `function` */
   int out;                /* what comes after it */
   size_t in_channels, out_channels, kernel, stride, dilation;
@@ -55,6 +56,7 @@ typedef struct litert_chain {
   bool added;
   int residual;   /* what is added, if `added`, to what the last stage gives, `sum.x` */
   chain_conv sum; /* what of a convolution ADD has, too: x, y, out, fused, function and its parameters */
+  bool vector;    /* x and y are vectors: FULLY_CONNECTED, y of two dimensions */
   bool sized; /* the image x has the size that the model names, or the chain is none: its mean is over a fixed window */
   int nodes[CHAIN_MOST_NODES];
   int node_count;
@@ -62,8 +64,8 @@ typedef struct litert_chain {
 } litert_chain;
 
 /* Whether a chain begins with operator `first`, none of whose operators is in `taken`; then *chain is it, as long as it
- * gets. */
-bool chain_find(const litert_graph *graph, int first, const bool *taken, litert_chain *chain);
+ * gets. `reasons`, one per operator, or NULL, get why an operator was left that was looked at. */
+bool chain_find(const litert_graph *graph, int first, const bool *taken, graph_message *reasons, litert_chain *chain);
 
 /* Takes away what is last in the chain: the addition, the last stage's activation, or the stage. False if nothing is
  * left. */
@@ -72,9 +74,10 @@ bool chain_shorten(litert_chain *chain);
 /* Multiply-adds for one image of the size that the model names, or of the least if it names none. */
 double chain_multiply_adds(const litert_graph *graph, const litert_chain *chain);
 
-/* Whether the host's own operators were measured to be faster: a k×k of int8 that is a block of its own, unless it is a
- * stem, whose images have few channels. */
-bool chain_is_slower(const litert_chain *chain);
+/* Why the host's own operators are faster than the chain, as was measured; NULL if they are not. They are for a k×k of
+ * int8 that is a block of its own, unless it is a stem, whose images have few channels; and for a 1×1, or
+ * FULLY_CONNECTED, of one pixel that has few weights. */
+const char *chain_is_slower(const litert_graph *graph, const litert_chain *chain);
 
 /* Makes the block. The status is mbconv's, and the message, too; MBCONV_INVALID_ARGUMENT if the block would not be the
  * host's. */

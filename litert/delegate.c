@@ -54,6 +54,17 @@ static const host_registration REGISTRATION = {.init = node_init,
 
 /* ---- Chains ------------------------------------------------------------------------------------------------------ */
 
+/* A graph that is being prepared: what of it is taken already, and why what stays does so; the latter is NULL unless it
+ * is to be said. */
+typedef struct litert_work {
+  struct mbconv_litert *delegate;
+  const litert_graph *graph;
+  bool *taken;            /* per operator */
+  bool *unknown;          /* per operator: of a chain of int8 whose kernels are not known */
+  graph_message *reasons; /* per operator */
+  litert_scratch *scratch;
+} litert_work;
+
 /* How much of a graph was taken. */
 typedef struct litert_tally {
   int chains, operators;
@@ -87,23 +98,31 @@ static bool is_one_node(host_context *context, const litert_chain *chain, const 
          (!chain->added || contains(only->inputs, chain->residual));
 }
 
+/* Of each of the chain's operators. */
+static void note_reason(const litert_work *work, const litert_chain *chain, const char *reason) {
+  for (int i = 0; work->reasons && i < work->graph->op_count; i++)
+    for (int k = 0; k < chain->node_count; k++)
+      if (work->graph->ops[i].node == chain->nodes[k])
+        snprintf(work->reasons[i].text, sizeof work->reasons[i].text, "%s", reason);
+}
+
 /* Has the host put a node in the place of the chain's. 1 if so, 0 if the chain stays, -1 if the host failed. */
-static int replace(struct mbconv_litert *delegate, const litert_graph *graph, const litert_chain *chain,
-                   litert_scratch *scratch) {
+static int replace(litert_work *work, const litert_chain *chain) {
   mbconv_error error = {0};
   mbconv_block *block = NULL;
+  struct mbconv_litert *delegate = work->delegate;
+  const litert_graph *graph = work->graph;
   mbconv_options options = {.isa = delegate->options.isa};
   const mbconv_i8_rounding rounding =
       delegate->options.kernels == LITERT_KERNELS_REFERENCE ? MBCONV_I8_TFLITE_DOUBLE : MBCONV_I8_FP32;
   host_ints *nodes = list_of(chain);
   int result = 0;
   if (!nodes || !is_one_node(graph->context, chain, nodes)) {
-    say(&delegate->options, "operator %d: the host cannot replace %d operators by one", chain->nodes[0],
-        chain->node_count);
+    note_reason(work, chain, "an image between it and its neighbours is seen by others, or is an output");
   } else if (chain_block(graph, chain, rounding, &options, &block, &error) != MBCONV_OK) {
-    say(&delegate->options, "operator %d: %s", chain->nodes[0], error.message);
+    note_reason(work, chain, error.message);
   } else {
-    delegate->pending = node_create(block, chain, graph->context->tensors[chain->x].dims, scratch);
+    delegate->pending = node_create(block, chain, graph->context->tensors[chain->x].dims, work->scratch);
     if (delegate->pending) {
       const int status = graph->context->replace(graph->context, REGISTRATION, nodes, &delegate->host);
       result = status == HOST_OK && !delegate->pending ? 1 : -1;
@@ -121,44 +140,63 @@ static bool is_small(const litert_graph *graph, const litert_chain *chain, doubl
 }
 
 /* The whole chain, or as much of its beginning as can be had. */
-static int replace_some(struct mbconv_litert *delegate, const litert_graph *graph, litert_chain *chain,
-                        litert_scratch *scratch) {
+static int replace_some(litert_work *work, litert_chain *chain) {
+  const double least = work->delegate->options.least;
   for (;;) {
-    if (is_small(graph, chain, delegate->options.least)) return 0;
-    if (delegate->options.least > 0 && chain_is_slower(chain)) {
-      say(&delegate->options, "operator %d: a k×k of int8 is faster by the host if no 1×1 follows", chain->nodes[0]);
-      return 0;
-    }
-    const int result = replace(delegate, graph, chain, scratch);
+    const char *slower = least > 0 ? chain_is_slower(work->graph, chain) : NULL;
+    if (is_small(work->graph, chain, least)) slower = "too few multiply-adds for a node, which the option least allows";
+    if (slower) return note_reason(work, chain, slower), 0;
+    const int result = replace(work, chain);
     if (result != 0 || !chain_shorten(chain)) return result;
   }
 }
 
-static void mark(const litert_graph *graph, const litert_chain *chain, bool *taken) {
-  for (int i = 0; i < graph->op_count; i++)
+static void mark(const litert_work *work, const litert_chain *chain, bool *marks) {
+  for (int i = 0; i < work->graph->op_count; i++)
     for (int k = 0; k < chain->node_count; k++)
-      if (graph->ops[i].node == chain->nodes[k]) taken[i] = true;
+      if (work->graph->ops[i].node == chain->nodes[k]) marks[i] = true;
 }
 
-static int replace_all(struct mbconv_litert *delegate, const litert_graph *graph, bool *taken, litert_scratch *scratch,
-                       litert_tally *tally) {
+static int replace_all(litert_work *work, litert_tally *tally) {
+  const litert_graph *graph = work->graph;
   for (int i = 0; i < graph->op_count; i++) {
     litert_chain chain;
-    if (taken[i] || !chain_find(graph, i, taken, &chain)) continue;
-    if (chain.type == HOST_I8 && delegate->options.kernels == LITERT_KERNELS_UNKNOWN) {
+    if (work->taken[i] || work->unknown[i] || !chain_find(graph, i, work->taken, work->reasons, &chain)) continue;
+    if (chain.type == HOST_I8 && work->delegate->options.kernels == LITERT_KERNELS_UNKNOWN) {
       tally->unknown += chain_multiply_adds(graph, &chain);
-      mark(graph, &chain, taken);
+      note_reason(work, &chain, "whose bytes int8 has is not known: the option kernels says it");
+      mark(work, &chain, work->unknown);
       continue;
     }
-    const int result = replace_some(delegate, graph, &chain, scratch);
+    const int result = replace_some(work, &chain);
     if (result < 0) return HOST_ERROR;
     if (result == 0) continue;
-    mark(graph, &chain, taken);
+    mark(work, &chain, work->taken);
     tally->chains++;
     tally->operators += chain.node_count;
     tally->multiply_adds += chain_multiply_adds(graph, &chain);
   }
   return HOST_OK;
+}
+
+static const char *reason_of(const litert_work *work, int i) {
+  const graph_op *op = &work->graph->ops[i];
+  if (work->reasons[i].text[0]) return work->reasons[i].text;
+  if (!graph_name(op->code)) return "blocks have no such operator";
+  const bool halves = op->code == HOST_DEQUANTIZE && op->inputs[0] >= 0 &&
+                      work->graph->context->tensors[op->inputs[0]].type == HOST_F16;
+  return halves ? "chains read its halves where they are" : "it belongs to no chain that was taken";
+}
+
+/* A line for each operator that stays. */
+static void say_what_stays(const litert_work *work) {
+  for (int i = 0; work->reasons && i < work->graph->op_count; i++) {
+    if (work->taken[i]) continue;
+    const graph_op *op = &work->graph->ops[i];
+    const char *name = graph_name(op->code);
+    say(&work->delegate->options, "operator %d, %s, stays: %s", op->node, name ? name : "of another kind",
+        reason_of(work, i));
+  }
 }
 
 /* The option, or what the host's interpreter was given: less than 1 is one thread. */
@@ -176,15 +214,20 @@ static int prepare(host_context *context, host_delegate *host) {
     fprintf(stderr, "mbconv: the graph stays with the host: %s\n", message.text);
     return HOST_OK;
   }
-  const size_t threads = threads_of(delegate, context);
-  bool *taken = calloc((size_t)graph.op_count + 1, sizeof *taken);
-  litert_scratch *scratch = node_scratch_create(threads);
+  const size_t threads = threads_of(delegate, context), count = (size_t)graph.op_count + 1;
+  litert_work work = {.delegate = delegate,
+                      .graph = &graph,
+                      .taken = calloc(count, sizeof *work.taken),
+                      .unknown = calloc(count, sizeof *work.unknown),
+                      .reasons = delegate->options.verbose ? calloc(count, sizeof *work.reasons) : NULL,
+                      .scratch = node_scratch_create(threads)};
   litert_tally tally = {0};
   int status = HOST_OK;
-  if (taken && scratch) {
+  if (work.taken && work.unknown && work.scratch) {
     pthread_mutex_lock(&delegate->mutex);
-    status = replace_all(delegate, &graph, taken, scratch, &tally);
+    status = replace_all(&work, &tally);
     pthread_mutex_unlock(&delegate->mutex);
+    say_what_stays(&work);
   }
   if (tally.unknown > 0)
     fprintf(stderr,
@@ -193,8 +236,10 @@ static int prepare(host_context *context, host_delegate *host) {
             tally.unknown / 1e6);
   say(&delegate->options, "took %d of %d operators in %d blocks, %.1f million multiply-adds, threads %zu",
       tally.operators, graph.op_count, tally.chains, tally.multiply_adds / 1e6, threads);
-  node_scratch_release(scratch);
-  free(taken);
+  node_scratch_release(work.scratch);
+  free(work.taken);
+  free(work.unknown);
+  free(work.reasons);
   graph_free(&graph);
   return status;
 }

@@ -125,6 +125,31 @@ const graph_op *graph_only_reader(const litert_graph *graph, int tensor) {
 
 /* ---- Nodes ------------------------------------------------------------------------------------------------------- */
 
+const char *graph_name(int code) {
+  switch (code) {
+    case HOST_ADD: return "ADD";
+    case HOST_AVERAGE_POOL_2D: return "AVERAGE_POOL_2D";
+    case HOST_CONV_2D: return "CONV_2D";
+    case HOST_DEPTHWISE_CONV_2D: return "DEPTHWISE_CONV_2D";
+    case HOST_DEQUANTIZE: return "DEQUANTIZE";
+    case HOST_FULLY_CONNECTED: return "FULLY_CONNECTED";
+    case HOST_LOGISTIC: return "LOGISTIC";
+    case HOST_MUL: return "MUL";
+    case HOST_OP_RELU: return "RELU";
+    case HOST_OP_RELU6: return "RELU6";
+    case HOST_RESHAPE: return "RESHAPE";
+    case HOST_PAD: return "PAD";
+    case HOST_MEAN: return "MEAN";
+    case HOST_STRIDED_SLICE: return "STRIDED_SLICE";
+    case HOST_PRELU: return "PRELU";
+    case HOST_SHAPE: return "SHAPE";
+    case HOST_PACK: return "PACK";
+    case HOST_LEAKY_RELU: return "LEAKY_RELU";
+    case HOST_HARD_SWISH: return "HARD_SWISH";
+    default: return NULL;
+  }
+}
+
 static bool parameters_needed(int code) {
   switch (code) {
     case HOST_ADD:
@@ -134,10 +159,14 @@ static bool parameters_needed(int code) {
     case HOST_FULLY_CONNECTED:
     case HOST_MUL:
     case HOST_MEAN:
+    case HOST_STRIDED_SLICE:
+    case HOST_PACK:
     case HOST_LEAKY_RELU: return true;
     default: return false;
   }
 }
+
+static int most_inputs(int code) { return code == HOST_STRIDED_SLICE || code == HOST_PACK ? GRAPH_MOST_INPUTS : 3; }
 
 /* Whether the node's arguments are tensors. */
 static bool arguments_fit(const host_node *node, size_t tensor_count) {
@@ -167,14 +196,14 @@ static bool note_outputs(litert_graph *graph, int index, const host_ints *output
 static void read_op(litert_graph *graph, int index, int number, const host_node *node, int code) {
   graph_op *op = &graph->ops[index];
   const host_ints *inputs = node->inputs;
-  *op = (graph_op){.node = number, .code = -1, .inputs = {-1, -1, -1}, .output = -1};
+  *op = (graph_op){.node = number, .code = -1, .inputs = {-1, -1, -1, -1}, .output = -1};
   for (int i = 0; i < inputs->count; i++) {
     if (inputs->values[i] < 0) continue;
     graph_readers *readers = &graph->readers[inputs->values[i]];
     if (readers->count < GRAPH_MOST_READERS) readers->ops[readers->count] = index;
     readers->count++;
   }
-  const bool known = inputs->count <= GRAPH_MOST_INPUTS && node->outputs->count == 1 && !node->delegate;
+  const bool known = inputs->count <= most_inputs(code) && node->outputs->count == 1 && !node->delegate;
   if (!known || (parameters_needed(code) && !is_address(node->parameters, sizeof(int)))) return;
   op->code = code;
   op->parameters = node->parameters;

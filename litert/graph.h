@@ -11,11 +11,11 @@
 
 #include "host.h"
 
-enum { GRAPH_MOST_INPUTS = 3, GRAPH_MOST_READERS = 2, GRAPH_RANK = 4 };
+enum { GRAPH_MOST_INPUTS = 4, GRAPH_MOST_READERS = 2, GRAPH_RANK = 4 };
 
 typedef struct graph_op {
   int node; /* the host's number */
-  int code; /* host_code, or -1 for what the delegate does not read: of another delegate, or with many inputs */
+  int code; /* host_code, or -1 for what the delegate does not read: of another delegate, or with too many inputs */
   int inputs[GRAPH_MOST_INPUTS]; /* -1: none */
   int input_count;
   int output;
@@ -43,6 +43,9 @@ typedef struct graph_message {
  * is nothing to free. */
 bool graph_read(litert_graph *graph, host_context *context, graph_message *message);
 void graph_free(litert_graph *graph);
+
+/* The name of an operator's code in .tflite files; NULL if chains have none such. */
+const char *graph_name(int code);
 
 /* The tensor of that number if it is one of `type` and of rank `rank` that is not sparse and whose bytes are as many as
  * its dims say; else NULL. Shapes are those that the model names. */

@@ -46,7 +46,10 @@ enum host_code {
   HOST_RESHAPE = 22,
   HOST_PAD = 34,
   HOST_MEAN = 40,
+  HOST_STRIDED_SLICE = 45,
   HOST_PRELU = 54,
+  HOST_SHAPE = 77,
+  HOST_PACK = 83,
   HOST_LEAKY_RELU = 98,
   HOST_HARD_SWISH = 117
 };
@@ -176,6 +179,14 @@ typedef struct host_connected { /* of FULLY_CONNECTED */
 typedef struct host_reducer { /* of MEAN */
   unsigned char keep_dims;
 } host_reducer;
+
+typedef struct host_slice { /* of STRIDED_SLICE: bits, one per dimension */
+  int begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_mask;
+} host_slice;
+
+typedef struct host_pack {
+  int count, axis;
+} host_pack;
 
 typedef struct host_leaky_relu {
   float alpha;

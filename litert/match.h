@@ -9,8 +9,9 @@
 
 typedef struct litert_matcher {
   const litert_graph *graph;
-  const bool *taken;   /* per operator */
-  litert_chain *chain; /* to whose nodes is added what is matched */
+  const bool *taken;      /* per operator */
+  litert_chain *chain;    /* to whose nodes is added what is matched */
+  graph_message *reasons; /* per operator: why it stays with the host; or NULL */
 } litert_matcher;
 
 /* Each says whether the operators that read tensor `x`, or the operator `op`, are what its name says; then they belong
@@ -32,6 +33,17 @@ const graph_op *match_reader(const litert_matcher *matcher, int tensor, int code
 
 /* The tensor's two readers, if both are free and one has the code; the other is *other. */
 const graph_op *match_reader_of_two(const litert_matcher *matcher, int tensor, int code, const graph_op **other);
+
+/* Notes why the operator stays with the host, if it does. Returns false. */
+bool match_leave(litert_matcher *matcher, const graph_op *op, const char *reason);
+#define MATCH_OTHER_ACTIVATION "its fused activation is neither RELU nor RELU6"
+#define MATCH_NO_CONSTANTS "its weights or biases are no dense constants of its type"
+
+/* A constant of the type, or -1. Of f32 it may be in f16. */
+int match_constant(const litert_matcher *matcher, int tensor, int type, int rank);
+
+/* One scale and zero point: then the byte that stands for 0 is the same in both. */
+bool match_same_quantization(const litert_matcher *matcher, int a, int b);
 
 bool match_same_shape(const host_tensor *a, const host_tensor *b);
 bool match_fused_is_known(int fused);

@@ -22,6 +22,7 @@ struct litert_node {
   mbconv_block *block;
   litert_scratch *scratch;
   int type, x, residual, y; /* residual: -1 if the block is not given one */
+  bool vector;              /* x and y are vectors, all of which are the pixels of one image; y has two dimensions */
   size_t in_channels, out_channels;
   int height, width; /* of x, if it may have no other; else 0 */
 };
@@ -75,6 +76,7 @@ litert_node *node_create(mbconv_block *block, const litert_chain *chain, const h
                         .x = chain->x,
                         .residual = chain->added && chain->residual != chain->x ? chain->residual : -1,
                         .y = chain->y,
+                        .vector = chain->vector,
                         .in_channels = chain->stages[0].conv.in_channels,
                         .out_channels = last->out_channels,
                         .height = chain->sized ? size->values[1] : 0,
@@ -101,18 +103,30 @@ static host_tensor *tensor_of(host_context *context, int number) {
   return number >= 0 && (size_t)number < context->tensor_count ? &context->tensors[number] : NULL;
 }
 
-/* Whether the tensor is an image of that type and number of channels; then *shape is its shape. */
-static bool read_shape(const host_tensor *tensor, int type, size_t channels, image_shape *shape) {
-  size_t bytes;
-  if (!tensor || !graph_tensor_is_sound(tensor) || tensor->type != type || !graph_bytes(tensor, &bytes)) return false;
-  if (tensor->dims->count != GRAPH_RANK || (size_t)tensor->dims->values[GRAPH_RANK - 1] != channels) return false;
-  memcpy(shape->dims, tensor->dims->values, sizeof shape->dims);
-  return true;
+/* The shape of a tensor of images, or of vectors, which are a row of pixels. False if it is none. */
+static bool shape_of(const host_tensor *tensor, bool vector, image_shape *shape) {
+  const host_ints *dims = tensor->dims;
+  if (!dims || (dims->count != GRAPH_RANK && !(vector && dims->count == 2))) return false;
+  const int *d = dims->values;
+  if (dims->count == 2)
+    *shape = (image_shape){{1, 1, d[0], d[1]}};
+  else if (vector)
+    *shape = (image_shape){{1, 1, d[0], d[3]}};
+  else
+    memcpy(shape->dims, d, sizeof shape->dims);
+  return dims->count == 2 || !vector || (d[1] == 1 && d[2] == 1);
 }
 
-static bool has_shape(const host_tensor *tensor, const image_shape *shape) {
-  return tensor->dims && tensor->dims->count == GRAPH_RANK &&
-         memcmp(tensor->dims->values, shape->dims, sizeof shape->dims) == 0;
+/* Whether the tensor has images, or vectors, of that type and number of channels; then *shape is its shape. */
+static bool read_shape(const host_tensor *tensor, int type, bool vector, size_t channels, image_shape *shape) {
+  size_t bytes;
+  if (!tensor || !graph_tensor_is_sound(tensor) || tensor->type != type || !graph_bytes(tensor, &bytes)) return false;
+  return shape_of(tensor, vector, shape) && (size_t)shape->dims[GRAPH_RANK - 1] == channels;
+}
+
+static bool has_shape(const host_tensor *tensor, bool vector, const image_shape *shape) {
+  image_shape found;
+  return shape_of(tensor, vector, &found) && memcmp(&found, shape, sizeof found) == 0;
 }
 
 static int fail(host_context *context, const char *message) {
@@ -139,12 +153,12 @@ static bool shape_after(const litert_node *node, const image_shape *x, image_sha
   return true;
 }
 
-static int resize(host_context *context, host_tensor *tensor, const image_shape *shape) {
-  if (has_shape(tensor, shape)) return HOST_OK;
+static int resize(host_context *context, host_tensor *tensor, bool vector, const image_shape *shape) {
+  if (has_shape(tensor, vector, shape)) return HOST_OK;
   host_ints *dims = malloc(sizeof *dims + sizeof shape->dims);
   if (!dims) return fail(context, "no memory for a shape");
-  dims->count = GRAPH_RANK;
-  memcpy(dims->values, shape->dims, sizeof shape->dims);
+  dims->count = vector ? 2 : GRAPH_RANK;
+  memcpy(dims->values, vector ? shape->dims + 2 : shape->dims, (size_t)dims->count * sizeof(int));
   return context->resize(context, tensor, dims);
 }
 
@@ -157,25 +171,26 @@ int node_prepare(host_context *context, host_node *host) {
   mbconv_error error = {0};
   size_t scratch;
   host_tensor *output = tensor_of(context, node->y);
-  if (!output || !read_shape(tensor_of(context, node->x), node->type, node->in_channels, &x))
+  if (!output || !read_shape(tensor_of(context, node->x), node->type, node->vector, node->in_channels, &x))
     return fail(context, "the input of a block is no image of its channels");
   if (!shape_after(node, &x, &y, &error) ||
       mbconv_block_scratch_size_at(node->block, (size_t)x.dims[1], (size_t)x.dims[2], node->scratch->threads.count,
                                    &scratch, &error) != MBCONV_OK)
     return fail(context, error.message);
   if (node->residual >= 0 &&
-      (!read_shape(tensor_of(context, node->residual), node->type, node->out_channels, &residual) ||
+      (!read_shape(tensor_of(context, node->residual), node->type, false, node->out_channels, &residual) ||
        memcmp(&residual, &y, sizeof y) != 0))
     return fail(context, "the image that is added to a block's output has another shape");
   if (!scratch_holds(node->scratch, scratch)) return fail(context, "no memory for a block to work in");
-  return resize(context, output, &y);
+  return resize(context, output, node->vector, &y);
 }
 
 /* The data of an image of that shape, or NULL. */
-static void *data_of(host_context *context, int number, int type, const image_shape *shape) {
+static void *data_of(host_context *context, int number, const litert_node *node, const image_shape *shape) {
   const host_tensor *tensor = tensor_of(context, number);
   size_t bytes;
-  const bool fits = tensor && tensor->type == type && has_shape(tensor, shape) && graph_bytes(tensor, &bytes);
+  const bool fits =
+      tensor && tensor->type == node->type && has_shape(tensor, node->vector, shape) && graph_bytes(tensor, &bytes);
   return fits && tensor->bytes >= bytes ? tensor->data : NULL;
 }
 
@@ -184,12 +199,12 @@ int node_invoke(host_context *context, host_node *host) {
   if (!node) return fail(context, "a node of the graph was not made by the delegate");
   image_shape x, y;
   mbconv_error error = {0};
-  if (!read_shape(tensor_of(context, node->x), node->type, node->in_channels, &x))
+  if (!read_shape(tensor_of(context, node->x), node->type, node->vector, node->in_channels, &x))
     return fail(context, "the input of a block is no image of its channels");
   if (!shape_after(node, &x, &y, &error)) return fail(context, error.message);
-  const void *input = data_of(context, node->x, node->type, &x);
-  void *output = data_of(context, node->y, node->type, &y);
-  const void *residual = node->residual < 0 ? NULL : data_of(context, node->residual, node->type, &y);
+  const void *input = data_of(context, node->x, node, &x);
+  void *output = data_of(context, node->y, node, &y);
+  const void *residual = node->residual < 0 ? NULL : data_of(context, node->residual, node, &y);
   if (!input || !output || (node->residual >= 0 && !residual))
     return fail(context, "an image of a block has another shape than it was prepared for");
   const size_t batch = (size_t)x.dims[0], height = (size_t)x.dims[1], width = (size_t)x.dims[2];

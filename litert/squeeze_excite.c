@@ -6,31 +6,9 @@
  */
 #include <math.h>
 
-#include "match.h"
+#include "vector.h"
 
-/* A vector per image: [batch][1][1][channels] or [batch][channels]. */
-typedef struct vector {
-  int tensor, batch, channels;
-} vector;
-
-static bool read_vector(const litert_matcher *matcher, int tensor, vector *read) {
-  const int type = matcher->chain->type;
-  const host_tensor *flat = type == HOST_F32 ? graph_values(matcher->graph, tensor, type, 2) : NULL;
-  const host_tensor *image = graph_image(matcher->graph, tensor, type);
-  if (image && (image->dims->values[1] != 1 || image->dims->values[2] != 1)) return false;
-  if (!flat && !image) return false;
-  const int *dims = flat ? flat->dims->values : image->dims->values;
-  *read = (vector){tensor, dims[0], flat ? dims[1] : dims[3]};
-  return true;
-}
-
-/* What the operator writes, if it is a vector for as many images. */
-static bool write_vector(const litert_matcher *matcher, const graph_op *op, vector *at) {
-  vector next;
-  if (!read_vector(matcher, op->output, &next) || next.batch != at->batch) return false;
-  *at = next;
-  return true;
-}
+enum { MOST_EXACT_PIXELS = 8192 }; /* of AVERAGE_POOL_2D in int8 */
 
 /* ---- The mean ---------------------------------------------------------------------------------------------------- */
 
@@ -52,67 +30,40 @@ static bool is_whole_pool(const graph_op *op, const host_tensor *x) {
          (pool->padding == HOST_SAME || pool->padding == HOST_VALID);
 }
 
-static bool match_mean(litert_matcher *matcher, const graph_op *op, int image, vector *at) {
+/* Whether AVERAGE_POOL_2D has MEAN's bytes, of one scale. It rounds halves away from 0, MEAN to even: a mean of an odd
+ * number of pixels is never a half. Nor is it so near to one that MEAN's floats could err, whose relative error is
+ * below 2^-22: 255 * 2^-22 < 1 / (2 * pixels). */
+static bool is_exact_pool(const litert_matcher *matcher, const graph_op *op, const host_tensor *x) {
+  const int64_t pixels = (int64_t)x->dims->values[1] * x->dims->values[2];
+  return pixels % 2 == 1 && pixels < MOST_EXACT_PIXELS && match_same_quantization(matcher, op->inputs[0], op->output);
+}
+
+static bool match_mean(litert_matcher *matcher, const graph_op *op, int image, match_vector *at) {
   const host_tensor *x = graph_image(matcher->graph, image, matcher->chain->type);
-  if (!x || op->inputs[0] != image) return false;
+  if (!x || op->inputs[0] != image) return match_leave(matcher, op, "it is no mean of the image");
   const bool pool = op->code == HOST_AVERAGE_POOL_2D;
-  if (pool && matcher->chain->type != HOST_F32) return false;  // its bytes are rounded in another way than MEAN's
-  if (!(pool ? is_whole_pool(op, x) : is_mean(matcher, op))) return false;
-  *at = (vector){image, x->dims->values[0], x->dims->values[3]};
-  if (!write_vector(matcher, op, at) || at->channels != x->dims->values[3]) return false;
+  if (!(pool ? is_whole_pool(op, x) : is_mean(matcher, op)))
+    return match_leave(matcher, op, "it is no mean of all of an image's rows and columns");
+  *at = (match_vector){image, x->dims->values[0], x->dims->values[3]};
+  if (!match_vector_after(matcher, op, at) || at->channels != x->dims->values[3])
+    return match_leave(matcher, op, "it makes no vector per image");
+  if (pool && matcher->chain->type == HOST_I8 && !is_exact_pool(matcher, op, x))
+    return match_leave(matcher, op, "it rounds bytes otherwise than MEAN does");
   if (pool) matcher->chain->sized = true;
   return match_take(matcher, op);
 }
 
 /* ---- Layers ------------------------------------------------------------------------------------------------------ */
 
-/* RESHAPE, if there is one. */
-static bool pass_reshape(litert_matcher *matcher, vector *at) {
-  const graph_op *op = match_reader(matcher, at->tensor, HOST_RESHAPE);
-  if (!op || op->inputs[0] != at->tensor) return true;
-  const int channels = at->channels;
-  return write_vector(matcher, op, at) && at->channels == channels && match_take(matcher, op);
-}
-
-static bool read_connected(const litert_matcher *matcher, const graph_op *op, const vector *x, const vector *y,
-                           chain_conv *layer) {
-  const host_connected *parameters = op->parameters;
-  const bool biased = op->input_count == 3 && op->inputs[2] >= 0;
-  if (op->input_count < 2 || op->inputs[0] != x->tensor || parameters->format != 0) return false;
-  *layer = (chain_conv){.kind = MBCONV_STAGE_POINTWISE,
-                        .weight = graph_floats(matcher->graph, op->inputs[1], 2),
-                        .bias = biased ? graph_floats(matcher->graph, op->inputs[2], 1) : -1,
-                        .x = x->tensor,
-                        .y = y->tensor,
-                        .out = y->tensor,
-                        .in_channels = (size_t)x->channels,
-                        .out_channels = (size_t)y->channels,
-                        .kernel = 1,
-                        .stride = 1,
-                        .dilation = 1,
-                        .fused = parameters->fused,
-                        .slope = -1};
-  if (layer->weight < 0 || (biased && layer->bias < 0) || !match_fused_is_known(layer->fused)) return false;
-  const host_tensor *tensors = matcher->graph->context->tensors;
-  const int *weight = tensors[layer->weight].dims->values;
-  return weight[0] == y->channels && weight[1] == x->channels &&
-         (!biased || tensors[layer->bias].dims->values[0] == y->channels);
-}
-
 /* A layer, and the activation behind it. */
-static bool match_layer(litert_matcher *matcher, vector *at, chain_conv *layer) {
-  if (!pass_reshape(matcher, at)) return false;
+static bool match_layer(litert_matcher *matcher, match_vector *at, chain_conv *layer) {
+  if (!match_reshape(matcher, at)) return false;
   const graph_op *op = graph_only_reader(matcher->graph, at->tensor);
   if (!match_is_free(matcher, op)) return false;
-  const vector x = *at;
-  if (op->code == HOST_FULLY_CONNECTED && matcher->chain->type == HOST_F32) {
-    if (!write_vector(matcher, op, at) || !read_connected(matcher, op, &x, at, layer)) return false;
-    if (!match_take(matcher, op)) return false;
-  } else if (op->code != HOST_CONV_2D || !match_conv(matcher, op, layer) || layer->kind != MBCONV_STAGE_POINTWISE ||
-             layer->x != x.tensor || !write_vector(matcher, op, at)) {
-    return false;
-  }
-  return true;
+  if (op->code == HOST_FULLY_CONNECTED) return match_connected(matcher, op, at, layer);
+  const int x = at->tensor;
+  return op->code == HOST_CONV_2D && match_conv(matcher, op, layer) && layer->kind == MBCONV_STAGE_POINTWISE &&
+         layer->x == x && match_vector_after(matcher, op, at);
 }
 
 /* ---- The gate ---------------------------------------------------------------------------------------------------- */
@@ -129,15 +80,15 @@ static const float *other_number(const litert_matcher *matcher, const graph_op *
 }
 
 /* The reader of the vector, if it has the code; then the vector behind it. */
-static const graph_op *pass(litert_matcher *matcher, vector *at, int code) {
+static const graph_op *pass(litert_matcher *matcher, match_vector *at, int code) {
   const graph_op *op = match_reader(matcher, at->tensor, code);
   const int channels = at->channels;
-  if (!op || !write_vector(matcher, op, at) || at->channels != channels || !match_take(matcher, op)) return NULL;
+  if (!op || !match_vector_after(matcher, op, at) || at->channels != channels || !match_take(matcher, op)) return NULL;
   return op;
 }
 
 /* relu6(x + 3) / 6, where the quotient may be a product. */
-static bool match_hard_sigmoid(litert_matcher *matcher, vector *at) {
+static bool match_hard_sigmoid(litert_matcher *matcher, match_vector *at) {
   const int x = at->tensor;
   const graph_op *sum = pass(matcher, at, HOST_ADD);
   const float *three = sum ? other_number(matcher, sum, x) : NULL;
@@ -151,23 +102,26 @@ static bool match_hard_sigmoid(litert_matcher *matcher, vector *at) {
          ((const host_arithmetic *)product->parameters)->fused == HOST_NONE;
 }
 
-static bool match_gate(litert_matcher *matcher, vector *at, chain_stage *stage) {
-  if (!pass_reshape(matcher, at)) return false;
+static bool match_gate(litert_matcher *matcher, match_vector *at, chain_stage *stage) {
+  if (!match_reshape(matcher, at)) return false;
   stage->gate = MBCONV_ACTIVATION_SIGMOID;
   if (match_reader(matcher, at->tensor, HOST_LOGISTIC)) {
     if (!pass(matcher, at, HOST_LOGISTIC)) return false;
   } else {
     stage->gate = MBCONV_ACTIVATION_HARD_SIGMOID;
-    if (matcher->chain->type != HOST_F32 || !match_hard_sigmoid(matcher, at)) return false;
+    const graph_op *op = graph_only_reader(matcher->graph, at->tensor);
+    if (matcher->chain->type != HOST_F32) return match_leave(matcher, op, "a gate of int8 is LOGISTIC alone");
+    if (!match_hard_sigmoid(matcher, at))
+      return match_leave(matcher, op, "it is no gate by LOGISTIC or a hard sigmoid");
   }
-  return pass_reshape(matcher, at);
+  return match_reshape(matcher, at);
 }
 
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
 
 static bool match_all(litert_matcher *matcher, int x, chain_stage *stage, const graph_op *mean,
                       const graph_op *product) {
-  vector at;
+  match_vector at;
   if (!match_mean(matcher, mean, x, &at) || !match_layer(matcher, &at, &stage->conv)) return false;
   match_function(matcher, &stage->conv);
   at.tensor = stage->conv.out;

@@ -29,6 +29,7 @@ import models
 FACES = "face_detection_front", "face_detection_back", "face_detection_full_range", "face_landmark", "iris_landmark"
 BIRDNET = "BirdNET_GLOBAL_6K_V2.4_Model_FP32"
 WARM_RUNS = 3
+PAUSE, BURST = 0.005, 0.015  # seconds
 
 
 def made():
@@ -137,16 +138,32 @@ def contenders(library, model, threads, delegates):
     return found
 
 
-def by_turns(found, seconds):
-    """Milliseconds of each, a list per contender. Who begins a turn changes."""
+def run_time(interpreter):
+    """Milliseconds of a run."""
+    begin = time.perf_counter_ns()
+    interpreter.invoke()
+    return (time.perf_counter_ns() - begin) / 1e6
+
+
+def burst_time(interpreter):
+    """The median of some runs, one after the other, when its threads have found their CPUs. Those of the interpreter before may wait
+    awake for a while after its last run, and take a CPU from this one: so it begins after a pause."""
+    time.sleep(PAUSE)
+    for _ in "unsettled", "counted":
+        times, end = [], time.monotonic() + BURST
+        while time.monotonic() < end or not times:
+            times.append(run_time(interpreter))
+    return statistics.median(times)
+
+
+def by_turns(found, seconds, threads=1):
+    """Milliseconds of each, a list per contender; of several threads, of bursts. Who begins a turn changes."""
     times, end = [[] for _ in found], time.monotonic() + seconds
-    turn = 0
+    turn, measure = 0, burst_time if threads > 1 else run_time
     while time.monotonic() < end:
         for step in range(len(found)):
             index = (turn + step) % len(found)
-            begin = time.perf_counter_ns()
-            found[index].invoke()
-            times[index].append((time.perf_counter_ns() - begin) / 1e6)
+            times[index].append(measure(found[index]))
         turn += 1
     return times
 
@@ -188,7 +205,7 @@ def main():
         for threads in map(int, arguments.threads.split(",")):
             os.sched_setaffinity(0, {max(cpus)} if threads == 1 else cpus)
             found = contenders(arguments.library, model, threads, delegates)
-            report(name, threads, by_turns(found, arguments.seconds), delegates, tally)
+            report(name, threads, by_turns(found, arguments.seconds, threads), delegates, tally)
     print()
     for (kind, threads, options), quotients in tally.items():
         mean = statistics.geometric_mean(quotient for quotient, _ in quotients)

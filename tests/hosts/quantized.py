@@ -156,6 +156,10 @@ class Maker:
     def excite(self, channels, x, width, inner):
         """Means are nearer to each other than pixels are."""
         mean = self.quantization(x.scale * 2.0 ** self._random.uniform(-3, 0), x.zero + int(self._random.integers(-20, 20)))
+        return self.excite_of(channels, x, mean, width, inner)
+
+    def excite_of(self, channels, x, mean, width, inner):
+        """Of means of that quantization."""
         reduce = self.layer(False, channels, width, mean, 1, 1, inner)
         expand = self.layer(False, width, channels, reduce.out, 1, 1, "logistic")
         y = self.quantization(x.scale * 2.0 ** self._random.uniform(-1.5, 0), x.zero)

@@ -65,6 +65,27 @@ static int change_number(test_graph *graph) {
   return -1;
 }
 
+/* A shape that is computed is that of something else than a vector per image. */
+static int change_shape(test_graph *graph) {
+  const int pack = find_node(graph, HOST_PACK), slice = find_node(graph, HOST_STRIDED_SLICE);
+  if (pack < 0 || slice < 0) return -1;
+  const host_ints *numbers = graph->nodes[pack].host.inputs;
+  if (numbers->count == 4 && test_random(graph, 2)) {
+    *(int32_t *)graph->tensors[numbers->values[1 + test_random(graph, 3)]].data += 1;
+    return pack;
+  }
+  host_slice *parameters = graph->nodes[slice].host.parameters;
+  switch (test_random(graph, 4)) {
+    case 0: parameters->end_mask = 1; break;
+    case 1: parameters->shrink_mask = 0; break;
+    case 2:
+      parameters->begin_mask = 0, *(int32_t *)graph->tensors[graph->nodes[slice].host.inputs->values[1]].data = 1;
+      break;
+    default: *(int32_t *)graph->tensors[graph->nodes[slice].host.inputs->values[2]].data = 2;
+  }
+  return slice;
+}
+
 /* An operator writes what one before it, or itself, reads. */
 static int close_cycle(test_graph *graph) {
   const int node = test_random(graph, graph->node_count), reader = test_random(graph, node + 1);
@@ -80,12 +101,12 @@ static int write_twice(test_graph *graph) {
   return other;
 }
 
-/* Few graphs have a place for the first four. */
+/* Few graphs have a place for the first five. */
 int test_contradict(test_graph *graph) {
-  int (*const rare[])(test_graph *) = {widen_mean, widen_before_pad, widen_window, change_number};
-  const int first = test_random(graph, 4);
-  for (int i = 0; i < 4; i++) {
-    const int node = test_random(graph, 2) ? rare[(first + i) % 4](graph) : -1;
+  int (*const rare[])(test_graph *) = {widen_mean, widen_before_pad, widen_window, change_number, change_shape};
+  const int first = test_random(graph, 5);
+  for (int i = 0; i < 5; i++) {
+    const int node = test_random(graph, 2) ? rare[(first + i) % 5](graph) : -1;
     if (node >= 0) return node;
   }
   return test_random(graph, 2) ? close_cycle(graph) : write_twice(graph);

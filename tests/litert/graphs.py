@@ -98,6 +98,38 @@ def _excite_connected(graph, x):
     return 9
 
 
+def _excite_of_any_batch(of, taken, shared=False, packed=(1, 1, CHANNELS)):
+    """As Keras writes it, whose layer Reshape computes its shape: of the vector, or of the block's input. `shared`: read by others, too."""
+
+    def make(graph, x):
+        early = graph.shape_of_batch(x, *packed) if of == "input, early" else None
+        y = graph.depthwise(x, 3, fused="relu6")
+        mean = graph.mean(y, keep=False)
+        shape = early or graph.shape_of_batch(x if of == "input" else mean, *packed)
+        z = graph.reshape_to(mean, shape, *packed)
+        if packed != (1, 1, CHANNELS):
+            z = graph.reshape(z, 1, 1, 1, CHANNELS)
+        gate = graph.one("LOGISTIC", graph.conv(graph.conv(z, 10, fused="relu"), CHANNELS))
+        graph.outputs.append(graph.conv(graph.mul(y, gate), 30))
+        if shared:
+            graph.outputs.append(graph.reshape_to(graph.mean(x, keep=False), early, 1, 1, CHANNELS) if early else shape)
+        graph.any_batch()
+        return taken
+
+    return make
+
+
+def _classifier(channels, out, taken):
+    """FULLY_CONNECTED of the means of an image."""
+
+    def make(graph, x):
+        y = graph.connected(graph.mean(graph.conv(x, channels), keep=False), out, "relu")
+        graph.outputs.append(graph.connected(y, 10))
+        return 1 + taken
+
+    return make
+
+
 def _excite_by_other_pool(graph, x):
     """The window is not the whole image, of which an average is all the same."""
     y = graph.depthwise(x)
@@ -140,6 +172,10 @@ FLOATS = {
     **{f"squeeze-excite, {name}": _excite(name) for name in ("relu", "silu", "hard_swish")},
     "squeeze-excite by AVERAGE_POOL_2D, hard sigmoid": _excite_by_pool,
     "squeeze-excite by FULLY_CONNECTED": _excite_connected,
+    "squeeze-excite of any batch": _excite_of_any_batch("vector", 11),
+    "squeeze-excite of any batch, that of the input": _excite_of_any_batch("input", 11),
+    "squeeze-excite of any batch, whose shape others read": _excite_of_any_batch("input, early", 8, shared=True),
+    "FULLY_CONNECTED as classifier": _classifier(CHANNELS, 64, 2),
     "RELU and RELU6 of their own": _separate_relus,
     "weights in f16": _halves,
     "1x1 of stride 2": _strided_pointwise,
@@ -220,6 +256,8 @@ LEFT = {
     "a sum with itself": _sum_with_itself,
     "two activations": _two_activations,
     "a shortcut of one pixel": _sum_of_one_pixel,
+    "squeeze-excite of any batch, whose shape within is an output": _excite_of_any_batch("vector", 4, shared=True),
+    "squeeze-excite whose shape may be another": _excite_of_any_batch("vector", 4, packed=(CHANNELS, 1, 1)),
     "AVERAGE_POOL_2D of half an image": _excite_by_other_pool,
 }
 
@@ -244,6 +282,8 @@ def int8():
             taken = 3 + 5 + 2 * (inner == "silu") + (stride == 1)
             yield f"int8, squeeze-excite, {inner}, stride {stride}", tflite.block(part), taken
     yield from _fused_int8()
+    yield from _excite_int8()
+    yield "int8, FULLY_CONNECTED as classifier", *_classifier_int8()
     for fused in CLAMPS:
         yield f"int8, a shortcut from elsewhere, {fused}", *_given_int8(fused)
     yield "int8, LEAKY_RELU", *_leaky_int8()
@@ -264,6 +304,46 @@ def _fused_int8():
         layer = maker.layer(False, channels, 33, image, kernel, stride, "relu6")
         graph.outputs.append(quantized_layer(graph, x, layer))
         yield f"int8, {kernel}x{kernel}/{stride} of {channels} channels", graph, 1
+
+
+def _excite_int8():
+    """Squeeze-excite by FULLY_CONNECTED; by AVERAGE_POOL_2D, which has MEAN's bytes if the number of pixels is odd."""
+    for name, pool, connected, height, width in (
+        ("FULLY_CONNECTED", False, True, HEIGHT, WIDTH),
+        ("AVERAGE_POOL_2D of 7x7", True, False, 7, 7),
+        ("AVERAGE_POOL_2D of 15x9 and FULLY_CONNECTED", True, True, 15, 9),
+        ("AVERAGE_POOL_2D of 8x7", True, False, 8, 7),
+        ("AVERAGE_POOL_2D of 91x91", True, False, 91, 91),
+    ):
+        maker, graph = quantized.Maker(200 + height, "int8"), Graph()
+        image = maker.quantization(0.03)
+        x = graph.input([1, height, width, CHANNELS], "int8", image)
+        first = maker.layer(True, CHANNELS, CHANNELS, image, 3, 1, "relu6")
+        excite = maker.excite(CHANNELS, first.out, 10, "relu6")
+        if pool:
+            excite = maker.excite_of(CHANNELS, first.out, first.out, 10, "relu6")
+        y = quantized_layer(graph, x, first)
+        z = graph.whole_pool(y, first.out) if pool else graph.mean(y, quantization=excite.mean)
+        if connected:
+            z = graph.fully_connected(graph.fully_connected(z, excite.reduce), excite.expand)
+        else:
+            z = graph.convolution(graph.convolution(z, excite.reduce), excite.expand)
+        gate = graph.unary("LOGISTIC", z, excite.expand.function_y)
+        if connected:
+            gate = graph.reshape(gate, 1, 1, 1, CHANNELS, quantization=excite.expand.function_y)
+        y = graph.binary("MUL", y, gate, excite.y, excite.clamp)
+        graph.outputs.append(quantized_layer(graph, y, maker.layer(False, CHANNELS, 30, excite.y, 1, 1, "none")))
+        left = pool and (height * width % 2 == 0 or height * width > 8192)
+        yield f"int8, squeeze-excite by {name}", graph, 4 if left else 8 if connected else 7
+
+
+def _classifier_int8():
+    maker, graph = quantized.Maker(6, "int8"), tflite.Graph()
+    image = maker.quantization(0.03)
+    x = graph.input([3, 1, 1, CHANNELS], "int8", image)
+    first = maker.layer(False, CHANNELS, 64, image, 1, 1, "relu6")
+    graph.outputs.append(graph.fully_connected(graph.fully_connected(x, first), maker.layer(False, 64, 10, first.out, 1, 1, "none")))
+    return graph, 2
 
 
 def _given_int8(fused):

@@ -9,7 +9,7 @@
 
 #include "../../litert/plugin.h"
 
-enum { TEST_MOST_TENSORS = 400, TEST_MOST_NODES = 120, TEST_MOST_PIECES = 2400, TEST_MOST_ARGUMENTS = 64 };
+enum { TEST_MOST_TENSORS = 600, TEST_MOST_NODES = 200, TEST_MOST_PIECES = 4800, TEST_MOST_ARGUMENTS = 64 };
 
 /* What the host does when it is asked what a node would replace, and to replace. */
 enum preview_mode {

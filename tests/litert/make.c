@@ -108,7 +108,10 @@ static int activate(test_graph *graph, int x) {
 /* A vector per image: as an image of one pixel, or with two dimensions. */
 static int add_vector(test_graph *graph, int batch, int channels, bool flat) {
   const int image[] = {batch, 1, 1, channels}, two[] = {batch, channels};
-  return flat ? add_tensor(graph, HOST_F32, 2, two, 2) : add_image(graph, image);
+  if (!flat) return add_image(graph, image);
+  const int vector = add_tensor(graph, graph->type, 2, two, 2);
+  if (graph->type == HOST_I8) quantize(graph, vector, 1, 0.05f, test_random(graph, 20) - 10, 0);
+  return vector;
 }
 
 static int channels_of(const test_graph *graph, int vector) {
@@ -120,23 +123,53 @@ static int squeeze(test_graph *graph, int x, bool flat) {
   const host_reducer reducer = {!flat};
   const host_pool pool = {test_random(graph, 2) ? HOST_VALID : HOST_SAME, d[1], d[2], d[2], d[1], HOST_NONE};
   const int y = add_vector(graph, d[0], d[3], flat);
-  if (graph->type == HOST_F32 && !flat && test_random(graph, 2))
+  const bool exact = graph->type == HOST_F32 || d[1] * d[2] % 2 == 1;
+  if (exact && !flat && test_random(graph, 2)) {
+    graph->tensors[y].quantization = graph->tensors[x].quantization;
     return add_node(graph, HOST_AVERAGE_POOL_2D, 1, &x, y, &pool, sizeof pool);
+  }
   const int axes = add_constant(graph, HOST_I32, 1, &two), inputs[] = {x, axes}, turned = test_random(graph, 2);
   ((int32_t *)graph->tensors[axes].data)[0] = turned ? -2 : 1,
             ((int32_t *)graph->tensors[axes].data)[1] = turned ? 1 : 2;
   return add_node(graph, HOST_MEAN, 2, inputs, y, &reducer, sizeof reducer);
 }
 
+static int add_numbers(test_graph *graph, int rank, int number) {
+  const int one = 1, constant = add_constant(graph, HOST_I32, rank, &one);
+  *(int32_t *)graph->tensors[constant].data = number;
+  return constant;
+}
+
+/* The shape of a vector, made of the batch of x, as of a model whose batch is not fixed. */
+static int shape_of_batch(test_graph *graph, int x, bool flat) {
+  const int rank = graph->tensors[x].dims->count, count = flat ? 2 : RANK;
+  const int shape = add_tensor(graph, HOST_I32, 1, &rank, 2), packed = add_tensor(graph, HOST_I32, 1, &count, 2);
+  const bool masked = test_random(graph, 2);
+  const int slices[] = {shape, add_numbers(graph, 1, masked ? 7 : 0), add_numbers(graph, 1, 1),
+                        add_numbers(graph, 1, 1)};
+  const host_slice slice = {masked, 0, 0, 0, 1};
+  const host_pack pack = {count, 0};
+  add_node(graph, HOST_SHAPE, 1, &x, shape, NULL, 0);
+  int numbers[RANK] = {add_tensor(graph, HOST_I32, 0, NULL, 2)};
+  for (int i = 1; i < count - 1; i++) numbers[i] = add_numbers(graph, 0, 1);
+  numbers[count - 1] = add_numbers(graph, 0, channels_of(graph, x));
+  add_node(graph, HOST_STRIDED_SLICE, 4, slices, numbers[0], &slice, sizeof slice);
+  return add_node(graph, HOST_PACK, count, numbers, packed, &pack, sizeof pack);
+}
+
 static int reshape(test_graph *graph, int x, bool flat) {
-  const int rank = flat ? 2 : RANK, shape = add_constant(graph, HOST_I32, 1, &rank), inputs[] = {x, shape};
-  const int y = add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat);
+  const int rank = flat ? 2 : RANK, computed = test_random(graph, 2);
+  const int shape = computed ? shape_of_batch(graph, x, flat) : add_constant(graph, HOST_I32, 1, &rank);
+  const int y = add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat), inputs[] = {x, shape};
+  graph->tensors[y].quantization = graph->tensors[x].quantization;
   return add_node(graph, HOST_RESHAPE, 2, inputs, y, NULL, 0);
 }
 
 static int connect(test_graph *graph, int x, int out, int fused, bool flat) {
-  const int filter[] = {out, channels_of(graph, x)}, biased = test_random(graph, 2);
-  const int weight = add_constant(graph, HOST_F32, 2, filter), bias = add_constant(graph, HOST_F32, 1, &out);
+  const bool f32 = graph->type == HOST_F32, biased = !f32 || test_random(graph, 2);
+  const int filter[] = {out, channels_of(graph, x)}, weight = add_constant(graph, graph->type, 2, filter);
+  const int bias = add_constant(graph, f32 ? HOST_F32 : HOST_I32, 1, &out);
+  if (!f32) quantize(graph, weight, test_random(graph, 2) ? out : 1, 0.004f, 0, 0);
   const int inputs[] = {x, weight, biased ? bias : -1}, y = add_vector(graph, dims_of(graph, x)[0], out, flat);
   const host_connected connected = {fused, 0};
   return add_node(graph, HOST_FULLY_CONNECTED, 3, inputs, y, &connected, sizeof connected);
@@ -154,14 +187,11 @@ static int with_number(test_graph *graph, int code, int x, float number, int fus
 
 static int gate(test_graph *graph, int x) {
   const bool flat = graph->tensors[x].dims->count == 2;
-  if (graph->type == HOST_I8) {
-    const int logistic = unary(graph, HOST_LOGISTIC, x);
-    quantize(graph, logistic, 1, 1.0f / 256, -128, 0);
-    return logistic;
+  if (graph->type == HOST_I8 || test_random(graph, 2)) {
+    const int logistic = add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat);
+    if (graph->type == HOST_I8) quantize(graph, logistic, 1, 1.0f / 256, -128, 0);
+    return add_node(graph, HOST_LOGISTIC, 1, &x, logistic, NULL, 0);
   }
-  if (test_random(graph, 2))
-    return add_node(graph, HOST_LOGISTIC, 1, &x, add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat),
-                    NULL, 0);
   const bool fused = test_random(graph, 2);
   x = with_number(graph, HOST_ADD, x, 3, fused ? HOST_RELU6 : HOST_NONE);
   if (!fused)
@@ -171,7 +201,7 @@ static int gate(test_graph *graph, int x) {
 }
 
 static int excite(test_graph *graph, int x) {
-  const bool connected = graph->type == HOST_F32 && test_random(graph, 2), flat = connected && test_random(graph, 2);
+  const bool connected = test_random(graph, 2), flat = connected && test_random(graph, 2);
   const int channels = dims_of(graph, x)[3];
   int y = squeeze(graph, x, flat);
   if (!flat && connected && test_random(graph, 2)) y = reshape(graph, y, true);
@@ -196,6 +226,8 @@ static int pad(test_graph *graph, int x) {
   return add_node(graph, HOST_PAD, 2, inputs, y, NULL, 0);
 }
 
+static int fused_of(test_graph *graph) { return (int[]){HOST_NONE, HOST_RELU, HOST_RELU6}[test_random(graph, 3)]; }
+
 /* The nodes run in the order in which they were made. */
 static void finish(test_graph *graph, int output) {
   int order[TEST_MOST_NODES];
@@ -212,7 +244,7 @@ void test_make_graph(test_graph *graph) {
                       1 + test_random(graph, 12)};
   int x = add_image(graph, dims), shortcut = x;
   for (int layers = 1 + test_random(graph, MOST_LAYERS); layers > 0; layers--) {
-    const int fused = (int[]){HOST_NONE, HOST_RELU, HOST_RELU6}[test_random(graph, 3)], channels = dims_of(graph, x)[3];
+    const int fused = fused_of(graph), channels = dims_of(graph, x)[3];
     const int kernel = 3 + 2 * test_random(graph, 3), stride = 1 + test_random(graph, 2);
     if (test_random(graph, 8) == 0) x = pad(graph, x);
     switch (test_random(graph, 4)) {
@@ -231,6 +263,8 @@ void test_make_graph(test_graph *graph) {
       x = binary(graph, HOST_ADD, x, shortcut);
     if (test_random(graph, 3) == 0) shortcut = x;
   }
+  if (test_random(graph, 4) == 0)
+    x = connect(graph, squeeze(graph, x, test_random(graph, 2)), 1 + test_random(graph, 9), fused_of(graph), true);
   if (graph->middle == x) graph->middle = -1;
   finish(graph, x);
 }

@@ -98,19 +98,19 @@ class Graph(tflite.Graph):
         inputs = [x, self._constant(table, None, 0)]
         return self._operator("PAD", 1, inputs, shape, quantization, self._dtype(x), self._options("PadOptions", {}))
 
-    def mean(self, x, keep=True):
+    def mean(self, x, quantization=None, keep=True):
         axes = self._constant(np.array([1, 2], np.int32), None, 0)
         options = self._options("ReducerOptions", {"keepDims": keep})
         batch, _, _, channels = self.shape(x)
         shape = [batch, 1, 1, channels] if keep else [batch, channels]
-        return self._operator("MEAN", 1, [x, axes], shape, None, "float32", options)
+        return self._operator("MEAN", 2, [x, axes], shape, quantization, self._dtype(x), options)
 
-    def whole_pool(self, x):
+    def whole_pool(self, x, quantization=None):
         """AVERAGE_POOL_2D over all of the image that the model names."""
         batch, height, width, channels = self.shape(x)
         window = {"filterHeight": height, "filterWidth": width, "strideH": 1, "strideW": 1, "padding": schema.Padding.VALID}
         shape, options = [batch, 1, 1, channels], self._options("Pool2DOptions", window)
-        return self._operator("AVERAGE_POOL_2D", 1, [x], shape, None, "float32", options)
+        return self._operator("AVERAGE_POOL_2D", 2, [x], shape, quantization, self._dtype(x), options)
 
     def connected(self, x, out, fused="none"):
         """FULLY_CONNECTED. What it writes has two dimensions."""
@@ -120,9 +120,31 @@ class Graph(tflite.Graph):
         options = self._options("FullyConnectedOptions", {"fusedActivationFunction": CLAMPS[fused]})
         return self._operator("FULLY_CONNECTED", 1, inputs, [batch, out], None, "float32", options)
 
-    def reshape(self, x, *shape):
+    def reshape(self, x, *shape, quantization=None):
         inputs = [x, self._constant(np.array(shape, np.int32), None, 0)]
-        return self._operator("RESHAPE", 1, inputs, shape, None, "float32", self._options("ReshapeOptions", {"newShape": list(shape)}))
+        return self._operator("RESHAPE", 1, inputs, shape, quantization, self._dtype(x), self._options("ReshapeOptions", {"newShape": list(shape)}))
+
+    def shape_of_batch(self, of, *numbers):
+        """The batch of tensor `of` and then these numbers, as Keras writes a shape: by SHAPE, STRIDED_SLICE and PACK."""
+        number = [self._constant(np.array(value, np.int32), None, 0) for value in numbers]
+        one = [self._constant(np.array([value], np.int32), None, 0) for value in (0, 1, 1)]
+        kind = self._options("ShapeOptions", {"outType": schema.TensorType.INT32})
+        shape = self._operator("SHAPE", 1, [of], [len(self.shape(of))], None, "int32", kind)
+        slices = self._options("StridedSliceOptions", {"shrinkAxisMask": 1})
+        batch = self._operator("STRIDED_SLICE", 1, [shape, *one], [], None, "int32", slices)
+        pack = self._options("PackOptions", {"valuesCount": 1 + len(numbers), "axis": 0})
+        return self._operator("PACK", 1, [batch, *number], [1 + len(numbers)], None, "int32", pack)
+
+    def reshape_to(self, x, shape, *numbers):
+        """RESHAPE to the shape that a tensor has: the batch, and then these numbers."""
+        sizes = [self.shape(x)[0], *numbers]
+        return self._operator("RESHAPE", 1, [x, shape], sizes, None, "float32", self._options("ReshapeOptions", {}))
+
+    def any_batch(self):
+        """The model names no batch."""
+        for tensor in self._tensors:
+            if tensor.buffer == 0 and tensor.shape and len(tensor.shape) != 1:
+                tensor.shapeSignature = [-1, *tensor.shape[1:]]
 
     def hard_sigmoid(self, x):
         """By ADD and MUL."""

@@ -27,7 +27,7 @@ FACES = {
     "face_detection_front": 70, "face_detection_back": 133, "face_detection_short_range": 70, "face_detection_full_range": 159,
     "face_detection_full_range_sparse": 87, "face_landmark": 78, "iris_landmark": 159,
 }  # fmt: skip
-BIRDNET = {"BirdNET_GLOBAL_6K_V2.4_Model_FP32": 182}
+BIRDNET = {"BirdNET_GLOBAL_6K_V2.4_Model_FP32": 274}
 SIZE = 128  # of BlazeFace's input
 # Where the face is in the photograph, as parts of its width and height: left, top, right, bottom.
 FACE = 0.33, 0.12, 0.55, 0.37

@@ -69,7 +69,7 @@ void test_spoil_image(test_graph *graph) {
 }
 
 static void spoil_node(test_graph *graph) {
-  static const int WORDS[] = {6, 7, 1, 6, 2};
+  static const int WORDS[] = {6, 7, 1, 6, 2, 5, 2};
   test_node *node = &graph->nodes[test_random(graph, graph->node_count)];
   const int tensors = (int)graph->context.tensor_count;
   switch (test_random(graph, 8)) {
@@ -86,11 +86,11 @@ static void spoil_node(test_graph *graph) {
     case 4: node->host.parameters = test_random(graph, 2) ? NULL : (void *)(uintptr_t)test_random(graph, 4096); break;
     case 5: {
       const int code = node->registration.code;
-      static const int CODES[] = {HOST_CONV_2D, HOST_DEPTHWISE_CONV_2D, HOST_ADD, HOST_AVERAGE_POOL_2D,
-                                  HOST_FULLY_CONNECTED};
+      static const int CODES[] = {HOST_CONV_2D,         HOST_DEPTHWISE_CONV_2D, HOST_ADD, HOST_AVERAGE_POOL_2D,
+                                  HOST_FULLY_CONNECTED, HOST_STRIDED_SLICE,     HOST_PACK};
       int kind = 0;
-      while (kind < 5 && CODES[kind] != code) kind++;
-      if (kind < 5 && !is_lie(node->host.parameters))
+      while (kind < 7 && CODES[kind] != code) kind++;
+      if (kind < 7 && !is_lie(node->host.parameters))
         ((int *)node->host.parameters)[test_random(graph, WORDS[kind])] = odd_number(graph);
       break;
     }
