@@ -110,10 +110,15 @@ distributions() {
   cmp "$work"/sdist/mbconv-*.tar.gz "$work"/sdist-again/mbconv-*.tar.gz
 }
 try "two source distributions, one of a tree with leftovers, are the same bytes" distributions
+# The library's files, the package's, and what setuptools writes.
 packed() {
-  tar -tzf "$work"/sdist/mbconv-*.tar.gz | sed -n 's|^mbconv-[^/]*/library/\(.*[^/]\)$|\1|p' | sort > "$work/packed"
-  git ls-files -- CMakeLists.txt LICENSE base block cmake dispatch include kernels litert operators | sort | diff - "$work/packed"
+  tar -tzf "$work"/sdist/mbconv-*.tar.gz | sed -n 's|^mbconv-[^/]*/\(.*[^/]\)$|\1|p' | sort > "$work/packed"
+  {
+    git ls-files -- CMakeLists.txt LICENSE base block cmake dispatch include kernels litert operators | sed 's|^|library/|'
+    git ls-files -- python | sed -n 's|^python/||; /^tests\/\|^bench\/\|^\.gitignore$/d; p'
+    printf '%s\n' PKG-INFO setup.cfg
+  } | sort | diff - "$work/packed"
 }
-try "it has the library's files, all of them and no others" packed
+try "it has the library's files and the package's, all of them and no others" packed
 
 finish
