@@ -216,19 +216,16 @@ struct kernel_counts counting_set_take(void) {
   return taken;
 }
 
-/* The linker (--wrap) gives every create of the library these in place of its own. */
+/* These are in place of the library's own, which have other names in the tests: ../CMakeLists.txt. */
 
-mbconv_status __real_mbconv_choose(const struct mbconv_sets *sets, const mbconv_options *options,
+mbconv_status mbconv_choose_itself(const struct mbconv_sets *sets, const mbconv_options *options,
                                    const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error);
-mbconv_status __wrap_mbconv_choose(const struct mbconv_sets *sets, const mbconv_options *options,
-                                   const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error);
-size_t __real_mbconv_l2_bytes(void);
-size_t __wrap_mbconv_l2_bytes(void);
+size_t mbconv_l2_bytes_itself(void);
 
-mbconv_status __wrap_mbconv_choose(const struct mbconv_sets *sets, const mbconv_options *options,
-                                   const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error) {
+mbconv_status mbconv_choose(const struct mbconv_sets *sets, const mbconv_options *options,
+                            const struct mbconv_kernels **kernels, mbconv_exp *variant, mbconv_error *error) {
   if (!chosen) {
-    const mbconv_status status = __real_mbconv_choose(sets, options, kernels, variant, error);
+    const mbconv_status status = mbconv_choose_itself(sets, options, kernels, variant, error);
     if (status == MBCONV_OK && tiles_add) *kernels = adding(*kernels);
     return status;
   }
@@ -238,4 +235,4 @@ mbconv_status __wrap_mbconv_choose(const struct mbconv_sets *sets, const mbconv_
 }
 
 /* No machine's own cache: 1 MB. */
-size_t __wrap_mbconv_l2_bytes(void) { return chosen ? (size_t)1 << 20 : __real_mbconv_l2_bytes(); }
+size_t mbconv_l2_bytes(void) { return chosen ? (size_t)1 << 20 : mbconv_l2_bytes_itself(); }
