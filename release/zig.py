@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A toolchain of CMake by PyPI's ziglang, whose C compiler links for any system:
+"""A toolchain of CMake by PyPI's ziglang, whose compilers link for any system:
 
     python3 release/zig.py FOLDER TARGET      writes FOLDER/zig.cmake; TARGET as zig has it, such as x86_64-windows-gnu
 
@@ -36,7 +36,8 @@ def toolchain(folder, target):
     name, nothing = SYSTEMS[system.split(".")[0]], shutil.which("true")
     settings = {
         "CMAKE_SYSTEM_NAME": name, "CMAKE_SYSTEM_PROCESSOR": machine,
-        "CMAKE_C_COMPILER": tool(folder, "cc", "cc", "-target", target), "CMAKE_AR": tool(folder, "ar", "ar"),
+        "CMAKE_C_COMPILER": tool(folder, "cc", "cc", "-target", target),
+        "CMAKE_CXX_COMPILER": tool(folder, "c++", "c++", "-target", target), "CMAKE_AR": tool(folder, "ar", "ar"),
         "CMAKE_RANLIB": tool(folder, "ranlib", "ranlib"), "CMAKE_STRIP": nothing,  # the linker strips
         "CMAKE_SHARED_LINKER_FLAGS_INIT": "-s",
         # What the machine that compiles has is for another system.
