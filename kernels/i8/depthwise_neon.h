@@ -12,8 +12,6 @@
 #ifndef MBCONV_I8_DEPTHWISE_NEON_H
 #define MBCONV_I8_DEPTHWISE_NEON_H
 
-#include <string.h>
-
 #include "requantize_neon.h"
 
 enum { BIAS, SCALE, SHIFT, CONSTANTS, UNIT = 8, AT_ONCE = 4, CHUNK = 32 };
@@ -61,16 +59,10 @@ ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t n
 
 ALWAYS_INLINE size_t unit_bytes(size_t kernel) { return CONSTANTS * UNIT * sizeof(int32_t) + weight_bytes(kernel); }
 
-/* Packs a channel's constants, and returns where the weights of its unit begin. Inputs are turned: 128 times the
- * weights are added to the bias, which may wrap around. */
+/* Packs a channel's constants, and returns where the weights of its unit begin. */
 static inline void *pack_constants(void *data, size_t channel, size_t kernel, const struct mbconv_i8_channel *packed) {
-  uint32_t bias = (uint32_t)packed->bias;
-  for (size_t tap = 0; tap < kernel * kernel; tap++) bias += 128 * (uint32_t)packed->weight[tap];
   int32_t *unit = (int32_t *)(void *)((char *)data + channel / UNIT * unit_bytes(kernel));
-  int32_t *constants = unit + channel % UNIT;
-  constants[BIAS * UNIT] = (int32_t)bias;
-  memcpy(constants + SCALE * UNIT, &packed->scale, sizeof packed->scale);
-  constants[SHIFT * UNIT] = packed->shift;
+  pack_constants_at(unit, UNIT, channel % UNIT, kernel * kernel, packed);
   return unit + CONSTANTS * UNIT;
 }
 
@@ -182,7 +174,7 @@ struct row_end {
 
 /* Whole numbers of 16 bits. */
 ALWAYS_INLINE int16x8_t words_of(const struct row_end *e, struct pair a) {
-  return narrow_numbers(scaled(a.low, e->low), scaled(a.high, e->high));
+  return low_words(scaled(a.low, e->low), scaled(a.high, e->high));
 }
 
 /* Two pixels. */
@@ -197,8 +189,8 @@ ALWAYS_INLINE void finish_one(const struct row_end *e, uint8_t *y, struct pair a
   vst1_u8(y, vget_low_u8(words_to_bytes(e->zero, words, words)));
 }
 
-/* What few endings have, behind the stores. With `stored` the sums have come by way of memory, for fewer channels and
- * for TFLite's rounding. */
+/* What few endings have, behind the stores. With `stored` the sums have come by way of memory, which may be for
+ * fewer channels. */
 static __attribute__((noinline)) void finish_later(const struct mbconv_i8_ending *ending, const int32_t *constants,
                                                    size_t channels, int32_t (*stored)[UNIT], size_t pixels, uint8_t *y,
                                                    size_t y_stride) {
@@ -303,7 +295,7 @@ ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mb
     const float *scale = (const float *)(constants + SCALE * UNIT);
     const struct row_end e = {zero_of(ending), vld1q_f32(scale), vld1q_f32(scale + LANES), group->y_stride,
                               opaque(2 * group->y_stride)};
-    const bool whole = channels == UNIT && ending->rounding == MBCONV_I8_FP32;
+    const bool whole = channels == UNIT && !ends_in_memory(ending, constants, UNIT);
     for (size_t first = 0, n; first < pixels; first += n, walk.x += n * stride * group->x_stride) {
       int32_t sums[CHUNK][UNIT], (*stored)[UNIT] = whole ? NULL : sums;
       n = pixels - first < CHUNK || whole ? pixels - first : CHUNK;

@@ -25,7 +25,7 @@ typedef int16_t weight;
 
 void mbconv_i8_pack_panel_neon(void *data, size_t width, size_t lane, size_t k,
                                const struct mbconv_i8_channel *channel) {
-  pack_panel(data, width, lane, k, channel, 128);
+  pack_panel(data, width, lane, k, channel);
 }
 
 ALWAYS_INLINE struct tile start_tile(const size_t vectors, const size_t rows, const int32_t *bias) {
@@ -164,6 +164,15 @@ ALWAYS_INLINE void last_chunk(const size_t vectors, const size_t rows, const siz
     }
   }
 #undef PIXEL
+}
+
+/* Heights of tiles that blocks often have get code of their own. */
+static __attribute__((noinline)) void run16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
+                                            const uint8_t *x, void *const *y, size_t offset) {
+  if (pixels == 5)
+    walk(4, 5, 5, panel, 5, tiles, x, y, offset);
+  else
+    walk(4, 4, 1, panel, pixels, tiles, x, y, offset);
 }
 
 void mbconv_i8_pointwise_neon_5x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,

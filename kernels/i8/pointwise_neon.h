@@ -55,18 +55,12 @@ ALWAYS_INLINE struct tile in_order(const size_t vectors, const size_t rows, cons
 
 /* ---- Packing ----------------------------------------------------------------------------------------------------- */
 
-/* `fold`: the products' inputs will be less by it. */
 ALWAYS_INLINE void pack_panel(int32_t *data, size_t width, size_t lane, size_t k,
-                              const struct mbconv_i8_channel *channel, int32_t fold) {
+                              const struct mbconv_i8_channel *channel) {
   weight *weights = (weight *)(data + CONSTANTS * width);
-  int32_t sum = 0;
-  for (size_t i = 0; i < k; i++) {
+  for (size_t i = 0; i < k; i++)
     weights[i / K_STEP * K_STEP * width + lane * K_STEP + i % K_STEP] = mbconv_i8_weight_at(channel, k, i);
-    sum += channel->weight[i];
-  }
-  data[BIAS * width + lane] = (int32_t)((uint32_t)channel->bias + (uint32_t)fold * (uint32_t)sum); /* may wrap around */
-  memcpy(data + SCALE * width + lane, &channel->scale, sizeof channel->scale);
-  data[SHIFT * width + lane] = channel->shift;
+  pack_constants_at(data, width, lane, k, channel);
 }
 
 /* ---- Sums -------------------------------------------------------------------------------------------------------- */
@@ -108,11 +102,12 @@ ALWAYS_INLINE void finish_four(const size_t vectors, const size_t rows, const si
                                int32x4_t b, int32x4_t c, int32x4_t d) {
   if (i >= rows * vectors) return;
   if (vectors == 4) {
-    vst1q_u8(output(least, e, y, i / 4),
-             to_bytes(zero, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[2]), scaled(d, scale[3])));
+    vst1q_u8(output(least, e, y, i / 4), words_to_bytes(zero, low_words(scaled(a, scale[0]), scaled(b, scale[1])),
+                                                        low_words(scaled(c, scale[2]), scaled(d, scale[3]))));
   } else {
-    const uint64x2_t two = vreinterpretq_u64_u8(
-        to_bytes(zero, scaled(a, scale[0]), scaled(b, scale[1]), scaled(c, scale[0]), scaled(d, scale[1])));
+    const uint64x2_t two =
+        vreinterpretq_u64_u8(words_to_bytes(zero, low_words(scaled(a, scale[0]), scaled(b, scale[1])),
+                                            low_words(scaled(c, scale[0]), scaled(d, scale[1]))));
     vst1q_lane_u64((uint64_t *)(void *)output(least, e, y, i / 2), two, 0);
     vst1q_lane_u64((uint64_t *)(void *)output(least, e, y, i / 2 + 1), two, 1);
   }
@@ -134,8 +129,7 @@ ALWAYS_INLINE void finish(const size_t vectors, const size_t rows, const size_t 
   finish_four(vectors, rows, least, e, y, 20, zero, scale, t->s20, t->s21, t->s22, t->s23);
 }
 
-/* What few endings have: bounds and u8 for callers, behind the stores; or, with `sums`, TFLite's rounding by way of
- * memory. */
+/* What few endings have: bounds and u8 for callers, behind the stores; or, with `sums`, all by way of memory. */
 static __attribute__((noinline)) void finish_later(size_t width, const struct panel_end *e, void *const *y,
                                                    const int32_t *sums) {
   const struct mbconv_i8_ending *ending = e->panel->ending.i8;
@@ -156,7 +150,8 @@ ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const size_t le
                         void *const *y, size_t offset) {
   const size_t stride = panel->x_stride, k = panel->k, chunks = k / CHUNK * CHUNK;
   const struct panel_end e = {panel, offset, pixels};
-  const bool fp32 = panel->ending.i8->rounding == MBCONV_I8_FP32, later = ends_later(panel->ending.i8);
+  const bool memory = ends_in_memory(panel->ending.i8, panel->bias, vectors * LANES);
+  const bool later = ends_later(panel->ending.i8);
   size_t apart[MOST8] = {0};
   UNROLL
   for (size_t i = 1; i < rows; i++) apart[i] = opaque((i < pixels ? i : pixels - 1) * stride);
@@ -171,7 +166,7 @@ ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const size_t le
     __asm__("" : "+r"(in.x), "+r"(in.weights)); /* or gcc would compute them anew */
     if (chunks < k) last_chunk(vectors, rows, apart, &in, k - chunks, &t);
     const struct tile sums = in_order(vectors, rows, &t);
-    if (fp32) {
+    if (!memory) {
       finish(vectors, rows, least, &e, y, &sums);
       if (later) finish_later(vectors * LANES, &e, y, NULL);
     } else {
@@ -181,16 +176,9 @@ ALWAYS_INLINE void walk(const size_t vectors, const size_t rows, const size_t le
   }
 }
 
-/* Heights of tiles that blocks often have get code of their own. */
-static __attribute__((noinline)) void run16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
-                                            const uint8_t *x, void *const *y, size_t offset) {
-  if (MOST16 == 6 && pixels > (PIXEL_STEP == 1 ? 5 : 4))
-    walk(4, 6, PIXEL_STEP == 1 ? 6 : 5, panel, pixels, tiles, x, y, offset);
-  else if (PIXEL_STEP == 1 && pixels == 5)
-    walk(4, 5, 5, panel, 5, tiles, x, y, offset);
-  else
-    walk(4, 4, 1, panel, pixels, tiles, x, y, offset);
-}
+/* Up to MOST16 pixels and 16 channels: the including file's. */
+static void run16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles, const uint8_t *x,
+                  void *const *y, size_t offset);
 
 static __attribute__((noinline)) void run8(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                            const uint8_t *x, void *const *y, size_t offset) {

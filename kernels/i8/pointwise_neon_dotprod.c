@@ -11,8 +11,8 @@
  *     operations of 16 k    6 x 16    5 x 16     8 x 8
  *     SDOT                      96        80        64
  *     loads                     22        21        16
- *     the loop                   3         3         3
- *     vectors in registers      31        26        25
+ *     the loop                   2         2         3
+ *     vectors in registers      32        27        25
  */
 #include <stdint.h>
 
@@ -24,7 +24,7 @@ typedef int8_t weight;
 
 void mbconv_i8_pack_panel_neon_dotprod(void *data, size_t width, size_t lane, size_t k,
                                        const struct mbconv_i8_channel *channel) {
-  pack_panel(data, width, lane, k, channel, 128);
+  pack_panel(data, width, lane, k, channel);
 }
 
 ALWAYS_INLINE struct tile start_tile(const size_t vectors, const size_t rows, const int32_t *bias) {
@@ -51,29 +51,70 @@ ALWAYS_INLINE int8x16_t load_weights(const char *weights) { return vld1q_s8((con
 
 /* ---- 6 x 16 ------------------------------------------------------------------------------------------------------ */
 
-struct pixels {
-  int8x16_t a, b, c, d, e, f;
-};
+/* Sums a, b, c and d of pixel x, and 4 k: the `lane`-th ones of what was loaded. */
+#define DOT(sum, x, w, lane) LINE("sdot v" #sum ".4s, v" #w ".16b, v" #x ".4b[" #lane "]")
+#define DOT_A(a, b, c, d, x, at, w, lane) DOT(a, x, w, lane)
+#define DOT_B(a, b, c, d, x, at, w, lane) DOT(b, x, w, lane)
+#define DOT_C(a, b, c, d, x, at, w, lane) DOT(c, x, w, lane)
+#define DOT_D(a, b, c, d, x, at, w, lane) DOT(d, x, w, lane)
+#define DOTS_AB(pixels, lane) pixels(DOT_A, 30, lane) pixels(DOT_B, 31, lane)
+#define DOTS_CD(pixels, lane) pixels(DOT_C, 30, lane) pixels(DOT_D, 31, lane)
 
-/* 4 k of 4 channels and all pixels. */
-ALWAYS_INLINE void dots(const size_t rows, const size_t lane, const char *weights, const struct pixels *x, int32x4_t *a,
-                        int32x4_t *b, int32x4_t *c, int32x4_t *d, int32x4_t *e, int32x4_t *f) {
-  const int8x16_t w = load_weights(weights);
-  dot(lane, a, w, x->a);
-  if (rows > 1) dot(lane, b, w, x->b);
-  if (rows > 2) dot(lane, c, w, x->c);
-  if (rows > 3) dot(lane, d, w, x->d);
-  if (rows > 4) dot(lane, e, w, x->e);
-  if (rows > 5) dot(lane, f, w, x->f);
-}
+/* The last k % 8: 4 at a time; of the last ones those that are there are moved down to where the weights are not 0. */
+#define MOVE_DOWN(a, b, c, d, x, ...) LINE("ushl v" #x ".4s, v" #x ".4s, v31.4s")
+#define LAST_WEIGHTS LINE("ldr q30, [%[w]], #16")
+/* clang-format off: a line of assembly each */
+#define LAST_STEPS(pixels, load)                                                                                   \
+  LINE("ands %[n], %[k], #7")                                                                                      \
+  LINE("b.eq 5f")                                                                                                  \
+  LINE("4:")                                                                                                       \
+  LINE("subs %[n], %[n], #4")                                                                                      \
+  LINE("csel %[t], %[n], xzr, lt")                                                                                 \
+  LINE("add %[x], %[x], %[t]")                                                                                     \
+  LINE("lsl %[t], %[t], #3")                                                                                       \
+  LINE("dup v31.4s, %w[t]")                                                                                        \
+  load(s, 4) pixels(MOVE_DOWN, 0) LAST_WEIGHTS pixels(DOT_A, 30, 0) LAST_WEIGHTS pixels(DOT_B, 30, 0) LAST_WEIGHTS \
+  pixels(DOT_C, 30, 0) LAST_WEIGHTS                                                                                \
+  pixels(DOT_D, 30, 0) LINE("cmp %[n], #0") LINE("b.gt 4b") LINE("5:")
 
-ALWAYS_INLINE void step16(const size_t rows, const size_t lane, const char *weights, const struct pixels *x,
-                          struct tile *t) {
-  dots(rows, lane, weights, x, &t->s0, &t->s4, &t->s8, &t->s12, &t->s16, &t->s20);
-  dots(rows, lane, weights + 16, x, &t->s1, &t->s5, &t->s9, &t->s13, &t->s17, &t->s21);
-  dots(rows, lane, weights + 32, x, &t->s2, &t->s6, &t->s10, &t->s14, &t->s18, &t->s22);
-  dots(rows, lane, weights + 48, x, &t->s3, &t->s7, &t->s11, &t->s15, &t->s19, &t->s23);
-}
+#define COPY_BIASES(a, b, c, d, ...) \
+  LINE("mov v" #a ".16b, v0.16b")    \
+  LINE("mov v" #b ".16b, v1.16b")    \
+  LINE("mov v" #c ".16b, v2.16b")    \
+  LINE("mov v" #d ".16b, v3.16b")
+#define STORE_PIXEL(a, b, c, d, x, list, ...) STORE(a, list)
+#define SCALE_PIXEL(a, b, c, d, ...) SCALE_BY(24, 25, 26, 27, a, b, c, d)
+
+/* A tile: biases; 16 k at a time; 8 if there are; 4 and fewer; the end. */
+#define TILE(pixels, others, load)                                                                                     \
+  LINE("ldp q0, q1, [%[bias]]")                                                                                        \
+  LINE("ldp q2, q3, [%[bias], #32]")                                                                                   \
+  others(COPY_BIASES, 0) LINE("cbz %[n], 2f") LINE("1:") FIRST_WEIGHTS(256) load(q, 16) DOTS_AB(pixels, 0)             \
+      WEIGHTS(-224) DOTS_CD(pixels, 0) WEIGHTS(-192) DOTS_AB(pixels, 1) WEIGHTS(-160) DOTS_CD(pixels, 1) WEIGHTS(-128) \
+          DOTS_AB(pixels, 2) WEIGHTS(-96) DOTS_CD(pixels, 2) WEIGHTS(-64) DOTS_AB(pixels, 3) WEIGHTS(-32)              \
+              DOTS_CD(pixels, 3) LINE("subs %[n], %[n], #1") LINE("b.ne 1b") LINE("2: tbz %[k], #3, 3f")               \
+                  FIRST_WEIGHTS(128) load(d, 8) DOTS_AB(pixels, 0) WEIGHTS(-96) DOTS_CD(pixels, 0) WEIGHTS(-64)        \
+                      DOTS_AB(pixels, 1) WEIGHTS(-32) DOTS_CD(pixels, 1) LINE("3:") LAST_STEPS(pixels, load)           \
+                          LINE("cbnz %[sums], 6f") LINE("ldp q24, q25, [%[bias], #64]")                                \
+                              LINE("ldp q26, q27, [%[bias], #96]") pixels(CONVERT, 0) pixels(SCALE_PIXEL, 0)           \
+                                  NARROW(pixels) pixels(STORE_PIXEL, 0) LINE("b 7f") LINE("6:") pixels(STORE_SUMS, 0)  \
+                                      LINE("7:")
+/* clang-format on */
+
+/* All pixels but the first. */
+#define OTHERS4(f, ...) \
+  f(4, 5, 6, 7, 25, 8, __VA_ARGS__) f(8, 9, 10, 11, 26, 16, __VA_ARGS__) f(12, 13, 14, 15, 27, 24, __VA_ARGS__)
+#define OTHERS5(f, ...) OTHERS4(f, __VA_ARGS__) f(16, 17, 18, 19, 28, 32, __VA_ARGS__)
+#define OTHERS6(f, ...) OTHERS5(f, __VA_ARGS__) f(20, 21, 22, 23, 29, 40, __VA_ARGS__)
+
+#define TILE4 TILE(PIXELS4, OTHERS4, LOAD4)
+#define TILE5 TILE(PIXELS5, OTHERS5, LOAD5)
+#define TILE6 TILE(PIXELS6, OTHERS6, LOAD6)
+
+/* Tiles store sums as they should be. */
+static void put_in_order(int32_t *sums) { (void)sums; }
+
+#include "pointwise_neon_assembly.h"
 
 /* ---- 8 x 8 ------------------------------------------------------------------------------------------------------- */
 
@@ -108,25 +149,17 @@ ALWAYS_INLINE void chunk(const size_t vectors, const size_t rows, const size_t *
   const uint8_t *x = in->x;
   const char *w = in->weights;
 #define PIXEL(i) pixel_at(x + apart[(i) < rows ? (i) : 0])
-  if (vectors == 4) {
-    const struct pixels pixels = {PIXEL(0), PIXEL(1), PIXEL(2), PIXEL(3), PIXEL(4), PIXEL(5)};
-    step16(rows, 0, w, &pixels, t);
-    step16(rows, 1, w + 64, &pixels, t);
-    step16(rows, 2, w + 128, &pixels, t);
-    step16(rows, 3, w + 192, &pixels, t);
-  } else {
-    const struct weights8 held = {load_weights(w),      load_weights(w + 16), load_weights(w + 32),
-                                  load_weights(w + 48), load_weights(w + 64), load_weights(w + 80),
-                                  load_weights(w + 96), load_weights(w + 112)};
-    pixel8(&held, PIXEL(0), &t->s0, &t->s1);
-    pixel8(&held, PIXEL(1), &t->s2, &t->s3);
-    pixel8(&held, PIXEL(2), &t->s4, &t->s5);
-    pixel8(&held, PIXEL(3), &t->s6, &t->s7);
-    if (rows > 4) pixel8(&held, PIXEL(4), &t->s8, &t->s9);
-    if (rows > 5) pixel8(&held, PIXEL(5), &t->s10, &t->s11);
-    if (rows > 6) pixel8(&held, PIXEL(6), &t->s12, &t->s13);
-    if (rows > 7) pixel8(&held, PIXEL(7), &t->s14, &t->s15);
-  }
+  const struct weights8 held = {load_weights(w),      load_weights(w + 16), load_weights(w + 32),
+                                load_weights(w + 48), load_weights(w + 64), load_weights(w + 80),
+                                load_weights(w + 96), load_weights(w + 112)};
+  pixel8(&held, PIXEL(0), &t->s0, &t->s1);
+  pixel8(&held, PIXEL(1), &t->s2, &t->s3);
+  pixel8(&held, PIXEL(2), &t->s4, &t->s5);
+  pixel8(&held, PIXEL(3), &t->s6, &t->s7);
+  if (rows > 4) pixel8(&held, PIXEL(4), &t->s8, &t->s9);
+  if (rows > 5) pixel8(&held, PIXEL(5), &t->s10, &t->s11);
+  if (rows > 6) pixel8(&held, PIXEL(6), &t->s12, &t->s13);
+  if (rows > 7) pixel8(&held, PIXEL(7), &t->s14, &t->s15);
 #undef PIXEL
   in->x = x + CHUNK;
   in->weights = w + CHUNK * vectors * LANES;
@@ -139,23 +172,18 @@ ALWAYS_INLINE int8x16_t four_at(const uint8_t *x, size_t at, const bool moved, i
   return vreinterpretq_s8_u32(moved ? vshlq_u32(v, down) : v);
 }
 
-ALWAYS_INLINE void add_four(const size_t vectors, const size_t rows, const size_t *apart, const uint8_t *x,
-                            const char *w, const bool moved, int32x4_t down, struct tile *t) {
+ALWAYS_INLINE void add_four(const size_t rows, const size_t *apart, const uint8_t *x, const char *w, const bool moved,
+                            int32x4_t down, struct tile *t) {
 #define FOUR(i) four_at(x, apart[(i) < rows ? (i) : 0], moved, down)
-  if (vectors == 4) {
-    const struct pixels pixels = {FOUR(0), FOUR(1), FOUR(2), FOUR(3), FOUR(4), FOUR(5)};
-    step16(rows, 0, w, &pixels, t);
-  } else {
-    const int8x16_t w0 = load_weights(w), w1 = load_weights(w + 16);
-    four8(w0, w1, FOUR(0), &t->s0, &t->s1);
-    four8(w0, w1, FOUR(1), &t->s2, &t->s3);
-    four8(w0, w1, FOUR(2), &t->s4, &t->s5);
-    four8(w0, w1, FOUR(3), &t->s6, &t->s7);
-    if (rows > 4) four8(w0, w1, FOUR(4), &t->s8, &t->s9);
-    if (rows > 5) four8(w0, w1, FOUR(5), &t->s10, &t->s11);
-    if (rows > 6) four8(w0, w1, FOUR(6), &t->s12, &t->s13);
-    if (rows > 7) four8(w0, w1, FOUR(7), &t->s14, &t->s15);
-  }
+  const int8x16_t w0 = load_weights(w), w1 = load_weights(w + 16);
+  four8(w0, w1, FOUR(0), &t->s0, &t->s1);
+  four8(w0, w1, FOUR(1), &t->s2, &t->s3);
+  four8(w0, w1, FOUR(2), &t->s4, &t->s5);
+  four8(w0, w1, FOUR(3), &t->s6, &t->s7);
+  if (rows > 4) four8(w0, w1, FOUR(4), &t->s8, &t->s9);
+  if (rows > 5) four8(w0, w1, FOUR(5), &t->s10, &t->s11);
+  if (rows > 6) four8(w0, w1, FOUR(6), &t->s12, &t->s13);
+  if (rows > 7) four8(w0, w1, FOUR(7), &t->s14, &t->s15);
 #undef FOUR
 }
 
@@ -166,8 +194,8 @@ ALWAYS_INLINE void last_chunk(const size_t vectors, const size_t rows, const siz
   const char *w = in->weights;
   const int32x4_t none = vdupq_n_s32(0);
   NO_UNROLL
-  for (; k >= 4; k -= 4, x += 4, w += 4 * vectors * LANES) add_four(vectors, rows, apart, x, w, false, none, t);
-  if (k > 0) add_four(vectors, rows, apart, x + k - 4, w, true, vdupq_n_s32(8 * (int32_t)k - 32), t);
+  for (; k >= 4; k -= 4, x += 4, w += 4 * vectors * LANES) add_four(rows, apart, x, w, false, none, t);
+  if (k > 0) add_four(rows, apart, x + k - 4, w, true, vdupq_n_s32(8 * (int32_t)k - 32), t);
 }
 
 void mbconv_i8_pointwise_neon_dotprod_6x16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
