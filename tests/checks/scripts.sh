@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The shell scripts, read by ShellCheck; what ./run does not know is refused before anything is built.
+# The shell scripts, read by ShellCheck; what ./run does not know is refused before anything is built; what git knows is the
+# project, not what a build made of it.
 # packages: shellcheck git
 # minutes: 1
 set -euo pipefail
@@ -17,5 +18,19 @@ for arguments in "${unknown[@]}"; do
     findings=$((findings + 1))
   fi
 done
-echo "check: $((${#scripts[@]} + ${#unknown[@]})) cases, $findings findings"
+
+# A build folder of another name than build/ is easily committed: .gitignore cannot know it.
+top_level=(.ci .clang-format .editorconfig .github .gitignore CHANGELOG.md CMakeLists.txt CMakePresets.json CONTRIBUTING.md
+  LICENSE README.md SECURITY.md base bench block cli cmake dispatch docs examples include kernels litert networks operators
+  python release run tests)
+while read -r entry; do
+  echo "$entry: not part of the project's top level"
+  findings=$((findings + 1))
+done < <(git ls-files | sed 's|/.*||' | sort -u | grep -vxFf <(printf '%s\n' "${top_level[@]}"))
+while read -r file; do
+  echo "$file: made by a build"
+  findings=$((findings + 1))
+done < <(git ls-files | grep -E '(^|/)CMakeCache\.txt$|\.(o|a|so|obj|dll|exe|pyc)$')
+
+echo "check: $((${#scripts[@]} + ${#unknown[@]} + 2)) cases, $findings findings"
 ((findings == 0))
