@@ -78,6 +78,7 @@ void cli_threads_free(const mbconv_threads *threads);
 
 int cli_run(int count, char **words);
 int cli_bench(int count, char **words);
+int cli_write(int count, char **words);
 int cli_table(int count, char **words);
 int cli_info(int count, char **words);
 

@@ -14,6 +14,7 @@ static const char usage[] =
     "       mbconv run MODEL --raw-input FILE --raw-output FILE   tensors in and out\n"
     "       mbconv bench MODEL            time of each layer\n"
     "       mbconv table                  MBConv, plain and classic bottleneck block: parameters, multiply-adds, time\n"
+    "       mbconv write NETWORK FILE     the file of a network in int8, with random weights\n"
     "       mbconv info                   this CPU and what is chosen for it\n"
     "       mbconv COMMAND --help         the options of a command\n"
     "MODEL is a safetensors file with torchvision's or timm's names, or the name of a network, which then has random\n"
@@ -34,7 +35,8 @@ int main(int count, char **words) {
   static const struct {
     const char *name;
     int (*run)(int count, char **words);
-  } commands[] = {{"run", cli_run}, {"bench", cli_bench}, {"table", cli_table}, {"info", cli_info}};
+  } commands[] = {
+      {"run", cli_run}, {"bench", cli_bench}, {"table", cli_table}, {"write", cli_write}, {"info", cli_info}};
   cli_output_begin();
   if (count < 2 || strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) {
     print_usage(count < 2 ? stderr : stdout);

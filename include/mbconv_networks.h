@@ -117,6 +117,11 @@ MBCONV_API mbconv_status mbconv_network_load_memory(const void *data, size_t siz
 MBCONV_API mbconv_status mbconv_network_random(const char *name, const mbconv_network_options *options,
                                                mbconv_network **out, mbconv_error *error);
 
+/* Writes the safetensors file of what mbconv_network_random() makes, in int8: `options` and their `type` must be given.
+ * MBCONV_BAD_FILE, with what the system says, if it cannot be written; then no file is left. */
+MBCONV_API mbconv_status mbconv_network_write_random(const char *name, const mbconv_network_options *options,
+                                                     const char *path, mbconv_error *error);
+
 /* What neither a file nor the options say, though the tensors' names leave it open. */
 enum {
   MBCONV_ASSUMED_PADDING = 1,      /* symmetric: but timm's tf_* networks have the same names, and padding SAME */

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -57,9 +58,13 @@ mbconv_status mbconv_network_load(const char *path, const mbconv_network_options
   return status;
 }
 
-/* Random weights of the options' type, which becomes the description's. */
-static mbconv_status make_random(struct mbconv_description *d, const mbconv_network_options *options,
+/* Random weights of the options' type, which becomes the description's, for the network `name`. */
+static mbconv_status make_random(const char *name, const mbconv_network_options *options, struct mbconv_description *d,
                                  struct mbconv_tensors *tensors, mbconv_error *error) {
+  if (options->classes > MBCONV_MOST_CLASSES)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%zu classes are more than a million", options->classes);
+  if (!mbconv_describe(name, options->classes ? options->classes : MBCONV_DEFAULT_CLASSES, d))
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "\"%.80s\" is no network known here", name);
   const bool i8 = options->type == MBCONV_S8 || options->type == MBCONV_U8;
   mbconv_network_options known;
   if (!i8) return mbconv_random_tensors(d, options->seed, tensors, error);
@@ -80,14 +85,34 @@ mbconv_status mbconv_network_random(const char *name, const mbconv_network_optio
   if (!name) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "name is NULL");
   if (!options) options = &defaults;
   struct mbconv_description description;
-  if (options->classes > MBCONV_MOST_CLASSES)
-    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%zu classes are more than a million", options->classes);
-  if (!mbconv_describe(name, options->classes ? options->classes : MBCONV_DEFAULT_CLASSES, &description))
-    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "\"%.80s\" is no network known here", name);
   struct mbconv_tensors tensors;
-  mbconv_status status = make_random(&description, options, &tensors, error);
+  mbconv_status status = make_random(name, options, &description, &tensors, error);
   if (status != MBCONV_OK) return status;
   status = mbconv_network_make(&description, &tensors, options, out, error);
   mbconv_tensors_free(&tensors);
+  return status;
+}
+
+mbconv_status mbconv_network_write_random(const char *name, const mbconv_network_options *options, const char *path,
+                                          mbconv_error *error) {
+  if (!name || !path) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", name ? "path" : "name");
+  if (!options || options->type == MBCONV_F32)
+    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "only networks of int8 are written, not of f32");
+  struct mbconv_description description;
+  struct mbconv_tensors tensors;
+  mbconv_status status = make_random(name, options, &description, &tensors, error);
+  if (status != MBCONV_OK) return status;
+  FILE *file = fopen(path, "wb");
+  mbconv_error cause = {.message = ""};
+  mbconv_padding padding = options->padding ? options->padding : description.padding;
+  if (!padding) padding = MBCONV_PADDING_SYMMETRIC;
+  status = file ? mbconv_quantized_write(&tensors, &description, padding, file, &cause) : MBCONV_BAD_FILE;
+  const bool closed = file && fclose(file) == 0;
+  if (status == MBCONV_OK && !closed) status = MBCONV_BAD_FILE;
+  mbconv_tensors_free(&tensors);
+  if (status == MBCONV_OK) return mbconv_network_succeed(error);
+  mbconv_network_fail(error, status, "%.150s: %s", path, cause.message[0] ? cause.message : strerror(errno));
+  struct stat about;
+  if (file && stat(path, &about) == 0 && S_ISREG(about.st_mode)) remove(path);
   return status;
 }

@@ -21,6 +21,8 @@
 #ifndef MBCONV_QUANTIZED_H
 #define MBCONV_QUANTIZED_H
 
+#include <stdio.h>
+
 #include "layer.h"
 #include "names.h"
 #include "tensors.h"
@@ -66,6 +68,11 @@ mbconv_status mbconv_quantized_layers(mbconv_type type, struct mbconv_descriptio
 mbconv_status mbconv_quantize(const struct mbconv_description *description, const struct mbconv_tensors *floats,
                               mbconv_padding padding, float epsilon, uint64_t seed, struct mbconv_tensors *tensors,
                               mbconv_error *error);
+
+/* Writes the file of a network of int8. MBCONV_BAD_FILE, with what the system says, if not all of it could be written.
+ */
+mbconv_status mbconv_quantized_write(const struct mbconv_tensors *tensors, const struct mbconv_description *description,
+                                     mbconv_padding padding, FILE *file, mbconv_error *error);
 
 /* The quantization of value `index`: 0 is the images, index + 1 what layer `index` gives. */
 mbconv_status mbconv_quantized_value(const struct mbconv_tensors *tensors, const struct mbconv_description *description,

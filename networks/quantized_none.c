@@ -28,6 +28,12 @@ mbconv_status mbconv_quantize(const struct mbconv_description *description, cons
   return refuse(error);
 }
 
+mbconv_status mbconv_quantized_write(const struct mbconv_tensors *tensors, const struct mbconv_description *description,
+                                     mbconv_padding padding, FILE *file, mbconv_error *error) {
+  (void)tensors, (void)description, (void)padding, (void)file;
+  return refuse(error);
+}
+
 mbconv_status mbconv_quantized_value(const struct mbconv_tensors *tensors, const struct mbconv_description *description,
                                      size_t index, mbconv_quantization *quantization, mbconv_error *error) {
   (void)tensors, (void)description, (void)index, (void)quantization;

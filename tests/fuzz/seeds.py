@@ -57,6 +57,27 @@ def write_halves(folder):
         (folder / name).write_text(json.dumps(header, separators=(",", ":")))
 
 
+def write_i8(path):
+    """The notebook's block in int8, whole."""
+    random, tensors = np.random.default_rng(1), {}
+    for part, shape in (("expand.0", (96, 16, 1, 1)), ("depthwise.0", (96, 1, 3, 3)), ("project.0", (16, 96, 1, 1))):
+        tensors[part + ".weight"] = random.integers(-127, 128, shape, np.int8)
+        tensors[part + ".bias"] = random.integers(-999, 1000, shape[0], np.int32)
+        tensors[part + ".weight_scale"] = random.uniform(0.001, 0.01, shape[0]).astype(np.float32)
+    values = "input", "expand.0.output", "expand.0.activation", "depthwise.0.output", "depthwise.0.activation"
+    for value in (*values, "project.0.output", "project.0.sum"):
+        tensors[value + ".scale"] = np.float32([0.03])
+        tensors[value + ".zero_point"] = random.integers(-128, 128, 1, np.int32)
+    words = {"mbconv.type": "int8", "mbconv.network": "mbconv", "mbconv.padding": "symmetric"}
+    header, data = {"__metadata__": words}, b""
+    for name, tensor in tensors.items():
+        begin, data = len(data), data + tensor.tobytes()
+        kind = {"int8": "I8", "int32": "I32", "float32": "F32"}[tensor.dtype.name]
+        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [begin, len(data)]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
 def write_images(folder):
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(1)
@@ -82,6 +103,7 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     torch.manual_seed(1)
     write_networks(folder / "safetensors")
+    write_i8(folder / "safetensors" / "mbconv_i8")
     write_images(folder / "image")
 
 

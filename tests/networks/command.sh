@@ -12,7 +12,7 @@ expect 0 '^  mobilenet_v1 mobilenet_v1_1.25 mobilenet_v2 .* mobilenet_v4_conv_me
 expect 0 ' efficientnet_v2_l mbconv plain$' --help
 expect 0 '^mbconv [0-9]+\.[0-9]+\.[0-9]+$' --version
 expect 2 '^mbconv: there is no command "walk"' walk
-for command in run bench table info; do
+for command in run bench table write info; do
   expect 0 "^usage: mbconv $command" "$command" --help
   expect 2 "^usage: mbconv $command" "$command" --nonsense
   expect 2 "^mbconv: unrecognized option '--nonsense'" "$command" --nonsense
@@ -40,6 +40,15 @@ expect 1 '^mbconv: mobilenet_v2 is of int8, for images in NHWC' bench mobilenet_
 expect 1 'layer 1 of mobilenet_v3_small: the gate of its squeeze-excite has no form in int8' bench mobilenet_v3_small --type u8
 expect 0 '^mobilenet_v2_0.1, 32x32, i8, ' bench mobilenet_v2_0.1 --type i8 --size 32 --seconds 0.01
 expect 0 '"type": "u8"' bench mobilenet_v2_0.1 --type u8 --size 32 --seconds 0.01 --json
+expect 2 '^usage: mbconv write' write mobilenet_v2_0.1
+expect 2 '--seed is "-1"' write mobilenet_v2_0.1 "$folder/i8.safetensors" --seed -1
+expect 1 '^mbconv: only networks of int8 are written, not of f32' write mobilenet_v2_0.1 "$folder/i8.safetensors" --type f32
+expect 1 '^mbconv: /nonexistent/file: No such file' write mobilenet_v2_0.1 /nonexistent/file
+expect 1 '^mbconv: /dev/full: No space left on device' write mobilenet_v2_0.1 /dev/full
+[[ -e /dev/full && ! -e $folder/i8.safetensors ]] || fail "a refusal wrote a file, or took a device away"
+expect 0 '^$' write mobilenet_v2_0.1 "$folder/i8.safetensors"
+expect 0 '^mobilenet_v2_0.1, 32x32, i8, ' bench "$folder/i8.safetensors" --type i8 --size 32 --seconds 0.01
+expect 1 'is of int8, not of uint8' bench "$folder/i8.safetensors" --type u8
 expect 2 '--top is "0"' run mobilenet_v2 x --top 0
 expect 2 '--batch is "1048577"' run mobilenet_v2 x --batch 1048577
 expect 2 '--resize is "65537"' run mobilenet_v2 x --resize 65537

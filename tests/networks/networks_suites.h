@@ -23,6 +23,7 @@ void test_huge_pages(struct test *t);
 void test_logits(struct test *t);
 void test_sharing(struct test *t);
 void test_quantized(struct test *t);
+void test_quantized_files(struct test *t);
 void test_images(struct test *t);
 
 #endif
