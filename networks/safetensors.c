@@ -23,11 +23,13 @@ static mbconv_status bad(mbconv_error *error, const char *tensor, const char *wh
   return mbconv_network_fail(error, MBCONV_BAD_FILE, "tensor \"%.80s\": %s", tensor, what);
 }
 
-/* A whole number that is not negative and that a size_t holds; false for anything else. */
+/* A whole number that is not negative; false for anything else. Where a size_t has 32 bits, what it does not hold is
+ * larger than all that there can be, as its largest value is. */
 static bool size_of(const json_t *value, size_t *size) {
   if (!json_is_integer(value) || json_integer_value(value) < 0) return false;
   *size = (size_t)json_integer_value(value);
-  return (json_int_t)*size == json_integer_value(value);
+  if ((json_int_t)*size != json_integer_value(value)) *size = SIZE_MAX;
+  return true;
 }
 
 static mbconv_status read_shape(const json_t *shape, struct mbconv_tensor *tensor, mbconv_error *error) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -61,6 +62,15 @@ void __wrap_free(void *memory) {
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset) {
   return fails() ? MAP_FAILED : __real_mmap(address, size, protection, flags, file, offset);
 }
+
+#ifdef __GLIBC__ /* whose mmap() has this name where files may be larger than 2 GB, as the library is compiled */
+void *__real_mmap64(void *address, size_t size, int protection, int flags, int file, int64_t offset);
+void *__wrap_mmap64(void *address, size_t size, int protection, int flags, int file, int64_t offset);
+
+void *__wrap_mmap64(void *address, size_t size, int protection, int flags, int file, int64_t offset) {
+  return fails() ? MAP_FAILED : __real_mmap64(address, size, protection, flags, file, offset);
+}
+#endif
 
 void failing_memory_begin(size_t fail_at) {
   json_set_alloc_funcs(allocate_for_json, free);
