@@ -100,6 +100,7 @@ static void describe_sum(const litert_graph *graph, const litert_chain *chain, b
                          mbconv_stages_desc *desc) {
   mbconv_stage_desc *last = &parts->stages[chain->count - 1];
   desc->residual = chain->residual == chain->x ? MBCONV_RESIDUAL_ON : MBCONV_RESIDUAL_GIVEN;
+  desc->residual_channels = chain->residual_channels;
   desc->residual_place = MBCONV_RESIDUAL_AFTER_ACTIVATION;
   if (last->activation != MBCONV_ACTIVATION_NONE) return;
   desc->residual_place = MBCONV_RESIDUAL_BEFORE_ACTIVATION;

@@ -92,7 +92,7 @@ static void add_shortcut(litert_matcher *matcher) {
   litert_chain *chain = matcher->chain;
   const chain_conv *last = &chain->stages[chain->count - 1].conv;
   if (last->kind == MBCONV_STAGE_DEPTHWISE) return;
-  if (!match_add(matcher, chain->y, last->out_channels, &chain->residual, &chain->sum)) return;
+  if (!match_add(matcher, chain->y, last->out_channels)) return;
   chain->added = true;
   chain->y = chain->sum.out;
   // in f32 an activation stands either before or after the sum

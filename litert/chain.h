@@ -54,9 +54,10 @@ typedef struct litert_chain {
   chain_stage stages[MBCONV_MOST_STAGES];
   int x, y;
   bool added;
-  int residual;   /* what is added, if `added`, to what the last stage gives, `sum.x` */
-  chain_conv sum; /* what of a convolution ADD has, too: x, y, out, fused, function and its parameters */
-  bool vector;    /* x and y are vectors: FULLY_CONNECTED, y of two dimensions */
+  int residual;             /* what is added, if `added`, to what the last stage gives, `sum.x` */
+  size_t residual_channels; /* it is added to so many, the first */
+  chain_conv sum;           /* what of a convolution ADD has, too: x, y, out, fused, function and its parameters */
+  bool vector;              /* x and y are vectors: FULLY_CONNECTED, y of two dimensions */
   bool sized; /* the image x has the size that the model names, or the chain is none: its mean is over a fixed window */
   int nodes[CHAIN_MOST_NODES];
   int node_count;

@@ -232,19 +232,40 @@ void match_function(litert_matcher *matcher, chain_conv *conv) {
 
 /* ---- The shortcut ------------------------------------------------------------------------------------------------ */
 
-bool match_add(litert_matcher *matcher, int x, size_t channels, int *other, chain_conv *sum) {
+/* PAD that puts zeros behind the channels of an image, and whose result the sum alone reads: then the sum is one of the
+ * first channels. In f32; an int8 block adds all channels. */
+static const graph_op *channel_pad(const litert_matcher *matcher, int residual) {
+  const litert_graph *graph = matcher->graph;
+  const graph_op *op = graph->writers[residual] < 0 ? NULL : &graph->ops[graph->writers[residual]];
+  if (!op || op->code != HOST_PAD || op->input_count != 2 || matcher->chain->type != HOST_F32) return NULL;
+  const host_tensor *table = graph_constant(graph, op->inputs[1], HOST_I32, 2);
+  const host_tensor *from = graph_image(graph, op->inputs[0], HOST_F32);
+  if (!table || !from || table->bytes != 2 * GRAPH_RANK * sizeof(int32_t)) return NULL;
+  const int32_t *n = table->data;
+  const int *small = from->dims->values, *large = tensor_of(matcher, residual)->dims->values;
+  for (int i = 0; i < 2 * GRAPH_RANK - 1; i++)
+    if (n[i] != 0) return NULL;
+  const bool fits = n[7] > 0 && small[3] == large[3] - n[7] && memcmp(small, large, 3 * sizeof *small) == 0;
+  return fits && match_is_free(matcher, op) && graph_only_reader(graph, residual) ? op : NULL;
+}
+
+bool match_add(litert_matcher *matcher, int x, size_t channels) {
+  litert_chain *chain = matcher->chain;
   const graph_op *add = match_reader(matcher, x, HOST_ADD);
   if (!add || add->input_count != 2) return false;
-  const int type = matcher->chain->type, residual = add->inputs[add->inputs[0] == x];
+  const int type = chain->type, residual = add->inputs[add->inputs[0] == x];
   const int fused = ((const host_arithmetic *)add->parameters)->fused;
   const host_tensor *added = graph_image(matcher->graph, residual, type), *to = graph_image(matcher->graph, x, type);
   if (!added || !to || !match_same_shape(added, to) || !match_keeps_shape(matcher, add))
     return match_leave(matcher, add, "its inputs are not two images of one shape");
   if (!match_fused_is_known(fused)) return match_leave(matcher, add, MATCH_OTHER_ACTIVATION);
-  if (!match_take(matcher, add)) return false;
-  *other = residual;
-  *sum =
+  const int before = chain->node_count;
+  const graph_op *pad = channel_pad(matcher, residual);
+  if (!match_take(matcher, add) || (pad && !match_take(matcher, pad))) return chain->node_count = before, false;
+  chain->residual = pad ? pad->inputs[0] : residual;
+  chain->residual_channels = (size_t)tensor_of(matcher, chain->residual)->dims->values[3];
+  chain->sum =
       (chain_conv){.x = x, .y = add->output, .out = add->output, .out_channels = channels, .fused = fused, .slope = -1};
-  if (type == HOST_F32) match_function(matcher, sum);
+  if (type == HOST_F32) match_function(matcher, &chain->sum);
   return true;
 }

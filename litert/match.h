@@ -20,8 +20,8 @@ bool match_padded_conv(litert_matcher *matcher, const graph_op *op, chain_conv *
 void match_function(litert_matcher *matcher, chain_conv *conv); /* [an activation] behind conv->y */
 bool match_squeeze_excite(litert_matcher *matcher, int x, chain_stage *stage, int *out);
 bool match_conv(litert_matcher *matcher, const graph_op *op, chain_conv *conv); /* CONV or DEPTHWISE alone */
-bool match_add(litert_matcher *matcher, int x, size_t channels, int *other,
-               chain_conv *sum); /* and an activation behind it */
+/* ADD of x and another image, and an activation behind it: chain->residual and what belongs to it, and chain->sum. */
+bool match_add(litert_matcher *matcher, int x, size_t channels);
 
 /* ---- What these are made of -------------------------------------------------------------------------------------- */
 

@@ -23,7 +23,7 @@ struct litert_node {
   litert_scratch *scratch;
   int type, x, residual, y; /* residual: -1 if the block is not given one */
   bool vector;              /* x and y are vectors, all of which are the pixels of one image; y has two dimensions */
-  size_t in_channels, out_channels;
+  size_t in_channels, out_channels, residual_channels;
   int height, width; /* of x, if it may have no other; else 0 */
 };
 
@@ -79,6 +79,7 @@ litert_node *node_create(mbconv_block *block, const litert_chain *chain, const h
                         .vector = chain->vector,
                         .in_channels = chain->stages[0].conv.in_channels,
                         .out_channels = last->out_channels,
+                        .residual_channels = chain->residual_channels,
                         .height = chain->sized ? size->values[1] : 0,
                         .width = chain->sized ? size->values[2] : 0};
   scratch->owners++;
@@ -153,6 +154,11 @@ static bool shape_after(const litert_node *node, const image_shape *x, image_sha
   return true;
 }
 
+/* Of the image that is added to the output, which may have fewer channels. */
+static image_shape residual_shape(const litert_node *node, const image_shape *y) {
+  return (image_shape){{y->dims[0], y->dims[1], y->dims[2], (int)node->residual_channels}};
+}
+
 static int resize(host_context *context, host_tensor *tensor, bool vector, const image_shape *shape) {
   if (has_shape(tensor, vector, shape)) return HOST_OK;
   host_ints *dims = malloc(sizeof *dims + sizeof shape->dims);
@@ -177,9 +183,10 @@ int node_prepare(host_context *context, host_node *host) {
       mbconv_block_scratch_size_at(node->block, (size_t)x.dims[1], (size_t)x.dims[2], node->scratch->threads.count,
                                    &scratch, &error) != MBCONV_OK)
     return fail(context, error.message);
+  const image_shape added = residual_shape(node, &y);
   if (node->residual >= 0 &&
-      (!read_shape(tensor_of(context, node->residual), node->type, false, node->out_channels, &residual) ||
-       memcmp(&residual, &y, sizeof y) != 0))
+      (!read_shape(tensor_of(context, node->residual), node->type, false, node->residual_channels, &residual) ||
+       memcmp(&residual, &added, sizeof added) != 0))
     return fail(context, "the image that is added to a block's output has another shape");
   if (!scratch_holds(node->scratch, scratch)) return fail(context, "no memory for a block to work in");
   return resize(context, output, node->vector, &y);
@@ -204,7 +211,8 @@ int node_invoke(host_context *context, host_node *host) {
   if (!shape_after(node, &x, &y, &error)) return fail(context, error.message);
   const void *input = data_of(context, node->x, node, &x);
   void *output = data_of(context, node->y, node, &y);
-  const void *residual = node->residual < 0 ? NULL : data_of(context, node->residual, node, &y);
+  const image_shape added = residual_shape(node, &y);
+  const void *residual = node->residual < 0 ? NULL : data_of(context, node->residual, node, &added);
   if (!input || !output || (node->residual >= 0 && !residual))
     return fail(context, "an image of a block has another shape than it was prepared for");
   const size_t batch = (size_t)x.dims[0], height = (size_t)x.dims[1], width = (size_t)x.dims[2];

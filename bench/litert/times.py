@@ -29,7 +29,7 @@ import models
 FACES = "face_detection_front", "face_detection_back", "face_detection_full_range", "face_landmark", "iris_landmark"
 BIRDNET = "BirdNET_GLOBAL_6K_V2.4_Model_FP32"
 WARM_RUNS = 3
-PAUSE, BURST = 0.005, 0.015  # seconds
+PAUSE, BURST = 0.005, 0.1  # seconds
 
 
 def made():

@@ -38,6 +38,19 @@ def _padded(graph, x):
     return 4
 
 
+def _padded_shortcut(stride, behind):
+    """As in BlazeFace, where a block has more channels than its shortcut, which at stride 2 is a MAX_POOL_2D."""
+
+    def make(graph, x):
+        shortcut = graph.largest(x) if stride == 2 else x
+        y = graph.conv(graph.depthwise(x, 3, stride), 40)
+        shortcut = graph.pad(shortcut, 0, 0, 0, 0, channels=40 - CHANNELS)
+        graph.activation(graph.add(shortcut, y, "relu" if behind == "relu" else "none"), behind)
+        return 5 if behind == "prelu" else 4
+
+    return make
+
+
 def _padded_first(graph, x):
     graph.conv(graph.conv(graph.pad(x, 1, 0, 2, 1), 32, 3, 2, "relu", "VALID"), 16)
     return 3
@@ -165,6 +178,7 @@ FLOATS = {
     "depthwise, VALID": _depthwise(5, 2, padding="VALID"),
     "PAD before depthwise": _padded,
     "PAD before dense": _padded_first,
+    **{f"PAD of a shortcut's channels, {s}, {name}": _padded_shortcut(s, name) for s in (1, 2) for name in ("none", "relu", "prelu")},
     **{name: _activation(name) for name in ("silu", "hard_swish", "prelu", "leaky_relu")},
     **{f"{name} behind the sum": _behind_sum(name) for name in ("fused", "prelu")},
     "sum behind the activation": _sum_behind_activation,

@@ -193,8 +193,8 @@ int main(int count, char **arguments) {
   const bool given = count > 1 && arguments[1][0] != '-';
   const long graphs = given ? strtol(arguments[1], NULL, 10) : 2000;
   const uint64_t seed = given && count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
+  if (!freopen("/dev/null", "w", stderr)) return 2; /* the delegate says of each graph what it took, and why not more */
   long findings = test_api() + test_slower(), taken = 0, lies = 0, contradictions = 0;
-  if (!freopen("/dev/null", "w", stderr)) return 2; /* of each graph that is refused the delegate says why */
   for (long i = 0; i < graphs; i++) {
     const uint64_t number = seed * 1000003 + (uint64_t)i;
     if (i % KINDS > 1) {

@@ -226,6 +226,22 @@ static int pad(test_graph *graph, int x) {
   return add_node(graph, HOST_PAD, 2, inputs, y, NULL, 0);
 }
 
+/* PAD of the shortcut's channels, if they are fewer. */
+static int pad_channels(test_graph *graph, int x, int channels) {
+  const int shape[] = {RANK, 2}, table = add_constant(graph, HOST_I32, 2, shape), inputs[] = {x, table};
+  const int *d = dims_of(graph, x), dims[] = {d[0], d[1], d[2], channels},
+            values[] = {0, 0, 0, 0, 0, 0, 0, channels - d[3]};
+  memcpy(graph->tensors[table].data, values, sizeof values);
+  return add_node(graph, HOST_PAD, 2, inputs, add_image(graph, dims), NULL, 0);
+}
+
+static int add_shortcut(test_graph *graph, int x, int shortcut) {
+  const int *to = dims_of(graph, x), *from = dims_of(graph, shortcut);
+  if (memcmp(to, from, 3 * sizeof(int)) != 0 || to[3] < from[3] || test_random(graph, 2)) return x;
+  if (to[3] > from[3] && graph->type == HOST_I8) return x;
+  return binary(graph, HOST_ADD, x, to[3] > from[3] ? pad_channels(graph, shortcut, to[3]) : shortcut);
+}
+
 static int fused_of(test_graph *graph) { return (int[]){HOST_NONE, HOST_RELU, HOST_RELU6}[test_random(graph, 3)]; }
 
 /* The nodes run in the order in which they were made. */
@@ -259,8 +275,7 @@ void test_make_graph(test_graph *graph) {
     }
     if (test_random(graph, 8) == 0) graph->middle = x;
     if (fused == HOST_NONE) x = activate(graph, x);
-    if (memcmp(dims_of(graph, x), dims_of(graph, shortcut), RANK * sizeof(int)) == 0 && test_random(graph, 2))
-      x = binary(graph, HOST_ADD, x, shortcut);
+    x = add_shortcut(graph, x, shortcut);
     if (test_random(graph, 3) == 0) shortcut = x;
   }
   if (test_random(graph, 4) == 0)

@@ -112,6 +112,13 @@ class Graph(tflite.Graph):
         shape, options = [batch, 1, 1, channels], self._options("Pool2DOptions", window)
         return self._operator("AVERAGE_POOL_2D", 2, [x], shape, quantization, self._dtype(x), options)
 
+    def largest(self, x):
+        """MAX_POOL_2D of 2x2, stride 2."""
+        batch, height, width, channels = self.shape(x)
+        window = {"filterHeight": 2, "filterWidth": 2, "strideH": 2, "strideW": 2, "padding": schema.Padding.SAME}
+        shape, options = [batch, -(-height // 2), -(-width // 2), channels], self._options("Pool2DOptions", window)
+        return self._operator("MAX_POOL_2D", 1, [x], shape, None, "float32", options)
+
     def connected(self, x, out, fused="none"):
         """FULLY_CONNECTED. What it writes has two dimensions."""
         batch, channels = self.shape(x)[0], self.shape(x)[-1]

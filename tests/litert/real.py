@@ -24,8 +24,8 @@ from litert import Check
 
 # With weights in f16, dynamic shapes or neither, and how many operators are taken.
 FACES = {
-    "face_detection_front": 70, "face_detection_back": 133, "face_detection_short_range": 70, "face_detection_full_range": 159,
-    "face_detection_full_range_sparse": 87, "face_landmark": 78, "iris_landmark": 159,
+    "face_detection_front": 81, "face_detection_back": 135, "face_detection_short_range": 81, "face_detection_full_range": 167,
+    "face_detection_full_range_sparse": 87, "face_landmark": 81, "iris_landmark": 160,
 }  # fmt: skip
 BIRDNET = {"BirdNET_GLOBAL_6K_V2.4_Model_FP32": 274}
 SIZE = 128  # of BlazeFace's input
