@@ -119,11 +119,11 @@ typedef enum mbconv_i8_door {
  *                    zero, + Z, where LOGISTIC is fl(1 / fl(1 + fl(e^-v)))
  *   GELU             as the reference does TANH, with v / 2 * (1 + erf(v / sqrt(2)))
  *   SILU             LOGISTIC to a byte of scale 1 / 256 and the lowest zero point; then its product with the input is
- *                    a sum that is requantized, with a weight_scale of 1 / 256
- *   HARD_SWISH       TFLite's fixed point of 16 bits; S > scale / 128
- *   LEAKY_RELU       y = floor((RNE(256 * r) * (q - zero_point) + 128) / 256) + Z with r = fl(scale / S), below zero
- *                    fl(r * alpha); both r are from 2^-8 to 2^7. Reference: (q - zero_point) times fl(scale / S), below
- *                    zero times fl(fl(scale * alpha) / S), as TFLITE_DOUBLE multiplies sums by m; + Z */
+ *                    a sum that is requantized, with a weight_scale of 1 / 256; reference: by m = fl(fl(scale / 256) /
+ * S) HARD_SWISH       TFLite's fixed point of 16 bits; S > scale / 128 LEAKY_RELU       y = floor((RNE(256 * r) * (q -
+ * zero_point) + 128) / 256) + Z with r = fl(scale / S), below zero fl(r * alpha); both r are from 2^-8 to 2^7.
+ * Reference: (q - zero_point) times fl(scale / S), below zero times fl(fl(scale * alpha) / S), as TFLITE_DOUBLE
+ * multiplies sums by m; + Z */
 typedef enum mbconv_i8_function {
   MBCONV_I8_LOGISTIC = 0, /* LiteRT's output is {1 / 256, the lowest value} */
   MBCONV_I8_TANH,         /* LiteRT's output is {1 / 128, the middle} */
@@ -187,15 +187,21 @@ typedef struct mbconv_i8_stage_desc {
                     of each channel, such as PReLU */
 } mbconv_i8_stage_desc;
 
-/* Squeeze-excite as LiteRT's default computes MEAN, two layers and MUL, with the rounding FP32 alone. x is a byte of
- * the stage's input, an image of n pixels, S and Z are its scale and zero point; Sm, Zm those of the mean, Sg, Zg of
- * the gate, which is what `expand` gives, Sy, Zy of the stage's output:
+/* Squeeze-excite as LiteRT's default (FP32) or its reference (TFLITE_DOUBLE) computes MEAN, two 1x1 convolutions and
+ * MUL. x is a byte of the stage's input, an image of n pixels, S and Z are its scale and zero point; Sm, Zm those of
+ * the mean, Sg, Zg of the gate, which is what `expand` gives, Sy, Zy of the stage's output. With s = fl(fl(S * Sg) /
+ * Sy):
  *
- *   mean   RNE(fl(fl(sum of (x - Z)) * fl(fl(S / Sm) / n))) + Zm, within the type's limits
  *   gate   of the means by `reduce` and then `expand`, stages as those of a block
- *   q      from RNE(fl(fl((x - Z) * (gate - Zg)) * s)) + Zy on as other stages, with s = fl(fl(S * Sg) / Sy)
+ *   FP32:
+ *     mean   RNE(fl(fl(sum of (x - Z)) * fl(fl(S / Sm) / n))) + Zm, within the type's limits; S / Sm is 2^-64 to 2^64
+ *     q      from RNE(fl(fl((x - Z) * (gate - Zg)) * s)) + Zy on as other stages
+ *   TFLITE_DOUBLE, with S / Sm in double and then s as m = M * 2^(e - 31), and h and r as above:
+ *     mean   r + Zm of the sum of (x - Z), by floor(M * 2^l / n) and e - l in the places of M and e, 2^l <= n < 2^(l+1)
+ *            (but l <= e + 31); S / Sm is below 2^22
+ *     q      from r + Zy of (x - Z) * (gate - Zg) on as other stages; s is below 2^15
  *
- * S / Sm is from 2^-64 to 2^64. Images have at most 8,421,504 pixels there, whose sums 32 bits hold. */
+ * Images have at most 8,421,504 pixels there, whose sums 32 bits hold. */
 typedef struct mbconv_i8_squeeze_excite {
   size_t struct_size;                 /* sizeof this struct, or 0 */
   mbconv_quantization mean;           /* of the means */
@@ -247,6 +253,7 @@ typedef struct mbconv_i8_global_pool_desc {
   size_t height, width; /* of the input; both 0: see "Sizes" in mbconv.h. At most 8,421,504 pixels */
   size_t channels;      /* >= 1 */
   mbconv_quantization input, output;
+  mbconv_i8_rounding rounding; /* as a block's, of the mean */
 } mbconv_i8_global_pool_desc;
 
 /* Makes *out of `desc`, for the functions of mbconv.h on mbconv_global_pool. */

@@ -8,6 +8,9 @@
 #include "i8.h"
 #include "status.h"
 
+/* So that no sum of an image, nor a product with a gate, leaves 32 bits when TFLITE_DOUBLE shifts it. */
+enum { MOST_MEAN_SHIFT = 22, MOST_GATE_SHIFT = 15 };
+
 /* A layer of it: a pointwise stage that is not in the list. */
 static mbconv_status make_layer(const mbconv_i8_desc *desc, const mbconv_i8_stage_desc *layer, size_t out,
                                 const mbconv_quantization *input, const char *name, struct mbconv_i8_stage *made,
@@ -31,33 +34,41 @@ static const mbconv_quantization *output_of(const mbconv_i8_stage_desc *layer) {
   return layer->table ? &layer->table_output : &layer->output;
 }
 
-mbconv_status mbconv_i8_mean_of(mbconv_type type, const mbconv_quantization *input, const mbconv_quantization *output,
-                                const char *name, struct mbconv_i8_mean *mean, mbconv_error *error) {
+mbconv_status mbconv_i8_mean_of(mbconv_i8_rounding rounding, mbconv_type type, const mbconv_quantization *input,
+                                const mbconv_quantization *output, const char *name, struct mbconv_i8_mean *mean,
+                                mbconv_error *error) {
   const int32_t offset = mbconv_i8_offset(type);
   *mean = (struct mbconv_i8_mean){
       .x_zero = input->zero_point + offset,
       .zero = output->zero_point + offset,
       .ratio = input->scale / output->scale,
+      .rounding = rounding,
   };
+  if (rounding == MBCONV_I8_TFLITE_DOUBLE) {
+    mbconv_i8_quantize_multiplier((double)input->scale / (double)output->scale, &mean->multiplier, &mean->shift);
+    if (mean->shift <= MOST_MEAN_SHIFT) return MBCONV_OK;
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the input's scale is 2^22 times the mean's or more", name);
+  }
   if (mean->ratio >= 0x1p-64f && mean->ratio <= 0x1p64f) return MBCONV_OK;
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: the input's scale is not 2^-64 to 2^64 times the mean's",
                      name);
 }
 
-/* The constants of the means and of the products with the gates. */
-static mbconv_status set_arithmetic(const mbconv_i8_squeeze_excite *given, const struct mbconv_i8_stage *made,
-                                    const char *name, struct mbconv_i8_excite *arithmetic, mbconv_error *error) {
-  const int32_t offset = mbconv_i8_offset(made->type);
-  const mbconv_quantization *gate = output_of(given->expand);
-  const mbconv_status status =
-      mbconv_i8_mean_of(made->type, &made->input, &given->mean, name, &arithmetic->mean, error);
-  if (status != MBCONV_OK) return status;
-  const float product = made->input.scale * gate->scale, scale = product / made->desc->output.scale;
-  arithmetic->gate = (struct mbconv_i8_gate){
-      .ending = made->ending, .x_zero = made->padding, .gate_zero = gate->zero_point + offset, .scale = scale};
-  if (product >= FLT_MIN && scale >= FLT_MIN && 65025.0 * (double)scale < 2147483392.0) return MBCONV_OK;
+mbconv_status mbconv_i8_gate_of(const struct mbconv_i8_stage *stage, const mbconv_quantization *gate, const char *name,
+                                struct mbconv_i8_gate *made, mbconv_error *error) {
+  const float product = stage->input.scale * gate->scale, scale = product / stage->desc->output.scale;
+  *made = (struct mbconv_i8_gate){.ending = stage->ending,
+                                  .x_zero = stage->padding,
+                                  .gate_zero = gate->zero_point + mbconv_i8_offset(stage->type),
+                                  .scale = {.scale = scale}};
+  if (stage->ending.rounding == MBCONV_I8_TFLITE_DOUBLE) { /* of the rounded quotient, in both types */
+    mbconv_i8_quantize_multiplier((double)scale, &made->scale.multiplier, &made->shift);
+    if (made->shift <= MOST_GATE_SHIFT) return MBCONV_OK;
+  } else if (product >= FLT_MIN && scale >= FLT_MIN && 65025.0 * (double)scale < 2147483392.0) {
+    return MBCONV_OK;
+  }
   return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
-                     "%s: input scale * the gate's / output scale is beyond what floats can round", name);
+                     "%s: input scale * the gate's / output scale is beyond what can be rounded", name);
 }
 
 mbconv_status mbconv_i8_excite_check(const mbconv_i8_desc *desc, const struct mbconv_i8_stage *made, size_t channels,
@@ -65,8 +76,6 @@ mbconv_status mbconv_i8_excite_check(const mbconv_i8_desc *desc, const struct mb
   const mbconv_i8_stage_desc *stage = made->desc;
   const mbconv_i8_squeeze_excite *given = stage->squeeze_excite;
   char part[32];
-  if (desc->rounding != MBCONV_I8_FP32)
-    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s: squeeze-excite has the rounding FP32 alone", name);
   if (stage->weight || stage->bias || stage->weight_scale || stage->weight_scales > 0)
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "%s is squeeze-excite, but has weights, a bias or scales", name);
   mbconv_format(part, sizeof part, "%s.squeeze_excite", name);
@@ -81,7 +90,11 @@ mbconv_status mbconv_i8_excite_check(const mbconv_i8_desc *desc, const struct mb
   mbconv_format(part, sizeof part, "%s.expand", name);
   status = make_layer(desc, given->expand, channels, output_of(given->reduce), part, &excited->expand, error);
   excited->shape = (mbconv_squeeze_excite){.width = width};
-  return status == MBCONV_OK ? set_arithmetic(given, made, name, &excited->arithmetic, error) : status;
+  if (status == MBCONV_OK)
+    status = mbconv_i8_mean_of(desc->rounding, desc->type, &made->input, &given->mean, name, &excited->arithmetic.mean,
+                               error);
+  return status == MBCONV_OK ? mbconv_i8_gate_of(made, output_of(given->expand), name, &excited->arithmetic.gate, error)
+                             : status;
 }
 
 mbconv_status mbconv_i8_excite_channels_check(const struct mbconv_i8_excited *excited, size_t channels,

@@ -79,8 +79,13 @@ mbconv_status mbconv_i8_excite_channels_check(const struct mbconv_i8_excited *ex
                                               const char *name, mbconv_error *error);
 
 /* How the mean of an image becomes a byte of `output`. */
-mbconv_status mbconv_i8_mean_of(mbconv_type type, const mbconv_quantization *input, const mbconv_quantization *output,
-                                const char *name, struct mbconv_i8_mean *mean, mbconv_error *error);
+mbconv_status mbconv_i8_mean_of(mbconv_i8_rounding rounding, mbconv_type type, const mbconv_quantization *input,
+                                const mbconv_quantization *output, const char *name, struct mbconv_i8_mean *mean,
+                                mbconv_error *error);
+
+/* How the products of a stage's input and the gates become bytes. */
+mbconv_status mbconv_i8_gate_of(const struct mbconv_i8_stage *stage, const mbconv_quantization *gate, const char *name,
+                                struct mbconv_i8_gate *made, mbconv_error *error);
 
 /* `check_shape` of struct mbconv_maker. */
 mbconv_status mbconv_i8_shape_check(const struct mbconv_shape *shape, mbconv_error *error);

@@ -42,8 +42,10 @@ static mbconv_status check(const mbconv_i8_global_pool_desc *desc, struct pool *
     return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "type is %d, neither MBCONV_S8 nor MBCONV_U8", (int)desc->type);
   status = mbconv_quantization_check(&desc->input, desc->type, "input", error);
   if (status == MBCONV_OK) status = mbconv_quantization_check(&desc->output, desc->type, "output", error);
+  if (status == MBCONV_OK && (unsigned)desc->rounding > MBCONV_I8_TFLITE_DOUBLE)
+    return mbconv_fail(error, MBCONV_INVALID_ARGUMENT, "rounding is %d, which is none", (int)desc->rounding);
   if (status == MBCONV_OK)
-    status = mbconv_i8_mean_of(desc->type, &desc->input, &desc->output, "output", &pool->mean, error);
+    status = mbconv_i8_mean_of(desc->rounding, desc->type, &desc->input, &desc->output, "output", &pool->mean, error);
   if (status == MBCONV_OK)
     status = mbconv_global_pool_check(desc->height, desc->width, desc->channels, MBCONV_I8_MOST_SUMMED, error);
   pool->flips = desc->type == MBCONV_S8;

@@ -102,10 +102,8 @@ static int32_t by_function(mbconv_i8_function function, const struct maker *make
 static bool silu(const struct maker *maker, int32_t *y) {
   const mbconv_quantization gate = {1.0f / 256.0f, maker->lo};
   const float product = maker->x.scale * gate.scale, scale = product / maker->y.scale;
-  const double exact = (double)maker->x.scale * (double)gate.scale;
   int32_t multiplier, shift;
-  mbconv_i8_quantize_multiplier((maker->type == MBCONV_U8 ? (double)product : exact) / (double)maker->y.scale,
-                                &multiplier, &shift);
+  mbconv_i8_quantize_multiplier((double)scale, &multiplier, &shift);
   if (!(product >= FLT_MIN && scale >= FLT_MIN && scale <= 8192.0f) || shift > 14) return false;
   const struct mbconv_i8_ending ending = {
       .rounding = maker->reference ? MBCONV_I8_TFLITE_DOUBLE : MBCONV_I8_FP32,

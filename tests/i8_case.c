@@ -152,7 +152,6 @@ void i8_case_new(struct i8_case *c, const char *kinds, mbconv_residual residual,
                                  .residual = residual,
                                  .layout = test_random_size(state, 0, 2) ? MBCONV_NHWC : MBCONV_NCHW}};
   mbconv_i8_desc *desc = &c->desc;
-  if (strchr(kinds, 'E')) desc->rounding = MBCONV_I8_FP32;
   desc->stages = c->stages;
   desc->input = random_quantization(state, desc->type, 0.05);
   const bool on = residual == MBCONV_RESIDUAL_ON;

@@ -68,7 +68,7 @@ struct i8_image i8_oracle_excite(const struct i8_case *c, const mbconv_i8_stage_
                                  const mbconv_quantization *input);
 
 /* The byte of a mean, from the sum over an image of what is above the zero point. */
-int32_t i8_oracle_mean(mbconv_type type, int64_t sum, size_t pixels, float input_scale,
+int32_t i8_oracle_mean(mbconv_i8_rounding rounding, mbconv_type type, int64_t sum, size_t pixels, float input_scale,
                        const mbconv_quantization *mean);
 
 /* What is stored of a real number of steps of `output`, rounded: the zero point, the clamps, the channel's table. */
@@ -98,6 +98,9 @@ int32_t i8_oracle_add(const mbconv_i8_desc *desc, const mbconv_quantization *a, 
 
 /* v * m in the two roundings of TFLite. */
 int64_t i8_oracle_scaled(int64_t v, double m);
+
+/* The sum of so many pixels, as TFLite's MEAN multiplies it by m / pixels. */
+int64_t i8_oracle_share(int64_t sum, size_t pixels, double m);
 
 int32_t i8_oracle_quantize(mbconv_i8_door door, mbconv_type type, const mbconv_quantization *q, float x);
 

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "i8/i8.h"
+#include "i8.h"
 #include "i8_bytes.h"
 #include "i8_case.h"
 
@@ -15,11 +15,13 @@
 /* A real number of steps, rounded to nearest, halves to even; those beyond every byte are cut off. */
 static int64_t rounded(float steps) { return (int64_t)rint(fmax(fmin((double)steps, 100000.0), -100000.0)); }
 
-int32_t i8_oracle_mean(mbconv_type type, int64_t sum, size_t pixels, float input_scale,
+int32_t i8_oracle_mean(mbconv_i8_rounding rounding, mbconv_type type, int64_t sum, size_t pixels, float input_scale,
                        const mbconv_quantization *mean) {
   const int32_t least = type == MBCONV_S8 ? -128 : 0;
   const float ratio = input_scale / mean->scale, share = ratio / (float)pixels, steps = (float)sum * share;
-  const int64_t v = rounded(steps) + mean->zero_point;
+  const double exact = (double)input_scale / (double)mean->scale;
+  const int64_t r = rounding == MBCONV_I8_FP32 ? rounded(steps) : i8_oracle_share(sum, pixels, exact);
+  const int64_t v = r + mean->zero_point;
   return (int32_t)(v < least ? least : v > least + 255 ? least + 255 : v);
 }
 
@@ -32,15 +34,16 @@ struct i8_image i8_oracle_excite(const struct i8_case *c, const mbconv_i8_stage_
   for (size_t i = 0; i < channels; i++) {
     int64_t sum = 0;
     for (size_t p = 0; p < pixels; p++) sum += x->values[p * channels + i] - input->zero_point;
-    mean.values[i] = i8_oracle_mean(c->desc.type, sum, pixels, input->scale, &excite->mean);
+    mean.values[i] = i8_oracle_mean(c->desc.rounding, c->desc.type, sum, pixels, input->scale, &excite->mean);
   }
   struct i8_image narrow = i8_oracle_stage(c, excite->reduce, &mean, &excite->mean);
   struct i8_image gate = i8_oracle_stage(c, excite->expand, &narrow, &inner);
   const float product = input->scale * outer.scale, scale = product / stage->output.scale;
   for (size_t i = 0; i < pixels * channels; i++) {
     const int32_t of_gate = gate.values[i % channels] - outer.zero_point, v = x->values[i] - input->zero_point;
-    const float steps = (float)(v * of_gate) * scale;
-    y.values[i] = i8_oracle_end(&c->desc, stage, i % channels, rounded(steps));
+    const int64_t r = c->desc.rounding == MBCONV_I8_FP32 ? rounded((float)(v * of_gate) * scale)
+                                                         : i8_oracle_scaled(v * of_gate, (double)scale);
+    y.values[i] = i8_oracle_end(&c->desc, stage, i % channels, r);
   }
   i8_image_free(&mean);
   i8_image_free(&narrow);
@@ -81,7 +84,10 @@ static void check_mean(struct test *t, const struct mbconv_kernels *kernels, siz
   const int32_t x_zero = (int32_t)test_random_size(state, 0, 255);
   const mbconv_quantization mean = {test_random_size(state, 0, 1) ? 2.0f : 0.1f * (1.5f + test_random_float(state)),
                                     (int32_t)test_random_size(state, 0, 255)};
-  const struct mbconv_i8_mean by = {x_zero, mean.zero_point, 1.0f / mean.scale, 0};
+  const mbconv_i8_rounding rounding = test_random_size(state, 0, 1) ? MBCONV_I8_TFLITE_DOUBLE : MBCONV_I8_FP32;
+  struct mbconv_i8_mean by = {
+      .x_zero = x_zero, .zero = mean.zero_point, .ratio = 1.0f / mean.scale, .rounding = rounding};
+  mbconv_i8_quantize_multiplier(1.0 / (double)mean.scale, &by.multiplier, &by.shift);
   int32_t sum[MANY * MOST_CHANNELS];
   int64_t total[MOST_CHANNELS] = {0};
   for (size_t i = 0; i < rows * channels; i++) {
@@ -91,7 +97,7 @@ static void check_mean(struct test *t, const struct mbconv_kernels *kernels, siz
   kernels->i8->mean(&by, channels, rows, sum, channels, pixels, sum);
   size_t wrong = 0;
   for (size_t c = 0; c < channels; c++) {
-    const int32_t want = i8_oracle_mean(MBCONV_U8, total[c] - (int64_t)pixels * x_zero, pixels, 1.0f, &mean);
+    const int32_t want = i8_oracle_mean(rounding, MBCONV_U8, total[c] - (int64_t)pixels * x_zero, pixels, 1.0f, &mean);
     wrong += ((const uint8_t *)sum)[c] != want;
   }
   test_at(t, "%s: means of %zu rows, %zu pixels", mbconv_isa_name(kernels->isa), rows, pixels);
@@ -109,10 +115,10 @@ static void check_division(struct test *t, const struct mbconv_kernels *kernels,
     for (int32_t tie = 0; tie < 100; tie++) {
       const int32_t sum = (int32_t)rint(((double)tie + 0.5) / (double)share);
       if (rounded((float)sum * share) == rounded((float)sum * other)) continue;
-      const struct mbconv_i8_mean by = {0, 0, ratio, 0};
+      const struct mbconv_i8_mean by = {.ratio = ratio};
       int32_t got = sum;
       kernels->i8->mean(&by, 1, 1, &got, 1, pixels, &got);
-      wrong += *(const uint8_t *)&got != i8_oracle_mean(MBCONV_U8, sum, pixels, 1.0f, &mean);
+      wrong += *(const uint8_t *)&got != i8_oracle_mean(MBCONV_I8_FP32, MBCONV_U8, sum, pixels, 1.0f, &mean);
       found++;
     }
   }
@@ -122,7 +128,7 @@ static void check_division(struct test *t, const struct mbconv_kernels *kernels,
 
 /* All bytes by `channels` gates, from the gate `first` on; in place or not. */
 static void check_gate(struct test *t, const struct mbconv_kernels *kernels, const struct mbconv_i8_gate *gate,
-                       size_t channels, size_t first, enum test_guard guard) {
+                       float scale, size_t channels, size_t first, enum test_guard guard) {
   const size_t stride = channels + channels % 2 * 5, n = (BYTES - 1) * stride + channels;
   const bool in_place = first % 2;
   struct bytes x, y, gates;
@@ -140,7 +146,10 @@ static void check_gate(struct test *t, const struct mbconv_kernels *kernels, con
   for (size_t i = 0; i < n; i++) {
     const uint8_t from = (uint8_t)(i / stride + 7 * (i % stride));
     const int32_t factor = (int32_t)((first + i % stride) % BYTES) - gate->gate_zero;
-    const int64_t v = rounded((float)((from - gate->x_zero) * factor) * gate->scale) + gate->ending.zero;
+    const int32_t product = (from - gate->x_zero) * factor;
+    const int64_t r = gate->ending.rounding == MBCONV_I8_FP32 ? rounded((float)product * scale)
+                                                              : i8_oracle_scaled(product, (double)scale);
+    const int64_t v = r + gate->ending.zero;
     const int64_t want = v < gate->ending.lo ? gate->ending.lo : v > gate->ending.hi ? gate->ending.hi : v;
     wrong += to[i] != (i % stride < channels ? want : in_place ? from : 0xa5);
   }
@@ -151,23 +160,36 @@ static void check_gate(struct test *t, const struct mbconv_kernels *kernels, con
   test_buffer_free(&gates.buffer);
 }
 
+/* All of it for a scale. */
+static void check_scale(struct test *t, const struct mbconv_kernels *kernels, mbconv_i8_rounding rounding, float scale,
+                        size_t turn, uint64_t *state) {
+  const bool large = scale > 1.0f;
+  const uint8_t lo = (uint8_t)test_random_size(state, 0, turn % 2 ? 100 : 0);
+  struct mbconv_i8_gate gate = {
+      .ending = {.rounding = rounding,
+                 .zero = (int32_t)test_random_size(state, 0, 255),
+                 .lo = lo,
+                 .hi = turn % 3 ? 255 : 200},
+      .x_zero = (int32_t)(large ? 0 : test_random_size(state, 0, 255)),
+      .gate_zero = (int32_t)(turn % 2 ? test_random_size(state, 0, 255) : 0),
+      .scale = {.scale = scale},
+  };
+  if (rounding == MBCONV_I8_TFLITE_DOUBLE)
+    mbconv_i8_quantize_multiplier((double)scale, &gate.scale.multiplier, &gate.shift);
+  test_at(t, "%s: gates, rounding %d, scale %a, zero points %d, %d and %d", mbconv_isa_name(kernels->isa),
+          (int)rounding, (double)scale, (int)gate.x_zero, (int)gate.gate_zero, (int)gate.ending.zero);
+  for (size_t first = 0, channels = 1; first < BYTES; first += channels, channels = channels % MOST_CHANNELS + 1)
+    check_gate(t, kernels, &gate, scale, channels, first, first % 4 < 2 ? TEST_GUARD_AFTER : TEST_GUARD_BEFORE);
+  check_gate(t, kernels, &gate, scale, MOST_CHANNELS, 0, TEST_GUARD_AFTER);
+}
+
 static void check_gates(struct test *t, const struct mbconv_kernels *kernels, uint64_t *state) {
-  /* Ties, ordinary ones, and the largest that there is: 2147483392 / 65025. */
-  const float scales[] = {0.5f, 0x1p-8f, 0.004f, 33025.0f, 1e-6f};
-  for (size_t s = 0; s < sizeof scales / sizeof *scales; s++) {
-    const uint8_t lo = (uint8_t)test_random_size(state, 0, s % 2 ? 100 : 0);
-    const struct mbconv_i8_gate gate = {
-        .ending = {.zero = (int32_t)test_random_size(state, 0, 255), .lo = lo, .hi = s % 3 ? 255 : 200},
-        .x_zero = (int32_t)(s == 3 ? 0 : test_random_size(state, 0, 255)),
-        .gate_zero = (int32_t)(s % 2 ? test_random_size(state, 0, 255) : 0),
-        .scale = scales[s],
-    };
-    test_at(t, "%s: gates, scale %a, zero points %d, %d and %d", mbconv_isa_name(kernels->isa), (double)gate.scale,
-            (int)gate.x_zero, (int)gate.gate_zero, (int)gate.ending.zero);
-    for (size_t first = 0, channels = 1; first < BYTES; first += channels, channels = channels % MOST_CHANNELS + 1)
-      check_gate(t, kernels, &gate, channels, first, first % 4 < 2 ? TEST_GUARD_AFTER : TEST_GUARD_BEFORE);
-    check_gate(t, kernels, &gate, MOST_CHANNELS, 0, TEST_GUARD_AFTER);
-  }
+  /* Ties, ordinary ones, and the largest that there are: 2147483392 / 65025, and below 2^15. */
+  static const float scales[] = {0.5f, 0x1p-8f, 0.004f, 33025.0f, 1e-6f}, doubles[] = {0.5f, 0.004f, 32767.99f};
+  for (size_t s = 0; s < sizeof scales / sizeof *scales; s++)
+    check_scale(t, kernels, MBCONV_I8_FP32, scales[s], s, state);
+  for (size_t s = 0; s < sizeof doubles / sizeof *doubles; s++)
+    check_scale(t, kernels, MBCONV_I8_TFLITE_DOUBLE, doubles[s], s, state);
 }
 
 void test_i8_excite(struct test *t, const struct mbconv_kernels *kernels) {

@@ -22,18 +22,35 @@ static int64_t clamp(int64_t v, int64_t lo, int64_t hi) { return v < lo ? lo : v
 
 /* ---- Rounding ---------------------------------------------------------------------------------------------------- */
 
-int64_t i8_oracle_scaled(int64_t v, double m) {
-  int exponent;
-  const double fraction = frexp(m, &exponent);
+/* m as a multiplier of 31 bits and an exponent; 0 if it vanishes. */
+static int64_t multiplier_of(double m, int *exponent) {
+  const double fraction = frexp(m, exponent);
   int64_t multiplier = (int64_t)floor(ldexp(fraction, 31) + 0.5);
-  if (multiplier == INT64_C(2147483648)) multiplier /= 2, exponent++;
-  if (exponent < -31) return 0;
+  if (multiplier == INT64_C(2147483648)) multiplier /= 2, ++*exponent;
+  if (*exponent < -31) *exponent = 0, multiplier = 0;
+  return multiplier;
+}
+
+static int64_t scaled_by(int64_t v, int64_t multiplier, int exponent) {
   const int64_t shifted = exponent > 0 ? v * (INT64_C(1) << exponent) : v;
   const int64_t doubled = shifted * multiplier + 1073741824, rest = doubled % 2147483648;
   const int64_t high = doubled / 2147483648 - (rest < 0);
   if (exponent >= 0) return high;
   const double quotient = ldexp((double)high, exponent);
   return (int64_t)(quotient < 0.0 ? ceil(quotient - 0.5) : floor(quotient + 0.5));
+}
+
+int64_t i8_oracle_scaled(int64_t v, double m) {
+  int exponent;
+  const int64_t multiplier = multiplier_of(m, &exponent);
+  return scaled_by(v, multiplier, exponent);
+}
+
+int64_t i8_oracle_share(int64_t sum, size_t pixels, double m) {
+  int exponent, power = 0;
+  const int64_t multiplier = multiplier_of(m, &exponent);
+  while (ldexp(2.0, power) <= (double)pixels && power < exponent + 31) power++;
+  return scaled_by(sum, (int64_t)floor(ldexp((double)multiplier, power) / (double)pixels), exponent - power);
 }
 
 /* What an activation leaves of a value. */

@@ -24,8 +24,8 @@ static void check_output(struct test *t, const struct shape *s, const mbconv_i8_
     const uint8_t *channel = x->data + i / s->channels * image + i % s->channels;
     int64_t sum = 0;
     for (size_t p = 0; p < pixels; p++) sum += byte_of(desc->type, channel[p * s->channels]) - desc->input.zero_point;
-    wrong +=
-        byte_of(desc->type, y->data[i]) != i8_oracle_mean(desc->type, sum, pixels, desc->input.scale, &desc->output);
+    wrong += byte_of(desc->type, y->data[i]) !=
+             i8_oracle_mean(desc->rounding, desc->type, sum, pixels, desc->input.scale, &desc->output);
   }
   test_check(t, wrong == 0, "%zu of %zu bytes are wrong", wrong, y->n);
   test_check(t, bytes_intact(y), "wrote outside its bytes");
@@ -43,6 +43,7 @@ static void check_shape(struct test *t, const struct shape *s, mbconv_type type,
       .channels = s->channels,
       .input = {0.05f, least + (int32_t)test_random_size(state, 0, 255)},
       .output = {0.05f * (1.0f + 0.9f * test_random_float(state)), least + (int32_t)test_random_size(state, 0, 255)},
+      .rounding = test_random_size(state, 0, 1) ? MBCONV_I8_TFLITE_DOUBLE : MBCONV_I8_FP32,
   };
   struct bytes x, y;
   mbconv_global_pool *pool = NULL;
@@ -99,6 +100,10 @@ static void check_refusals(struct test *t) {
   refuse(t, &desc, MBCONV_INVALID_ARGUMENT, "output: the scale is not a normal number above 0");
   desc = good, desc.output.scale = 0x1.000002p64f;
   refuse(t, &desc, MBCONV_INVALID_ARGUMENT, "output: the input's scale is not 2^-64 to 2^64 times the mean's");
+  desc = good, desc.rounding = (mbconv_i8_rounding)2;
+  refuse(t, &desc, MBCONV_INVALID_ARGUMENT, "rounding is 2, which is none");
+  desc = good, desc.rounding = MBCONV_I8_TFLITE_DOUBLE, desc.input.scale = 0x1p22f;
+  refuse(t, &desc, MBCONV_INVALID_ARGUMENT, "output: the input's scale is 2^22 times the mean's or more");
   desc = good, desc.output.scale = 0x1p64f;
   test_at(t, "pooling to any size");
   if (!test_check(t, mbconv_global_pool_create_i8(&desc, NULL, &pool, &error) == MBCONV_OK, "%s", error.message))

@@ -165,7 +165,10 @@ static const struct refusal refusals[] = {
 
 /* Of squeeze-excite. */
 static const struct refusal excite_refusals[] = {
-    {{FIELD(INT, desc.rounding, MBCONV_I8_TFLITE_DOUBLE)}, "stages[2]: squeeze-excite has the rounding FP32 alone"},
+    {{FIELD(INT, desc.rounding, MBCONV_I8_TFLITE_DOUBLE), FIELD(REAL, excite.mean.scale, 1e-9)},
+     "stages[2]: the input's scale is 2^22 times the mean's or more"},
+    {{FIELD(INT, desc.rounding, MBCONV_I8_TFLITE_DOUBLE), FIELD(REAL, stages[2].output.scale, 1e-9)},
+     "stages[2]: input scale * the gate's / output scale is beyond what can be rounded"},
     {{FIELD(WORD, desc.count, 3)}, "stages[2] is squeeze-excite: it must be between a stage and the last, a pointwise"},
     {{FIELD(INT, stages[3].kind, MBCONV_STAGE_DEPTHWISE)},
      "stages[2] is squeeze-excite: it must be between a stage and the last, a pointwise"},
@@ -190,9 +193,9 @@ static const struct refusal excite_refusals[] = {
     {{FIELD(REAL, expand.table_output.scale, 1)}, "stages[2].expand.table_output is set, but there is no table"},
     {{FIELD(REAL, excite.mean.scale, 0x1p100)}, "stages[2]: the input's scale is not 2^-64 to 2^64 times the mean's"},
     {{FIELD(REAL, stages[2].output.scale, 1e-8)},
-     "stages[2]: input scale * the gate's / output scale is beyond what floats can round"},
+     "stages[2]: input scale * the gate's / output scale is beyond what can be rounded"},
     {{FIELD(REAL, expand.output.scale, 0x1p100)},
-     "stages[2]: input scale * the gate's / output scale is beyond what floats can round"},
+     "stages[2]: input scale * the gate's / output scale is beyond what can be rounded"},
 };
 #undef FIELD
 #undef NONE

@@ -16,6 +16,15 @@ static float random_scale(uint64_t *state, int range) {
   return ldexpf(1.5f + 0.5f * test_random_float(state), exponent);
 }
 
+/* Whether TFLite's multiplier of m is this. */
+static void check_multiplier(struct test *t, const char *name, double m, int32_t got, int32_t got_exponent) {
+  int exponent;
+  double multiplier = floor(ldexp(frexp(m, &exponent), 31) + 0.5);
+  if (multiplier >= 2147483648.0) multiplier /= 2.0, exponent++;
+  test_check(t, got == (int32_t)multiplier && got_exponent == exponent, "%s: %d << %d, not %.0f << %d", name, (int)got,
+             (int)got_exponent, multiplier, exponent);
+}
+
 /* The constants of a channel whose weight is 1: they depend on nothing but the three scales. */
 static void check_constants(struct test *t, uint64_t *state, mbconv_type type, mbconv_i8_rounding rounding) {
   static const int8_t weight = 1;
@@ -38,12 +47,28 @@ static void check_constants(struct test *t, uint64_t *state, mbconv_type type, m
                (double)want);
     return;
   }
-  int exponent;
   const double m = (type == MBCONV_U8 ? (double)(float)product : product) / (double)out;
-  double multiplier = floor(ldexp(frexp(m, &exponent), 31) + 0.5);
-  if (multiplier >= 2147483648.0) multiplier /= 2.0, exponent++;
-  test_check(t, channel.scale.multiplier == (int32_t)multiplier && channel.shift == exponent,
-             "%d << %d, not %.0f << %d", (int)channel.scale.multiplier, (int)channel.shift, multiplier, exponent);
+  check_multiplier(t, "channel", m, channel.scale.multiplier, channel.shift);
+}
+
+/* Those of squeeze-excite's reference: MEAN's quotient is one of doubles, MUL's product and quotient are floats. */
+static void check_excite_constants(struct test *t, uint64_t *state, mbconv_type type) {
+  const float in = random_scale(state, 5), of_gate = random_scale(state, 3), out = random_scale(state, 5);
+  const mbconv_i8_stage_desc desc = {.output = {out, 0}};
+  const struct mbconv_i8_stage stage = {
+      .desc = &desc, .type = type, .input = {in, 0}, .ending = {.rounding = MBCONV_I8_TFLITE_DOUBLE, .hi = 255}};
+  const mbconv_quantization gate = {of_gate, 0};
+  struct mbconv_i8_mean mean = {.shift = 99};
+  struct mbconv_i8_gate by = {.shift = 99};
+  mbconv_error error = {.message = ""};
+  test_at(t, "squeeze-excite's constants of %a, %a, %a, type %d", (double)in, (double)of_gate, (double)out, (int)type);
+  mbconv_status status =
+      mbconv_i8_mean_of(MBCONV_I8_TFLITE_DOUBLE, type, &stage.input, &desc.output, "mean", &mean, &error);
+  if (status == MBCONV_OK) status = mbconv_i8_gate_of(&stage, &gate, "stage", &by, &error);
+  if (!test_check(t, status == MBCONV_OK, "%s", error.message)) return;
+  check_multiplier(t, "mean", (double)in / (double)out, mean.multiplier, mean.shift);
+  const float product = in * of_gate, quotient = product / out;
+  check_multiplier(t, "gate", (double)quotient, by.scale.multiplier, by.shift);
 }
 
 /* Sums around a multiple of a half of the output's unit. With a scale that is a power of two it is a tie. */
@@ -106,6 +131,7 @@ void test_i8_arithmetic(struct test *t) {
   static const mbconv_type types[] = {MBCONV_S8, MBCONV_U8};
   uint64_t state = t->seed;
   for (size_t i = 0; i < 2; i++) {
+    for (size_t n = 0; n < 300; n++) check_excite_constants(t, &state, types[i]);
     for (int rounding = MBCONV_I8_FP32; rounding <= MBCONV_I8_TFLITE_DOUBLE; rounding++) {
       for (size_t n = 0; n < 300; n++) check_constants(t, &state, types[i], (mbconv_i8_rounding)rounding);
       for (size_t n = 0; n < 40; n++) check_sums(t, &state, types[i], (mbconv_i8_rounding)rounding);

@@ -69,7 +69,7 @@ static void gate_32(const struct mbconv_i8_gate *gate, size_t pixels, const uint
                     const uint8_t *gates, uint8_t *y, size_t y_stride) {
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
   const struct end end = end_of(&gate->ending);
-  const __m256 scale = _mm256_set1_ps(gate->scale);
+  const __m256 scale = _mm256_set1_ps(gate->scale.scale);
   const struct factor a = factor_of(gate, gates), b = factor_of(gate, gates + LANES);
   const struct factor c = factor_of(gate, gates + 2 * LANES), d = factor_of(gate, gates + 3 * LANES);
   for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
@@ -84,7 +84,7 @@ static void gate_8(const struct mbconv_i8_gate *gate, size_t pixels, const uint8
                    const uint8_t *gates, uint8_t *y, size_t y_stride) {
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
   const struct end end = end_of(&gate->ending);
-  const __m256 scale = _mm256_set1_ps(gate->scale);
+  const __m256 scale = _mm256_set1_ps(gate->scale.scale);
   const struct factor factor = factor_of(gate, gates);
   for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
     const __m256i v = product(&factor, scale, x), bytes = to_bytes(false, &end, v, v, v, v); /* each half four times */
@@ -97,7 +97,8 @@ void mbconv_i8_gate_avx2(const struct mbconv_i8_gate *gate, size_t pixels, size_
   const uint8_t *x = x_, *gates = gates_;
   uint8_t *y = y_;
   size_t c = 0;
-  for (; c + BYTES <= channels; c += BYTES) gate_32(gate, pixels, x + c, x_stride, gates + c, y + c, y_stride);
-  for (; c + LANES <= channels; c += LANES) gate_8(gate, pixels, x + c, x_stride, gates + c, y + c, y_stride);
+  const size_t whole = gate->ending.rounding == MBCONV_I8_FP32 ? channels : 0;
+  for (; c + BYTES <= whole; c += BYTES) gate_32(gate, pixels, x + c, x_stride, gates + c, y + c, y_stride);
+  for (; c + LANES <= whole; c += LANES) gate_8(gate, pixels, x + c, x_stride, gates + c, y + c, y_stride);
   if (c < channels) mbconv_i8_gate_scalar(gate, pixels, channels - c, x + c, x_stride, gates + c, y + c, y_stride);
 }

@@ -49,7 +49,7 @@ static void gate_16(const struct mbconv_i8_gate *gate, size_t pixels, const uint
                     const uint8_t *gates, uint8_t *y, size_t y_stride) {
   const struct bounds bounds = bounds_of(gate->ending.lo, gate->ending.hi, gate->ending.flip);
   const int16x8_t zero = zero_of(&gate->ending);
-  const float32x4_t scale = vdupq_n_f32(gate->scale);
+  const float32x4_t scale = vdupq_n_f32(gate->scale.scale);
   const int16x8_t low = counted(vld1_u8(gates), gate->gate_zero),
                   high = counted(vld1_u8(gates + HALF), gate->gate_zero);
   for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
@@ -64,7 +64,7 @@ static void gate_8(const struct mbconv_i8_gate *gate, size_t pixels, const uint8
                    const uint8_t *gates, uint8_t *y, size_t y_stride) {
   const struct bounds bounds = bounds_of(gate->ending.lo, gate->ending.hi, gate->ending.flip);
   const int16x8_t zero = zero_of(&gate->ending);
-  const float32x4_t scale = vdupq_n_f32(gate->scale);
+  const float32x4_t scale = vdupq_n_f32(gate->scale.scale);
   const int16x8_t factor = counted(vld1_u8(gates), gate->gate_zero);
   for (size_t p = 0; p < pixels; p++, x += x_stride, y += y_stride) {
     const int16x8_t v = product(counted(vld1_u8(x), gate->x_zero), factor, scale);
@@ -77,7 +77,8 @@ void mbconv_i8_gate_neon(const struct mbconv_i8_gate *gate, size_t pixels, size_
   const uint8_t *x = x_, *gates = gates_;
   uint8_t *y = y_;
   size_t c = 0;
-  for (; c + BYTES <= channels; c += BYTES) gate_16(gate, pixels, x + c, x_stride, gates + c, y + c, y_stride);
-  for (; c + HALF <= channels; c += HALF) gate_8(gate, pixels, x + c, x_stride, gates + c, y + c, y_stride);
+  const size_t whole = gate->ending.rounding == MBCONV_I8_FP32 ? channels : 0;
+  for (; c + BYTES <= whole; c += BYTES) gate_16(gate, pixels, x + c, x_stride, gates + c, y + c, y_stride);
+  for (; c + HALF <= whole; c += HALF) gate_8(gate, pixels, x + c, x_stride, gates + c, y + c, y_stride);
   if (c < channels) mbconv_i8_gate_scalar(gate, pixels, channels - c, x + c, x_stride, gates + c, y + c, y_stride);
 }

@@ -147,26 +147,32 @@ typedef void mbconv_i8_dequantize_fn(const struct mbconv_i8_converter *by, size_
 /* Of the set's `channel_sum`, whose type is f32's: sums are int32_t, of at most MBCONV_I8_MOST_SUMMED bytes each, so
  * that none leaves 32 bits, with any zero point.
  *
- * How sums over n pixels become the bytes of means, FP32's way:
- *   y = clamp(round half even of fl32(fl32(sum - n * x_zero) * fl32(ratio / n)) + zero, 0, 255) */
+ * How sums over n pixels become the bytes of means, y = clamp(r + zero, 0, 255) ^ flip:
+ *
+ *   FP32            r = round half even of fl32(fl32(sum - n * x_zero) * fl32(ratio / n))
+ *   TFLITE_DOUBLE   r = mbconv_requantize_tflite() of (sum - n * x_zero) by floor(multiplier * 2^l / n) and shift - l,
+ * where l is the largest number of which 2^l <= n and shift - l >= -31 */
 enum { MBCONV_I8_MOST_SUMMED = INT32_MAX / 255 };
 
 struct mbconv_i8_mean {
   int32_t x_zero, zero; /* as unsigned bytes */
   float ratio;          /* fl32(x's scale / the mean's): 2^-64 .. 2^64 */
-  uint8_t flip;         /* 0 or 0x80: what is stored is y ^ flip */
+  uint8_t flip;         /* 0 or 0x80 */
+  mbconv_i8_rounding rounding;
+  int32_t multiplier, shift; /* TFLITE_DOUBLE: of the scales' quotient; shift <= 22 */
 };
 
 /* Like mbconv_channel_mean_fn: y[c] is the mean of sum[c] + sum[r * sum_stride + c] for all other rows r. */
 typedef void mbconv_i8_mean_fn(const struct mbconv_i8_mean *mean, size_t channels, size_t rows, void *sum,
                                size_t sum_stride, size_t pixels, void *y);
 
-/* How pixels are multiplied by gates: (x - x_zero) * (gate - gate_zero) is a sum, scaled by `scale`, of the ending: its
- * rounding is FP32, and 255 * 255 * scale < 2^31. */
+/* How pixels are multiplied by gates: (x - x_zero) * (gate - gate_zero) is a sum, scaled by `scale`, of the ending. In
+ * FP32 255 * 255 * scale < 2^31; in TFLITE_DOUBLE shift <= 15, and sets may call the scalar function. */
 struct mbconv_i8_gate {
   struct mbconv_i8_ending ending;
   int32_t x_zero, gate_zero; /* as unsigned bytes */
-  float scale;
+  union mbconv_i8_scale scale;
+  int32_t shift; /* TFLITE_DOUBLE */
 };
 
 /* y[p * y_stride + c] = the product of x[p * x_stride + c] and gates[c], c < channels; y may be x with its stride. */

@@ -87,7 +87,7 @@ class Stage:
 @dataclasses.dataclass(frozen=True)
 class SqueezeExcite:
     """A stage of a block, behind another one and before the last: means over the image, two layers, and the product of
-    the image and what they give, as LiteRT's default computes MEAN, two 1x1 and MUL.
+    the image and what they give, as LiteRT computes MEAN, two 1x1 and MUL.
 
     mean          what the means become
     reduce        a pointwise Stage: from the channels to fewer

@@ -42,10 +42,11 @@ class Blocks(unittest.TestCase):
                 maker = Maker(3, dtype, lowest=-128)
                 block = maker.block((11, 14, 9), 37, 9, 5, 1, "relu6", residual=True, excite=(11, inner))
                 x = maker.image(block)
-                expected = integers.run_block(x, block, "fp32", "xnnpack")
-                for isa in mbconv.int8.usable_isas():
-                    with self.subTest(dtype=dtype, inner=inner, isa=isa):
-                        np.testing.assert_array_equal(ours.run(block, x, "fp32", "xnnpack", isa=isa), expected)
+                for rounding, add in (("fp32", "xnnpack"), ("tflite_double", "tflite")):
+                    expected = integers.run_block(x, block, rounding, add)
+                    for isa in mbconv.int8.usable_isas():
+                        with self.subTest(dtype=dtype, inner=inner, rounding=rounding, isa=isa):
+                            np.testing.assert_array_equal(ours.run(block, x, rounding, add, isa=isa), expected)
 
     def test_dense(self):
         for dtype in ("int8", "uint8"):

@@ -66,7 +66,7 @@ def blocks(seed, dtype, activation, host):
 def excited(seed, dtype, activation, host):
     """Blocks with squeeze-excite, which ONNX Runtime's operators do not express: its QLinearMul adds the zero point before
     it rounds."""
-    assert host == DEFAULT
+    assert host != ONNX
     for index, (height, width, channels, expanded, out) in enumerate(SHAPES):
         for variant in range(4):
             number = seed * 1000 + 500 + index * 10 + variant
@@ -112,7 +112,7 @@ def block_rows(seed, outputs):
     rows, compared, count, sets = {}, 0, 0, ["auto", *int8.usable_isas()]
     kinds = [(host, activation, "block") for host in HOSTS for activation in ACTIVATIONS[host]]
     kinds += [(host, activation, "Fused-MBConv") for host in HOSTS for activation in ACTIVATIONS[host]]
-    kinds += [(DEFAULT, activation, "squeeze-excite") for activation in LITERT]
+    kinds += [(host, activation, "squeeze-excite") for host in (DEFAULT, REFERENCE) for activation in LITERT]
     makers = {"block": blocks, "Fused-MBConv": fused, "squeeze-excite": excited}
     while compared < outputs:
         for (host, activation, kind), dtype in itertools.product(kinds, RANGES):

@@ -189,10 +189,10 @@ def multiply(a, b, a_q, b_q, y, dtype):
 
 
 def multiply_reference(a, b, a_q, b_q, y, dtype):
-    """TFLite's own MUL: one multiplier of the double product."""
+    """TFLite's own MUL: one multiplier, of which the product and the quotient are f32."""
     lo, hi = RANGES[dtype]
-    m = double_multipliers(a_q.scale, b_q.scale, y.scale, dtype)
-    return requantize_double((a - a_q.zero) * (b - b_q.zero), m, y.zero, lo, hi)
+    m = quantize_multiplier(float(f32(a_q.scale) * f32(b_q.scale) / f32(y.scale)))
+    return requantize_double((a - a_q.zero) * (b - b_q.zero), [m], y.zero, lo, hi)
 
 
 def doubling_high(a, b, rounding):
@@ -348,7 +348,7 @@ def quantize_away(values, q, dtype):
 
 TABLES = {
     "fp32": {"silu": silu, "hard_swish": hard_swish, "logistic": functools.partial(table, "LOGISTIC")},
-    "tflite_double": {"silu": silu_reference, "hard_swish": hard_swish},
+    "tflite_double": {"silu": silu_reference, "hard_swish": hard_swish, "logistic": functools.partial(table_reference, "LOGISTIC")},
 }
 ADDS = {"xnnpack": add_xnnpack, "tflite": add_reference, "float": add_float}
 
@@ -359,12 +359,22 @@ def mean(x, x_q, y, dtype):
     return requantize_fp32(total, f32(x_q.scale) / f32(y.scale) / f32(x.shape[1] * x.shape[2]), y.zero, *RANGES[dtype])
 
 
+def mean_reference(x, x_q, y, dtype):
+    """TFLite's own MEAN: the scales' quotient as a multiplier, which is divided by n and cut off."""
+    total, n = (x.astype(np.int64) - x_q.zero).sum((1, 2), keepdims=True), x.shape[1] * x.shape[2]
+    multiplier, exponent = quantize_multiplier(float(f32(x_q.scale)) / float(f32(y.scale)))
+    power = min(n.bit_length() - 1, 31 + exponent)
+    scaled = multiply_by_quantized(total, (multiplier << power) // n, exponent - power)
+    return np.clip(scaled + y.zero, *RANGES[dtype])
+
+
 def run_excite(x, layer, rounding, tables):
     """MEAN, two layers, MUL."""
-    y = mean(x, layer.x, layer.mean, layer.dtype)
+    reference = rounding == "tflite_double"
+    y = (mean_reference if reference else mean)(x, layer.x, layer.mean, layer.dtype)
     for part in (layer.reduce, layer.expand):
         y = run_layer(y, part, rounding, tables)
-    product = multiply(x.astype(np.int64), y, layer.x, layer.expand.out, layer.y, layer.dtype)
+    product = (multiply_reference if reference else multiply)(x.astype(np.int64), y, layer.x, layer.expand.out, layer.y, layer.dtype)
     return np.clip(product, *clamp_range(layer.clamp, layer.y, layer.dtype))
 
 

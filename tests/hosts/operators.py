@@ -246,7 +246,11 @@ def convolutions(seed, count):
 
 def means(seed, count):
     """MEAN over height and width, by random images."""
-    row = Row("MEAN", DEFAULT, "FP32")
+    for host, formula_name, formula in ((DEFAULT, "FP32", integers.mean), (REFERENCE, "TFLITE_DOUBLE", integers.mean_reference)):
+        yield _means(seed, count, Row("MEAN", host, formula_name), formula)
+
+
+def _means(seed, count, row, formula):
     for dtype in RANGES:
         quantizations, random, graph = Quantizations(seed, dtype), np.random.default_rng(seed), tflite.Graph()
         images, expected, (lo, hi) = [], [], RANGES[dtype]
@@ -256,9 +260,9 @@ def means(seed, count):
             shape = (1, *(int(size) for size in random.integers(1, 30, 2)), int(random.integers(1, 200)))
             graph.outputs.append(graph.mean(graph.input(shape, dtype, x_q), y_q))
             images.append(random.integers(lo, hi + 1, shape).astype(dtype))
-            expected.append(integers.mean(images[-1], x_q, y_q, dtype))
+            expected.append(formula(images[-1], x_q, y_q, dtype))
         _run_litert(row, graph, images, expected)
-    yield row
+    return row
 
 
 def fully_connected(seed, count):
