@@ -3,11 +3,12 @@
  * A plugin of qemu-aarch64 that counts the instructions a program executes between its marks, by class. A mark is the
  * system call getppid. At each, what was executed since the one before goes to stdout as a line
  *
- *     count instructions=... uops=... fma=... vector_load=... (and so on)
+ *     count instructions=... uops=... more_tables=... fma=... vector_load=... (and so on)
  *
  * preceded, with the plugin's argument functions=on, by a line `function NAME UOPS` for each function.
  *
- * `uops` counts a load or store once per register that it moves: four loads written as one ld1 are no less work.
+ * `uops` counts a load or store once per register that it moves: four loads written as one ld1 are no less work. A
+ * look-up in four registers is one there; `more_tables` are its registers beyond the first.
  * Counts are exact and repeatable; they are those of one thread.
  */
 #include <stdio.h>
@@ -76,10 +77,13 @@ static unsigned moved(uint32_t word) {
   }
 }
 
+/* Registers of a look-up, TBL or TBX, beyond the first: many CPUs take it for as many operations as it has. */
+static unsigned more_tables(uint32_t word) { return has(word, 0xbfe08c00, 0x0e000000) ? word >> 13 & 3 : 0; }
+
 /* ---- Blocks of instructions -------------------------------------------------------------------------------------- */
 
 struct counts {
-  uint64_t classes[CLASSES], uops;
+  uint64_t classes[CLASSES], uops, more_tables;
 };
 
 /* What one execution of a block adds. Never freed: qemu translates a block again after it has dropped it. */
@@ -104,6 +108,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *source) {
     memcpy(&word, qemu_plugin_insn_data(instruction), sizeof word);
     block->once.classes[class_of(word)]++;
     block->once.uops += moved(word);
+    block->once.more_tables += more_tables(word);
     if (i == 0 && by_function) {
       const char *name = qemu_plugin_insn_symbol(instruction);
       block->function = strdup(name ? name : "?");
@@ -135,16 +140,18 @@ static void print_functions(void) {
 
 static void mark(void) {
   if (by_function) print_functions();
-  struct counts sum = {{0}, 0};
+  struct counts sum = {{0}, 0, 0};
   for (struct block *block = blocks; block; block = block->next) {
     const uint64_t times = block->executed - block->executed_at_mark;
     for (int i = 0; i < CLASSES; i++) sum.classes[i] += times * block->once.classes[i];
     sum.uops += times * block->once.uops;
+    sum.more_tables += times * block->once.more_tables;
     block->executed_at_mark = block->executed;
   }
   uint64_t instructions = 0;
   for (int i = 0; i < CLASSES; i++) instructions += sum.classes[i];
-  printf("count instructions=%llu uops=%llu", (unsigned long long)instructions, (unsigned long long)sum.uops);
+  printf("count instructions=%llu uops=%llu more_tables=%llu", (unsigned long long)instructions,
+         (unsigned long long)sum.uops, (unsigned long long)sum.more_tables);
   for (int i = 0; i < CLASSES; i++) printf(" %s=%llu", class_names[i], (unsigned long long)sum.classes[i]);
   printf("\n");
   fflush(stdout);
