@@ -25,14 +25,17 @@ MODELS = {
     "_avx512.c.o": {"skylake-avx512": 2, "znver4": 1},
     "_neon.c.o": {"neoverse-n1": 2, "apple-m1": 3},
 }
-# Int8's rows avx2, avx2_vnni and avx512_vnni, by the end of the object's name: products of bytes that an instruction
-# adds, and how many products a cycle are the least on CPUs. None: the figure is printed, but says little, see
-# bench/RESULTS.md. Those of ARM64, neon, neon_dotprod and neon_i8mm, are not judged: `./run arm64 --count --type i8`
-# counts their instructions.
+# Int8's rows, avx2, avx2_vnni and avx512_vnni, neon (SMLAL), neon_dotprod (SDOT) and neon_i8mm (SMMLA, on CPUs that have
+# it), by the end of the object's name: products of bytes that an instruction adds, and how many products a cycle are the
+# least on CPUs. None: the figure is printed, but says little, see bench/RESULTS.md. `./run arm64 --count --type i8` counts
+# whole blocks.
 I8_MODELS = {
     "_avx2.c.o": (16, {"skylake-avx512": 22, "icelake-server": 22, "znver3": 20, "znver4": 20}),
     "_avx2_vnni.c.o": (32, {"alderlake": 48, "sapphirerapids": 48}),
     "_avx512_vnni.c.o": (64, {"cascadelake": 110, "icelake-server": 110, "znver4": None}),
+    "_neon.c.o": (8, {"neoverse-n1": 7.6, "apple-m1": 15, "cortex-a55": 5.6}),
+    "_neon_dotprod.c.o": (16, {"neoverse-n1": 30, "apple-m1": 45, "cortex-a55": 10}),
+    "_neon_i8mm.c.o": (32, {"neoverse-n2": 54, "neoverse-v1": 108, "apple-m2": 81, "cortex-a510": 21}),
 }
 
 
