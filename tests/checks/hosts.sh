@@ -10,6 +10,8 @@ folder=$PWD/build/check-hosts
 mkdir -p "$folder/site/_mbconv"
 cmake -S python -B "$folder/build" -DCMAKE_BUILD_TYPE=Release
 cmake --build "$folder/build" --parallel 2
+cmake -S . -B "$folder/command" -DCMAKE_BUILD_TYPE=Release -DMBCONV_TESTS=OFF -DMBCONV_BENCH=OFF -DMBCONV_EXAMPLES=OFF
+cmake --build "$folder/command" --parallel 2 --target mbconv_cli
 cmake --install "$folder/build" --component python --prefix "$folder/site/_mbconv"
 # These versions, whose kernels the table in docs/numbers.md speaks of.
 if [[ ! -e $folder/venv/installed ]]; then
@@ -18,4 +20,5 @@ if [[ ! -e $folder/venv/installed ]]; then
     ai-edge-litert==2.3.0 flatbuffers==25.12.19 onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
   touch "$folder/venv/installed"
 fi
-PYTHONPATH=$PWD/python:$folder/site "$folder/venv/bin/python" -B tests/hosts/hosts.py "$@"
+PYTHONPATH=$PWD/python:$folder/site "$folder/venv/bin/python" -B tests/hosts/hosts.py \
+  --command "$folder/command/cli/mbconv" "$@"

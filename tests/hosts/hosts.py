@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """The bytes of LiteRT and ONNX Runtime against the formulas of mbconv_i8.h, and their blocks against the library.
 
-hosts.py [--seed N] [--outputs N] [--write FILE]
+hosts.py [--seed N] [--outputs N] [--write FILE] [--command FILE]
 
 --outputs  how many bytes of blocks are compared at least, over all hosts
+--command  the program mbconv, whose networks of int8 are compared, too
 --write    puts the table into FILE, between the lines that mark it
 
 The last line: check: <n> cases, <n> findings. A finding is a byte that differs where the table promises none."""
@@ -14,12 +15,15 @@ import importlib.metadata
 import itertools
 import pathlib
 import platform
+import subprocess
 import sys
+import tempfile
 
 import numpy as np
 from mbconv import int8
 
 import integers
+import networks
 import qlinear
 import operators
 import ours
@@ -140,6 +144,30 @@ def onnx_silu(x, y, dtype):
     return qlinear.run(graph, [integers.bytes_of(dtype).astype(dtype)])[0].astype(np.int64)
 
 
+# ---- Networks --------------------------------------------------------------------------------------------------------
+
+
+def network_rows(command, isas, seed, images=2):
+    """Each network at its own size and at one that no stride divides, on every set."""
+    random = np.random.default_rng(seed)
+    for name in networks.NETWORKS:
+        row = Row(f"{name}, whole", DEFAULT, "FP32, XNNPACK")
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "network.safetensors"
+            subprocess.run([command, "write", name, path, "--padding", "same", "--seed", str(seed)], check=True)
+            for height, width in ((224, 224), (97, 131)):
+                file = networks.File(path)
+                q, graph = file.quantization("input"), networks.graph_of(file, height, width)
+                y_q = file.quantization("classifier.1.output")
+                for _ in range(images):
+                    x = random.integers(-128, 128, (1, height, width, 3)).astype(np.int8)
+                    result = tflite.run(graph, [x])
+                    row.kernels.update(result.operators)
+                    for isa in isas:
+                        row.add(networks.real(result.outputs[0], y_q), networks.logits(command, path, x, q, isa))
+        yield row
+
+
 # ---- Output ----------------------------------------------------------------------------------------------------------
 
 
@@ -194,8 +222,11 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--outputs", type=int, default=10_000_000)
     parser.add_argument("--write", type=pathlib.Path)
+    parser.add_argument("--command", type=pathlib.Path)
     arguments = parser.parse_args()
     rows = list(operators.all_rows(arguments.seed)) + block_rows(arguments.seed, arguments.outputs)
+    if arguments.command:
+        rows += network_rows(arguments.command, int8.usable_isas(), arguments.seed)
     print(f"{versions()}; sets {', '.join(int8.usable_isas())}")
     for row in rows:
         promise = "" if row.exact else "  (not promised)"

@@ -105,6 +105,12 @@ class Graph:
         options = self._options("ReducerOptions", {"keepDims": True})
         return self._operator("MEAN", 2, [x, axes], [batch, 1, 1, channels], quantization, self._dtype(x), options)
 
+    def reshape(self, x, shape):
+        options, tensor = self._options("ReshapeOptions", {"newShape": shape}), self._tensors[x]
+        quantization = tensor.quantization.scale[0], tensor.quantization.zeroPoint[0]
+        inputs = [x, self._constant(np.array(shape, np.int32), None, 0)]
+        return self._operator("RESHAPE", 1, inputs, shape, quantization, self._dtype(x), options)
+
     def quantize(self, x, quantization, dtype):
         return self._operator("QUANTIZE", 1, [x], self.shape(x), quantization, dtype, self._options("QuantizeOptions", {}))
 
@@ -174,22 +180,26 @@ class Graph:
 
 
 def block(part):
-    """A Block as a graph, with SiLU as LOGISTIC and MUL."""
-    graph, dtype = Graph(), part.dtype
-    x = y = graph.input([1, part.height, part.width, part.channels], dtype, part.layers[0].x)
-    for layer in part.layers:
-        if isinstance(layer, Excite):
-            gate = _layer(graph, _layer(graph, graph.mean(y, layer.mean), layer.reduce, dtype), layer.expand, dtype)
-            y = graph.binary("MUL", y, gate, layer.y, layer.clamp)
-        else:
-            y = _layer(graph, y, layer, dtype)
-    if part.residual:
-        y = graph.binary("ADD", y, x, part.residual)
-    graph.outputs.append(y)
+    """A Block as a graph."""
+    graph = Graph()
+    x = graph.input([1, part.height, part.width, part.channels], part.dtype, part.layers[0].x)
+    graph.outputs.append(add_block(graph, x, part))
     return graph
 
 
-def _layer(graph, x, layer, dtype):
+def add_block(graph, x, part):
+    """Appends a Block, with SiLU as LOGISTIC and MUL."""
+    y, dtype = x, part.dtype
+    for layer in part.layers:
+        if isinstance(layer, Excite):
+            gate = add_layer(graph, add_layer(graph, graph.mean(y, layer.mean), layer.reduce, dtype), layer.expand, dtype)
+            y = graph.binary("MUL", y, gate, layer.y, layer.clamp)
+        else:
+            y = add_layer(graph, y, layer, dtype)
+    return graph.binary("ADD", y, x, part.residual) if part.residual else y
+
+
+def add_layer(graph, x, layer, dtype):
     y = graph.convolution(x, layer)
     if layer.function == "prelu":
         return graph.prelu(y, layer.slopes, layer.slopes_q, layer.function_y)

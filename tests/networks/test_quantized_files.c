@@ -262,28 +262,39 @@ static void check_bad_words(struct test *t, const struct file_case *good) {
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
-/* Every allocation of reading the file, or of making one, fails once; nothing is left. */
-static void check_memory(struct test *t, const struct file_case *file) {
-  const mbconv_options kernels = {.isa = t->isa == MBCONV_ISA_AVX512 ? MBCONV_ISA_AUTO : t->isa};
+/* Loads the file, or makes a network if there is none, while allocation `failing` fails; 0: none. */
+static mbconv_network *make(struct test *t, const struct file_case *file, size_t failing,
+                            struct failing_memory_count *count) {
+  const mbconv_options kernels = {.isa = t->isa};
   const mbconv_network_options options = {
       .kernels = &kernels, .height = SIDE, .width = SIDE, .classes = 2, .type = MBCONV_S8};
   mbconv_network *network = NULL;
-  size_t failing = 0;
-  while (!network && failing < 10000) {
-    test_at(t, "allocation %zu of a network of int8 fails", ++failing);
-    mbconv_error error = {.message = ""};
-    failing_memory_begin(failing);
-    const mbconv_status status = file ? mbconv_network_load_memory(file->data, file->size, &options, &network, &error)
-                                      : mbconv_network_random("mbconv", &options, &network, &error);
-    const struct failing_memory_count count = failing_memory_end();
-    if (network) break;
-    const bool told = status == MBCONV_OUT_OF_MEMORY || (count.in_json && status == MBCONV_BAD_FILE);
-    test_check(t, told && error.status == status && error.message[0], "status \"%s\", \"%s\"",
-               mbconv_status_string(status), error.message);
-    test_check(t, count.live == 0, "%td allocations left", count.live);
+  mbconv_error error = {.message = ""};
+  failing_memory_begin(failing);
+  const mbconv_status status = file ? mbconv_network_load_memory(file->data, file->size, &options, &network, &error)
+                                    : mbconv_network_random("mbconv", &options, &network, &error);
+  *count = failing_memory_end();
+  const mbconv_status right = failing > 0 ? MBCONV_OUT_OF_MEMORY : MBCONV_OK;
+  test_check(t, count->in_json || (status == right && error.status == right), "status \"%s\", \"%s\"",
+             mbconv_status_string(status), error.message);
+  return network;
+}
+
+/* Every allocation fails once, from the last to the first; nothing is left. But Jansson's, which come before those of
+ * interest: Debian's ends the program if it cannot grow its text at the end of a string. */
+static void check_memory(struct test *t, const struct file_case *file) {
+  struct failing_memory_count count;
+  test_at(t, "no allocation of a network of int8 fails");
+  mbconv_network_destroy(make(t, file, 0, &count));
+  const size_t calls = count.calls;
+  size_t failed = 0;
+  for (; failed < calls && !count.in_json; failed++) {
+    test_at(t, "allocation %zu of %zu of a network of int8 fails", calls - failed, calls);
+    mbconv_network *network = make(t, file, calls - failed, &count);
+    test_check(t, !network && count.live == 0, "%td allocations left", count.live);
+    mbconv_network_destroy(network);
   }
-  test_check(t, network && failing > 20, "%zu allocations failed", failing - 1);
-  mbconv_network_destroy(network);
+  test_check(t, failed > 20, "only %zu allocations", failed);
 }
 
 void test_quantized_files(struct test *t) {
