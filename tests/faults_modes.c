@@ -22,11 +22,11 @@ static void set_mode(unsigned long m) { _mm_setcsr((unsigned)m); }
 #elif defined(__aarch64__)
 enum { FLUSH = 1 << 24 };
 static unsigned long mode(void) {
-  unsigned long m;
+  uint64_t m; /* as wide as the register, also on Windows */
   __asm__ volatile("mrs %0, fpcr" : "=r"(m));
-  return m;
+  return (unsigned long)m;
 }
-static void set_mode(unsigned long m) { __asm__ volatile("msr fpcr, %0" ::"r"(m)); }
+static void set_mode(unsigned long m) { __asm__ volatile("msr fpcr, %0" ::"r"((uint64_t)m)); }
 #elif defined(__arm__) && defined(__ARM_FP)
 enum { FLUSH = 1 << 24 };
 static unsigned long mode(void) {

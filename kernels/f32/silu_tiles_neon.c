@@ -21,12 +21,19 @@
  */
 #include "silu_tiles_neon.h"
 
-/* Apple's linker may take apart what follows a symbol, but for alternate entries. */
+/* Apple's linker may take apart what follows a symbol, but for alternate entries. On Windows 2 is an external symbol,
+ * 32 a function. */
 #if defined(__APPLE__)
 #define START ".private_extern _mbconv_silu_neon_sums\n_mbconv_silu_neon_sums:\n"
 #define ENTRY(registers)                                                                     \
   ".private_extern _mbconv_silu_neon_" registers "\n.alt_entry _mbconv_silu_neon_" registers \
   "\n_mbconv_silu_neon_" registers ":\n"
+#define END(registers) ""
+#elif defined(_WIN32)
+#define START ""
+#define ENTRY(registers)                                                    \
+  ".globl mbconv_silu_neon_" registers "\n.def mbconv_silu_neon_" registers \
+  "\n.scl 2\n.type 32\n.endef\nmbconv_silu_neon_" registers ":\n"
 #define END(registers) ""
 #else
 #define START ""
