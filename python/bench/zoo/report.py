@@ -26,16 +26,31 @@ def found_table(results):
     yield ""
 
 
+def few(sentences, most=2):
+    more = len(sentences) - most
+    return "; ".join(sentences[:most] + [f"{more} blocks more"] * (more > 0))
+
+
 def errors_table(results):
     yield from table(
         ("model", "blocks measured", "worst block: error by PyTorch's own", "nearest to the bound",
          "model: error", "PyTorch's own", ""),
         [(r["name"], str(r["measured"]), f"{r['times']:.2f}", f"{r['of_bound']:.4f}", f"{r['model']:.1e}",
-          f"{r['model_eager']:.1e}", "; ".join(r["wrong"]) or ("steep" if r["model_eager"] > 1e-5 else ""))
+          f"{r['model_eager']:.1e}", few(r["wrong"]) or ("steep" if r["model_eager"] > 1e-5 else ""))
          for r in results],
     )  # fmt: skip
     yield "steep: with random statistics PyTorch's own floats are far from its doubles (above 1e-5), and ours with them."
     yield ""
+
+
+def orders_table(results):
+    yield from table(
+        ("convolution", "channels", "pixels", "bias by the rest", "PyTorch", "one chain from the bias",
+         "one chain, bias last", "16 chains, bias last"),
+        [(f"{r['name'].split()[1]} {c['path']}", str(c["channels"]), str(c["pixels"]),
+          f"{c['bias']:.1f}" if c["bias"] else "none", *(f"{error:.2f}" for error in c["errors"]))
+         for r in results for c in r["convolutions"]],
+    )  # fmt: skip
 
 
 def ratio(ms):
