@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the rows of int8 do to bytes: shortcuts on all pairs (with the small budget on a third of them), in all three
- * ways, with ratios of scales at the limits, too; tables and turned signs of all bytes in all tails. Against the
- * oracle.
+ * ways, with ratios of scales at the limits, too; tables and turned signs of all bytes in all tails; three planes.
+ * Against the oracle.
  */
 #include <float.h>
 
 #include "i8.h"
+#include "i8_bytes.h"
 #include "i8_case.h"
 #include "i8_row.h"
 #include "i8_sets.h"
@@ -103,6 +104,23 @@ static void check_flip(struct test *t, const struct mbconv_kernels *kernels) {
   test_check(t, wrong == 0, "%zu bytes are wrong", wrong);
 }
 
+/* Three planes of any length, between guard pages. */
+static void check_planes(struct test *t, const struct mbconv_kernels *kernels, size_t pixels, size_t stride,
+                         enum test_guard guard) {
+  struct bytes x, y;
+  bytes_new(&x, 2 * stride + pixels, guard);
+  bytes_new(&y, 3 * pixels, guard);
+  for (size_t i = 0; i < x.n; i++) x.data[i] = (uint8_t)(i * 7 + pixels);
+  test_buffer_protect(&x.buffer);
+  kernels->interleave3(pixels, x.data, stride, y.data);
+  size_t wrong = 0;
+  for (size_t i = 0; i < y.n; i++) wrong += y.data[i] != (uint8_t)((i % 3 * stride + i / 3) * 7 + pixels);
+  test_at(t, "%s: three planes of %zu bytes, %zu apart", mbconv_isa_name(kernels->isa), pixels, stride);
+  test_check(t, wrong == 0 && bytes_intact(&y), "%zu bytes are wrong, or written outside", wrong);
+  test_buffer_free(&x.buffer);
+  test_buffer_free(&y.buffer);
+}
+
 void test_i8_elementwise(struct test *t) {
   uint64_t state = t->seed;
   test_check(t, mbconv_i8_sets.count > 0, "no row of int8");
@@ -112,5 +130,9 @@ void test_i8_elementwise(struct test *t) {
     check_adds(t, row->kernels, &state);
     check_table(t, row->kernels, &state);
     check_flip(t, row->kernels);
+    for (size_t pixels = 1; pixels < 100; pixels++) {
+      check_planes(t, row->kernels, pixels, pixels, TEST_GUARD_AFTER);
+      check_planes(t, row->kernels, pixels, pixels + 5, TEST_GUARD_BEFORE);
+    }
   }
 }

@@ -15,6 +15,7 @@ mbconv_i8_pack_depthwise_fn mbconv_i8_pack_depthwise_avx2;
 mbconv_transpose_fn mbconv_i8_transpose_avx2_8x8;
 mbconv_i8_table_fn mbconv_i8_table_avx2;
 mbconv_i8_flip_fn mbconv_i8_flip_avx2;
+mbconv_interleave_fn mbconv_i8_interleave3_avx2;
 mbconv_i8_add_fn mbconv_i8_add_avx2;
 mbconv_i8_quantize_fn mbconv_i8_quantize_avx2;
 mbconv_i8_dequantize_fn mbconv_i8_dequantize_avx2;

@@ -30,7 +30,7 @@ const struct mbconv_kernels mbconv_kernels_i8_avx2_vnni = {
     .depthwise = {{mbconv_i8_depthwise_avx2_vnni_3x3s1, mbconv_i8_depthwise_avx2_vnni_3x3s2},
                   {mbconv_i8_depthwise_avx2_vnni_5x5s1, mbconv_i8_depthwise_avx2_vnni_5x5s2},
                   {mbconv_i8_depthwise_avx2_vnni_7x7s1, mbconv_i8_depthwise_avx2_vnni_7x7s2}},
-    .interleave3 = mbconv_i8_interleave3_scalar,
+    .interleave3 = mbconv_i8_interleave3_avx2,
     .channel_sum = mbconv_i8_channel_sum_avx2,
     .transpose = {.rows = 8, .columns = 8, .run = mbconv_i8_transpose_avx2_8x8},
     .transpose_one = mbconv_i8_transpose_scalar_1x1,
