@@ -3,14 +3,14 @@
 # The library, the delegate for LiteRT and the JNI examples for Android, without its NDK: compiled by Clang for aarch64-linux-android24 against
 # glibc's headers, linked by lld with 16 KB pages; what they need of the C library must be in android.symbols; sizes.
 # packages: clang lld gcc-aarch64-linux-gnu android-libnativehelper-dev
-# minutes: 1
+# minutes: 2
 set -euo pipefail
 
 build=build/check-android
 allowed=tests/checks/android.symbols
 # The engine knows int8 by a few branches and pointers: some 400 bytes of a link that has none of its code. A link of
 # int8 alone has no kernels of f32.
-api=24 most_shared=200900 most_static=84000 most_i8=118400 most_both=169700 most_stages=92396 most_delegate=225000
+api=24 most_shared=203400 most_static=84000 most_i8=118400 most_dotprod=80500 most_both=169700 most_stages=92396 most_delegate=225000
 rm -rf "$build"
 mkdir -p "$build"
 work=$build
@@ -29,13 +29,15 @@ compile() {
 }
 
 # What the preset arm64-android compiles, with its flags, as CMake has it for Linux: it knows Android only with the NDK.
-cmake -S . -B "$build/cmake" -DCMAKE_TOOLCHAIN_FILE="$PWD/cmake/arm64-linux-clang.cmake" -DCMAKE_BUILD_TYPE=Release \
-  -DCMAKE_C_FLAGS_RELEASE="-O2 -DNDEBUG -fno-asynchronous-unwind-tables -fno-unwind-tables" \
-  -DCMAKE_C_FLAGS="${flags[*]:1}" -DCMAKE_C_COMPILER_TARGET="${flags[0]#--target=}" \
-  -DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY -DBUILD_SHARED_LIBS=OFF -DMBCONV_BOTH_KINDS=OFF \
-  -DMBCONV_SLEEF=OFF -DMBCONV_CPU_FEATURES=OFF -DMBCONV_SEGMENTS=OFF -DMBCONV_COPIED_ROWS=OFF -DMBCONV_NETWORKS=OFF -DMBCONV_TESTS=OFF \
-  -DMBCONV_EXAMPLES=OFF \
-  -DMBCONV_BENCH=OFF
+configure() { # CONFIGURE FOLDER OPTION...
+  cmake -S . -B "$build/$1" -DCMAKE_TOOLCHAIN_FILE="$PWD/cmake/arm64-linux-clang.cmake" -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_C_FLAGS_RELEASE="-O2 -DNDEBUG -fno-asynchronous-unwind-tables -fno-unwind-tables" \
+    -DCMAKE_C_FLAGS="${flags[*]:1}" -DCMAKE_C_COMPILER_TARGET="${flags[0]#--target=}" \
+    -DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY -DBUILD_SHARED_LIBS=OFF -DMBCONV_BOTH_KINDS=OFF \
+    -DMBCONV_SLEEF=OFF -DMBCONV_CPU_FEATURES=OFF -DMBCONV_SEGMENTS=OFF -DMBCONV_COPIED_ROWS=OFF -DMBCONV_NETWORKS=OFF -DMBCONV_TESTS=OFF \
+    -DMBCONV_EXAMPLES=OFF -DMBCONV_BENCH=OFF "${@:2}"
+}
+configure cmake
 cmake --build "$build/cmake" --parallel 2 --target mbconv
 library=$build/cmake/libmbconv.a
 
@@ -136,6 +138,22 @@ link_of() { # LINK_OF NAME MOST WHAT FLAG...
 i8=(-DDESC=mbconv_i8_desc -DCREATE=mbconv_block_create_i8)
 link_of i8 "$most_i8" "a static link of one block of int8" "${i8[@]}" # which brings no kernels of f32 along
 link_of both "$most_both" "a static link of one block of f32 and one of int8" "${i8[@]}" -DBOTH
+# Of int8's rows one alone, for phones that are known.
+rows_of() { nm "$library" 2> "$build/nm.log" | sed -n 's/.* [RD] mbconv_kernels_i8_\(neon.*\)/\1/p' | sort | tr '\n' ' '; }
+judge "the rows are $(rows_of)" test "$(rows_of)" = "neon neon_dotprod neon_i8mm "
+every=$library
+configure tier -DMBCONV_ARM64_TIERS=neon_dotprod
+cmake --build "$build/tier" --parallel 2 --target mbconv
+library=$build/tier/libmbconv.a
+judge "the rows are $(rows_of)" test "$(rows_of)" = "neon_dotprod "
+link_of dotprod "$most_dotprod" "a static link of one block of int8, SDOT alone" "${i8[@]}"
+library=$every
+refuse "a row that is none" "MBCONV_ARM64_TIERS has sve" configure refused -DMBCONV_ARM64_TIERS="neon;sve"
+refuse "no row" "MBCONV_ARM64_TIERS is empty" configure refused -DMBCONV_ARM64_TIERS=
+refuse "rows without int8" "which MBCONV_TYPES leaves" configure refused -DMBCONV_ARM64_TIERS=neon -DMBCONV_TYPES=f32
+if [[ $(uname -m) == x86_64 ]]; then
+  refuse "rows of another processor" "but this build is" cmake -S . -B "$build/native" -DMBCONV_ARM64_TIERS=neon
+fi
 # With the dense stage, GELU and PReLU.
 link_of stages "$most_stages" "a static link of blocks as lists of stages" \
   -DDESC=mbconv_stages_desc -DCREATE=mbconv_block_create_stages
