@@ -3,7 +3,7 @@
 # int8: the bytes of LiteRT and ONNX Runtime, from PyPI, against the formulas of mbconv_i8.h and against the library, which
 # runs the same blocks on every set of this CPU. Arguments are passed on to tests/hosts/hosts.py.
 # packages: python3-venv
-# minutes: 3
+# minutes: 4
 set -euo pipefail
 
 folder=$PWD/build/check-hosts
