@@ -109,6 +109,8 @@ static mbconv_status describe_squeeze_excite(const litert_graph *graph, const ch
                                              mbconv_error *error) {
   mbconv_i8_stage_desc *stage = &parts->stages[i], *reduce = &parts->reduces[i], *expand = &parts->expands[i];
   mbconv_i8_squeeze_excite *excite = &parts->squeeze_excites[i];
+  if (from->pooled && rounding != MBCONV_I8_FP32)
+    return refuse(error, "AVERAGE_POOL_2D rounds otherwise than the reference's MEAN");
   mbconv_status status = describe_conv(graph, &from->conv, rounding, reduce, NULL, parts->tables[i], error);
   if (status == MBCONV_OK) status = describe_conv(graph, &from->second, rounding, expand, NULL, NULL, error);
   if (status != MBCONV_OK) return status;

@@ -41,6 +41,7 @@ typedef struct chain_conv {
 
 typedef struct chain_stage {
   bool squeeze_excite;
+  bool pooled;       /* squeeze-excite: by AVERAGE_POOL_2D */
   chain_conv conv;   /* squeeze-excite: the first of its layers */
   chain_conv second; /* its second one */
   mbconv_activation_kind gate;

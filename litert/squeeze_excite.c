@@ -38,7 +38,7 @@ static bool is_exact_pool(const litert_matcher *matcher, const graph_op *op, con
   return pixels % 2 == 1 && pixels < MOST_EXACT_PIXELS && match_same_quantization(matcher, op->inputs[0], op->output);
 }
 
-static bool match_mean(litert_matcher *matcher, const graph_op *op, int image, match_vector *at) {
+static bool match_mean(litert_matcher *matcher, const graph_op *op, int image, match_vector *at, bool *pooled) {
   const host_tensor *x = graph_image(matcher->graph, image, matcher->chain->type);
   if (!x || op->inputs[0] != image) return match_leave(matcher, op, "it is no mean of the image");
   const bool pool = op->code == HOST_AVERAGE_POOL_2D;
@@ -50,6 +50,7 @@ static bool match_mean(litert_matcher *matcher, const graph_op *op, int image, m
   if (pool && matcher->chain->type == HOST_I8 && !is_exact_pool(matcher, op, x))
     return match_leave(matcher, op, "it rounds bytes otherwise than MEAN does");
   if (pool) matcher->chain->sized = true;
+  *pooled = pool;
   return match_take(matcher, op);
 }
 
@@ -122,7 +123,7 @@ static bool match_gate(litert_matcher *matcher, match_vector *at, chain_stage *s
 static bool match_all(litert_matcher *matcher, int x, chain_stage *stage, const graph_op *mean,
                       const graph_op *product) {
   match_vector at;
-  if (!match_mean(matcher, mean, x, &at) || !match_layer(matcher, &at, &stage->conv)) return false;
+  if (!match_mean(matcher, mean, x, &at, &stage->pooled) || !match_layer(matcher, &at, &stage->conv)) return false;
   match_function(matcher, &stage->conv);
   at.tensor = stage->conv.out;
   if (!match_layer(matcher, &at, &stage->second) || stage->second.fused != HOST_NONE) return false;

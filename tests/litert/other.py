@@ -36,8 +36,7 @@ def tried(model, quantized, resolver, make, taken, equal):
     inputs = hosting.images(alone)
     worst = hosting.difference(hosting.run(alone, inputs), hosting.run(ours, inputs))
     good = (worst <= (0 if quantized else 1e-5)) == equal
-    most = numbers[1] // 2 if resolver == hosting.REFERENCE else numbers[1] - 1  # squeeze-excite has XNNPACK's bytes alone
-    good = good and (numbers[0] >= most if taken else numbers[0] == 0)
+    good = good and (numbers[0] >= numbers[1] - 1 if taken else numbers[0] == 0)
     good = good and ("int8 stay with the host" in text) != taken
     return good, f"{numbers[0]} of {numbers[1]} operators, difference {worst:.2g}" + ("" if good else "\n" + text)
 
