@@ -9,7 +9,7 @@
 enum { MAX_KERNEL = 7, MAX_STRIDE = 2, MOST_LINES = 4 };
 
 /* Whether a row of this build makes two rows of outputs at once: what asks for it is compiled away elsewhere. */
-#ifdef MBCONV_I8_AVX512_VNNI
+#if defined MBCONV_I8_AVX512_VNNI || defined MBCONV_I8_NEON_DOTPROD || defined MBCONV_I8_NEON_I8MM
 enum { HAS_PAIRS = 1 };
 #else
 enum { HAS_PAIRS = 0 };
@@ -140,6 +140,7 @@ struct depthwise_run {
   struct mbconv_depthwise_group group;
   mbconv_depthwise_fn *kernel;
   mbconv_i8_depthwise_pair_fn *pair; /* of two rows of outputs, or NULL */
+  bool two;                          /* whether the next row of outputs is made with the one that is asked for */
   const struct mbconv_epilogue *map; /* over each row of all channels, or NULL */
   size_t chunk;                      /* outputs at a time */
   size_t interleaved;                /* ordinary rows in a row of outputs: 1 if it is not dilated */
@@ -163,15 +164,15 @@ static void interleaved_outputs(const struct depthwise_run *run, size_t outputs,
 /* Outputs [first, last) of row o, and if `two` of the next one, to y, the row's first; read from the image if `direct`,
  * else from the ring. */
 static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbconv_group *group,
-                              const struct depthwise_run *run, size_t o, bool two, size_t first, size_t last,
-                              bool direct, char *y) {
+                              const struct depthwise_run *run, size_t o, size_t first, size_t last, bool direct,
+                              char *y) {
   if (first >= last) return;
   const struct mbconv_axis *down = &strip->shape->rows, *across = &strip->shape->columns;
   const struct mbconv_plan *plan = strip->plan;
   const size_t column = mbconv_axis_padded(across, first), pixel = run->pixel;
   const size_t above = mbconv_axis_padded(down, o) - down->before; /* if it is above the image it wraps to huge */
   const void *rows[MAX_KERNEL + MAX_STRIDE];
-  const size_t taps = down->kernel + (two ? down->stride : 0);
+  const size_t taps = down->kernel + (HAS_PAIRS && run->two ? down->stride : 0);
   for (size_t i = 0; i < taps; i++) {
     const size_t r = above + i * down->dilation;
     if (r >= down->in)
@@ -182,7 +183,7 @@ static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbc
       rows[i] = group->ring + (r % plan->ring_rows * plan->ring_width + column) * pixel;
   }
   y += first * run->y_pixel;
-  if (HAS_PAIRS && two)
+  if (HAS_PAIRS && run->two)
     run->pair(&run->group, last - first, rows, y, y + run->y_row);
   else if (run->interleaved > 1)
     interleaved_outputs(run, last - first, rows, down->kernel, across->stride * pixel, y);
@@ -190,11 +191,11 @@ static void depthwise_outputs(const struct mbconv_strip *strip, const struct mbc
     run->kernel(&run->group, last - first, rows, y);
 }
 
-/* Whether all windows of output row o lie in the image's memory, those over its left and right edge too: what they find
- * there is the end of one row and the beginning of the next. */
-static bool in_memory(const struct mbconv_shape *shape, size_t o) {
+/* Whether all windows of output row o, and if `two` of the next one, lie in the image's memory, those over its left and
+ * right edge too: what they find there is the end of one row and the beginning of the next. */
+static bool in_memory(const struct mbconv_shape *shape, size_t o, bool two) {
   const struct mbconv_axis *down = &shape->rows, *across = &shape->columns;
-  const size_t top = mbconv_axis_begin(down, o), below = mbconv_axis_end(down, o + 1);
+  const size_t top = mbconv_axis_begin(down, o), below = mbconv_axis_end(down, o + 1 + two);
   const size_t bottom = below > 0 ? below - 1 : 0;
   return top * across->in >= across->before &&
          bottom * across->in + mbconv_axis_reach(across, across->out) <= down->in * across->in + across->before;
@@ -203,22 +204,20 @@ static bool in_memory(const struct mbconv_shape *shape, size_t o) {
 /* One row of outputs, or two. Where the image is read, outputs at its left and right edge are computed with the others
  * if they can be, and then once more, with zeros: that keeps the rest in whole tiles. */
 static void depthwise_row(const struct mbconv_strip *strip, const struct mbconv_group *group,
-                          const struct depthwise_run *run, size_t o, bool two, char *y) {
+                          const struct depthwise_run *run, size_t o, char *y) {
   const size_t width = strip->shape->columns.out;
   const struct reading *reading = &run->reading;
-  const bool over = reading->direct && in_memory(strip->shape, o) && (!two || in_memory(strip->shape, o + 1));
+  const bool over = !reading->direct || in_memory(strip->shape, o, HAS_PAIRS && run->two);
   const size_t left = over ? 0 : reading->left, right = over ? width : reading->right;
   for (size_t first = 0; first < width; first += run->chunk) {
     const size_t last = mbconv_min(first + run->chunk, width);
+    depthwise_outputs(strip, group, run, o, mbconv_max(first, left), mbconv_min(last, right), reading->direct, y);
     if (reading->direct) {
-      depthwise_outputs(strip, group, run, o, two, mbconv_max(first, left), mbconv_min(last, right), true, y);
-      depthwise_outputs(strip, group, run, o, two, first, mbconv_min(last, reading->left), false, y);
-      depthwise_outputs(strip, group, run, o, two, mbconv_max(first, reading->right), last, false, y);
-    } else {
-      depthwise_outputs(strip, group, run, o, two, first, last, false, y);
+      depthwise_outputs(strip, group, run, o, first, mbconv_min(last, reading->left), false, y);
+      depthwise_outputs(strip, group, run, o, mbconv_max(first, reading->right), last, false, y);
     }
     char *outputs = y + first * run->y_pixel - group->first * strip->stages->base.kernels->element;
-    for (size_t rows = two ? 2 : 1; run->map && rows > 0; rows--, outputs += run->y_row)
+    for (size_t rows = HAS_PAIRS && run->two ? 2 : 1; run->map && rows > 0; rows--, outputs += run->y_row)
       mbconv_epilogue_map(run->map, last - first, 0, strip->shape->expanded_channels, outputs, run->y_stride);
   }
 }
@@ -255,12 +254,12 @@ static void part_rows(const struct mbconv_strip *strip, const struct mbconv_grou
   run->group.weights = stage->taps + part->first * stage->tap_bytes;
   size_t next = mbconv_axis_begin(down, strip->first);
   for (size_t done = 0; done < strip->rows;) {
-    const bool two = HAS_PAIRS && run->pair && strip->rows - done >= 2;
+    run->two = HAS_PAIRS && run->pair && strip->rows - done >= 2;
     const size_t end = mbconv_reads_whole(strip->shape) ? mbconv_axis_end(down, strip->first + done + 1) : 0;
     for (; next < end; next++) copy_row(strip, part, &run->reading, next);
-    depthwise_row(strip, part, run, strip->first + done, two, y);
-    done += 1 + two;
-    y += (1 + two) * run->y_row;
+    depthwise_row(strip, part, run, strip->first + done, y);
+    done += 1 + run->two;
+    y += (1 + run->two) * run->y_row;
   }
 }
 

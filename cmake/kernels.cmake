@@ -43,11 +43,12 @@ elseif(MBCONV_ARCHITECTURE STREQUAL "arm64")
   mbconv_add_set(neon "pointwise_narrow;silu_tiles;transpose" -fno-lto) # which knows nothing of calls in assembly
   # Every ARM64 CPU has NEON: the scalar set, which an app carries along, is chosen by name only.
   set_source_files_properties(kernels/f32/activation_scalar.c kernels/f32/channel_scalar.c
-    kernels/f32/interleave_scalar.c kernels/f32/more_scalar.c kernels/f32/pointwise_scalar.c
+    kernels/f32/depthwise_scalar.c kernels/f32/gemv_scalar.c kernels/f32/interleave_scalar.c kernels/f32/more_scalar.c
+    kernels/f32/pointwise_scalar.c kernels/f32/transpose_scalar.c
     PROPERTIES COMPILE_OPTIONS ${MBCONV_FOR_SIZE})
   set_property(SOURCE kernels/f32/more_neon.c APPEND PROPERTY COMPILE_OPTIONS ${MBCONV_FOR_SIZE})
   # Clang's loops stay as they are, only what is around them gets smaller.
-  set_property(SOURCE kernels/f32/activation_neon.c APPEND PROPERTY COMPILE_OPTIONS
+  set_property(SOURCE kernels/f32/activation_neon.c kernels/f32/channel_neon.c APPEND PROPERTY COMPILE_OPTIONS
     $<$<AND:$<CONFIG:Release>,$<C_COMPILER_ID:Clang,AppleClang>>:-Oz$<SEMICOLON>-mno-outline>)
 endif()
 if(MBCONV_SLEEF_OFFERED)

@@ -15,7 +15,7 @@
  *
  * A unit's weights: [tap][8 channels], words.
  */
-#include "depthwise_neon.h"
+#include "depthwise_neon_rows.h"
 #include "set_neon.h"
 
 ALWAYS_INLINE size_t weight_bytes(size_t kernel) { return kernel * kernel * UNIT * 2; }

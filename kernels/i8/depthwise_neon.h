@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Int8 depthwise on NEON: a row of outputs, 8 channels at a time. The file that includes this one defines a step.
+ * Int8 depthwise on NEON: sums of 8 channels at a time, along a row of outputs. The file that includes this one defines
+ * a step; depthwise_neon_rows.h makes rows of steps.
  *
  * The walk. A row of outputs is made from left to right. Each step brings one column of input pixels, two at stride 2,
  * and adds them to all sums whose window covers it: the oldest sum is then done, and a new one begins. So inputs are
- * made ready for products once for all windows that see them. Four outputs, 32 bytes, are stored at a time.
+ * made ready for products once for all windows that see them. Two outputs are narrowed together.
  *
  * Packing: unit after unit of 8 channels, each int32_t bias, float scale or int32_t multiplier, int32_t shift; then the
  * weights, whose layout the including file knows.
@@ -14,7 +15,7 @@
 
 #include "requantize_neon.h"
 
-enum { BIAS, SCALE, SHIFT, CONSTANTS, UNIT = 8, AT_ONCE = 4, CHUNK = 32 };
+enum { BIAS, SCALE, SHIFT, CONSTANTS, UNIT = 8, CHUNK = 32 };
 
 /* 8 sums. */
 struct pair {
@@ -120,6 +121,34 @@ ALWAYS_INLINE int8x16_t weight(const struct weights *w, const size_t i) {
                    : w->w13;
 }
 
+/* ---- Walks ------------------------------------------------------------------------------------------------------ */
+
+ALWAYS_INLINE const uint8_t *row_of(const size_t kernel, const void *const *rows, const size_t i) {
+  const uint8_t *row = rows[i < kernel ? i : 0];
+  __asm__("" : "+r"(row)); /* or compilers would read it from `rows` at each step */
+  return row;
+}
+
+/* A unit's walk, from channel c of the rows on. */
+ALWAYS_INLINE struct walk walk_of(const size_t kernel, const struct mbconv_depthwise_group *group,
+                                  const int32_t *constants, const void *const *rows, size_t c) {
+  return (struct walk){.r0 = row_of(kernel, rows, 0),
+                       .r1 = row_of(kernel, rows, 1),
+                       .r2 = row_of(kernel, rows, 2),
+                       .r3 = row_of(kernel, rows, 3),
+                       .r4 = row_of(kernel, rows, 4),
+                       .r5 = row_of(kernel, rows, 5),
+                       .r6 = row_of(kernel, rows, 6),
+                       .x = c,
+                       .x_stride = group->x_stride,
+                       .odd = group->x_stride,
+                       .weights = (const int8_t *)(constants + CONSTANTS * UNIT),
+                       .bias = constants + BIAS * UNIT,
+                       .before = vdupq_n_u8(0),
+                       .before2 = vdupq_n_u8(0),
+                       .before3 = vdupq_n_u8(0)};
+}
+
 /* ---- Steps ------------------------------------------------------------------------------------------------------- */
 
 /* 8 bytes. In assembly: compilers would copy them to put zeros behind. */
@@ -162,148 +191,6 @@ ALWAYS_INLINE void dots(const size_t kernel, const size_t stride, const size_t n
   if (steps >= 2 && newest >= 2) dot(w, first + 2 * stride, x, sum_that_has_seen(steps, 2, s));
   if (steps >= 1 && newest >= 1) dot(w, first + 1 * stride, x, sum_that_has_seen(steps, 1, s));
   dot(w, first, x, &s->s1);
-}
-
-/* ---- Ends -------------------------------------------------------------------------------------------------------- */
-
-struct row_end {
-  int16x8_t zero;
-  float32x4_t low, high; /* scales */
-  size_t y_stride, two_rows;
-};
-
-/* Whole numbers of 16 bits. */
-ALWAYS_INLINE int16x8_t words_of(const struct row_end *e, struct pair a) {
-  return low_words(scaled(a.low, e->low), scaled(a.high, e->high));
-}
-
-/* Two pixels. */
-ALWAYS_INLINE void finish_two(const struct row_end *e, uint8_t *y, int16x8_t a, int16x8_t b) {
-  const uint8x16_t bytes = words_to_bytes(e->zero, a, b);
-  vst1q_lane_u64((uint64_t *)(void *)y, vreinterpretq_u64_u8(bytes), 0);
-  vst1q_lane_u64((uint64_t *)(void *)(y + e->y_stride), vreinterpretq_u64_u8(bytes), 1);
-}
-
-ALWAYS_INLINE void finish_one(const struct row_end *e, uint8_t *y, struct pair a) {
-  const int16x8_t words = words_of(e, a);
-  vst1_u8(y, vget_low_u8(words_to_bytes(e->zero, words, words)));
-}
-
-/* What few endings have, behind the stores. With `stored` the sums have come by way of memory, which may be for
- * fewer channels. */
-static __attribute__((noinline)) void finish_later(const struct mbconv_i8_ending *ending, const int32_t *constants,
-                                                   size_t channels, int32_t (*stored)[UNIT], size_t pixels, uint8_t *y,
-                                                   size_t y_stride) {
-  for (size_t p = 0; p < pixels; p++, y += y_stride) {
-    if (stored)
-      mbconv_i8_requantize_neon(ending, constants, UNIT, channels, stored[p], y);
-    else
-      mbconv_i8_end_later_neon(ending, UNIT, y);
-  }
-}
-
-/* ---- Rows -------------------------------------------------------------------------------------------------------- */
-
-/* The steps before the first output is done. Of 7x7 they are whole ones: what they add to sums that do not exist is of
- * no consequence, and code for each would be long. */
-ALWAYS_INLINE void lead_in(const size_t kernel, const size_t stride, const struct weights *w, struct walk *walk,
-                           struct sums *s) {
-  const size_t steps = stride == 1 ? kernel - 1 : kernel / 2;
-  if (kernel == 7) {
-    NO_UNROLL
-    for (size_t i = 0; i < steps; i++) step(kernel, stride, kernel, w, walk, s);
-    return;
-  }
-  step(kernel, stride, 0, w, walk, s);
-  if (steps > 1) step(kernel, stride, 1, w, walk, s);
-  if (steps > 2) step(kernel, stride, 2, w, walk, s);
-  if (steps > 3) step(kernel, stride, 3, w, walk, s);
-}
-
-ALWAYS_INLINE struct sums no_sums(void) {
-  const int32x4_t zero = vdupq_n_s32(0);
-  const struct pair none = {zero, zero};
-  return (struct sums){none, none, none, none, none, none, none};
-}
-
-/* Two outputs of a row. */
-ALWAYS_INLINE uint8_t *two_outputs(const size_t kernel, const size_t stride, const struct row_end *e,
-                                   const struct weights *w, struct walk *walk, struct sums *s, uint8_t *y) {
-  step(kernel, stride, kernel, w, walk, s);
-  int16x8_t words = words_of(e, s->done);
-  __asm__ volatile("" : "+w"(words)::"memory");
-  step(kernel, stride, kernel, w, walk, s);
-  finish_two(e, y, words, words_of(e, s->done));
-  return y + e->two_rows;
-}
-
-/* 8 channels: finished or, if there is `stored`, which has room for CHUNK pixels, their sums. */
-ALWAYS_INLINE void unit_row(const size_t kernel, const size_t stride, const struct row_end *e, struct walk walk,
-                            size_t pixels, uint8_t *y, int32_t (*stored)[UNIT]) {
-  const struct weights w = load_weights(kernel, stride, walk.weights);
-  struct sums s = no_sums();
-  if (kernel > 3) __asm__("" : "+r"(e)); /* the sums need the registers that the ending would take */
-  __asm__("" : "+r"(stored));            /* hides that it is on the stack, where no vector of the loop may go */
-  lead_in(kernel, stride, &w, &walk, &s);
-  size_t p = 0;
-  /* At stride 2 the last output's window ends with the first column of its step. */
-  for (; !stored && p + AT_ONCE < pixels + (stride == 1); p += AT_ONCE) {
-    y = two_outputs(kernel, stride, e, &w, &walk, &s, y);
-    y = two_outputs(kernel, stride, e, &w, &walk, &s, y);
-  }
-  NO_UNROLL
-  for (; p < pixels; p++, y += e->y_stride) {
-    if (p + 1 == pixels) walk.odd = 0;
-    step(kernel, stride, kernel, &w, &walk, &s);
-    if (!stored) {
-      finish_one(e, y, s.done);
-    } else {
-      vst1q_s32(stored[p], s.done.low);
-      vst1q_s32(stored[p] + LANES, s.done.high);
-    }
-  }
-}
-
-ALWAYS_INLINE const uint8_t *row_of(const size_t kernel, const void *const *rows, const size_t i) {
-  const uint8_t *row = rows[i < kernel ? i : 0];
-  __asm__("" : "+r"(row)); /* or compilers would read it from `rows` at each step */
-  return row;
-}
-
-ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mbconv_depthwise_group *group,
-                       size_t pixels, const void *const *rows, uint8_t *y) {
-  const struct mbconv_i8_ending *ending = group->ending.i8;
-  const char *unit = group->weights;
-  for (size_t c = 0; c < group->channels; c += UNIT, unit += unit_bytes(kernel)) {
-    const int32_t *constants = (const int32_t *)(const void *)unit;
-    const size_t channels = group->channels - c < UNIT ? group->channels - c : UNIT;
-    struct walk walk = {.r0 = row_of(kernel, rows, 0),
-                        .r1 = row_of(kernel, rows, 1),
-                        .r2 = row_of(kernel, rows, 2),
-                        .r3 = row_of(kernel, rows, 3),
-                        .r4 = row_of(kernel, rows, 4),
-                        .r5 = row_of(kernel, rows, 5),
-                        .r6 = row_of(kernel, rows, 6),
-                        .x = c,
-                        .x_stride = group->x_stride,
-                        .odd = group->x_stride,
-                        .weights = (const int8_t *)(constants + CONSTANTS * UNIT),
-                        .bias = constants + BIAS * UNIT,
-                        .before = vdupq_n_u8(0),
-                        .before2 = vdupq_n_u8(0),
-                        .before3 = vdupq_n_u8(0)};
-    const float *scale = (const float *)(constants + SCALE * UNIT);
-    const struct row_end e = {zero_of(ending), vld1q_f32(scale), vld1q_f32(scale + LANES), group->y_stride,
-                              opaque(2 * group->y_stride)};
-    const bool whole = channels == UNIT && !ends_in_memory(ending, constants, UNIT);
-    for (size_t first = 0, n; first < pixels; first += n, walk.x += n * stride * group->x_stride) {
-      int32_t sums[CHUNK][UNIT], (*stored)[UNIT] = whole ? NULL : sums;
-      n = pixels - first < CHUNK || whole ? pixels - first : CHUNK;
-      uint8_t *to = y + c + first * group->y_stride;
-      unit_row(kernel, stride, &e, walk, n, to, stored);
-      if (!whole || ends_later(ending)) finish_later(ending, constants, channels, stored, n, to, group->y_stride);
-    }
-  }
 }
 
 #endif

@@ -89,9 +89,9 @@
 
 /* ---- Tiles ------------------------------------------------------------------------------------------------------- */
 
-/* What tiles of a run have in common: bytes from pixel 0 to the others, and in what they end. */
+/* What tiles of a run have in common: from pixel 0 to the others, and in what they end. */
 struct tiles {
-  size_t k, apart[MOST16], offset;
+  size_t k, x1, x2, x3, x4, x5, offset;
   const int32_t *bias;
   const char *weights;
   int32_t zero;
@@ -104,13 +104,12 @@ ALWAYS_INLINE void tile16(const size_t rows, const struct tiles *of, const uint8
   const int32_t *bias = of->bias;
   int32_t *sums = of->sums;
   size_t n = of->k / 16, t;
-#define RUN(tile)                                                                                                  \
-  __asm__ volatile(                                                                                                \
-      tile                                                                                                         \
-      : [x] "+r"(x), [w] "+r"(w), [n] "+r"(n), [bias] "+r"(bias), [sums] "+r"(sums), [t] "=&r"(t)                  \
-      : [k] "r"(of->k), [x1] "r"(of->apart[1]), [x2] "r"(of->apart[2]), [x3] "r"(of->apart[3]),                    \
-        [x4] "r"(of->apart[4]), [x5] "r"(of->apart[5]), [y] "r"(y), [offset] "r"(of->offset), [zero] "r"(of->zero) \
-      : EVERY_VECTOR, "cc", "memory")
+#define RUN(tile)                                                                                              \
+  __asm__ volatile(tile                                                                                        \
+                   : [x] "+r"(x), [w] "+r"(w), [n] "+r"(n), [bias] "+r"(bias), [sums] "+r"(sums), [t] "=&r"(t) \
+                   : [k] "r"(of->k), [x1] "r"(of->x1), [x2] "r"(of->x2), [x3] "r"(of->x3), [x4] "r"(of->x4),   \
+                     [x5] "r"(of->x5), [y] "r"(y), [offset] "r"(of->offset), [zero] "r"(of->zero)              \
+                   : EVERY_VECTOR, "cc", "memory")
   if (rows == 6)
     RUN(TILE6);
   else if (rows == 5)
@@ -123,7 +122,11 @@ ALWAYS_INLINE void tile16(const size_t rows, const struct tiles *of, const uint8
 /* The pixels that code is there for, at least `pixels`. */
 ALWAYS_INLINE size_t rows_of(size_t pixels) { return pixels <= 4 ? 4 : PIXEL_STEP == 1 ? pixels : 6; }
 
-/* Pixels that are not there are the last one once more. */
+/* From pixel 0 to pixel i; those that are not there are the last one once more. */
+ALWAYS_INLINE size_t to_pixel(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t i) {
+  return opaque((i < pixels ? i : pixels - 1) * panel->x_stride);
+}
+
 static __attribute__((noinline)) void run16(const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
                                             const uint8_t *x, void *const *y, size_t offset) {
   int32_t sums[MOST16 * 16];
@@ -131,13 +134,17 @@ static __attribute__((noinline)) void run16(const struct mbconv_pointwise_panel 
   const bool stored = ends_in_memory(ending, panel->bias, 16), later = stored || ends_later(ending);
   const struct panel_end e = {panel, offset, pixels};
   const size_t rows = rows_of(pixels), step = pixels * panel->x_stride;
-  struct tiles of = {.k = panel->k,
-                     .offset = offset,
-                     .bias = panel->bias,
-                     .weights = panel->weights,
-                     .zero = ending->zero - 128,
-                     .sums = stored ? sums : NULL};
-  for (size_t i = 1; i < MOST16; i++) of.apart[i] = (i < pixels ? i : pixels - 1) * panel->x_stride;
+  const struct tiles of = {.k = panel->k,
+                           .x1 = to_pixel(panel, pixels, 1),
+                           .x2 = to_pixel(panel, pixels, 2),
+                           .x3 = to_pixel(panel, pixels, 3),
+                           .x4 = to_pixel(panel, pixels, 4),
+                           .x5 = to_pixel(panel, pixels, 5),
+                           .offset = offset,
+                           .bias = panel->bias,
+                           .weights = panel->weights,
+                           .zero = ending->zero - 128,
+                           .sums = stored ? sums : NULL};
   for (; tiles > 0; tiles--, x += step, y += pixels) {
     void *some[MOST16], *const *to = y;
     if (pixels < rows) {

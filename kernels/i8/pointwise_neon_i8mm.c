@@ -130,12 +130,13 @@ static void put_in_order(int32_t *sums) {
 /* The last k % 8, moved down to where the weights are not 0. */
 #define MOVE_DOWN(a, b, c, d, e, f, g, h, low, ...) LINE("ushl v" #low ".2d, v" #low ".2d, v31.2d")
 
-#define COPY_BIASES(a, b, c, d, e, f, g, h, ...)                                                  \
-  LINE("mov v" #a ".16b, v0.16b")                                                                 \
-  LINE("mov v" #b ".16b, v1.16b")                                                                 \
-  LINE("mov v" #c ".16b, v2.16b")                                                                 \
-  LINE("mov v" #d ".16b, v3.16b") LINE("mov v" #e ".16b, v4.16b") LINE("mov v" #f ".16b, v5.16b") \
-      LINE("mov v" #g ".16b, v6.16b") LINE("mov v" #h ".16b, v7.16b")
+#define COPY_BIASES(a, b, c, d, e, f, g, h, ...) \
+  LINE("mov v" #a ".16b, v0.16b")                \
+  LINE("mov v" #b ".16b, v1.16b")                \
+  LINE("mov v" #c ".16b, v2.16b")                \
+  LINE("mov v" #d ".16b, v3.16b")                \
+  LINE("mov v" #e ".16b, v4.16b")                \
+  LINE("mov v" #f ".16b, v5.16b") LINE("mov v" #g ".16b, v6.16b") LINE("mov v" #h ".16b, v7.16b")
 #define SCALE_PAIR(a, b, c, d, e, f, g, h, ...) \
   SCALE_BY(24, 25, 26, 27, a, b, c, d) SCALE_BY(28, 29, 30, 31, e, f, g, h)
 
@@ -164,11 +165,11 @@ static void put_in_order(int32_t *sums) {
                                               pairs(SCALE_PAIR, 0) NARROW(pixels) pairs(PART_PIXELS, 0)              \
                                                   pairs(STORE_PAIR, 0) LINE("b 6f") LINE("5:") pixels(STORE_SUMS, 0) \
                                                       LINE("6:")
-#define EIGHT(pairs)                                                                                  \
-  FIRST_WEIGHTS(128)                                                                                  \
-  FIRST_FOUR(pairs, FIRST_8)                                                                          \
-  NEXT(pairs, FIRST_8, -96, MULTIPLY_C, MULTIPLY_D) NEXT(pairs, FIRST_8, -64, MULTIPLY_E, MULTIPLY_F) \
-      NEXT(pairs, FIRST_8, -32, MULTIPLY_G, MULTIPLY_H)
+#define EIGHT(pairs)                                \
+  FIRST_WEIGHTS(128)                                \
+  FIRST_FOUR(pairs, FIRST_8)                        \
+  NEXT(pairs, FIRST_8, -96, MULTIPLY_C, MULTIPLY_D) \
+  NEXT(pairs, FIRST_8, -64, MULTIPLY_E, MULTIPLY_F) NEXT(pairs, FIRST_8, -32, MULTIPLY_G, MULTIPLY_H)
 /* clang-format on */
 
 #define COPIES4 COPY_BIASES(8, 9, 10, 11, 12, 13, 14, 15, 0)

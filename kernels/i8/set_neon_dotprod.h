@@ -13,5 +13,6 @@ mbconv_depthwise_fn mbconv_i8_depthwise_neon_dotprod_3x3s1, mbconv_i8_depthwise_
     mbconv_i8_depthwise_neon_dotprod_7x7s1, mbconv_i8_depthwise_neon_dotprod_7x7s2;
 mbconv_i8_pack_panel_fn mbconv_i8_pack_panel_neon_dotprod;
 mbconv_i8_pack_depthwise_fn mbconv_i8_pack_depthwise_neon_dotprod;
+mbconv_i8_depthwise_pair_fn mbconv_i8_depthwise_neon_dotprod_3x3s1_pair;
 
 #endif

@@ -18,6 +18,7 @@ static const struct mbconv_i8_kernels i8 = {
     .dequantize = mbconv_i8_dequantize_scalar,
     .mean = mbconv_i8_mean_scalar,
     .gate = mbconv_i8_gate_neon,
+    .depthwise_pair = {{mbconv_i8_depthwise_neon_dotprod_3x3s1_pair, NULL}},
 };
 
 const struct mbconv_kernels mbconv_kernels_i8_neon_i8mm = {
