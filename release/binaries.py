@@ -48,6 +48,12 @@ SYMTAB, LOAD_DYLIB, CODE_SIGNATURE, BUILD_VERSION = 0x2, 0xC, 0x1D, 0x32
 WEAK_DYLIB, REEXPORT_DYLIB = 0x80000018, 0x8000001F
 STABS, TYPE, EXTERNAL, PRIVATE = 0xE0, 0x0E, 0x01, 0x10  # bits of a symbol's n_type
 MACOS = 1
+COMMANDS = {
+    0x2: "SYMTAB", 0xB: "DYSYMTAB", 0xC: "LOAD_DYLIB", 0xD: "ID_DYLIB", 0xE: "LOAD_DYLINKER", 0x19: "SEGMENT_64",
+    0x1B: "UUID", 0x1D: "CODE_SIGNATURE", 0x26: "FUNCTION_STARTS", 0x29: "DATA_IN_CODE", 0x2A: "SOURCE_VERSION",
+    0x32: "BUILD_VERSION", 0x8000001C: "RPATH", 0x80000022: "DYLD_INFO_ONLY", 0x80000028: "MAIN",
+    0x80000033: "DYLD_EXPORTS_TRIE", 0x80000034: "DYLD_CHAINED_FIXUPS",
+}  # fmt: skip
 LINKERS = "___dso_handle", "__mh_dylib_header"  # names that the linker makes, which nobody can link with
 
 
@@ -55,8 +61,8 @@ def mach(path):
     """The load commands and the symbol table, by <mach-o/loader.h> and <mach-o/nlist.h>."""
     data = path.read_bytes()
     magic, machine, _, kind, count = struct.unpack_from("<5I", data)
-    if magic != 0xFEEDFACF or kind not in (6, 8):  # MH_DYLIB, MH_BUNDLE
-        raise ValueError(f"{path.name} is no 64-bit library for macOS")
+    if magic != 0xFEEDFACF or kind not in (2, 6, 8):  # MH_EXECUTE, MH_DYLIB, MH_BUNDLE
+        raise ValueError(f"{path.name} is no 64-bit library or program for macOS")
     library = Library(MACH_MACHINES.get(machine, hex(machine)), [], set(), set())
     at = 32
     for _ in range(count):

@@ -8,24 +8,11 @@ set -euo pipefail
 
 work=$PWD/build/check-windows
 source tests/cases.sh
+source tests/wine.sh
 rm -rf "$work"
 mkdir -p "$work"
 toolchain=$PWD/cmake/mingw-w64.cmake
 hashes=$PWD/tests/drift/hashes.txt
-export WINEPREFIX=$work/wine WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml,winemenubuilder.exe='
-
-# windows PROGRAM ARGUMENT...: under wine, which says on stderr what it misses of a desktop.
-windows() { wine "$@" 2> "$work/stderr"; }
-
-# sets COMMAND...: its last lines say that scalar, and what else this CPU has, ran without a failure.
-isas=(scalar)
-grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo && isas+=(avx2)
-grep -qw avx512f /proc/cpuinfo && grep -qw avx512dq /proc/cpuinfo && grep -qw avx512vl /proc/cpuinfo && isas+=(avx512)
-sets() {
-  local isa
-  "$@" | tee "$work/sets"
-  for isa in "${isas[@]}"; do grep -q "^set $isa: [1-9][0-9]* cases, 0 failed, 0 skipped" "$work/sets"; done
-}
 
 built() { # built NAME ARGUMENT...
   cmake -G Ninja -S . -B "$work/$1" --toolchain "$toolchain" "${@:2}"
