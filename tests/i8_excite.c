@@ -126,6 +126,24 @@ static void check_division(struct test *t, const struct mbconv_kernels *kernels,
   test_check(t, found >= WANTED && wrong == 0, "%zu of %zu are wrong", wrong, found);
 }
 
+/* Ties, which TFLite's reference rounds up: it rounds twice, so that nothing is left of what its multiplier, cut to whole
+ * numbers, lacks. */
+static void check_ties(struct test *t, const struct mbconv_kernels *kernels, uint64_t *state) {
+  const mbconv_quantization mean = {2.0f, 0};
+  struct mbconv_i8_mean by = {.ratio = 0.5f, .rounding = MBCONV_I8_TFLITE_DOUBLE};
+  mbconv_i8_quantize_multiplier(0.5, &by.multiplier, &by.shift);
+  size_t wrong = 0;
+  for (size_t i = 0; i < 40; i++) {
+    const size_t pixels = test_random_size(state, 1, 5000);
+    const int32_t sum = (int32_t)(pixels * (2 * test_random_size(state, 0, 126) + 1));
+    int32_t got = sum;
+    kernels->i8->mean(&by, 1, 1, &got, 1, pixels, &got);
+    wrong += *(const uint8_t *)&got != i8_oracle_mean(MBCONV_I8_TFLITE_DOUBLE, MBCONV_U8, sum, pixels, 1.0f, &mean);
+  }
+  test_at(t, "%s: means that are ties", mbconv_isa_name(kernels->isa));
+  test_check(t, wrong == 0, "%zu of 40 are wrong", wrong);
+}
+
 /* All bytes by `channels` gates, from the gate `first` on; in place or not. */
 static void check_gate(struct test *t, const struct mbconv_kernels *kernels, const struct mbconv_i8_gate *gate,
                        float scale, size_t channels, size_t first, enum test_guard guard) {
@@ -204,5 +222,6 @@ void test_i8_excite(struct test *t, const struct mbconv_kernels *kernels) {
     check_sum(t, kernels, many[i], 16 + i * 11, i % 4 < 3, TEST_GUARD_AFTER, &state);
   for (size_t i = 0; i < (t->small ? 20 : 200); i++) check_mean(t, kernels, i % MANY + 1, &state);
   check_division(t, kernels, &state);
+  check_ties(t, kernels, &state);
   check_gates(t, kernels, &state);
 }

@@ -54,6 +54,17 @@ static mbconv_i8_stage_desc stage_of(struct i8_case *c, size_t out, size_t k, fl
   };
 }
 
+/* A table for each channel, of which its ending's bytes stand for what they stood for before. */
+static void add_tables(struct i8_case *c, mbconv_i8_stage_desc *stage, size_t channels, uint64_t *state) {
+  uint8_t *tables = malloc(channels * 256);
+  if (!tables) abort();
+  for (size_t i = 0; i < channels * 256; i++) tables[i] = (uint8_t)test_random_size(state, 0, 255);
+  c->memory[c->owned++] = tables;
+  stage->table = tables;
+  stage->tables = channels;
+  stage->table_output = stage->output;
+}
+
 /* Squeeze-excite of an image of quantization {scale, zero}, which its output has, too. */
 static mbconv_i8_stage_desc excite_of(struct i8_case *c, size_t channels, float scale, int32_t zero, uint64_t *state) {
   enum { WIDTH = 6 };
@@ -65,7 +76,7 @@ static mbconv_i8_stage_desc excite_of(struct i8_case *c, size_t channels, float 
       .kind = MBCONV_STAGE_SQUEEZE_EXCITE, .output = {scale, zero}, .squeeze_excite = &c->excite};
 }
 
-/* The list of a strategy with random parameters. */
+/* The list of a strategy with random parameters; u8 has a table for each channel. */
 static void case_of(const struct strategy *s, mbconv_type type, uint64_t *state, struct i8_case *c) {
   const bool expand = s->in != s->expanded;
   const char *kinds = &"PDEP"[!expand];
@@ -97,6 +108,7 @@ static void case_of(const struct strategy *s, mbconv_type type, uint64_t *state,
       *stage = stage_of(c, of[1], of[0], input, state);
       of++;
     }
+    if (*kinds != 'E' && type == MBCONV_U8) add_tables(c, stage, of[0], state);
     input = stage->output.scale;
     c->desc.count++;
   }
