@@ -126,8 +126,8 @@ static void check_division(struct test *t, const struct mbconv_kernels *kernels,
   test_check(t, found >= WANTED && wrong == 0, "%zu of %zu are wrong", wrong, found);
 }
 
-/* Ties, which TFLite's reference rounds up: it rounds twice, so that nothing is left of what its multiplier, cut to whole
- * numbers, lacks. */
+/* Ties, which TFLite's reference rounds up: it rounds twice, so that nothing is left of what its multiplier, cut to a
+ * whole number, lacks. */
 static void check_ties(struct test *t, const struct mbconv_kernels *kernels, uint64_t *state) {
   const mbconv_quantization mean = {2.0f, 0};
   struct mbconv_i8_mean by = {.ratio = 0.5f, .rounding = MBCONV_I8_TFLITE_DOUBLE};
