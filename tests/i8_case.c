@@ -43,12 +43,16 @@ static void random_window(uint64_t *state, bool keeps_size, bool dense, mbconv_i
   }
 }
 
-/* Weights of the whole range, small ones, or of its two ends, which no kernel may saturate. */
+/* Weights of the whole range, small ones, of its two ends, which no kernel may saturate, or none above 0. */
 static void random_weights(uint64_t *state, size_t n, int8_t *weight) {
-  const size_t manner = test_random_size(state, 0, 3);
+  enum { SMALL, ENDS, NOT_ABOVE_0, WHOLE };
+  const size_t manner = test_random_size(state, SMALL, WHOLE + 1);
   for (size_t i = 0; i < n; i++) {
     const int32_t whole = random_between(state, -128, 127);
-    weight[i] = (int8_t)(manner == 0 ? whole / 16 : manner == 1 ? (whole < 0 ? -128 : 127) : whole);
+    weight[i] = (int8_t)whole;
+    if (manner == SMALL) weight[i] = (int8_t)(whole / 16);
+    if (manner == ENDS) weight[i] = whole < 0 ? -128 : 127;
+    if (manner == NOT_ABOVE_0 && whole > 0) weight[i] = (int8_t)-whole;
   }
 }
 
