@@ -98,7 +98,7 @@ mbconv_status mbconv_network_write_random(const char *name, const mbconv_network
   if (!name || !path) return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%s is NULL", name ? "path" : "name");
   if (!options || options->type == MBCONV_F32)
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "only networks of int8 are written, not of f32");
-  struct mbconv_description description;
+  struct mbconv_description description = {0};
   struct mbconv_tensors tensors;
   mbconv_status status = make_random(name, options, &description, &tensors, error);
   if (status != MBCONV_OK) return status;

@@ -45,9 +45,10 @@ static mbconv_status no_memory(const struct work *w) {
 static void *add_tensor(struct work *w, const char *name, const char *suffix, const char *type, size_t rank,
                         const size_t *shape) {
   struct mbconv_tensor *tensor = &w->made->tensor[w->made->count];
+  void *elements = w->next;
   const size_t length = strlen(name) + strlen(suffix) + 2;
   size_t bytes = mbconv_type_size(type);
-  *tensor = (struct mbconv_tensor){.rank = rank, .data = (const float *)(void *)w->next, .bytes = w->next};
+  *tensor = (struct mbconv_tensor){.rank = rank, .data = elements, .bytes = elements};
   strcpy(tensor->type, type);
   for (size_t i = 0; i < rank; i++) bytes *= tensor->shape[i] = shape[i];
   tensor->end = bytes;
@@ -56,7 +57,7 @@ static void *add_tensor(struct work *w, const char *name, const char *suffix, co
   snprintf(tensor->name, length, "%s.%s", name, suffix);
   w->made->count++;
   w->next += (bytes + sizeof(float) - 1) / sizeof(float) * sizeof(float);
-  return (void *)(uintptr_t)tensor->bytes;
+  return elements;
 }
 
 static mbconv_status add_value(struct work *w, struct mbconv_value_name name, const mbconv_quantization *q) {
@@ -80,8 +81,8 @@ static mbconv_quantization span(const struct work *w, const struct value *v) {
   const size_t n = v->size.height * v->size.width * v->channels;
   float least = 0, most = 0;
   for (size_t i = 0; i < n; i++) {
-    if (v->data[i] < least) least = v->data[i];
-    if (v->data[i] > most) most = v->data[i];
+    least = fminf(least, v->data[i]);
+    most = fmaxf(most, v->data[i]);
   }
   const double scale = fmax(((double)most - (double)least) / 255, 1e-6);
   return (mbconv_quantization){(float)scale,
@@ -94,7 +95,7 @@ static mbconv_quantization span(const struct work *w, const struct value *v) {
 static float *fold(const struct work *w, const struct mbconv_part *part, size_t inputs) {
   mbconv_batch_norm norm;
   const mbconv_conv conv = mbconv_conv_of(w->floats, part, w->epsilon, &norm);
-  float *folded = malloc((part->out * inputs + part->out) * sizeof *folded);
+  float *folded = calloc(part->out * inputs + part->out, sizeof *folded);
   for (size_t o = 0; folded && o < part->out; o++) {
     double factor = 1, bias = conv.bias ? (double)conv.bias[o] : 0;
     if (conv.batch_norm) {
@@ -107,9 +108,13 @@ static float *fold(const struct work *w, const struct mbconv_part *part, size_t 
   return folded;
 }
 
+/* Not by fmax(), of which gcc 12 for ARM64 makes an internal error here. */
 static double largest(const float *x, size_t n) {
   double most = 1e-6;
-  for (size_t i = 0; i < n; i++) most = fmax(most, fabs((double)x[i]));
+  for (size_t i = 0; i < n; i++) {
+    const double size = fabs((double)x[i]);
+    if (size > most) most = size;
+  }
   return most;
 }
 
@@ -317,7 +322,8 @@ mbconv_status mbconv_quantize(const struct mbconv_description *d, const struct m
   const size_t n = SIDE * SIDE * d->channels;
   uint64_t state = ~seed; /* other numbers than the weights' */
   struct value v = {.size = {SIDE, SIDE}, .channels = d->channels, .data = malloc(n * sizeof(float))};
-  mbconv_status status = v.data && allocate(d, made) ? MBCONV_OK : no_memory(&w);
+  if (!v.data) return no_memory(&w);
+  mbconv_status status = allocate(d, made) ? MBCONV_OK : no_memory(&w);
   w.next = made->owned;
   if (status == MBCONV_OK) {
     for (size_t i = 0; i < n; i++) v.data[i] = 2 * mbconv_random_next(&state);

@@ -29,27 +29,28 @@ struct words {
 
 /* ---- Tensors ----------------------------------------------------------------------------------------------------- */
 
-/* The tensor NAME.SUFFIX of `count` numbers, or of one where `or_one`. */
-static mbconv_status take_numbers(const struct mbconv_tensors *tensors, const struct mbconv_description *d,
-                                  const char *name, const char *suffix, const char *type, size_t count, bool or_one,
-                                  const struct mbconv_tensor **taken, mbconv_error *error) {
+/* The tensor NAME.SUFFIX of `count` numbers, or of one where `or_one`; NULL if *status is not MBCONV_OK. */
+static const struct mbconv_tensor *take_numbers(const struct mbconv_tensors *tensors,
+                                                const struct mbconv_description *d, const char *name,
+                                                const char *suffix, const char *type, size_t count, bool or_one,
+                                                mbconv_status *status, mbconv_error *error) {
   struct mbconv_tensor_name wanted = {.rank = 1, .shape = {count}};
   snprintf(wanted.name, sizeof wanted.name, "%s.%s", name, suffix);
   struct mbconv_tensor *tensor = mbconv_tensors_find(tensors, wanted.name);
   if (or_one && tensor && tensor->rank == 1 && tensor->shape[0] == 1) wanted.shape[0] = 1;
-  const mbconv_status status = mbconv_tensor_check(tensor, &wanted, type, d->name, error);
-  if (status != MBCONV_OK) return status;
+  *status = mbconv_tensor_check(tensor, &wanted, type, d->name, error);
+  if (*status != MBCONV_OK || !tensor) return NULL;
   tensor->used = true;
-  *taken = tensor;
-  return MBCONV_OK;
+  return tensor;
 }
 
 static mbconv_status take_value(const struct mbconv_tensors *tensors, const struct mbconv_description *d,
                                 struct mbconv_value_name name, mbconv_quantization *q, mbconv_error *error) {
-  const struct mbconv_tensor *scale, *zero = NULL;
-  mbconv_status status = take_numbers(tensors, d, name.text, "scale", "F32", 1, false, &scale, error);
-  if (status == MBCONV_OK) status = take_numbers(tensors, d, name.text, "zero_point", "I32", 1, false, &zero, error);
-  if (status != MBCONV_OK) return status;
+  mbconv_status status;
+  const struct mbconv_tensor *scale = take_numbers(tensors, d, name.text, "scale", "F32", 1, false, &status, error);
+  const struct mbconv_tensor *zero =
+      scale ? take_numbers(tensors, d, name.text, "zero_point", "I32", 1, false, &status, error) : NULL;
+  if (!zero) return status;
   q->scale = scale->data[0];
   memcpy(&q->zero_point, zero->bytes, sizeof q->zero_point);
   return MBCONV_OK;
@@ -78,13 +79,13 @@ static mbconv_status take_weights(struct words *w, const struct mbconv_part *par
   struct mbconv_tensor_name wanted;
   mbconv_tensor_of(part, MBCONV_WEIGHT, &wanted);
   struct mbconv_tensor *weight = mbconv_tensors_find(tensors, wanted.name);
-  const struct mbconv_tensor *bias = NULL, *scale = NULL;
   mbconv_status status = mbconv_tensor_check(weight, &wanted, "I8", w->d->name, w->error);
-  if (status == MBCONV_OK)
-    status = take_numbers(tensors, w->d, part->name, "bias", "I32", part->out, false, &bias, w->error);
-  if (status == MBCONV_OK)
-    status = take_numbers(tensors, w->d, part->name, "weight_scale", "F32", part->out, true, &scale, w->error);
   if (status != MBCONV_OK) return status;
+  const struct mbconv_tensor *bias =
+      take_numbers(tensors, w->d, part->name, "bias", "I32", part->out, false, &status, w->error);
+  const struct mbconv_tensor *scale =
+      bias ? take_numbers(tensors, w->d, part->name, "weight_scale", "F32", part->out, true, &status, w->error) : NULL;
+  if (!scale) return status;
   int32_t *copy = malloc(part->out * sizeof *copy); /* in a file it may lie anywhere */
   if (!copy) return mbconv_network_fail(w->error, MBCONV_OUT_OF_MEMORY, "no memory for the biases");
   memcpy(copy, bias->bytes, part->out * sizeof *copy);
