@@ -57,9 +57,8 @@ mbconv_status mbconv_i8_mean_of(mbconv_i8_rounding rounding, mbconv_type type, c
 mbconv_status mbconv_i8_gate_of(const struct mbconv_i8_stage *stage, const mbconv_quantization *gate, const char *name,
                                 struct mbconv_i8_gate *made, mbconv_error *error) {
   const float product = stage->input.scale * gate->scale, quotient = product / stage->desc->output.scale;
-  *made = (struct mbconv_i8_gate){.ending = stage->ending,
-                                  .x_zero = stage->padding,
-                                  .gate_zero = gate->zero_point + mbconv_i8_offset(stage->type)};
+  *made = (struct mbconv_i8_gate){
+      .ending = stage->ending, .x_zero = stage->padding, .gate_zero = gate->zero_point + mbconv_i8_offset(stage->type)};
   made->scale.scale = quotient;
   if (stage->ending.rounding == MBCONV_I8_TFLITE_DOUBLE) { /* of the rounded quotient, in both types */
     mbconv_i8_quantize_multiplier((double)quotient, &made->scale.multiplier, &made->shift);
