@@ -184,7 +184,9 @@ static void check_network(struct test *t, const char *name, mbconv_type type, mb
     mbconv_network *network = make(t, &s, isas[i], MBCONV_I8_DOOR_BYTES, MBCONV_I8_DOOR_BYTES);
     if (!network) continue;
     const mbconv_network_info info = *mbconv_network_info_of(network);
-    test_check(t, info.isa == isas[i] && info.type == type && info.outputs == own.y_bytes, "another row, type or size");
+    /* A name of f32's asks for the best of its rows. */
+    test_check(t, info.isa == isas[i] || belongs(info.isa, isas[i]), "runs on %s", mbconv_isa_name(info.isa));
+    test_check(t, info.type == type && info.outputs == own.y_bytes, "another type or size");
     for (size_t threads = 1; threads <= MOST_THREADS; threads++)
       check_run(t, network, &own, threads == 1 ? 1 : BATCH, threads,
                 threads % 2 ? TEST_GUARD_AFTER : TEST_GUARD_BEFORE);
