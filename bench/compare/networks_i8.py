@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "hosts"))
 # pylint: disable=wrong-import-position
-import networks
+import whole_networks
 import onnx_networks
 from ai_edge_litert.interpreter import Interpreter
 
@@ -27,9 +27,9 @@ RIGHT = 16  # steps by which a peer's logits may differ; sums that saturate are 
 
 class Litert:
     def __init__(self, path):
-        file = networks.File(path)
+        file = whole_networks.File(path)
         self._q = file.quantization("classifier.1.output")
-        self._interpreter = Interpreter(model_content=networks.graph_of(file, SIDE, SIDE).model(), num_threads=1)
+        self._interpreter = Interpreter(model_content=whole_networks.graph_of(file, SIDE, SIDE).model(), num_threads=1)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
@@ -41,7 +41,7 @@ class Litert:
         self._interpreter.invoke()
 
     def logits(self):
-        return networks.real(self._interpreter.get_tensor(self._output), self._q).ravel()
+        return whole_networks.real(self._interpreter.get_tensor(self._output), self._q).ravel()
 
 
 class OnnxRuntime:
@@ -53,7 +53,7 @@ class OnnxRuntime:
         options.log_severity_level, options.intra_op_num_threads, options.inter_op_num_threads = 3, 1, 1
         if exact:
             options.add_session_config_entry("session.x64quantprecision", "1")
-        model = onnx_networks.model_of(networks.File(path), SIDE, SIDE)
+        model = onnx_networks.model_of(whole_networks.File(path), SIDE, SIDE)
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._x = self._y = None
 
@@ -72,7 +72,7 @@ class OpenVino:
         import openvino  # pylint: disable=import-outside-toplevel
 
         core = openvino.Core()
-        model = core.read_model(onnx_networks.model_of(networks.File(path), SIDE, SIDE))
+        model = core.read_model(onnx_networks.model_of(whole_networks.File(path), SIDE, SIDE))
         config = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
         self._request = core.compile_model(model, "CPU", config).create_infer_request()
 
@@ -120,10 +120,10 @@ def measure(command, name, seconds, isa):
     with tempfile.TemporaryDirectory() as folder:
         path = str(pathlib.Path(folder) / "network.safetensors")
         subprocess.run([command, "write", name, path, "--padding", "same"], check=True)
-        file = networks.File(path)
+        file = whole_networks.File(path)
         q, y_q = file.quantization("input"), file.quantization("classifier.1.output")
         x = np.random.default_rng(1).integers(-128, 128, (1, SIDE, SIDE, 3)).astype(np.int8)
-        want = networks.logits(command, path, x, q, isa)
+        want = whole_networks.logits(command, path, x, q, isa)
         peers, differ = {}, {}
         for peer, make in PEERS.items():
             try:
@@ -157,7 +157,7 @@ def measure(command, name, seconds, isa):
 def main():
     parser = argparse.ArgumentParser(prog="./run compare networks --type i8", description=__doc__)
     parser.add_argument("--command", default="build/default/cli/mbconv", help="the program mbconv")
-    parser.add_argument("--networks", default=",".join(networks.NETWORKS))
+    parser.add_argument("--networks", default=",".join(whole_networks.NETWORKS))
     parser.add_argument("--seconds", type=float, default=1, help="of each contender in each of its turns")
     parser.add_argument("--isa", default="auto", help="of mbconv in int8")
     arguments = parser.parse_args()

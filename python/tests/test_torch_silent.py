@@ -2,6 +2,7 @@
 """Nothing silent: what a user may do with a model before and after it is accelerated, and what eager PyTorch would do
 then. The types of inputs are in test_torch_left, strides in test_torch_strides, gradients in test_torch_derivatives."""
 
+import concurrent.futures
 import copy
 import multiprocessing
 import random
@@ -46,10 +47,10 @@ def seeds(number):
     np.random.seed(number)
 
 
-def spawned(queue, model, x):
+def spawned(model, x):
     torch.set_num_threads(1)
     with torch.no_grad():
-        queue.put(model(x).numpy())
+        return model(x).numpy()
 
 
 class Silent(unittest.TestCase):
@@ -378,12 +379,8 @@ class Silent(unittest.TestCase):
             expected = plain(self.x)
             block(self.x)
         for way in ("spawn", "fork"):
-            context = multiprocessing.get_context(way)
-            queue = context.SimpleQueue()
-            process = context.Process(target=spawned, args=(queue, block, self.x))
-            process.start()
-            found = queue.get()
-            process.join()
+            with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context(way)) as pool:
+                found = pool.submit(spawned, block, self.x).result()  # an error if the process dies
             self.assertLess(difference(torch.from_numpy(found), expected), BLOCK_TOLERANCE, way)
 
     def test_script(self):

@@ -32,5 +32,12 @@ while read -r file; do
   findings=$((findings + 1))
 done < <(git ls-files | grep -E '(^|/)CMakeCache\.txt$|\.(o|a|so|obj|dll|exe|pyc)$')
 
-echo "check: $((${#scripts[@]} + ${#unknown[@]} + 2)) cases, $findings findings"
+
+# Programs of one of these folders import modules of the others.
+while read -r name; do
+  echo "$name: in more than one of the folders python/tests, tests/hosts and networks"
+  findings=$((findings + 1))
+done < <(git ls-files -- 'python/tests/*.py' 'tests/hosts/*.py' 'networks/*.py' | sed 's|.*/||' | sort | uniq -d)
+
+echo "check: $((${#scripts[@]} + ${#unknown[@]} + 3)) cases, $findings findings"
 ((findings == 0))

@@ -23,7 +23,7 @@ import numpy as np
 from mbconv import int8
 
 import integers
-import networks
+import whole_networks
 import qlinear
 import operators
 import ours
@@ -150,21 +150,21 @@ def onnx_silu(x, y, dtype):
 def network_rows(command, isas, seed, images=2):
     """Each network at its own size and at one that no stride divides, on every set."""
     random = np.random.default_rng(seed)
-    for name in networks.NETWORKS:
+    for name in whole_networks.NETWORKS:
         row = Row(f"{name}, whole", DEFAULT, "FP32, XNNPACK")
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "network.safetensors"
             subprocess.run([command, "write", name, path, "--padding", "same", "--seed", str(seed)], check=True)
             for height, width in ((224, 224), (97, 131)):
-                file = networks.File(path)
-                q, graph = file.quantization("input"), networks.graph_of(file, height, width)
+                file = whole_networks.File(path)
+                q, graph = file.quantization("input"), whole_networks.graph_of(file, height, width)
                 y_q = file.quantization("classifier.1.output")
                 for _ in range(images):
                     x = random.integers(-128, 128, (1, height, width, 3)).astype(np.int8)
                     result = tflite.run(graph, [x])
                     row.kernels.update(result.operators)
                     for isa in isas:
-                        row.add(networks.real(result.outputs[0], y_q), networks.logits(command, path, x, q, isa))
+                        row.add(whole_networks.real(result.outputs[0], y_q), whole_networks.logits(command, path, x, q, isa))
         yield row
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 import integers
-from networks import parts
+from whole_networks import parts
 from quantized import Block, Excite, Quantization
 
 
