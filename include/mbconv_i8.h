@@ -119,11 +119,12 @@ typedef enum mbconv_i8_door {
  *                    zero, + Z, where LOGISTIC is fl(1 / fl(1 + fl(e^-v)))
  *   GELU             as the reference does TANH, with v / 2 * (1 + erf(v / sqrt(2)))
  *   SILU             LOGISTIC to a byte of scale 1 / 256 and the lowest zero point; then its product with the input is
- *                    a sum that is requantized, with a weight_scale of 1 / 256; reference: by m = fl(fl(scale / 256) /
- * S) HARD_SWISH       TFLite's fixed point of 16 bits; S > scale / 128 LEAKY_RELU       y = floor((RNE(256 * r) * (q -
- * zero_point) + 128) / 256) + Z with r = fl(scale / S), below zero fl(r * alpha); both r are from 2^-8 to 2^7.
- * Reference: (q - zero_point) times fl(scale / S), below zero times fl(fl(scale * alpha) / S), as TFLITE_DOUBLE
- * multiplies sums by m; + Z */
+ *                    a sum that is requantized, with a weight_scale of 1 / 256. Reference: multiplied by
+ *                    m = fl(fl(scale / 256) / S)
+ *   HARD_SWISH       TFLite's fixed point of 16 bits; S > scale / 128
+ *   LEAKY_RELU       y = floor((RNE(256 * r) * (q - zero_point) + 128) / 256) + Z with r = fl(scale / S), below zero
+ *                    fl(r * alpha); both r are from 2^-8 to 2^7. Reference: (q - zero_point) times fl(scale / S), below
+ *                    zero times fl(fl(scale * alpha) / S), as TFLITE_DOUBLE multiplies sums by m; + Z */
 typedef enum mbconv_i8_function {
   MBCONV_I8_LOGISTIC = 0, /* LiteRT's output is {1 / 256, the lowest value} */
   MBCONV_I8_TANH,         /* LiteRT's output is {1 / 128, the middle} */
@@ -143,11 +144,12 @@ MBCONV_API mbconv_status mbconv_i8_make_table(mbconv_i8_function function, float
                                               mbconv_i8_rounding rounding, const mbconv_quantization *input,
                                               const mbconv_quantization *output, uint8_t *table, mbconv_error *error);
 
-/* Makes the tables of PReLU, [channels][256], as LiteRT's kernel has it, by its default and by its reference. With v =
- * q - the input's zero_point, S and Z of the output, and the multiplication of TFLITE_DOUBLE by m written as Q(v, m):
+/* Makes the tables of PReLU, [channels][256], as LiteRT's kernel has it, by its default and by its reference. v = q -
+ * the input's zero_point, w = slope[c] - the slopes' zero_point, S and Z are the output's, and Q(v, m) is what
+ * TFLITE_DOUBLE makes of v by m:
  *
- *   y = Q(v, fl(scale / S)) + Z; below zero Q(v * (slope[c] - the slopes' zero_point), fl(fl(scale * the slopes') / S))
- * + Z
+ *   v >= 0   y = Q(v, fl(scale / S)) + Z
+ *   v < 0    y = Q(v * w, fl(fl(scale * the slopes' scale) / S)) + Z
  *
  * Both m are below 2^15.
  *   slope    [channels], bytes of the type

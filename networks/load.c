@@ -58,9 +58,10 @@ mbconv_status mbconv_network_load(const char *path, const mbconv_network_options
   return status;
 }
 
-/* Random weights of the options' type, which becomes the description's, for the network `name`. */
+/* Random weights of the options' type, which becomes the description's, for the network `name`. In int8 *padding is the
+ * one that they are made for. */
 static mbconv_status make_random(const char *name, const mbconv_network_options *options, struct mbconv_description *d,
-                                 struct mbconv_tensors *tensors, mbconv_error *error) {
+                                 struct mbconv_tensors *tensors, mbconv_padding *padding, mbconv_error *error) {
   if (options->classes > MBCONV_MOST_CLASSES)
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%zu classes are more than a million", options->classes);
   if (!mbconv_describe(name, options->classes ? options->classes : MBCONV_DEFAULT_CLASSES, d))
@@ -73,6 +74,7 @@ static mbconv_status make_random(const char *name, const mbconv_network_options 
   struct mbconv_tensors floats;
   if (status == MBCONV_OK) status = mbconv_random_tensors(d, options->seed, &floats, error);
   if (status != MBCONV_OK) return status;
+  *padding = known.padding;
   status = mbconv_quantize(d, &floats, known.padding, known.epsilon, known.seed, tensors, error);
   mbconv_tensors_free(&floats);
   return status;
@@ -86,7 +88,8 @@ mbconv_status mbconv_network_random(const char *name, const mbconv_network_optio
   if (!options) options = &defaults;
   struct mbconv_description description;
   struct mbconv_tensors tensors;
-  mbconv_status status = make_random(name, options, &description, &tensors, error);
+  mbconv_padding padding;
+  mbconv_status status = make_random(name, options, &description, &tensors, &padding, error);
   if (status != MBCONV_OK) return status;
   status = mbconv_network_make(&description, &tensors, options, out, error);
   mbconv_tensors_free(&tensors);
@@ -100,12 +103,11 @@ mbconv_status mbconv_network_write_random(const char *name, const mbconv_network
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "only networks of int8 are written, not of f32");
   struct mbconv_description description = {0};
   struct mbconv_tensors tensors;
-  mbconv_status status = make_random(name, options, &description, &tensors, error);
+  mbconv_padding padding = MBCONV_PADDING_OWN;
+  mbconv_status status = make_random(name, options, &description, &tensors, &padding, error);
   if (status != MBCONV_OK) return status;
   FILE *file = fopen(path, "wb");
   mbconv_error cause = {.message = ""};
-  mbconv_padding padding = options->padding ? options->padding : description.padding;
-  if (!padding) padding = MBCONV_PADDING_SYMMETRIC;
   status = file ? mbconv_quantized_write(&tensors, &description, padding, file, &cause) : MBCONV_BAD_FILE;
   const bool closed = file && fclose(file) == 0;
   if (status == MBCONV_OK && !closed) status = MBCONV_BAD_FILE;
