@@ -27,6 +27,11 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   # Data races would be two threads that write one vector, each its own half.
   mbconv_accepted(accepted -fno-single-precision-constant -fno-allow-store-data-races)
   list(PREPEND compile -fno-fast-math -fno-unsafe-math-optimizations)
+  # On s390x gcc computes float as double, if the standard is C11, because the C library says so; not so with this.
+  # (Wider registers are another matter: where there are no others, arithmetic.h refuses as before.)
+  if(MBCONV_ARCHITECTURE STREQUAL "other")
+    list(APPEND compile -fexcess-precision=fast)
+  endif()
 else()
   # Clang 14 takes -fno-fast-math and -fno-unsafe-math-optimizations for -ftrapping-math, too, which forbids it most
   # optimisations. The rest of what -ffast-math means there is undone piece by piece.

@@ -2,6 +2,8 @@
  *
  * Dispatch: how an x86 CPU is read, on CPUs that do not exist and, against cpu_features where the build has it, here.
  */
+#include <cpuid.h>
+
 #include "dispatch.h"
 #include "test.h"
 #include "x86.h"
@@ -185,6 +187,28 @@ static void check_models(struct test *t) {
 }
 
 /* ---- This CPU ---------------------------------------------------------------------------------------------------- */
+
+/* The register states that the operating system saves; none if the CPU does not let it say. */
+static unsigned saved_here(void) {
+  unsigned eax, ebx, ecx, edx, low, high;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE)) return 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+/* Whether this CPU can run the set, without asking the library. Nor the compiler's __builtin_cpu_supports(), which says
+ * no to everything in a program that zig made for Windows. */
+bool dispatch_x86_has(mbconv_isa isa);
+bool dispatch_x86_has(mbconv_isa isa) {
+  const unsigned ymm = 6, zmm = 0xe6, avx512 = bit_AVX512F | bit_AVX512VL | bit_AVX512BW | bit_AVX512DQ;
+  const unsigned saved = saved_here();
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_FMA)) return false;
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return false;
+  const bool has_avx2 = (ebx & bit_AVX2) && (saved & ymm) == ymm;
+  if (isa == MBCONV_ISA_AVX2) return has_avx2;
+  return isa == MBCONV_ISA_AVX512 && has_avx2 && (ebx & avx512) == avx512 && (saved & zmm) == zmm;
+}
 
 /* cpu_features, where the build has it, comes to the same. */
 static void check_here(struct test *t) {

@@ -14,13 +14,8 @@
 
 #if defined(__x86_64__)
 enum { X86 = true, ARM64 = false };
-/* The compiler's own detection, the operating system's part included. */
-static bool machine_has(mbconv_isa isa) {
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
-  return isa == MBCONV_ISA_SCALAR || (isa == MBCONV_ISA_AVX2 && avx2) || (isa == MBCONV_ISA_AVX512 && avx512);
-}
+bool dispatch_x86_has(mbconv_isa isa); /* dispatch_x86.c */
+static bool machine_has(mbconv_isa isa) { return isa == MBCONV_ISA_SCALAR || dispatch_x86_has(isa); }
 #elif defined(__aarch64__)
 enum { X86 = false, ARM64 = true };
 static bool machine_has(mbconv_isa isa) { return isa == MBCONV_ISA_SCALAR || isa == MBCONV_ISA_NEON; }
