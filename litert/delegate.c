@@ -12,6 +12,7 @@
 
 #include "chain.h"
 #include "node.h"
+#include "rest.h"
 
 struct mbconv_litert {
   host_delegate host; /* first: the host's pointer is ours */
@@ -206,6 +207,22 @@ static size_t threads_of(const struct mbconv_litert *delegate, const host_contex
   return context->threads < LITERT_MOST_THREADS ? (size_t)context->threads : LITERT_MOST_THREADS;
 }
 
+/* How many threads the host should have for what stays. The context has that number until the host has made its
+ * kernels.
+ */
+static int lend_threads(const litert_work *work, const litert_tally *tally, size_t threads) {
+  const struct mbconv_litert *delegate = work->delegate;
+  host_context *context = work->graph->context;
+  const int kept = context->threads;
+  if (tally->chains == 0) return kept;
+  const double rest = rest_work(work->graph, work->taken);
+  const int lent = delegate->options.host_threads
+                       ? (int)delegate->options.host_threads
+                       : rest_threads(rest, tally->multiply_adds, threads, kept, rest_cpus());
+  node_scratch_lend(work->scratch, kept, lent);
+  return context->threads = lent;
+}
+
 static int prepare(host_context *context, host_delegate *host) {
   struct mbconv_litert *delegate = (struct mbconv_litert *)host;
   graph_message message = {0};
@@ -222,20 +239,22 @@ static int prepare(host_context *context, host_delegate *host) {
                       .reasons = delegate->options.verbose ? calloc(count, sizeof *work.reasons) : NULL,
                       .scratch = node_scratch_create(threads)};
   litert_tally tally = {0};
-  int status = HOST_OK;
+  int status = HOST_OK, host_threads = context->threads;
   if (work.taken && work.unknown && work.scratch) {
     pthread_mutex_lock(&delegate->mutex);
     status = replace_all(&work, &tally);
     pthread_mutex_unlock(&delegate->mutex);
     say_what_stays(&work);
+    if (status == HOST_OK) host_threads = lend_threads(&work, &tally, threads);
   }
   if (tally.unknown > 0)
     fprintf(stderr,
             "mbconv: convolutions of int8 stay with the host, %.1f million multiply-adds: whose bytes they have is not "
             "known. The option kernels=xnnpack or kernels=reference says it\n",
             tally.unknown / 1e6);
-  say(&delegate->options, "took %d of %d operators in %d blocks, %.1f million multiply-adds, threads %zu",
-      tally.operators, graph.op_count, tally.chains, tally.multiply_adds / 1e6, threads);
+  say(&delegate->options,
+      "took %d of %d operators in %d blocks, %.1f million multiply-adds, threads %zu, the host's %d", tally.operators,
+      graph.op_count, tally.chains, tally.multiply_adds / 1e6, threads, host_threads < 1 ? 1 : host_threads);
   node_scratch_release(work.scratch);
   free(work.taken);
   free(work.unknown);

@@ -20,7 +20,8 @@ typedef struct litert_options {
   double
       least; /* multiply-adds of a chain: those with fewer stay with the host, and if it is not 0, slower ones, too */
   litert_kernels kernels;
-  size_t threads; /* of a run; 0: as many as the host's interpreter has */
+  size_t threads;      /* of a run; 0: as many as the host's interpreter has */
+  size_t host_threads; /* of the host, for what stays; 0: by the rule of rest.h */
 } litert_options;
 
 enum { LITERT_MOST_THREADS = 256 };

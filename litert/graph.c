@@ -196,7 +196,11 @@ static bool note_outputs(litert_graph *graph, int index, const host_ints *output
 static void read_op(litert_graph *graph, int index, int number, const host_node *node, int code) {
   graph_op *op = &graph->ops[index];
   const host_ints *inputs = node->inputs;
-  *op = (graph_op){.node = number, .code = -1, .inputs = {-1, -1, -1, -1}, .output = -1};
+  *op = (graph_op){.node = number,
+                   .kind = node->delegate ? -1 : code,
+                   .code = -1,
+                   .inputs = {-1, -1, -1, -1},
+                   .output = node->outputs->count > 0 ? node->outputs->values[0] : -1};
   for (int i = 0; i < inputs->count; i++) {
     if (inputs->values[i] < 0) continue;
     graph_readers *readers = &graph->readers[inputs->values[i]];
@@ -209,7 +213,6 @@ static void read_op(litert_graph *graph, int index, int number, const host_node 
   op->parameters = node->parameters;
   op->input_count = inputs->count;
   for (int i = 0; i < inputs->count; i++) op->inputs[i] = inputs->values[i];
-  op->output = node->outputs->values[0];
 }
 
 static bool fail(litert_graph *graph, graph_message *message, const char *text) {

@@ -15,10 +15,11 @@ enum { GRAPH_MOST_INPUTS = 4, GRAPH_MOST_READERS = 2, GRAPH_RANK = 4 };
 
 typedef struct graph_op {
   int node; /* the host's number */
-  int code; /* host_code, or -1 for what the delegate does not read: of another delegate, or with too many inputs */
+  int kind; /* host_code, or -1 for a node of another delegate */
+  int code; /* the same, or -1 for what the delegate does not read: of another delegate, or with too many inputs */
   int inputs[GRAPH_MOST_INPUTS]; /* -1: none */
   int input_count;
-  int output;
+  int output;             /* the first */
   const void *parameters; /* of the code's struct, or NULL if it has none */
 } graph_op;
 

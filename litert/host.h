@@ -35,22 +35,30 @@ enum host_fused { HOST_NONE = 0, HOST_RELU = 1, HOST_RELU6 = 3 }; /* activations
 enum host_code {
   HOST_ADD = 0,
   HOST_AVERAGE_POOL_2D = 1,
+  HOST_CONCATENATION = 2,
   HOST_CONV_2D = 3,
   HOST_DEPTHWISE_CONV_2D = 4,
   HOST_DEQUANTIZE = 6,
   HOST_FULLY_CONNECTED = 9,
   HOST_LOGISTIC = 14,
+  HOST_MAX_POOL_2D = 17,
   HOST_MUL = 18,
   HOST_OP_RELU = 19,
   HOST_OP_RELU6 = 21,
   HOST_RESHAPE = 22,
+  HOST_RESIZE_BILINEAR = 23,
+  HOST_SOFTMAX = 25,
   HOST_PAD = 34,
   HOST_MEAN = 40,
+  HOST_SUB = 41,
+  HOST_SQUEEZE = 43,
   HOST_STRIDED_SLICE = 45,
   HOST_PRELU = 54,
   HOST_SHAPE = 77,
   HOST_PACK = 83,
+  HOST_RESIZE_NEAREST = 97,
   HOST_LEAKY_RELU = 98,
+  HOST_QUANTIZE = 114,
   HOST_HARD_SWISH = 117
 };
 
@@ -135,7 +143,7 @@ struct host_context {
   int (*node)(host_context *context, int index, host_node **node, host_registration **registration);
   int (*replace)(host_context *context, host_registration registration, const host_ints *nodes,
                  host_delegate *delegate);
-  int threads;
+  int threads; /* of the interpreter; less than 1: its default. The host's kernels of the rest are made with it later */
   host_unused *get_external, *set_external;
   unsigned char relaxed;
   void *profiler;

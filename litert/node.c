@@ -16,6 +16,7 @@ struct litert_scratch {
   size_t size;
   mbconv_threads threads; /* count 1: the host's alone */
   pid_t process;          /* that started them: one that it forks has none of them */
+  int kept, lent;         /* of the context's threads; equal if nothing was lent */
 };
 
 struct litert_node {
@@ -40,6 +41,17 @@ void node_scratch_release(litert_scratch *scratch) {
   if (scratch->threads.context && scratch->process == getpid()) mbconv_pool_destroy(scratch->threads.context);
   free(scratch->memory);
   free(scratch);
+}
+
+void node_scratch_lend(litert_scratch *scratch, int kept, int lent) {
+  scratch->kept = kept;
+  scratch->lent = lent;
+}
+
+/* Unless somebody has set another number meanwhile. */
+static void give_back(litert_scratch *scratch, host_context *context) {
+  if (scratch->lent != scratch->kept && context->threads == scratch->lent) context->threads = scratch->kept;
+  scratch->lent = scratch->kept;
 }
 
 /* With the first node. */
@@ -177,6 +189,7 @@ int node_prepare(host_context *context, host_node *host) {
   mbconv_error error = {0};
   size_t scratch;
   host_tensor *output = tensor_of(context, node->y);
+  give_back(node->scratch, context);
   if (!output || !read_shape(tensor_of(context, node->x), node->type, node->vector, node->in_channels, &x))
     return fail(context, "the input of a block is no image of its channels");
   if (!shape_after(node, &x, &y, &error) ||

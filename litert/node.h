@@ -17,6 +17,11 @@ typedef struct litert_scratch litert_scratch;
 litert_scratch *node_scratch_create(size_t threads); /* NULL if memory is lacking */
 void node_scratch_release(litert_scratch *scratch);
 
+/* Notes that the context's threads were `kept`, and are `lent` until the host has made its kernels of the rest: which
+ * it has when it prepares a node of ours. Then they are `kept` again, so that a graph that is prepared anew is as
+ * before. */
+void node_scratch_lend(litert_scratch *scratch, int kept, int lent);
+
 /* Takes the block, also if it fails for lack of memory: then it returns NULL. */
 litert_node *node_create(mbconv_block *block, const litert_chain *chain, const host_ints *size,
                          litert_scratch *scratch);

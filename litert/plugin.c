@@ -60,9 +60,9 @@ static bool read_option(const char *key, const char *value, litert_options *opti
   double number;
   if (strcmp(key, "isa") == 0) return read_isa(value, &options->isa);
   if (strcmp(key, "least") == 0) return read_number(value, 1e18, &options->least);
-  if (strcmp(key, "threads") == 0) {
+  if (strcmp(key, "threads") == 0 || strcmp(key, "host_threads") == 0) {
     const bool read = read_number(value, LITERT_MOST_THREADS, &number);
-    options->threads = read ? (size_t)number : 0;
+    *(*key == 't' ? &options->threads : &options->host_threads) = read ? (size_t)number : 0;
     return read;
   }
   if (strcmp(key, "verbose") == 0) {
@@ -111,11 +111,13 @@ struct TfLiteDelegate *mbconv_litert_create(const mbconv_litert_options *given) 
   litert_options options = {.verbose = given->verbose != 0,
                             .least = given->least ? (double)given->least : LEAST_MULTIPLY_ADDS,
                             .kernels = (litert_kernels)given->kernels,
-                            .threads = given->threads};
+                            .threads = given->threads,
+                            .host_threads = given->host_threads};
   if (given->struct_size != 0 && given->struct_size != sizeof *given)
     return fail(report, "the options have another size than this version's"), NULL;
   if ((unsigned)given->kernels > MBCONV_LITERT_REFERENCE) return fail(report, "kernels that are not known"), NULL;
-  if (given->threads > LITERT_MOST_THREADS) return fail(report, "too many threads"), NULL;
+  if (given->threads > LITERT_MOST_THREADS || given->host_threads > LITERT_MOST_THREADS)
+    return fail(report, "too many threads"), NULL;
   if (given->isa && !read_isa(given->isa, &options.isa)) return fail_option(report, "isa", given->isa), NULL;
   return (struct TfLiteDelegate *)make(&options, report);
 }

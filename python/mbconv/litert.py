@@ -54,6 +54,7 @@ def delegate(
     *,
     isa: str = "auto",
     threads: int | None = None,
+    host_threads: int | None = None,
     kernels: str | None = None,
     least: int | None = None,
     verbose: bool = False,
@@ -62,6 +63,8 @@ def delegate(
 
     isa       the instruction set, as in mbconv.Block
     threads   of a run, 1 to 256; None for the interpreter's num_threads. Each interpreter has its own
+    host_threads   of LiteRT's kernels, for what is not taken; None for the interpreter's num_threads, or 1 where more
+              of them would only take CPUs from the delegate's
     kernels   whose bytes int8 has: "xnnpack", LiteRT's without experimental_op_resolver_type, or "reference", those of
               OpResolverType.BUILTIN_REF, or "unknown": then int8 stays with LiteRT. None for "xnnpack" in the versions of
               ai-edge-litert of which that is known, else "unknown"
@@ -75,6 +78,8 @@ def delegate(
     host, load_delegate = _host()
     chosen = _kernels(host) if kernels is None else kernels
     options = {"isa": isa, "threads": str(threads or 0), "kernels": chosen, "verbose": str(int(verbose))}
+    if host_threads is not None:
+        options["host_threads"] = str(host_threads)
     if least is not None:
         options["least"] = str(least)
     return load_delegate(str(_native.path("libmbconv_litert")), options)

@@ -68,6 +68,9 @@ void test_make_graph(test_graph *graph);
 /* A 3x3 on an image of so many channels; and a 1x1 behind it, if it is `followed`. */
 void test_make_dense(test_graph *graph, int type, int channels, bool followed);
 
+/* A dense 3x3, a depthwise one and a 1x1, and behind them an operator of that code, which keeps the shape. */
+void test_make_rest(test_graph *graph, int code);
+
 /* Some lies in it; and one about an image, between a node's preparation and its run. */
 void test_spoil(test_graph *graph);
 void test_spoil_image(test_graph *graph);
@@ -77,6 +80,9 @@ host_delegate *test_delegate(const char *isa, const char *kernels, const char *t
 
 /* mbconv_litert.h. How many findings. */
 int test_api(void);
+
+/* How many threads the host has for what stays. How many findings. */
+int test_rest(void);
 
 /* An honest graph in several interpreters that share a delegate, each on a thread of its own, with threads of the
  * delegate, again and again; then in a process that is forked from this one. All have the bytes of one that runs alone.

@@ -10,6 +10,7 @@ litert.py LIBRARY [--save FOLDER]
 The last line: check: <n> cases, <n> findings."""
 
 import argparse
+import os
 import pathlib
 import sys
 import threading
@@ -102,10 +103,11 @@ def check_uses(check):
     model = models.network(models.MOBILENET_V2[:2], 32).model()
     check_python(check, model)
     check_threads(check, model)
+    check_host_threads(check, models.network(models.MOBILENET_V2, 96).model())
     check_unknown(check, models.quantized_network(models.MOBILENET_V2[:2], 32).model())
     check.same("least beyond every chain", model, 0, least=10**9)
     check_slower(check)
-    for option, value in ("threads", "none"), ("threads", "257"), ("isa", "best"), ("colour", "red"), ("least", "-1"), ("kernels", "mine"), ("verbose", "2"):
+    for option, value in ("threads", "none"), ("threads", "257"), ("host_threads", "-1"), ("isa", "best"), ("colour", "red"), ("least", "-1"), ("kernels", "mine"), ("verbose", "2"):
         try:
             hosting.under(check.library, model, **{option: value})
             check.case(f"{option}={value} is refused", False)
@@ -142,6 +144,35 @@ def check_threads(check, model):
         )
         same = all((hosting.run(made, inputs)[0] == expected[0]).all() for _ in range(5))
         check.case(f"threads, {name}", same and f", threads {count}" in text, text)
+
+
+def threads_now():
+    """Of this process."""
+    return len(os.listdir("/proc/self/task"))
+
+
+def check_host_threads(check, model):
+    """LiteRT makes its kernels of what stays with the threads that the delegate leaves it, by its rule or the option; the floats
+    are the same. When the input has another size, the delegate's threads are as many as before."""
+    many = len(os.sched_getaffinity(0)) + 1
+    one, _, _ = hosting.under(check.library, model, threads=1)
+    inputs = hosting.images(one)
+    expected, made = hosting.run(one, inputs), None
+    for name, interpreter, options, host in ("rule", many, {}, 1), ("1", 3, {"host_threads": 1}, 1), ("3", 2, {"host_threads": 3}, 3):
+        made = None  # with its threads
+        before = threads_now()
+        delegate = lambda options=options: mbconv.litert.delegate(verbose=True, **options)  # noqa: E731
+        made, _, text = hosting.observed(model, delegate, threads=interpreter)
+        same = (hosting.run(made, inputs)[0] == expected[0]).all()
+        started = threads_now() - before
+        good = same and started == interpreter - 1 + host - 1 and f"threads {interpreter}, the host's {host}" in text
+        check.case(f"threads of the host, {name}", good, f"{started} were started; {text}")
+        with hosting.said() as lines:
+            made.resize_tensor_input(made.get_input_details()[0]["index"], [1, 48, 48, 3])
+            made.allocate_tensors()
+            made.invoke()
+        again = [line for line in lines if "took" in line and f"threads {interpreter}, " not in line]
+        check.case(f"threads of the host, {name}, resized", not again and threads_now() - before == started, str(lines))
 
 
 def check_unknown(check, model):

@@ -291,3 +291,13 @@ void test_make_dense(test_graph *graph, int type, int channels, bool followed) {
   const int y = convolve(graph, add_image(graph, dims), 8, 3, 2, false, HOST_RELU);
   finish(graph, followed ? convolve(graph, y, 8, 1, 1, false, HOST_NONE) : y);
 }
+
+void test_make_rest(test_graph *graph, int code) {
+  const int dims[] = {1, 6, 6, 5};
+  graph->type = HOST_F32;
+  graph->middle = -1;
+  const int y = convolve(graph, add_image(graph, dims), 8, 3, 2, false, HOST_RELU);
+  const int z = convolve(graph, convolve(graph, y, 8, 3, 2, true, HOST_RELU), 8, 1, 1, false, HOST_NONE);
+  const int inputs[] = {z, z, z, z, z}, out = add_image(graph, dims_of(graph, z));
+  finish(graph, add_node(graph, code, code == HOST_CONCATENATION ? 5 : 1, inputs, out, NULL, 0));
+}
