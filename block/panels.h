@@ -22,10 +22,10 @@ struct mbconv_panels {
   char *data;
 };
 
-/* Sets everything but the weights; takes their memory from the cursor. `grouped`: runs are of groups of channels, and
- * padded pixels are read by whole vectors. */
+/* Sets everything but the weights; takes their memory from the cursor. `behind`: bytes of each channel behind its
+ * weights. `grouped`: runs are of groups of channels, and padded pixels are read by whole vectors. */
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
-                        bool grouped, struct mbconv_cursor *cursor);
+                        size_t behind, bool grouped, struct mbconv_cursor *cursor);
 
 /* The tile of the panel that a channel is in. */
 static inline const struct mbconv_pointwise_tile *mbconv_panels_tile(const struct mbconv_panels *panels,

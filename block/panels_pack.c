@@ -41,14 +41,14 @@ static void choose_tiles(struct mbconv_panels *panels, const struct mbconv_kerne
 }
 
 void mbconv_panels_plan(struct mbconv_panels *panels, const struct mbconv_kernels *kernels, size_t k, size_t channels,
-                        bool grouped, struct mbconv_cursor *cursor) {
+                        size_t behind, bool grouped, struct mbconv_cursor *cursor) {
   choose_tiles(panels, kernels, channels, grouped);
   panels->kernels = kernels;
   panels->k = k;
   panels->channels = channels;
-  panels->channel_bytes = mbconv_panel_channel_bytes(&kernels->packing, k);
-  panels->data =
-      mbconv_take(cursor, mbconv_panel_bytes_checked(&kernels->packing, k, panels->padded, &cursor->overflow), 1);
+  panels->channel_bytes = mbconv_panel_channel_bytes(&kernels->packing, k, behind);
+  panels->data = mbconv_take(
+      cursor, mbconv_panel_bytes_checked(&kernels->packing, k, behind, panels->padded, &cursor->overflow), 1);
 }
 
 struct mbconv_panel_place mbconv_panels_place(const struct mbconv_panels *panels, size_t channel) {

@@ -26,6 +26,7 @@
 struct mbconv_stage {
   mbconv_stage_kind kind;
   unsigned char padding; /* of D and C: every byte of the padding around its input; 0 in f32, create sets it in int8 */
+  unsigned char behind;  /* bytes of each channel behind its weights; 0 in f32, create sets it in int8 */
   uint16_t tap_bytes;    /* of D: the packed weights of a channel */
   size_t in_channels, out_channels;
   struct mbconv_window window;

@@ -234,17 +234,20 @@ static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parame
   switch (stage->kind) {
     case MBCONV_STAGE_POINTWISE:
     case MBCONV_STAGE_DENSE:
-      mbconv_panels_plan(&stage->panels, kernels, kernel * kernel * stage->in_channels, stage->out_channels, grouped,
-                         cursor);
+      mbconv_panels_plan(&stage->panels, kernels, kernel * kernel * stage->in_channels, stage->out_channels,
+                         stage->behind, grouped, cursor);
       break;
     case MBCONV_STAGE_DEPTHWISE:
-      stage->tap_bytes = (uint16_t)mbconv_depthwise_channel_bytes(&kernels->packing, kernel,
-                                                                  mbconv_window_ordinary_stride(&stage->window));
+      stage->tap_bytes = (uint16_t)(mbconv_depthwise_channel_bytes(&kernels->packing, kernel,
+                                                                   mbconv_window_ordinary_stride(&stage->window)) +
+                                    stage->behind);
       stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit), stage->tap_bytes);
       break;
     case MBCONV_STAGE_SQUEEZE_EXCITE:
-      mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, false, cursor);
-      mbconv_panels_plan(&stage->excite.expand, kernels, given->excite->width, stage->out_channels, false, cursor);
+      mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, stage->behind, false,
+                         cursor);
+      mbconv_panels_plan(&stage->excite.expand, kernels, given->excite->width, stage->out_channels, stage->behind,
+                         false, cursor);
       break;
   }
 }

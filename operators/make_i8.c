@@ -45,6 +45,7 @@ static void lay_out_stage(struct mbconv_stages *stages, size_t i, const struct m
   struct mbconv_stage *stage = &stages->stage[i];
   const uint8_t turned = kernels->i8->turned;
   stage->padding = from->padding ^ turned;
+  stage->behind = (unsigned char)mbconv_i8_behind(&from->ending);
   stage->epilogue = lay_out_epilogue(kernels, from, stage->out_channels, turned_by(stages, i), cursor);
   if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return;
   const struct mbconv_i8_excited *excited = from->excited;

@@ -36,7 +36,7 @@ static void lay_out(struct mbconv_pointwise *pointwise, const mbconv_pointwise_d
                     struct mbconv_cursor *cursor) {
   const struct mbconv_operator *base = &pointwise->base;
   mbconv_take(cursor, 1, sizeof *pointwise);
-  mbconv_panels_plan(&pointwise->panels, base->kernels, desc->in_channels, desc->out_channels, false, cursor);
+  mbconv_panels_plan(&pointwise->panels, base->kernels, desc->in_channels, desc->out_channels, 0, false, cursor);
   pointwise->epilogue =
       mbconv_epilogue_of(desc->activation, base->kernels, mbconv_more_of(base->kernels), base->info.exp);
   if (mbconv_activation_sloped(desc->activation))

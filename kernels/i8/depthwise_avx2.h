@@ -10,9 +10,9 @@
  * A dot adds some products of a channel's inputs and weights to its sum: 4 bytes of inputs at once, or 2 words. Inputs
  * are taken from rows in the same column, and those of the last row, if no row is left to go with it, from columns.
  *
- * Packing: unit after unit of 8 channels, each 5 arrays of constants and then the weights of a dot, 4 bytes for each
- * channel, after those of another. Dot i * kernel + j is of the i-th rows that go together, in column j of the window;
- * behind these are the last row's. Weights are operands in memory.
+ * Packing: unit after unit of 8 channels, each the arrays of constants of panel.h and then the weights of a dot, 4
+ * bytes for each channel, after those of another; and in TFLITE_DOUBLE the shifts. Dot i * kernel + j is of the i-th
+ * rows that go together, in column j of the window; behind these are the last row's. Weights are operands in memory.
  */
 #ifndef MBCONV_I8_DEPTHWISE_AVX2_H
 #define MBCONV_I8_DEPTHWISE_AVX2_H
@@ -45,17 +45,15 @@ ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t n
 
 /* ---- Packing ----------------------------------------------------------------------------------------------------- */
 
+/* From a unit to its shifts, or to the next one if it has none. */
 static size_t unit_bytes(size_t kernel) { return CONSTANTS * ARRAY_BYTES + dots_of(kernel) * DOT_BYTES; }
 
 /* Packs a channel's constants, and returns where the weights of its unit begin. */
 static inline void *pack_constants(void *data, size_t channel, size_t kernel, const struct mbconv_i8_channel *packed) {
-  int32_t *unit = (int32_t *)(void *)((char *)data + channel / UNIT * unit_bytes(kernel));
-  int32_t *constants = unit + channel % UNIT;
-  constants[START * UNIT] = (int32_t)((uint32_t)packed->bias + MBCONV_I8_RELU_START);
-  ((float *)constants)[ADDEND * UNIT] = mbconv_i8_relu_addend(packed, kernel * kernel);
-  constants[BIAS * UNIT] = packed->bias;
-  memcpy(constants + SCALE * UNIT, &packed->scale, sizeof packed->scale);
-  constants[SHIFT * UNIT] = packed->shift;
+  const size_t shifts = unit_bytes(kernel), behind = mbconv_i8_behind(packed->ending);
+  int32_t *unit = (int32_t *)(void *)((char *)data + channel / UNIT * (shifts + UNIT * behind));
+  mbconv_i8_pack_constants(unit, UNIT, channel % UNIT, kernel * kernel, packed);
+  if (behind > 0) unit[shifts / sizeof *unit + channel % UNIT] = packed->shift;
   return unit + CONSTANTS * UNIT;
 }
 
@@ -120,9 +118,17 @@ struct walk {
 struct row_end {
   struct end end;
   bool relu;
-  const float *constants; /* of the unit */
+  const float *scale; /* of the unit */
   size_t y_stride;
+  _Alignas(32) float addend[UNIT]; /* for scaled_relu() */
 };
+
+/* Sets what each unit has of its own. In place: gcc 12 would copy the rest in pieces. */
+ALWAYS_INLINE void set_unit(struct row_end *e, const float *scale) {
+  e->relu = mbconv_i8_ends_relu(scale);
+  e->scale = scale;
+  _mm256_store_ps(e->addend, _mm256_mul_ps(_mm256_load_ps(scale), _mm256_set1_ps(MBCONV_I8_RELU_OFFSET)));
+}
 
 /* 4 pixels of whole numbers as bytes, pixel after pixel. */
 ALWAYS_INLINE __m256i bytes_of(const bool zero, const struct end *end, __m256i a, __m256i b, __m256i c, __m256i d) {
@@ -132,7 +138,7 @@ ALWAYS_INLINE __m256i bytes_of(const bool zero, const struct end *end, __m256i a
 
 /* The ending is read from memory: it would take registers that the sums need. */
 ALWAYS_INLINE void finish(const struct row_end *e, size_t pixels, char *y, __m256i a, __m256i b, __m256i c, __m256i d) {
-  const float *scale = e->constants + SCALE * UNIT, *addend = e->constants + ADDEND * UNIT;
+  const float *scale = e->scale, *addend = e->addend;
   const __m256i bytes =
       e->relu ? bytes_of(false, &e->end, scaled_relu(a, scale, addend), scaled_relu(b, scale, addend),
                          scaled_relu(c, scale, addend), scaled_relu(d, scale, addend))
@@ -152,14 +158,18 @@ struct stored {
   _Alignas(32) int32_t sums[CHUNK][UNIT];
 };
 
-static __attribute__((noinline)) void finish_stored(const struct mbconv_i8_ending *ending, const int32_t *constants,
-                                                    size_t channels, const struct stored *stored, size_t pixels,
-                                                    char *y, size_t y_stride) {
+/* Sums of scaled_relu() begin with more, and its scales are negated. `shifts` are read only if there are some. */
+static __attribute__((noinline)) void finish_stored(const struct mbconv_i8_ending *ending, const int32_t *scales,
+                                                    const int32_t *shifts, size_t channels, const struct stored *stored,
+                                                    size_t pixels, char *y, size_t y_stride) {
+  const bool relu = mbconv_i8_ends_relu(scales), shifted = mbconv_i8_behind(ending) > 0;
   for (size_t p = 0; p < pixels; p++, y += y_stride) {
     for (size_t c = 0; c < channels; c++) {
       union mbconv_i8_scale scale;
-      memcpy(&scale, constants + SCALE * UNIT + c, sizeof scale);
-      y[c] = (char)mbconv_requantize(ending, stored->sums[p][c], scale, constants[SHIFT * UNIT + c]);
+      memcpy(&scale, scales + c, sizeof scale);
+      if (relu) scale.scale = -scale.scale;
+      const uint32_t sum = (uint32_t)stored->sums[p][c] - (relu ? MBCONV_I8_RELU_START : 0);
+      y[c] = (char)mbconv_requantize(ending, (int32_t)sum, scale, shifted ? shifts[c] : 0);
     }
   }
 }
@@ -223,31 +233,27 @@ ALWAYS_INLINE void unit_sums(const size_t kernel, const size_t stride, struct wa
   }
 }
 
-static bool all_relu(const float *addend) {
-  const __m256 v = _mm256_load_ps(addend);
-  return _mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q)) == 0;
-}
-
 ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mbconv_depthwise_group *group,
                        size_t pixels, const void *const *rows, char *y) {
   const struct mbconv_i8_ending *ending = group->ending.i8;
   const char *unit = group->weights;
-  for (size_t c = 0; c < group->channels; c += UNIT, unit += unit_bytes(kernel)) {
-    const float *constants = (const float *)(const void *)unit;
+  const size_t apart = unit_bytes(kernel) + UNIT * mbconv_i8_behind(ending);
+  struct row_end e = {.end = end_of(ending), .y_stride = group->y_stride};
+  for (size_t c = 0; c < group->channels; c += UNIT, unit += apart) {
+    const char *scale = unit + SCALE * ARRAY_BYTES;
     const size_t channels = group->channels - c < UNIT ? group->channels - c : UNIT;
     const bool stored = channels < UNIT || ending->rounding != MBCONV_I8_FP32;
-    const bool relu = !stored && all_relu(constants + ADDEND * UNIT);
     struct walk walk = {.rows = (const char *const *)rows,
                         .x = c,
                         .x_stride = group->x_stride,
                         .odd = group->x_stride,
                         .weights = unit + CONSTANTS * ARRAY_BYTES,
-                        .start = unit + (relu ? START : BIAS) * ARRAY_BYTES,
+                        .start = unit + BIAS * ARRAY_BYTES,
                         .before = _mm_setzero_si128(),
                         .before2 = _mm_setzero_si128(),
                         .before3 = _mm_setzero_si128()};
     if (!stored) {
-      const struct row_end e = {end_of(ending), relu, constants, group->y_stride};
+      set_unit(&e, (const float *)(const void *)scale);
       unit_row(kernel, stride, &e, walk, pixels, y + c);
       continue;
     }
@@ -255,8 +261,9 @@ ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mb
       struct stored sums;
       n = pixels - first < CHUNK ? pixels - first : CHUNK;
       unit_sums(kernel, stride, walk, n, &sums);
-      finish_stored(ending, (const int32_t *)(const void *)unit, channels, &sums, n, y + c + first * group->y_stride,
-                    group->y_stride);
+      finish_stored(ending, (const int32_t *)(const void *)scale,
+                    (const int32_t *)(const void *)(unit + unit_bytes(kernel)), channels, &sums, n,
+                    y + c + first * group->y_stride, group->y_stride);
     }
   }
 }

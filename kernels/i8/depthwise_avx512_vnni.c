@@ -45,7 +45,8 @@ ALWAYS_INLINE vec_x64 dot_x64(vec_x64 sum, operand_x64 x, vec_x64 w, vec_x64 odd
 ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const bool pair,
                        const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y0,
                        void *y1) {
-  const size_t channel_bytes = mbconv_i8_depthwise_bytes(kernel, WEIGHT, stride == 1 && HAS_PAIR(kernel));
+  const size_t channel_bytes =
+      mbconv_i8_depthwise_bytes(kernel, WEIGHT, stride == 1 && HAS_PAIR(kernel)) + mbconv_i8_behind(group->ending.i8);
   const bool fp32 = group->ending.i8->rounding == MBCONV_I8_FP32;
   for (size_t c = 0; c < group->channels;) {
     const size_t rest = group->channels - c;

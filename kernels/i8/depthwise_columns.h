@@ -43,8 +43,9 @@ struct F(walk) {
   const char *const *rows;
   size_t x_first, x_stride;        /* from rows to the first tap of output 0 */
   const char *constants, *weights; /* of the half */
+  const char *ends;                /* vectors of the half: two of scales, two that scaled_relu() adds, the zero */
   R(vec) top, base;                /* bytes: hi - lo, and what is added after that clamp */
-  R(vec) zero;                     /* words: the zero point, counted from lo */
+  int16_t zero;                    /* the zero point, counted from lo */
   bool relu;                       /* by_relu(), or by_scale() */
   char *y[2];                      /* the half's first byte of output 0, in both rows */
   size_t y_stride;
@@ -72,7 +73,7 @@ ALWAYS_INLINE R(vec) F(words)(const size_t half, const size_t *offsets, const ch
 }
 
 ALWAYS_INLINE struct F(two) F(start)(const struct F(walk) * walk) {
-  const char *from = walk->constants + (walk->relu ? START : BIAS) * 4 * UNIT;
+  const char *from = walk->constants + BIAS * 4 * UNIT;
   return (struct F(two)){R(load)(from), R(load)(from + UNIT)};
 }
 
@@ -181,15 +182,15 @@ ALWAYS_INLINE struct F(two)
 
 /* Words of a row's outputs, counted from lo. */
 ALWAYS_INLINE R(vec) F(by_relu)(const struct F(walk) * walk, struct F(two) sums) {
-  const char *scale = walk->constants + SCALE * 4 * UNIT, *addend = walk->constants + ADDEND * 4 * UNIT;
+  const char *scale = walk->ends, *addend = scale + 2 * sizeof(R(vec));
   return R(narrow)(R(scaled_relu)(sums.a, R(load)(scale), R(load)(addend)),
-                   R(scaled_relu)(sums.b, R(load)(scale + UNIT), R(load)(addend + UNIT)));
+                   R(scaled_relu)(sums.b, R(load)(scale + sizeof(R(vec))), R(load)(addend + sizeof(R(vec)))));
 }
 
 ALWAYS_INLINE R(vec) F(by_scale)(const struct F(walk) * walk, struct F(two) sums) {
-  const char *scale = walk->constants + SCALE * 4 * UNIT;
-  const R(vec) words = R(narrow)(R(scaled)(sums.a, R(load)(scale)), R(scaled)(sums.b, R(load)(scale + UNIT)));
-  return R(add_words)(words, walk->zero);
+  const R(vec) low = R(scaled)(sums.a, R(load)(walk->ends));
+  const R(vec) words = R(narrow)(low, R(scaled)(sums.b, R(load)(walk->ends + sizeof(R(vec)))));
+  return R(add_words)(words, R(load)(walk->ends + 4 * sizeof(R(vec))));
 }
 
 /* Stores output p of one row or two. */
@@ -246,12 +247,6 @@ ALWAYS_INLINE void F(run)(const size_t kernel, const size_t stride, const bool p
 
 /* ---- Units ------------------------------------------------------------------------------------------------------- */
 
-/* Whether all channels of two quarters may end by_relu(). */
-ALWAYS_INLINE bool F(all_relu)(const char *constants) {
-  const char *addend = constants + ADDEND * 4 * UNIT;
-  return !(F(any_nan)(addend) || F(any_nan)(addend + UNIT));
-}
-
 #if PARTS > 1
 /* The half's constants and weights with its channels once for each part: to load a part into all of a vector's takes a
  * shuffle on Zen 4, and the walk would do that for each dot again. */
@@ -261,9 +256,8 @@ struct F(spread) {
 };
 
 ALWAYS_INLINE void F(spread_half)(struct F(spread) * to, struct F(walk) * walk, size_t dots) {
-  const size_t arrays[] = {walk->relu ? START : BIAS, ADDEND, SCALE};
-  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
-    const size_t at = arrays[i] * 4 * UNIT;
+  for (size_t i = 0; i < CONSTANTS; i++) {
+    const size_t at = i * 4 * UNIT;
     F(spread)(to->constants + at, walk->constants + at);
     F(spread)(to->constants + at + UNIT, walk->constants + at + UNIT);
   }
@@ -275,6 +269,15 @@ ALWAYS_INLINE void F(spread_half)(struct F(spread) * to, struct F(walk) * walk, 
 }
 #endif
 
+ALWAYS_INLINE void F(make_ends)(char *ends, const char *scale, int16_t zero) {
+  const R(vec) a = R(load)(scale), b = R(load)(scale + UNIT);
+  R(store)(ends, a);
+  R(store)(ends + sizeof(R(vec)), b);
+  R(store)(ends + 2 * sizeof(R(vec)), R(addend)(a));
+  R(store)(ends + 3 * sizeof(R(vec)), R(addend)(b));
+  R(store)(ends + 4 * sizeof(R(vec)), R(same_words)(zero));
+}
+
 /* Half of a unit for some pixels, the first `channels` of the unit. */
 ALWAYS_INLINE void F(half)(const size_t kernel, const size_t stride, const bool pair, const size_t half,
                            struct F(walk) walk, const struct mbconv_i8_ending *ending, const char *unit, size_t pixels,
@@ -284,15 +287,20 @@ ALWAYS_INLINE void F(half)(const size_t kernel, const size_t stride, const bool 
   walk.constants = unit + half * 2 * UNIT;
   walk.weights = unit + CONSTANTS * 4 * UNIT + half * dots * 2 * UNIT * WEIGHT;
   walk.y[0] += 8 * half, walk.y[1] += 8 * half;
-  walk.relu = F(all_relu)(walk.constants);
+  walk.relu = mbconv_i8_ends_relu(walk.constants + SCALE * 4 * UNIT);
 #if PARTS > 1
   struct F(spread) spread;
   F(spread_half)(&spread, &walk, dots);
 #endif
+  _Alignas(64) char ends[5 * sizeof(R(vec))];
+  F(make_ends)(ends, walk.constants + SCALE * 4 * UNIT, walk.zero);
+  walk.ends = ends;
+  __asm__ volatile("" : "+r"(walk.ends)::"memory"); /* hides as above that they are on the stack */
   walk.staged = PARTS > 1 || ending->rounding == MBCONV_I8_FP32 ? NULL : staged;
   F(run)(kernel, stride, pair, half, &walk, pixels);
   if (walk.staged) {
-    const struct mbconv_i8_staged sums = {staged, WIDTH, UNIT, walk.constants + SCALE * 4 * UNIT, 8 * half};
+    const char *shifts = walk.constants + (CONSTANTS * 4 + dots * 4 * WEIGHT) * UNIT;
+    const struct mbconv_i8_staged sums = {staged, WIDTH, UNIT, walk.constants + SCALE * 4 * UNIT, shifts, 8 * half};
     for (size_t row = 0; row < (pair ? 2 : 1); row++)
       mbconv_i8_finish_staged(&sums, row, ending, pixels, channels, walk.y[row], walk.y_stride);
   }
@@ -304,7 +312,7 @@ ALWAYS_INLINE struct F(walk) F(walk_of)(const struct mbconv_depthwise_group *gro
                           .x_stride = group->x_stride,
                           .top = R(same_bytes)((uint8_t)(ending->hi - ending->lo)),
                           .base = R(same_bytes)((uint8_t)(ending->lo + ending->flip)),
-                          .zero = R(same_words)((int16_t)(ending->zero - ending->lo)),
+                          .zero = (int16_t)(ending->zero - ending->lo),
                           .y_stride = group->y_stride};
 }
 

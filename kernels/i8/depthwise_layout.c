@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "depthwise_layout.h"
 
-#include "relu.h"
 #include "requantize.h"
 
 /* A tap of the kernel, or one outside of it. */
@@ -44,17 +43,15 @@ void mbconv_i8_pack_depthwise_vectors(const struct mbconv_i8_layout *layout, voi
                                       size_t stride, const struct mbconv_i8_channel *packed) {
   const size_t vector = layout->unit * layout->weight, dots = DOTS(kernel); /* bytes of one vector of weights */
   const size_t variants = stride == 1 && layout->pairs[(kernel - 3) / 2] ? 2 : 1;
-  const size_t unit_bytes = layout->unit * (CONSTANTS * 4 + variants * dots * 4 * layout->weight);
+  const size_t behind = mbconv_i8_behind(packed->ending), array = 4 * layout->unit;
+  const size_t shifts = layout->unit * (CONSTANTS * 4 + variants * dots * 4 * layout->weight);
+  const size_t unit_bytes = shifts + layout->unit * behind;
   char *unit = (char *)data + channel / layout->unit * unit_bytes;
   const size_t place = channel % layout->unit, quarter = place % 16 / 4;
   const size_t at = (place / 16 * 4 + place % 4) * 4; /* bytes from the beginning of a vector of dwords */
-  char *constants = unit + quarter * layout->unit + at;
-  const size_t array = 4 * layout->unit;
-  *(int32_t *)(constants + START * array) = (int32_t)((uint32_t)packed->bias + MBCONV_I8_RELU_START);
-  *(float *)(constants + ADDEND * array) = mbconv_i8_relu_addend(packed, kernel * kernel);
-  *(int32_t *)(constants + BIAS * array) = packed->bias;
-  *(union mbconv_i8_scale *)(constants + SCALE * array) = packed->scale;
-  *(int32_t *)(constants + SHIFT * array) = packed->shift;
+  const size_t dword = quarter * layout->unit + at;
+  mbconv_i8_pack_constants((int32_t *)(void *)unit, layout->unit, dword / 4, kernel * kernel, packed);
+  if (behind > 0) *(int32_t *)(void *)(unit + shifts + dword) = packed->shift;
   char *half = unit + CONSTANTS * array + quarter / 2 * variants * dots * 2 * vector + quarter % 2 * vector;
   for (size_t v = 0; v < variants; v++)
     for (size_t d = 0; d < dots; d++)
@@ -66,7 +63,7 @@ void mbconv_i8_pack_depthwise_vectors(const struct mbconv_i8_layout *layout, voi
 
 void mbconv_i8_finish_staged(const struct mbconv_i8_staged *staged, size_t row, const struct mbconv_i8_ending *ending,
                              size_t pixels, size_t channels, char *y, size_t y_stride) {
-  const char *scales = staged->scales, *shifts = scales + 4 * staged->unit;
+  const char *scales = staged->scales, *shifts = staged->shifts;
   for (size_t p = 0; p < pixels; p++, y += y_stride) {
     const char *sums = staged->sums + (p * 4 + row * 2) * staged->width;
     for (size_t i = 0; i < staged->width / 2; i++) {

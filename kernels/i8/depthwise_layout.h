@@ -7,8 +7,9 @@
  * into four of 32-bit dwords, one for each of the unit's quarters: dwords l * 4 to l * 4 + 3 of quarter q are the
  * channels l * 16 + q * 4 to l * 16 + q * 4 + 3. All arrays of a unit are in that order, quarter after quarter:
  *
- *     start, addend, bias, scale, shift    as in panel.h
- *     weights                              [half of the unit][variant][dot][two quarters][dword of 4 taps]
+ *     bias, scale    as in panel.h
+ *     weights        [half of the unit][variant][dot][two quarters][dword of 4 taps]
+ *     shift          in TFLITE_DOUBLE
  *
  * A dword's four bytes belong to a dword of four input bytes, which is one of
  *
@@ -42,7 +43,7 @@ struct mbconv_i8_layout {
 /* Dots of an output. */
 #define DOTS(kernel) ((size_t)((kernel) == 3 ? 3 : (kernel) == 5 ? 8 : 14))
 
-/* Bytes of a channel. */
+/* Bytes of a channel, without a shift. */
 static inline size_t mbconv_i8_depthwise_bytes(size_t kernel, size_t weight, bool pair) {
   return CONSTANTS * sizeof(int32_t) + DOTS(kernel) * 4 * weight * (pair ? 2 : 1);
 }
@@ -59,8 +60,8 @@ enum { MBCONV_I8_CHUNK = 32 };
 struct mbconv_i8_staged {
   const char *sums;
   size_t width, unit;
-  const char *scales;   /* the half's, behind which are the shifts */
-  size_t first_channel; /* of the half: 0 or 8 */
+  const char *scales, *shifts; /* the half's */
+  size_t first_channel;        /* of the half: 0 or 8 */
 };
 
 /* y[p * y_stride + c] of the half's channels below `channels`, c counted from its first one. */

@@ -7,15 +7,15 @@
  * and adds them to all sums whose window covers it: the oldest sum is then done, and a new one begins. So inputs are
  * made ready for products once for all windows that see them. Two outputs are narrowed together.
  *
- * Packing: unit after unit of 8 channels, each int32_t bias, float scale or int32_t multiplier, int32_t shift; then the
- * weights, whose layout the including file knows.
+ * Packing: unit after unit of 8 channels, each int32_t bias, float scale or int32_t multiplier; then the weights, whose
+ * layout the including file knows; then, in TFLITE_DOUBLE, int32_t shift.
  */
 #ifndef MBCONV_I8_DEPTHWISE_NEON_H
 #define MBCONV_I8_DEPTHWISE_NEON_H
 
 #include "requantize_neon.h"
 
-enum { BIAS, SCALE, SHIFT, CONSTANTS, UNIT = 8, CHUNK = 32 };
+enum { BIAS, SCALE, CONSTANTS, UNIT = 8, CHUNK = 32 };
 
 /* 8 sums. */
 struct pair {
@@ -58,12 +58,18 @@ ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t n
 
 /* ---- Packing ----------------------------------------------------------------------------------------------------- */
 
-ALWAYS_INLINE size_t unit_bytes(size_t kernel) { return CONSTANTS * UNIT * sizeof(int32_t) + weight_bytes(kernel); }
+/* From a unit to its shifts. */
+ALWAYS_INLINE size_t shifts_at(size_t kernel) { return CONSTANTS * UNIT * sizeof(int32_t) + weight_bytes(kernel); }
+
+ALWAYS_INLINE size_t unit_bytes(size_t kernel, const struct mbconv_i8_ending *ending) {
+  return shifts_at(kernel) + UNIT * mbconv_i8_behind(ending);
+}
 
 /* Packs a channel's constants, and returns where the weights of its unit begin. */
 static inline void *pack_constants(void *data, size_t channel, size_t kernel, const struct mbconv_i8_channel *packed) {
-  int32_t *unit = (int32_t *)(void *)((char *)data + channel / UNIT * unit_bytes(kernel));
+  int32_t *unit = (int32_t *)(void *)((char *)data + channel / UNIT * unit_bytes(kernel, packed->ending));
   pack_constants_at(unit, UNIT, channel % UNIT, kernel * kernel, packed);
+  if (mbconv_i8_behind(packed->ending) > 0) unit[shifts_at(kernel) / sizeof *unit + channel % UNIT] = packed->shift;
   return unit + CONSTANTS * UNIT;
 }
 

@@ -202,7 +202,7 @@ void mbconv_i8_depthwise_neon_dotprod_3x3s1_pair(const struct mbconv_depthwise_g
                                                  const void *const *rows, void *y0, void *y1) {
   const struct mbconv_i8_ending *ending = group->ending.i8;
   const char *unit = (const char *)group->weights;
-  for (size_t c = 0; c < group->channels; c += UNIT, unit += unit_bytes(3)) {
+  for (size_t c = 0; c < group->channels; c += UNIT, unit += unit_bytes(3, ending)) {
     const int32_t *constants = (const int32_t *)(const void *)unit;
     if (group->channels - c < UNIT || ends_in_memory(ending, constants, UNIT)) {
       apart(group, c, unit, pixels, rows, y0, y1);
@@ -217,8 +217,8 @@ void mbconv_i8_depthwise_neon_dotprod_3x3s1_pair(const struct mbconv_depthwise_g
     unit_rows((struct two_rows){walk, a, b, row_end_of(group, constants), (uint8_t *)y0 + c, (uint8_t *)y1 + c},
               pixels);
     if (!ends_later(ending)) continue;
-    finish_later(ending, constants, UNIT, NULL, pixels, (uint8_t *)y0 + c, group->y_stride);
-    finish_later(ending, constants, UNIT, NULL, pixels, (uint8_t *)y1 + c, group->y_stride);
+    finish_later(ending, NULL, NULL, UNIT, NULL, pixels, (uint8_t *)y0 + c, group->y_stride);
+    finish_later(ending, NULL, NULL, UNIT, NULL, pixels, (uint8_t *)y1 + c, group->y_stride);
   }
 }
 

@@ -40,12 +40,12 @@ ALWAYS_INLINE void finish_one(const struct row_end *e, uint8_t *y, struct pair a
 
 /* What few endings have, behind the stores. With `stored` the sums have come by way of memory, which may be for
  * fewer channels. */
-static __attribute__((noinline)) void finish_later(const struct mbconv_i8_ending *ending, const int32_t *constants,
-                                                   size_t channels, int32_t (*stored)[UNIT], size_t pixels, uint8_t *y,
-                                                   size_t y_stride) {
+static __attribute__((noinline)) void finish_later(const struct mbconv_i8_ending *ending, const int32_t *scales,
+                                                   const int32_t *shifts, size_t channels, int32_t (*stored)[UNIT],
+                                                   size_t pixels, uint8_t *y, size_t y_stride) {
   for (size_t p = 0; p < pixels; p++, y += y_stride) {
     if (stored)
-      mbconv_i8_requantize_neon(ending, constants, UNIT, channels, stored[p], y);
+      mbconv_i8_requantize_neon(ending, scales, shifts, channels, stored[p], y);
     else
       mbconv_i8_end_later_neon(ending, UNIT, y);
   }
@@ -120,8 +120,9 @@ ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mb
                        size_t pixels, const void *const *rows, uint8_t *y) {
   const struct mbconv_i8_ending *ending = group->ending.i8;
   const char *unit = group->weights;
-  for (size_t c = 0; c < group->channels; c += UNIT, unit += unit_bytes(kernel)) {
+  for (size_t c = 0; c < group->channels; c += UNIT, unit += unit_bytes(kernel, ending)) {
     const int32_t *constants = (const int32_t *)(const void *)unit;
+    const int32_t *scales = constants + SCALE * UNIT, *shifts = constants + shifts_at(kernel) / sizeof *constants;
     const size_t channels = group->channels - c < UNIT ? group->channels - c : UNIT;
     struct walk walk = walk_of(kernel, group, constants, rows, c);
     const struct row_end e = row_end_of(group, constants);
@@ -131,7 +132,7 @@ ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mb
       n = pixels - first < CHUNK || whole ? pixels - first : CHUNK;
       uint8_t *to = y + c + first * group->y_stride;
       unit_row(kernel, stride, &e, walk, n, to, stored);
-      if (!whole || ends_later(ending)) finish_later(ending, constants, channels, stored, n, to, group->y_stride);
+      if (!whole || ends_later(ending)) finish_later(ending, scales, shifts, channels, stored, n, to, group->y_stride);
     }
   }
 }

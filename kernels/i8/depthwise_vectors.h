@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "depthwise_layout.h"
+#include "relu.h"
 #include "store_upper.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))

@@ -18,12 +18,12 @@ void mbconv_i8_end_later_neon(const struct mbconv_i8_ending *ending, size_t widt
   }
 }
 
-void mbconv_i8_requantize_neon(const struct mbconv_i8_ending *ending, const int32_t *constants, size_t width,
+void mbconv_i8_requantize_neon(const struct mbconv_i8_ending *ending, const int32_t *scales, const int32_t *shifts,
                                size_t channels, const int32_t *sums, uint8_t *y) {
+  const bool shifted = mbconv_i8_behind(ending) > 0;
   for (size_t c = 0; c < channels; c++) {
-    union mbconv_i8_scale scale;
-    memcpy(&scale, constants + width + c, sizeof scale);
-    y[c] = mbconv_requantize(ending, sums[c], scale, constants[2 * width + c]);
+    const union mbconv_i8_scale scale = {.multiplier = scales[c] & INT32_MAX}; /* the first may be negated */
+    y[c] = mbconv_requantize(ending, sums[c], scale, shifted ? shifts[c] : 0);
   }
 }
 

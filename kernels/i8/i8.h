@@ -21,9 +21,12 @@
  *   residual   is NULL
  *   segments   k is contiguous: `segment` is k
  *   k          any number >= 1. Packed weights are zeros up to the k_step, but not a byte behind k is read from x.
- *   weights    right behind the biases of the panel
+ *   weights    right behind the biases and scales of the panel
  *   channels   all tiles take tails: exactly `channels` bytes of each pixel are written
- * What lies in a panel, in which order, is the set's own affair.
+ * What lies in a panel, in which order, is the set's own affair, but for the shifts of TFLITE_DOUBLE, int32_t [tile
+ * width], with which a panel ends. FP32 has none, and no room for them: a channel has 8 bytes beside its weights. What
+ * more there is to say of a panel in FP32 is told by the signs of its scales, which are above 0: whether its sums end
+ * in the fast way (panel.h, of x86) or have to go by way of memory (requantize_neon.h). Units of a depthwise likewise.
  *
  * Depthwise rows have the type of f32's, mbconv_depthwise_fn. Here `lanes` is 16 (1 in the scalar set): channels up to
  * `channels` rounded up to 16 are read, and exactly `channels` are written. Weights are packed by `packing.unit`
@@ -62,6 +65,16 @@ union mbconv_i8_scale {
 };
 
 /* ---- Packing ----------------------------------------------------------------------------------------------------- */
+
+/* The bytes that a channel has behind its weights: a shift, or nothing. */
+static inline size_t mbconv_i8_behind(const struct mbconv_i8_ending *ending) {
+  return ending->rounding == MBCONV_I8_FP32 ? 0 : sizeof(int32_t);
+}
+
+/* The shifts of a panel of `width` channels. */
+static inline const int32_t *mbconv_i8_panel_shifts(const struct mbconv_pointwise_panel *panel, size_t width) {
+  return (const int32_t *)(const void *)((const char *)panel->bias + panel->next) - width;
+}
 
 /* One output channel, as create hands it to the functions that pack. */
 struct mbconv_i8_channel {

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "panel.h"
+#include "relu.h"
 #include "requantize_avx2.h"
 
 enum { SUMS = 12, VECTOR_BYTES = 32, STEP_BYTES = 4, BUFFER = 6144 };
@@ -227,7 +228,7 @@ ALWAYS_INLINE void tile(const size_t vectors, const size_t sums, const struct ca
   const size_t part = part_of(vectors) / K_BYTES;
   const char *weights = panel->weights;
   _Alignas(64) char buffer[BUFFER + SUMS * 64];
-  struct tile t = start_tile(vectors, (const int32_t *)panel->bias + (e->way == RELU ? START : BIAS) * vectors * LANES);
+  struct tile t = start_tile(vectors, (const int32_t *)panel->bias + BIAS * vectors * LANES);
   for (size_t first = 0; first < panel->k; first += part) {
     const size_t k = panel->k - first < part ? panel->k - first : part;
     for (size_t p = 0; p < sums / vectors; p++) {
@@ -254,14 +255,11 @@ ALWAYS_INLINE void tile(const size_t vectors, const size_t sums, const struct ca
   }
 }
 
-/* Whether all channels of a panel can end by RELU. */
-ALWAYS_INLINE bool all_relu(const size_t vectors, const float *addend) {
-  int not = 0;
-  for (size_t i = 0; i < vectors; i++) {
-    const __m256 v = _mm256_load_ps(addend + i * LANES);
-    not |= _mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
-  }
-  return not == 0;
+/* What scaled_relu() adds, of all channels of a panel. */
+ALWAYS_INLINE void make_addends(const size_t vectors, const float *scale, float *addend) {
+  const __m256 offset = _mm256_set1_ps(MBCONV_I8_RELU_OFFSET);
+  for (size_t i = 0; i < vectors * LANES; i += LANES)
+    _mm256_store_ps(addend + i, _mm256_mul_ps(_mm256_load_ps(scale + i), offset));
 }
 
 ALWAYS_INLINE void run(const size_t vectors, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
@@ -270,13 +268,18 @@ ALWAYS_INLINE void run(const size_t vectors, const struct mbconv_pointwise_panel
   assert(pixels >= 1 && pixels <= pixels_of(vectors) && panel->segment == panel->k);
   assert(panel->channels >= 1 && panel->channels <= width);
   const struct mbconv_i8_ending *ending = panel->ending.i8;
-  const float *constants = panel->bias, *addend = constants + ADDEND * width;
+  const float *scale = (const float *)panel->bias + SCALE * width, *addend;
+  _Alignas(VECTOR_BYTES) float addends[4 * LANES];
+  const bool relu = mbconv_i8_ends_relu(scale);
+  if (relu) make_addends(vectors, scale, addends);
+  addend = addends;
+  __asm__("" : "+r"(addend)::"memory"); /* hides that they are on the stack, where no vector of the loop may go */
   struct call call = {panel,
                       {.way = ending->rounding != MBCONV_I8_FP32 ? TFLITE
-                              : all_relu(vectors, addend)        ? RELU
+                              : relu                             ? RELU
                                                                  : SCALED,
                        .end = end_of(ending),
-                       .scale = constants + SCALE * width,
+                       .scale = scale,
                        .addend = addend,
                        .channels = panel->channels,
                        .y = y,

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "panel.h"
+#include "relu.h"
 #include "requantize_avx512.h"
 
 enum { GROUP = 7, COLUMNS = 4, VECTOR_BYTES = 64 };
@@ -266,7 +267,7 @@ ALWAYS_INLINE void tile(const size_t vectors, const size_t groups, const size_t 
   struct rest rest;
   size_t steps = panel->k / K_STEP, left = panel->k % K_STEP;
   if (left) copy_rest(panel, pixels, x, &rest); /* now, as a call takes all vector registers */
-  const int32_t *start = (const int32_t *)panel->bias + (e->way == RELU ? START : BIAS) * vectors * LANES;
+  const int32_t *start = (const int32_t *)panel->bias + BIAS * vectors * LANES;
   struct tile t = {all(start + first_of(vectors, 0)), all(start + first_of(vectors, 1)),
                    all(start + first_of(vectors, 2)), all(start + first_of(vectors, 3))};
   const char *weights = panel->weights;
@@ -316,14 +317,11 @@ ALWAYS_INLINE void tiles_of(const size_t vectors, const size_t groups, const siz
     tile(vectors, groups, rows, call, pixels, x, y);
 }
 
-/* Whether all channels of a panel can end by RELU. */
-ALWAYS_INLINE bool all_relu(const size_t vectors, const float *addend) {
-  __mmask16 not = 0;
-  for (size_t i = 0; i < vectors; i++) {
-    const __m512 v = _mm512_load_ps(addend + i * LANES);
-    not |= _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-  }
-  return not == 0;
+/* What scaled_relu() adds, of all channels of a panel. */
+ALWAYS_INLINE void make_addends(const size_t vectors, const float *scale, float *addend) {
+  const __m512 offset = _mm512_set1_ps(MBCONV_I8_RELU_OFFSET);
+  for (size_t i = 0; i < vectors * LANES; i += LANES)
+    _mm512_store_ps(addend + i, _mm512_mul_ps(_mm512_load_ps(scale + i), offset));
 }
 
 ALWAYS_INLINE void run(const size_t vectors, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,
@@ -331,13 +329,18 @@ ALWAYS_INLINE void run(const size_t vectors, const struct mbconv_pointwise_panel
   const size_t width = vectors * LANES, share = (vectors * STEP_BYTES + tiles - 1) / tiles;
   assert(pixels >= 1 && panel->channels >= 1 && panel->channels <= width && panel->segment == panel->k);
   const struct mbconv_i8_ending *ending = panel->ending.i8;
-  const float *constants = panel->bias, *addend = constants + ADDEND * width;
+  const float *scale = (const float *)panel->bias + SCALE * width, *addend;
+  _Alignas(VECTOR_BYTES) float addends[COLUMNS * LANES];
+  const bool relu = mbconv_i8_ends_relu(scale);
+  if (relu) make_addends(vectors, scale, addends);
+  addend = addends;
+  __asm__("" : "+r"(addend)::"memory"); /* hides that they are on the stack, where no vector of the loop may go */
   struct call call = {.panel = panel,
                       .end = {.way = ending->rounding != MBCONV_I8_FP32 ? TFLITE
-                                     : all_relu(vectors, addend)        ? RELU
+                                     : relu                             ? RELU
                                                                         : SCALED,
                               .end = end_of(ending),
-                              .scale = constants + SCALE * width,
+                              .scale = scale,
                               .addend = addend,
                               .bytes = first_bytes(panel->channels),
                               .whole = panel->channels == width,

@@ -10,8 +10,8 @@
  * k goes in chunks of CHUNK bytes of each pixel. The last chunk may have fewer, and no byte behind k is read. Pixels of
  * less than 16 bytes are copied to where there are 16.
  *
- * A panel: int32_t bias, float scale or int32_t multiplier, int32_t shift of each channel; then the weights, K_STEP of
- * k of each channel after K_STEP of k.
+ * A panel: int32_t bias, float scale or int32_t multiplier of each channel; then the weights, K_STEP of k of each
+ * channel after K_STEP of k; then, in TFLITE_DOUBLE, int32_t shift.
  */
 #ifndef MBCONV_I8_POINTWISE_NEON_H
 #define MBCONV_I8_POINTWISE_NEON_H
@@ -21,7 +21,7 @@
 
 #include "requantize_neon.h"
 
-enum { BIAS, SCALE, SHIFT, CONSTANTS };
+enum { BIAS, SCALE, CONSTANTS };
 
 struct tile {
   int32x4_t s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19, s20, s21, s22,
@@ -61,6 +61,8 @@ ALWAYS_INLINE void pack_panel(int32_t *data, size_t width, size_t lane, size_t k
   for (size_t i = 0; i < k; i++)
     weights[i / K_STEP * K_STEP * width + lane * K_STEP + i % K_STEP] = mbconv_i8_weight_at(channel, k, i);
   pack_constants_at(data, width, lane, k, channel);
+  const size_t padded = (k + K_STEP - 1) / K_STEP * K_STEP;
+  if (mbconv_i8_behind(channel->ending) > 0) ((int32_t *)(void *)(weights + padded * width))[lane] = channel->shift;
 }
 
 /* ---- Sums -------------------------------------------------------------------------------------------------------- */
@@ -133,10 +135,12 @@ ALWAYS_INLINE void finish(const size_t vectors, const size_t rows, const size_t 
 static __attribute__((noinline)) void finish_later(size_t width, const struct panel_end *e, void *const *y,
                                                    const int32_t *sums) {
   const struct mbconv_i8_ending *ending = e->panel->ending.i8;
+  const int32_t *scales = (const int32_t *)e->panel->bias + SCALE * width;
+  const int32_t *shifts = mbconv_i8_panel_shifts(e->panel, width);
   for (size_t p = 0; p < e->pixels; p++) {
     uint8_t *to = (uint8_t *)y[p] + e->offset;
     if (sums)
-      mbconv_i8_requantize_neon(ending, e->panel->bias, width, width, sums + p * width, to);
+      mbconv_i8_requantize_neon(ending, scales, shifts, width, sums + p * width, to);
     else
       mbconv_i8_end_later_neon(ending, width, to);
   }

@@ -26,9 +26,10 @@ ALWAYS_INLINE __m256i scaled(__m256i sum, const float *scale) {
   return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_load_ps(scale)));
 }
 
+/* `scale` is negated. */
 ALWAYS_INLINE __m256i scaled_relu(__m256i sum, const float *scale, const float *addend) {
   const __m256 float_sum = _mm256_castsi256_ps(sum);
-  return _mm256_cvtps_epi32(_mm256_fmadd_ps(float_sum, _mm256_load_ps(scale), _mm256_load_ps(addend)));
+  return _mm256_cvtps_epi32(_mm256_fnmadd_ps(float_sum, _mm256_load_ps(scale), _mm256_load_ps(addend)));
 }
 
 /* Stored bytes: in each half of the vector 4 of a, 4 of b, of c and of d, those of the same half. `relu`, a constant:

@@ -15,8 +15,8 @@
  *
  * because 2^23 * scale is exact. The bits of negative sums are those of floats below 2^23, with other distances between
  * them: the results are negative, as they should be, and the clamp takes them all. Those of larger sums are of floats
- * above 2^24: larger than the largest byte, as they should be, if scale >= 2^-15. mbconv_i8_relu_addend() of relu.h
- * says whether a channel's sums and scale allow it.
+ * above 2^24: larger than the largest byte, as they should be, if scale >= 2^-15. mbconv_i8_relu_fits() of relu.h says
+ * whether a channel's sums and scale allow it. The addend is made from the scale when a kernel is called.
  */
 #ifndef MBCONV_REQUANTIZE_AVX512_H
 #define MBCONV_REQUANTIZE_AVX512_H
@@ -42,9 +42,10 @@ ALWAYS_INLINE __m512i scaled(__m512i sum, const float *scale) {
   return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_load_ps(scale)));
 }
 
+/* `scale` is negated. */
 ALWAYS_INLINE __m512i scaled_relu(__m512i sum, const float *scale, const float *addend) {
   const __m512 float_sum = _mm512_castsi512_ps(sum);
-  return _mm512_cvtps_epi32(_mm512_fmadd_ps(float_sum, _mm512_load_ps(scale), _mm512_load_ps(addend)));
+  return _mm512_cvtps_epi32(_mm512_fnmadd_ps(float_sum, _mm512_load_ps(scale), _mm512_load_ps(addend)));
 }
 
 /* Stored bytes: in each quarter of the vector 4 of a, 4 of b, of c and of d, those of the same quarter. `relu`, a

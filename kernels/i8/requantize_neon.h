@@ -29,12 +29,12 @@ ALWAYS_INLINE bool ends_later(const struct mbconv_i8_ending *ending) {
 }
 
 /* Whether sums go by way of memory, one by one: with TFLite's rounding, and where words are too narrow for scaled ones.
- * Then packing has put a 1 where channel 0 of `width` has its shift, which FP32 does not need. */
+ * Then packing has negated the scale of channel 0 of `width`. */
 ALWAYS_INLINE bool ends_in_memory(const struct mbconv_i8_ending *ending, const int32_t *constants, size_t width) {
-  return ending->rounding != MBCONV_I8_FP32 || constants[2 * width] != 0;
+  return ending->rounding != MBCONV_I8_FP32 || constants[width] < 0;
 }
 
-/* Packs a channel's bias, scale and shift. Inputs are turned: with 128 times the weights, added to the bias, the sums
+/* Packs a channel's bias and scale. Inputs are turned: with 128 times the weights, added to the bias, the sums
  * are the same. */
 static inline void pack_constants_at(int32_t *constants, size_t width, size_t lane, size_t weights,
                                      const struct mbconv_i8_channel *channel) {
@@ -45,13 +45,12 @@ static inline void pack_constants_at(int32_t *constants, size_t width, size_t la
     sum += value;
   }
   constants[lane] = (int32_t)((uint32_t)channel->bias + 128 * (uint32_t)sum); /* may wrap around */
+  const bool fp32 = channel->ending->rounding == MBCONV_I8_FP32;
+  const float largest = -(float)least > (float)most ? -(float)least : (float)most;
+  const bool narrow = fp32 && !(largest * channel->scale.scale < MOST_SCALED);
+  const bool negated = constants[width] < 0 || narrow; /* by this channel or another */
   memcpy(constants + width + lane, &channel->scale, sizeof channel->scale);
-  if (channel->ending->rounding != MBCONV_I8_FP32) {
-    constants[2 * width + lane] = channel->shift;
-  } else {
-    const float largest = -(float)least > (float)most ? -(float)least : (float)most;
-    if (!(largest * channel->scale.scale < MOST_SCALED)) constants[2 * width] = 1;
-  }
+  if (negated) constants[width] |= INT32_MIN;
 }
 
 /* Whole numbers of 32 bits. */

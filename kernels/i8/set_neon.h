@@ -26,8 +26,9 @@ mbconv_i8_gate_fn mbconv_i8_gate_neon;
 /* `width` bytes of s8 at y, 16 or 8, get the bounds and the sign of their ending. */
 void mbconv_i8_end_later_neon(const struct mbconv_i8_ending *ending, size_t width, uint8_t *y);
 
-/* y[c] is what sums[c] ends as. `constants` are `width` biases, scales or multipliers, and shifts. */
-void mbconv_i8_requantize_neon(const struct mbconv_i8_ending *ending, const int32_t *constants, size_t width,
+/* y[c] is what sums[c] ends as. `scales` are scales, of which the first may be negated, or multipliers; `shifts` are
+ * read only with these. */
+void mbconv_i8_requantize_neon(const struct mbconv_i8_ending *ending, const int32_t *scales, const int32_t *shifts,
                                size_t channels, const int32_t *sums, uint8_t *y);
 
 /* Tiles of pixels of at least 16 bytes whose channels are all stored. */

@@ -33,7 +33,7 @@ const struct mbconv_kernels mbconv_kernels_i8_neon_dotprod = {
     .channel_sum = mbconv_i8_channel_sum_neon,
     .transpose = {.rows = 8, .columns = 8, .run = mbconv_i8_transpose_neon_8x8},
     .transpose_one = mbconv_i8_transpose_scalar_1x1,
-    .packing = {.bias = 12, .weight = 1, .k_step = 4, .unit = 16, .taps = {{12, 12}, {28, 28}, {56, 56}}},
+    .packing = {.bias = 8, .weight = 1, .k_step = 4, .unit = 16, .taps = {{12, 12}, {28, 28}, {56, 56}}},
     .fastest_exp = MBCONV_EXP_INLINE,
     .i8 = &i8,
     .blocking = {.group_channels = 48,

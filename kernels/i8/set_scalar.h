@@ -8,7 +8,7 @@
 #include "i8.h"
 
 /* The channels of a tile, and what is packed of a channel beside its weights: bias, scale and shift. */
-enum { MBCONV_I8_SIDE = 4, MBCONV_I8_SCALAR_BIAS = 12 };
+enum { MBCONV_I8_SIDE = 4, MBCONV_I8_SCALAR_BIAS = 8 };
 
 mbconv_pointwise_fn mbconv_i8_pointwise_scalar_4x4;
 mbconv_depthwise_fn mbconv_i8_depthwise_scalar_3x3s1, mbconv_i8_depthwise_scalar_3x3s2,

@@ -22,8 +22,13 @@ ALWAYS_INLINE vec_x16 scaled_x16(vec_x16 sum, vec_x16 scale) {
   return _mm_cvtps_epi32(_mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_castsi128_ps(scale)));
 }
 
+/* requantize_avx512.h says how: `scale` is negated, and `addend` is made of it. */
 ALWAYS_INLINE vec_x16 scaled_relu_x16(vec_x16 sum, vec_x16 scale, vec_x16 addend) {
-  return _mm_cvtps_epi32(_mm_fmadd_ps(_mm_castsi128_ps(sum), _mm_castsi128_ps(scale), _mm_castsi128_ps(addend)));
+  return _mm_cvtps_epi32(_mm_fnmadd_ps(_mm_castsi128_ps(sum), _mm_castsi128_ps(scale), _mm_castsi128_ps(addend)));
+}
+
+ALWAYS_INLINE vec_x16 addend_x16(vec_x16 scale) {
+  return _mm_castps_si128(_mm_mul_ps(_mm_castsi128_ps(scale), _mm_set1_ps(MBCONV_I8_RELU_OFFSET)));
 }
 
 ALWAYS_INLINE vec_x16 narrow_x16(vec_x16 a, vec_x16 b) { return _mm_packs_epi32(a, b); }
@@ -32,11 +37,6 @@ ALWAYS_INLINE vec_x16 add_words_x16(vec_x16 a, vec_x16 b) { return _mm_adds_epi1
 /* Bytes of words, at most `top`, and then `base` added. */
 ALWAYS_INLINE vec_x16 bytes_x16(vec_x16 a, vec_x16 b, vec_x16 top, vec_x16 base) {
   return _mm_add_epi8(_mm_min_epu8(_mm_packus_epi16(a, b), top), base);
-}
-
-ALWAYS_INLINE bool any_nan_16(const void *v) {
-  const __m128 f = _mm_castsi128_ps(load_x16(v));
-  return _mm_movemask_ps(_mm_cmpunord_ps(f, f)) != 0;
 }
 
 /* Pixels are loaded and stored as the parts of a vector that is cut into as many: the first at x or y, the others at

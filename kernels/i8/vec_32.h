@@ -22,9 +22,14 @@ ALWAYS_INLINE vec_x32 scaled_x32(vec_x32 sum, vec_x32 scale) {
   return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_castsi256_ps(scale)));
 }
 
+/* requantize_avx512.h says how: `scale` is negated, and `addend` is made of it. */
 ALWAYS_INLINE vec_x32 scaled_relu_x32(vec_x32 sum, vec_x32 scale, vec_x32 addend) {
   return _mm256_cvtps_epi32(
-      _mm256_fmadd_ps(_mm256_castsi256_ps(sum), _mm256_castsi256_ps(scale), _mm256_castsi256_ps(addend)));
+      _mm256_fnmadd_ps(_mm256_castsi256_ps(sum), _mm256_castsi256_ps(scale), _mm256_castsi256_ps(addend)));
+}
+
+ALWAYS_INLINE vec_x32 addend_x32(vec_x32 scale) {
+  return _mm256_castps_si256(_mm256_mul_ps(_mm256_castsi256_ps(scale), _mm256_set1_ps(MBCONV_I8_RELU_OFFSET)));
 }
 
 ALWAYS_INLINE vec_x32 narrow_x32(vec_x32 a, vec_x32 b) { return _mm256_packs_epi32(a, b); }
@@ -33,9 +38,4 @@ ALWAYS_INLINE vec_x32 add_words_x32(vec_x32 a, vec_x32 b) { return _mm256_adds_e
 /* Bytes of words, at most `top`, and then `base` added. */
 ALWAYS_INLINE vec_x32 bytes_x32(vec_x32 a, vec_x32 b, vec_x32 top, vec_x32 base) {
   return _mm256_add_epi8(_mm256_min_epu8(_mm256_packus_epi16(a, b), top), base);
-}
-
-ALWAYS_INLINE bool any_nan_32(const void *v) {
-  const __m256 f = _mm256_castsi256_ps(load_x32(v));
-  return _mm256_movemask_ps(_mm256_cmp_ps(f, f, _CMP_UNORD_Q)) != 0;
 }

@@ -22,9 +22,14 @@ ALWAYS_INLINE vec_x64 scaled_x64(vec_x64 sum, vec_x64 scale) {
   return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_castsi512_ps(scale)));
 }
 
+/* requantize_avx512.h says how: `scale` is negated, and `addend` is made of it. */
 ALWAYS_INLINE vec_x64 scaled_relu_x64(vec_x64 sum, vec_x64 scale, vec_x64 addend) {
   return _mm512_cvtps_epi32(
-      _mm512_fmadd_ps(_mm512_castsi512_ps(sum), _mm512_castsi512_ps(scale), _mm512_castsi512_ps(addend)));
+      _mm512_fnmadd_ps(_mm512_castsi512_ps(sum), _mm512_castsi512_ps(scale), _mm512_castsi512_ps(addend)));
+}
+
+ALWAYS_INLINE vec_x64 addend_x64(vec_x64 scale) {
+  return _mm512_castps_si512(_mm512_mul_ps(_mm512_castsi512_ps(scale), _mm512_set1_ps(MBCONV_I8_RELU_OFFSET)));
 }
 
 ALWAYS_INLINE vec_x64 narrow_x64(vec_x64 a, vec_x64 b) { return _mm512_packs_epi32(a, b); }
@@ -33,11 +38,6 @@ ALWAYS_INLINE vec_x64 add_words_x64(vec_x64 a, vec_x64 b) { return _mm512_adds_e
 /* Bytes of words, at most `top`, and then `base` added. */
 ALWAYS_INLINE vec_x64 bytes_x64(vec_x64 a, vec_x64 b, vec_x64 top, vec_x64 base) {
   return _mm512_add_epi8(_mm512_min_epu8(_mm512_packus_epi16(a, b), top), base);
-}
-
-ALWAYS_INLINE bool any_nan_64(const void *v) {
-  const __m512 f = _mm512_castsi512_ps(load_x64(v));
-  return _mm512_cmp_ps_mask(f, f, _CMP_UNORD_Q) != 0;
 }
 
 ALWAYS_INLINE vec_x64 pixels_64(const char *x, const size_t *offsets) {
@@ -62,7 +62,6 @@ ALWAYS_INLINE void store_two_64(char *y, char *y1, const size_t *offsets, vec_x6
 
 /* Twice 32 channels. spread(): those at x, once for each part. */
 ALWAYS_INLINE void spread_2x32(void *to, const void *x) { store_x64(to, _mm512_broadcast_i64x4(load_x32(x))); }
-ALWAYS_INLINE bool any_nan_2x32(const void *v) { return any_nan_32(v); }
 
 ALWAYS_INLINE vec_x64 pixels_2x32(const char *x, const size_t *offsets) {
   return _mm512_inserti64x4(_mm512_castsi256_si512(load_x32(x)), load_x32(x + offsets[0]), 1);
@@ -81,7 +80,6 @@ ALWAYS_INLINE void store_two_2x32(char *y, char *y1, const size_t *offsets, vec_
 
 /* 4 times 16 channels. */
 ALWAYS_INLINE void spread_4x16(void *to, const void *x) { store_x64(to, _mm512_broadcast_i32x4(load_x16(x))); }
-ALWAYS_INLINE bool any_nan_4x16(const void *v) { return any_nan_16(v); }
 
 ALWAYS_INLINE vec_x64 pixels_4x16(const char *x, const size_t *offsets) {
   const vec_x64 two = _mm512_inserti64x2(_mm512_castsi128_si512(load_x16(x)), load_x16(x + offsets[0]), 1);
