@@ -22,6 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from describe import describe, describe_images  # pylint: disable=wrong-import-position
 
 ALIGNMENT = 64  # of the first tensor in the file, so that a mapped file's floats lie on a cache line
+TYPES = {"float32": "F32", "int8": "I8", "int32": "I32"}
 COUNTER = ".num_batches_tracked"
 TIMM = re.compile(r"(^|\.)conv_stem\.weight$")  # a tensor that all of timm's networks have
 
@@ -49,17 +50,17 @@ def _own_images(model):
 
 def write(path, arrays, metadata=None):
     """The format: the header's length in 8 bytes, the header in JSON, padded with blanks, and the tensors' bytes. All
-    little endian. `arrays`: NumPy arrays of f32 by name; `metadata`: strings by name."""
+    little endian. `arrays`: NumPy arrays of a type in TYPES by name; `metadata`: strings by name."""
     header, end = {"__metadata__": metadata} if metadata else {}, 0
     for name, array in arrays.items():
         begin, end = end, end + array.nbytes
-        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [begin, end]}
+        header[name] = {"dtype": TYPES[array.dtype.name], "shape": list(array.shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(8 + len(text)) % ALIGNMENT)
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for array in arrays.values():
-            file.write(array.astype("<f4", copy=False).tobytes())
+            file.write(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
 
 
 def load(path):

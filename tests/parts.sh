@@ -279,6 +279,7 @@ networks() {
   local isa runners=()
   for isa in $(native_sets); do runners+=("$isa=build/default/cli/mbconv"); done
   /usr/bin/python3 -B tests/networks/exporter.py
+  /usr/bin/python3 -B tests/networks/tflite_exporter.py build/default/cli/mbconv
   /usr/bin/python3 -B tests/networks/images.py "${runners[-1]}"
   /usr/bin/python3 -B tests/networks/parity.py "${runners[@]}"
 }

@@ -131,7 +131,12 @@ def real(values, q):
 
 def logits(command, path, x, q, isa):
     """The command's, of one image of bytes."""
+    return raw_logits(command, path, real(x, q), isa)
+
+
+def raw_logits(command, path, x, isa):
+    """Of floats."""
     _, height, width, _ = x.shape
     words = [command, "run", path, "--raw-input", "-", "--raw-output", "-", "--layout", "nhwc", "--size", f"{height}x{width}"]
-    done = subprocess.run([*words, "--isa", isa], input=real(x, q).tobytes(), capture_output=True, check=True)
+    done = subprocess.run([*words, "--isa", isa], input=x.tobytes(), capture_output=True, check=True)
     return np.frombuffer(done.stdout, np.float32)

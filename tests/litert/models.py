@@ -198,9 +198,11 @@ def network(rows, size, activation="relu6", excite=False, width=1.0, batch=1):
     return graph
 
 
-def quantized_network(rows, size, activation="relu6", seed=1, width=1.0, excite=False):
-    """A network in int8, per channel, to its last image."""
-    maker, graph = quantized.Maker(seed, "int8", whole_clamp=seed % 2 == 0), tflite.Graph()
+# pylint: disable-next=too-many-arguments,too-many-positional-arguments
+def quantized_network(rows, size, activation="relu6", seed=1, width=1.0, excite=False, classes=0):
+    """A network in int8, per channel, to its last image, or to the logits of so many classes. `excite`: False, True, or "bare",
+    where no product has a clamp."""
+    maker, graph = quantized.Maker(seed, "int8", whole_clamp=seed % 2 == 0), Graph() if classes else tflite.Graph()
     image = maker.quantization(2.0**-6)
     stem = maker.layer(False, 3, 32, image, 3, 2, activation)
     x, image = quantized_layer(graph, graph.input([1, size, size, 3], "int8", image), stem), stem.out
@@ -209,8 +211,19 @@ def quantized_network(rows, size, activation="relu6", seed=1, width=1.0, excite=
             out_channels = max(8, int(out * width) // 8 * 8)
             x, image = _quantized_block(graph, maker, x, image, (kernel, stride if repeat == 0 else 1, expansion, out_channels), activation, excite)
     layer = maker.layer(False, graph.shape(x)[3], 1280, image, 1, 1, activation)
-    graph.outputs.append(quantized_layer(graph, x, layer))
+    x = quantized_layer(graph, x, layer)
+    graph.outputs.append(_quantized_end(graph, maker, x, layer.out, classes, seed % 2 == 0) if classes else x)
     return graph
+
+
+# pylint: disable-next=too-many-arguments,too-many-positional-arguments
+def _quantized_end(graph, maker, x, image, classes, convolutions):
+    """MEAN and FULLY_CONNECTED, or AVERAGE_POOL_2D, a 1x1 and RESHAPE."""
+    means = image if convolutions else maker.quantization(image.scale * 0.7, image.zero + 3)
+    layer = maker.layer(False, graph.shape(x)[3], classes, means, 1, 1, "none")
+    if convolutions:
+        return graph.reshape(graph.convolution(graph.whole_pool(x, means), layer), 1, classes, quantization=layer.out)
+    return graph.fully_connected(graph.mean(x, means, keep=False), layer)
 
 
 def _quantized_block(graph, maker, x, image, sizes, activation, excite):
@@ -222,6 +235,7 @@ def _quantized_block(graph, maker, x, image, sizes, activation, excite):
     layers.append(maker.layer(True, channels * expansion, channels * expansion, y_image, kernel, stride, activation))
     if excite:
         layers.append(maker.excite(channels * expansion, layers[-1].out, max(1, channels // 4), activation))
+        layers[-1].clamp = "none" if excite == "bare" else layers[-1].clamp
     layers.append(maker.layer(False, channels * expansion, out, layers[-1].out, 1, 1, "none"))
     for layer in layers:
         y = quantized_layer(graph, y, layer)

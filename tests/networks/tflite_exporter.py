@@ -1,0 +1,133 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Holds networks/export_tflite.py against the command's own files of int8, whose graphs it must turn into the same files, and
+against graphs that it must refuse. The reader of .tflite files, which Debian lacks, is tried by tests/hosts/exported.py.
+
+    tflite_exporter.py MBCONV
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from tflite_graphs import GATE, NONE, Maker, find, read
+from tflite_refusals import EXCITE, MOBILE, pooled
+
+# pylint: disable-next=wrong-import-order
+from export_tflite import export_graph
+from tflite_graph import Operator
+
+MOBILENET_V2 = 1, 2, 4, 7, 11, 14, 17
+LITE0, LITE2 = (1, 2, 4, 6, 9, 12, 16), (1, 2, 5, 8, 12, 16, 21)
+NETWORKS = (
+    ("mobilenet_v2", MOBILENET_V2), ("mobilenet_v2_0.35", MOBILENET_V2), ("mobilenet_v2_0.6", MOBILENET_V2),
+    ("mobilenet_v2_1.234", MOBILENET_V2), ("efficientnet_lite0", LITE0), ("efficientnet_lite2", LITE2),
+    ("efficientnet_b0", None), ("efficientnet_b2", None),
+)  # fmt: skip
+
+
+def check_same(command, folder, name, blocks):
+    """At sizes where the two paddings differ and where they do not: the file that the graph was made of."""
+    subprocess.run([command, "write", name, folder / name], check=True)
+    arrays, metadata = read(folder / name)
+    for size, padding in ((96, "same"), (96, "symmetric"), (97, "symmetric")):
+        assert not export_graph(Maker(arrays, size, blocks, padding).whole(), folder / "out")
+        made, said = read(folder / "out")
+        assert made.keys() == arrays.keys(), (name, made.keys() ^ arrays.keys())
+        for key, array in arrays.items():
+            assert made[key].dtype == array.dtype and made[key].shape == array.shape and (made[key] == array).all(), key
+        assert said["mbconv.type"] == metadata["mbconv.type"] == "int8" and said["mbconv.size"] == str(size), said
+        assert said["mbconv.network"] == metadata["mbconv.network"] or name == "mobilenet_v2_1.234", said
+        assert said["mbconv.padding"] == ("same" if size == 97 else padding), said
+        assert ("mbconv.squeeze" in said) == name.startswith("efficientnet_b"), said
+        image = np.zeros((size, size, 3), np.float32).tobytes()
+        words = [command, "run", folder / "out", "--raw-input", "-", "--raw-output", "-", "--layout", "nhwc", "--size", str(size)]
+        done = subprocess.run(words, input=image, capture_output=True, check=False)
+        assert done.returncode == 0 and len(done.stdout) == 4000, (name, done.stderr)
+
+
+def put_doors(maker, graph, outside):
+    """Floats or uint8 outside, and RESHAPE and SOFTMAX behind the classifier."""
+    x, y, shift = graph.inputs[0], graph.outputs[0], 128 if outside == "UINT8" else 0
+    door = maker.tensor(x.shape, (x.scales, x.zeros + shift), outside)
+    graph.operators.append(Operator(len(graph.operators), "QUANTIZE", [door], [x]))
+    y = maker.operator("RESHAPE", [y], (1, 1000), (y.scales, y.zeros))
+    y = maker.operator("SOFTMAX", [y], y.shape, GATE)
+    name = "QUANTIZE" if outside == "UINT8" else "DEQUANTIZE"
+    graph.inputs[0], graph.outputs[0] = door, maker.operator(name, [y], y.shape, (GATE[0], GATE[1] + shift), kind=outside)
+
+
+def check_ends(arrays, folder):
+    for outside in "FLOAT32", "UINT8":
+        maker = Maker(arrays, 96, MOBILENET_V2)
+        graph = maker.whole()
+        put_doors(maker, graph, outside)
+        left = [op.name for op in export_graph(graph, folder / "ends")]
+        assert left == ["QUANTIZE", "SOFTMAX", graph.operators[-1].name], left
+        made, _ = read(folder / "ends")
+        assert all((made[name] == array).all() for name, array in arrays.items())
+
+
+def other_forms(arrays, size):
+    """Other operators for the same: a pooling by AVERAGE_POOL_2D, a classifier by CONV_2D and without biases, RESHAPE to a
+    shape that is computed."""
+    maker = Maker(arrays, size, MOBILENET_V2)
+    graph = maker.whole()
+    pooled()(graph)
+    pool, layer = find(graph, "AVERAGE_POOL_2D"), find(graph, "FULLY_CONNECTED")
+    means, weight = pool.outputs[0], layer.inputs[1]
+    shape = maker.operator("SHAPE", [means], (2,), kind="INT32")
+    vector = maker.operator("RESHAPE", [means, shape], (1, 1, 1, means.shape[-1]), (means.scales, means.zeros))
+    layer.name, layer.outputs[0].shape = "CONV_2D", (1, 1, 1, 1000)
+    layer.options, layer.inputs = dict(find(graph, "CONV_2D", 1).options, **NONE), [vector, weight]
+    weight.data = weight.data.reshape(1000, 1, 1, -1)
+    weight.shape = weight.data.shape
+    return graph
+
+
+def check_forms(arrays, folder):
+    graph = other_forms(arrays, 96)
+    means = find(graph, "AVERAGE_POOL_2D").outputs[0]
+    assert not export_graph(graph, folder / "forms")
+    made, _ = read(folder / "forms")
+    assert (made["classifier.1.weight"] == arrays["classifier.1.weight"]).all() and not made["classifier.1.bias"].any()
+    assert made["pool.output.scale"] == means.scales and made["pool.output.zero_point"] == means.zeros
+    assert made.keys() == arrays.keys()
+    try:
+        export_graph(other_forms(arrays, 64), folder / "even")
+    except ValueError as error:
+        assert "AVERAGE_POOL_2D: of 4 pixels" in str(error)
+    assert not (folder / "even").exists()
+
+
+def check_refusals(arrays, blocks, cases, folder):
+    for word, change in cases:
+        graph = Maker(arrays, 96, blocks).whole()
+        change(graph)
+        try:
+            export_graph(graph, folder / "refused")
+        except ValueError as error:
+            assert word in str(error), f"{error}, not {word}"
+        else:
+            raise AssertionError(f"exported in spite of: {word}")
+        assert not (folder / "refused").exists()
+
+
+def main():
+    command = pathlib.Path(sys.argv[1]).resolve()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        for network, blocks in NETWORKS:
+            check_same(command, folder, network, blocks)
+        arrays, _ = read(folder / "mobilenet_v2_0.35")
+        check_ends(arrays, folder)
+        check_forms(arrays, folder)
+        check_refusals(arrays, MOBILENET_V2, MOBILE, folder)
+        check_refusals(read(folder / "efficientnet_b0")[0], None, EXCITE, folder)
+    print(f"tflite_exporter: {len(NETWORKS)} networks are as they were, {len(MOBILE) + len(EXCITE)} graphs are refused")
+
+
+if __name__ == "__main__":
+    main()
