@@ -32,7 +32,7 @@ mbconv_status mbconv_conv_check(const mbconv_conv *conv, const char *name, size_
     const double below_root = (double)norm->variance[c] + (double)norm->epsilon;
     if (!(norm->variance[c] >= 0.0f) || !(below_root > 0.0) || isinf(norm->variance[c]))
       return mbconv_fail(error, MBCONV_INVALID_ARGUMENT,
-                         "%s: the BN's variance of channel %zu is negative, not finite, or 0 as its epsilon", name, c);
+                         "%s: the BN's variance of channel %zu is negative, not finite, or 0 with epsilon 0", name, c);
   }
   return MBCONV_OK;
 }

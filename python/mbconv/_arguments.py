@@ -21,9 +21,11 @@ SIZE_MAX = ctypes.c_size_t(-1).value
 
 def described(value: object) -> str:
     """A value by its type, as it stands in a message."""
-    name = type(value).__name__
-    if value is None:
-        return "None"
+    return "None" if value is None else with_article(type(value).__name__)
+
+
+def with_article(name: str) -> str:
+    """The name of a type, as it stands in a message."""
     return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
 
 
@@ -71,7 +73,9 @@ def pads(value: Any, kernel: int, dilation: int = 1) -> tuple[int, ...]:
     """top, left, bottom, right; nothing at all for "same"."""
     if value is None:
         return (kernel // 2 * dilation,) * 4
-    if isinstance(value, str) and value == "same":
+    if isinstance(value, str):
+        if value != "same":
+            raise ValueError(f"pad {value!r} is unknown: use an integer, (top, left, bottom, right), 'same' or None")
         return ()
     if not isinstance(value, (list, tuple)) and not (isinstance(value, np.ndarray) and value.ndim == 1):
         return (size(value, "pad", "an integer, (top, left, bottom, right), 'same' or None"),) * 4
@@ -83,11 +87,16 @@ def pads(value: Any, kernel: int, dilation: int = 1) -> tuple[int, ...]:
 # ---- One of several ------------------------------------------------------------------------------------------------
 
 
-def _position(value: Any, name: str, choices: Sequence[str]) -> int:
+def _listed(choices: Sequence[str]) -> str:
+    return f"{', '.join(choices[:-1])} or {choices[-1]}"
+
+
+def _position(value: Any, name: str, choices: Sequence[str], others: str = "") -> int:
+    """`others`: what to do about those that are not among the choices."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} is {described(value)}, not a str: one of {', '.join(choices)}")
+        raise TypeError(f"{name} is {described(value)}, not a str: use {_listed(choices)}{others}")
     if value not in choices:
-        raise ValueError(f"{name} {value!r} is none of {', '.join(choices)}")
+        raise ValueError(f"{name} {value!r} is unknown: use {_listed(choices)}{others}")
     return choices.index(value)
 
 
@@ -99,7 +108,7 @@ def block_activation(value: Any, name: str = "activation") -> int:
     """As activation(), but for a Block, which knows fewer."""
     position = activation(value, name)
     if position >= len(_native.BLOCK_ACTIVATIONS):
-        raise ValueError(f"{name} {value!r} is for mbconv.Stages: a Block takes {', '.join(_native.BLOCK_ACTIVATIONS)}")
+        raise ValueError(f"{name} {value!r} is for mbconv.Stages: a Block takes {_listed(_native.BLOCK_ACTIVATIONS)}")
     return position
 
 
@@ -107,9 +116,9 @@ def stage_kind(value: Any) -> int:
     return _position(value, "kind", _native.STAGE_KINDS) + 1
 
 
-def one_of(value: Any, name: str, choices: Sequence[str]) -> int:
+def one_of(value: Any, name: str, choices: Sequence[str], others: str = "") -> int:
     """The position of a name."""
-    return _position(value, name, choices)
+    return _position(value, name, choices, others)
 
 
 def layout(value: Any) -> int:
@@ -134,7 +143,7 @@ def residual_or_given(value: Any) -> int:
     """As residual(), but for Stages, which also take "given"."""
     if isinstance(value, str):
         if value != "given":
-            raise ValueError(f"residual {value!r} is none of True, False, None, 'given'")
+            raise ValueError(f"residual {value!r} is unknown: use True, False, None or 'given'")
         return _native.RESIDUALS["given"]
     if value is not None and not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"residual is {described(value)}, not True, False, None or 'given'")
@@ -182,6 +191,17 @@ def image(array: Any, name: str, dtype: Any = np.float32) -> None:
         raise ValueError(f"{name} is not contiguous: numpy.ascontiguousarray makes a copy that is")
     if not array.flags.aligned:
         raise ValueError(f"{name} does not begin at a multiple of 4 bytes: its copy() does")
+
+
+def fitting(shape: tuple[int, ...], name: str, *expected: Any) -> None:
+    """The shape of weights. `expected`: numbers, and words for those that are free."""
+    if any(one != other for one, other in zip(expected, shape) if isinstance(one, int)):
+        raise ValueError(f"{name} has the shape {shape}, not ({', '.join(map(str, expected))}){as_in_pytorch(name)}")
+
+
+def as_in_pytorch(name: str) -> str:
+    """What to say of the argument besides, if its shape is wrong: TensorFlow's weights lie otherwise."""
+    return ": weights lie as PyTorch's, [out][in][k][k]" if name.endswith("weight") else ""
 
 
 def shape(array: NDArray[Any], name: str, expected: tuple[int, ...]) -> None:

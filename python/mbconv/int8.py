@@ -25,6 +25,7 @@ __all__ = ["Addition", "Block", "Quantization", "SqueezeExcite", "Stage", "make_
 _TYPES = {"int8": "s8", "uint8": "u8"}
 _KINDS = _native.STAGE_KINDS[:3]
 _ACTIVATIONS = _native.ACTIVATIONS[:3]
+_TABLES = "; others are tables, of make_table() or make_prelu()"
 
 
 class Quantization(NamedTuple):
@@ -65,7 +66,7 @@ class Stage:
     def __post_init__(self) -> None:
         _arguments.one_of(self.kind, "kind", _KINDS)
         _arguments.parameters(self.weight, "weight", np.int8)
-        _arguments.one_of(self.activation, "activation", _ACTIVATIONS)
+        _arguments.one_of(self.activation, "activation", _ACTIVATIONS, _TABLES)
         _size(self.stride, "stride")
         _arguments.pads(self.pad, self.kernel, _arguments.dilation(self.dilation))
         if (self.table is None) != (self.table_output is None):
@@ -76,7 +77,8 @@ class Stage:
         """The shape of the weights."""
         shape = np.shape(self.weight)
         if len(shape) not in ((2, 4) if self.kind == "pointwise" else (4,)):
-            raise ValueError(f"weight has the shape {shape}")
+            numbers = "2 or 4" if self.kind == "pointwise" else "4"
+            raise ValueError(f"weight has the shape {shape}, not of {numbers} dimensions")
         return shape
 
     @property
@@ -111,7 +113,7 @@ class SqueezeExcite:
                 raise TypeError(f"{name} is {_arguments.described(layer)}, not an mbconv.int8.Stage")
             if layer.kind != "pointwise":
                 raise ValueError(f"{name} is {layer.kind}, not pointwise")
-        _arguments.one_of(self.activation, "activation", _ACTIVATIONS)
+        _arguments.one_of(self.activation, "activation", _ACTIVATIONS, _TABLES)
         if (self.table is None) != (self.table_output is None):
             raise ValueError("table and table_output: one of them is None, and the other is not")
 
@@ -326,7 +328,7 @@ def _kept(value: Any, name: str, dtype: Any, kept: list[Any], *shapes: tuple[int
     """The address of an array of one of the shapes, which is put with those `kept`."""
     array = _arguments.parameters(value, name, dtype)
     if array.shape not in shapes:
-        raise ValueError(f"{name} has the shape {array.shape}, not {shapes[0]}")
+        raise ValueError(f"{name} has the shape {array.shape}, not {shapes[0]}{_arguments.as_in_pytorch(name)}")
     kept.append(np.require(array, requirements=["C", "ALIGNED"]))
     return _address(kept[-1])
 

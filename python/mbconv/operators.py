@@ -105,7 +105,8 @@ class _Structs:
     def squeeze_excite(self, squeeze: Any, channels: int, activation: Any = _arguments.block_activation) -> Any:
         """A pointer to the struct. `activation`: what takes a name for an activation."""
         _arguments.instance(squeeze, "squeeze_excite", SqueezeExcite)
-        width = _shape(squeeze.reduce, "squeeze_excite.reduce", (2, 4))[0]
+        width, *inputs = _shape(squeeze.reduce, "squeeze_excite.reduce", (2, 4))
+        _arguments.fitting((width, *inputs), "squeeze_excite.reduce.weight", "width", channels)
         made = _native.SqueezeExcite(
             width=width,
             reduce=self.conv(squeeze.reduce, "squeeze_excite.reduce", (width, channels, 1, 1)),
@@ -122,7 +123,7 @@ class _Structs:
     def address(self, value: Floats, name: str, shape: tuple[int, ...]) -> int:
         array = _arguments.parameters(value, name)
         if array.shape not in (shape, shape[:2]) or array.size != np.prod(shape, dtype=np.int64):
-            raise ValueError(f"{name} has the shape {array.shape}, not {shape}")
+            raise ValueError(f"{name} has the shape {array.shape}, not {shape}{_arguments.as_in_pytorch(name)}")
         self._kept.append(np.require(array, requirements=["C", "ALIGNED"]))
         return _address(self._kept[-1])
 
@@ -137,7 +138,7 @@ def _shape(conv: Any, name: str, dimensions: tuple[int, ...]) -> tuple[int, ...]
     """Of the weights of the argument `name`."""
     shape = np.shape(_arguments.instance(conv, name, Conv).weight)
     if len(shape) not in dimensions:
-        raise ValueError(f"{name}.weight has the shape {shape}")
+        raise ValueError(f"{name}.weight has the shape {shape}, not of {' or '.join(map(str, dimensions))} dimensions")
     return shape
 
 
@@ -283,11 +284,12 @@ class Block(_Described):
                  strip_rows: SupportsIndex = 0, group_channels: SupportsIndex = 0,
                  dilation: SupportsIndex = 1) -> None:  # fmt: skip
         structs = _Structs()
-        channels, one, kernel, _ = _shape(depthwise, "depthwise", (4,))
-        outputs = _shape(project, "project", (2, 4))[0]
-        inputs = channels if expand is None else _shape(expand, "expand", (2, 4))[1]
-        if one != 1:
-            raise ValueError(f"depthwise.weight has {one} inputs per channel, not 1")
+        taps = channels, _, kernel, _ = _shape(depthwise, "depthwise", (4,))
+        _arguments.fitting(taps, "depthwise.weight", "channels", 1, "k", "k")
+        outputs, inputs = _shape(project, "project", (2, 4))[0], channels
+        if expand is not None:
+            _, inputs, *_ = shape = _shape(expand, "expand", (2, 4))
+            _arguments.fitting(shape, "expand.weight", channels, "in")
         apart = _arguments.dilation(dilation)
         desc = _native.BlockDesc(
             in_channels=inputs, expanded_channels=channels, out_channels=outputs, kernel=kernel, dilation=apart,

@@ -83,9 +83,9 @@ COUNT = INTEGER.and_refuses(*senseless(0, 1025))
 THREADS = Kind(COUNT.but(None).refused, lambda value: (*COUNT.same(value), mbconv.Threads(value), None))
 EXTENT = INTEGER.and_refuses(*senseless(0), *too_large(2**63))
 PAD = Kind(
-    INTEGER.but(None, *ONE_IN_SOMETHING).refused
-    + wrong((1.0,) * 4, (1, 1, 1, "1"), (True,) * 4, "1111", "SAME", "", {0: 1})
-    + senseless(3, (), *ONE_IN_SOMETHING, (1, 1, 1), [1] * 5, (1, 1, -1, 1)) + too_large((1, 1, 1, 2**64 + 1)),
+    INTEGER.but(None, "2", *ONE_IN_SOMETHING).refused
+    + wrong((1.0,) * 4, (1, 1, 1, "1"), (True,) * 4, {0: 1})
+    + senseless("2", "1111", "SAME", "", 3, (), *ONE_IN_SOMETHING, (1, 1, 1), [1] * 5, (1, 1, -1, 1)) + too_large((1, 1, 1, 2**64 + 1)),
     lambda value: (*INTEGER.same(value), None, "same", (value,) * 4, [np.int32(value)] * 4,
                    np.array([value] * 4)),
 )  # fmt: skip

@@ -123,7 +123,7 @@ class Refusals(unittest.TestCase):
         for error, message, make in (
             (ValueError, "stages has 7 stages, not 1 to 6", lambda: [Stage("pointwise", point)] * 7),
             (TypeError, r"stages\[1\] is a Conv, not an mbconv.Stage", lambda: [Stage("pointwise", point), point]),
-            (ValueError, "kind 'conv' is none of pointwise", lambda: [Stage("conv", dense)]),
+            (ValueError, "kind 'conv' is unknown: use pointwise", lambda: [Stage("conv", dense)]),
             (TypeError, "parameters is a Conv, not an mbconv.SqueezeExcite", lambda: [Stage("squeeze_excite", point)]),
             (TypeError, "parameters is a SqueezeExcite, not an mbconv.Conv", lambda: [Stage("dense", squeeze)]),
             (ValueError, r"stages\[0\] is squeeze_excite", lambda: [Stage("squeeze_excite", squeeze)]),

@@ -8,7 +8,13 @@
 Operators: torch.ops.mbconv.block, torch.ops.mbconv.convolution and torch.ops.mbconv.stages.
 """
 
-from . import _stages
+import importlib.util
+
+if importlib.util.find_spec("torch") is None:
+    raise ModuleNotFoundError("mbconv.torch needs PyTorch: pip install torch", name="torch")
+
+# pylint: disable=wrong-import-position
+from . import _stages  # noqa: E402
 from ._accelerate import Finding, Report, accelerate, report, restore
 
 __all__ = ["Finding", "Report", "accelerate", "report", "restore"]

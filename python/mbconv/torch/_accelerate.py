@@ -4,8 +4,10 @@
 import dataclasses
 from typing import Any, Iterable, List, Optional, TypeVar
 
+import torch
 from torch import nn
 
+from .._arguments import described
 from ._call import Call
 from ._chains import OUTSIDE
 from ._examine import Structure, examine
@@ -23,7 +25,9 @@ Model = TypeVar("Model", bound=nn.Module)
 
 def _check_model(model: object) -> None:
     if not isinstance(model, nn.Module):
-        raise TypeError(f"model is a {type(model).__name__}, not a torch.nn.Module")
+        raise TypeError(f"model is {described(model)}, not a torch.nn.Module")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError("model is a ScriptModule, whose code is fixed: accelerate the module that it was made of")
 
 
 # ---- Report --------------------------------------------------------------------------------------------------------
@@ -60,7 +64,8 @@ class Report(List[Finding]):
 
     def __str__(self) -> str:
         share = "" if self.share is None else f", {self.share:.1%} of the multiply-adds replaced"
-        lines = [f"mbconv: {len(self.replaced)} modules replaced, {len(self.kept)} kept{share}"]
+        modules = "module" if len(self.replaced) == 1 else "modules"
+        lines = [f"mbconv: {len(self.replaced)} {modules} replaced, {len(self.kept)} kept{share}"]
         names = [finding.name or "(the model)" for finding in self]
         for name, finding in zip(names, self):
             sign = "+" if finding.replaced else "-"
@@ -112,13 +117,15 @@ def accelerate(model: Model, convolutions: bool = True) -> Model:
     """
     _check_model(model)
     if not isinstance(convolutions, bool):
-        raise TypeError(f"convolutions is a {type(convolutions).__name__}, not a bool")
+        raise TypeError(f"convolutions is {described(convolutions)}, not a bool")
     restore(model)
     search, findings = Search(model), Report()
     setattr(model, REPORT, findings)  # before a snapshot counts the attributes
     found = _replaced(search, convolutions) if search.has_blocks else {}
     if model.training and not found:
         restore(model)
+        if isinstance(model, torch.fx.GraphModule) and not search.reasons:
+            raise RuntimeError("the model is a graph without layers, such as torch.export makes: accelerate it before")
         raise RuntimeError("the model is in training mode, and mbconv only evaluates: call model.eval() first")
     done = {name for _, names in found.values() for name in names}
     for name, module in model.named_modules():
@@ -184,6 +191,8 @@ class Search:
 
 
 def _computes(module):
+    if isinstance(module, torch.jit.ScriptModule):  # it has no forward to follow, and its layers are none of ours
+        return False
     has_forward = type(module).forward is not nn.Module.forward
     return has_forward and any(isinstance(one, COMPUTING) for one in module.modules())
 

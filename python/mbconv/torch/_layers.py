@@ -9,6 +9,7 @@ from torch import nn
 from torch.fx import Node
 from torch.nn import functional
 
+from .._arguments import with_article
 from ._nodes import ADD, DIV, MUL, are_attributes, arguments_of, is_call, module_at, place_of
 from ._norms import norm_problem
 from ._recognise import SAME, kind, own_class
@@ -246,7 +247,7 @@ END = "the end of its module"
 def describe(graph, node):
     """A node, for those who read a report."""
     if node.op == "call_module":
-        name = f"a {kind(graph.module_of(node))}"
+        name = with_article(kind(graph.module_of(node)))
         reason = graph.opaque.get(node.target, "") or norm_problem(graph, node)
     elif node.op == "output":
         return END

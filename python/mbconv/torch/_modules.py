@@ -12,6 +12,7 @@ import warnings
 import torch
 from torch.nn.modules import module as torch_module
 
+from .._arguments import with_article
 from ._call import Call, Way, has_watchers, is_autocasting, is_compiling, way_now, way_of
 from ._examine import examine
 from ._given import given_of, named_arguments, named_values
@@ -215,7 +216,7 @@ class Replacement:
         if may_examine:
             return self._renewed(module, given)
         warnings.warn(
-            f"a {kind(module)} that mbconv accelerated is computed by PyTorch while it is traced or profiled, as it was "
+            f"{with_article(kind(module))} that mbconv accelerated is computed by PyTorch while it is traced or profiled, as it was "
             "not called since it was copied or changed: call it once before", stacklevel=2,
         )  # fmt: skip
         return None
@@ -238,7 +239,8 @@ class Replacement:
             if len(others) <= len(every):
                 snapshot = Snapshot(module, _without(others, module))
         except Unfit as reason:
-            call, text = None, f"a {kind(module)} that mbconv accelerated is computed by PyTorch from now on: {reason}"
+            subject = f"{with_article(kind(module))} that mbconv accelerated"
+            call, text = None, f"{subject} is computed by PyTorch from now on: {reason}"
             if given == self.given:
                 self.reason = str(reason)
             warnings.warn(text, stacklevel=2)
