@@ -167,7 +167,8 @@ typedef struct mbconv_i8_stage_desc {
   size_t struct_size;         /* sizeof this struct, or 0; the same in all stages of a block */
   mbconv_stage_kind kind;     /* the first of a block alone can be dense */
   size_t out_channels;        /* of pointwise and dense; the others keep their channels: 0, or how many they are */
-  const int8_t *weight;       /* [out][in]; depthwise [channels][k][k], dense [out][in][k][k], k: the kernel */
+  const int8_t *weight;       /* [out][in]; depthwise [channels][k][k], dense [out][in][k][k], k: the kernel. (TFLite's
+                                 files have [k][k][channels], and [out][k][k][in]: to be transposed.) */
   const int32_t *bias;        /* [out], or NULL for zeros */
   const float *weight_scale;  /* [weight_scales], normal floats above 0 */
   size_t weight_scales;       /* out_channels, or 1: the same for all */
