@@ -6,7 +6,8 @@
 #include "set_avx512_vnni.h"
 
 enum { UNIT = 64, WEIGHT = 1 };
-#define HAS_PAIR(kernel) ((kernel) < 7) /* 7x7 would need more registers */
+#define VARIANTS(kernel) \
+  ((kernel) == 5 ? 2 : 1) /* of weights at stride 1; 7x7 for two rows would need more registers */
 
 #include "vec_16.h"
 typedef vec_x16 operand_x16;
@@ -45,8 +46,8 @@ ALWAYS_INLINE vec_x64 dot_x64(vec_x64 sum, operand_x64 x, vec_x64 w, vec_x64 odd
 ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const bool pair,
                        const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y0,
                        void *y1) {
-  const size_t channel_bytes =
-      mbconv_i8_depthwise_bytes(kernel, WEIGHT, stride == 1 && HAS_PAIR(kernel)) + mbconv_i8_behind(group->ending.i8);
+  const size_t channel_bytes = mbconv_i8_depthwise_bytes(kernel, WEIGHT, stride == 1 && VARIANTS(kernel) > 1) +
+                               mbconv_i8_behind(group->ending.i8);
   const bool fp32 = group->ending.i8->rounding == MBCONV_I8_FP32;
   for (size_t c = 0; c < group->channels;) {
     const size_t rest = group->channels - c;
@@ -107,7 +108,7 @@ void mbconv_i8_depthwise_avx512_vnni_5x5s1_pair(const struct mbconv_depthwise_gr
   row(5, 1, true, group, pixels, rows, y0, y1);
 }
 
-static const struct mbconv_i8_layout layout = {UNIT, WEIGHT, {HAS_PAIR(3), HAS_PAIR(5), HAS_PAIR(7)}};
+static const struct mbconv_i8_layout layout = {UNIT, WEIGHT, {false, true, false}};
 
 void mbconv_i8_pack_depthwise_avx512_vnni(void *data, size_t channel, size_t kernel, size_t stride,
                                           const struct mbconv_i8_channel *packed) {

@@ -23,7 +23,8 @@
  *                                         by_scale()                19      20      20           19      20      20 20
  *
  * Weights are read from memory by the dots themselves: the empty asm in each step keeps compilers from holding more of
- * them than there are registers.
+ * them than there are registers. But 3x3's for a second row of outputs are those of the first, shifted by a byte, and
+ * stay in registers.
  */
 struct F(two) {
   R(vec) a, b;
@@ -77,12 +78,36 @@ ALWAYS_INLINE struct F(two) F(start)(const struct F(walk) * walk) {
   return (struct F(two)){R(load)(from), R(load)(from + UNIT)};
 }
 
+/* 3x3's weights for a second row of outputs. */
+struct F(lower) {
+  struct F(two) w0, w1, w2;
+};
+
+ALWAYS_INLINE struct F(two) F(lower_taps)(const char *weights, const size_t at) {
+  weights += at * 2 * UNIT * WEIGHT;
+  struct F(two) w = {R(a_byte_up)(R(load)(weights)), R(a_byte_up)(R(load)(weights + UNIT * WEIGHT))};
+  R(keep)(&w.a), R(keep)(&w.b);
+  return w;
+}
+
+ALWAYS_INLINE struct F(two) F(lower_dots)(struct F(two) sum, struct F(operands) x, struct F(two) w) {
+  return (struct F(two)){R(dot)(sum.a, x.a, w.a, w.a), R(dot)(sum.b, x.b, w.b, w.b)};
+}
+
 /* ---- Steps: the sums that a step ends, after it has been added to all -------------------------------------------- */
 
 ALWAYS_INLINE struct F(two) F(step3)(struct F(sums) * s, struct F(two) start, struct F(operands) x, const char *w) {
   const struct F(two) done = F(dots)(s->s2, x, 2, w);
   s->s2 = F(dots)(s->s1, x, 1, w);
   s->s1 = F(dots)(start, x, 0, w);
+  return done;
+}
+
+ALWAYS_INLINE struct F(two)
+    F(lower_step3)(struct F(sums) * s, struct F(two) start, struct F(operands) x, const struct F(lower) * w) {
+  const struct F(two) done = F(lower_dots)(s->s2, x, w->w2);
+  s->s2 = F(lower_dots)(s->s1, x, w->w1);
+  s->s1 = F(lower_dots)(start, x, w->w0);
   return done;
 }
 
@@ -138,6 +163,7 @@ ALWAYS_INLINE struct F(two)
 
 struct F(state) {
   struct F(sums) first, second; /* rows of outputs */
+  struct F(lower) lower;        /* of 3x3 */
   R(vec) before;                /* the last row's words of the step before */
 };
 
@@ -167,7 +193,7 @@ ALWAYS_INLINE struct F(two)
       F(dwords)(F(words)(half, walk->x_offsets, rows[0] + x, rows[1] + x),
                 F(words)(half, walk->x_offsets, rows[2] + x, rows[kernel == 3 && !pair ? 2 : 3] + x));
   if (kernel == 3) {
-    if (pair) *second = F(step3)(s2, start, column, w2);
+    if (pair) *second = F(lower_step3)(s2, start, column, &state->lower);
     return F(step3)(s, start, column, w);
   }
   const R(vec) last = F(words)(half, walk->x_offsets, rows[4] + x, rows[kernel == 5 && !pair ? 4 : 5] + x);
@@ -223,7 +249,11 @@ ALWAYS_INLINE void F(run)(const size_t kernel, const size_t stride, const bool p
                           const struct F(walk) * walk, size_t pixels) {
   const struct F(two) start = F(start)(walk);
   const struct F(sums) begun = {start, start, start, start, start, start};
-  struct F(state) state = {begun, begun, start.a};
+  const struct F(lower) none = {start, start, start};
+  struct F(state) state = {begun, begun, none, start.a};
+  if (kernel == 3 && pair)
+    state.lower = (struct F(lower)){F(lower_taps)(walk->weights, 0), F(lower_taps)(walk->weights, 1),
+                                    F(lower_taps)(walk->weights, 2)};
   struct F(two) second = start;
   size_t x = walk->x_first, y = 0;
   char *staged = walk->staged;
@@ -282,7 +312,7 @@ ALWAYS_INLINE void F(make_ends)(char *ends, const char *scale, int16_t zero) {
 ALWAYS_INLINE void F(half)(const size_t kernel, const size_t stride, const bool pair, const size_t half,
                            struct F(walk) walk, const struct mbconv_i8_ending *ending, const char *unit, size_t pixels,
                            size_t channels) {
-  const size_t dots = DOTS(kernel) * (stride == 1 && HAS_PAIR(kernel) ? 2 : 1);
+  const size_t dots = DOTS(kernel) * (stride == 1 && VARIANTS(kernel) > 1 ? 2 : 1);
   char staged[PARTS == 1 ? MBCONV_I8_CHUNK * 4 * WIDTH : 1];
   walk.constants = unit + half * 2 * UNIT;
   walk.weights = unit + CONSTANTS * 4 * UNIT + half * dots * 2 * UNIT * WEIGHT;

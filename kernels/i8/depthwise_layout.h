@@ -18,7 +18,8 @@
  *     stride 2   a square    row r of column c, of c + 1, row r + 1 of column c, of c + 1; c is even
  *                a window    row r of columns c, c + 1, c + 2, c + 3; c is even
  *
- * Variant 1 is that of a second row of outputs, made from the same dwords: its taps are one row lower.
+ * Variant 1 is that of a second row of outputs, made from the same dwords: its taps are one row lower. 3x3 needs none:
+ * a dword's last byte is free, so that the kernel moves its taps.
  *
  * Kernels that multiply words have a dword's bytes 0 and 2 in one dword and 1 and 3 in the next, the vectors of the one
  * and of the other in turn.

@@ -37,7 +37,7 @@ static const struct mbconv_i8_kernels i8_vbmi = I8(mbconv_i8_table_vbmi_avx512_v
     .transpose = {.rows = 8, .columns = 8, .run = mbconv_i8_transpose_avx2_8x8},                                  \
     .transpose_one = mbconv_i8_transpose_scalar_1x1, .channel_sum = mbconv_i8_channel_sum_avx2,                   \
     .interleave3 = mbconv_i8_interleave3_avx2,                                                                    \
-    .packing = {MBCONV_I8_PANEL_PACKING(1), .unit = 64, .taps = MBCONV_I8_TAPS(true, true, false)},               \
+    .packing = {MBCONV_I8_PANEL_PACKING(1), .unit = 64, .taps = MBCONV_I8_TAPS(false, true, false)},               \
     .fastest_exp = MBCONV_EXP_INLINE, .i8 = (i8_),                                                                \
     .blocking = {.group_channels = 64,                                                                            \
                  .l1_bytes = 30 * 1024,                                                                           \

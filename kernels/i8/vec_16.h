@@ -18,6 +18,16 @@ ALWAYS_INLINE vec_x16 high_bytes_x16(vec_x16 a, vec_x16 b) { return _mm_unpackhi
 ALWAYS_INLINE vec_x16 low_words_x16(vec_x16 a, vec_x16 b) { return _mm_unpacklo_epi16(a, b); }
 ALWAYS_INLINE vec_x16 high_words_x16(vec_x16 a, vec_x16 b) { return _mm_unpackhi_epi16(a, b); }
 
+/* Each dword times 2^8. */
+ALWAYS_INLINE vec_x16 a_byte_up_x16(vec_x16 v) { return _mm_slli_epi32(v, 8); }
+
+/* It stays in a register. */
+#ifdef MBCONV_MEMORY_SANITIZED
+ALWAYS_INLINE void keep_x16(vec_x16 *v) { (void)v; }
+#else
+ALWAYS_INLINE void keep_x16(vec_x16 *v) { __asm__("" : "+v"(*v)); }
+#endif
+
 ALWAYS_INLINE vec_x16 scaled_x16(vec_x16 sum, vec_x16 scale) {
   return _mm_cvtps_epi32(_mm_mul_ps(_mm_cvtepi32_ps(sum), _mm_castsi128_ps(scale)));
 }

@@ -18,6 +18,16 @@ ALWAYS_INLINE vec_x64 high_bytes_x64(vec_x64 a, vec_x64 b) { return _mm512_unpac
 ALWAYS_INLINE vec_x64 low_words_x64(vec_x64 a, vec_x64 b) { return _mm512_unpacklo_epi16(a, b); }
 ALWAYS_INLINE vec_x64 high_words_x64(vec_x64 a, vec_x64 b) { return _mm512_unpackhi_epi16(a, b); }
 
+/* Each dword times 2^8. */
+ALWAYS_INLINE vec_x64 a_byte_up_x64(vec_x64 v) { return _mm512_slli_epi32(v, 8); }
+
+/* It stays in a register. */
+#ifdef MBCONV_MEMORY_SANITIZED
+ALWAYS_INLINE void keep_x64(vec_x64 *v) { (void)v; }
+#else
+ALWAYS_INLINE void keep_x64(vec_x64 *v) { __asm__("" : "+v"(*v)); }
+#endif
+
 ALWAYS_INLINE vec_x64 scaled_x64(vec_x64 sum, vec_x64 scale) {
   return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_castsi512_ps(scale)));
 }
