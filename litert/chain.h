@@ -45,8 +45,9 @@ typedef struct chain_stage {
   chain_conv conv;   /* squeeze-excite: the first of its layers */
   chain_conv second; /* its second one */
   mbconv_activation_kind gate;
-  int gate_out, out; /* squeeze-excite: what the gate and the product write */
-  int fused;         /* host_fused of the product */
+  int three, sum, sixth; /* a hard sigmoid: its constants, and what ADD writes */
+  int gate_out, out;     /* squeeze-excite: what the gate and the product write */
+  int fused;             /* host_fused of the product */
 } chain_stage;
 
 typedef struct litert_chain {

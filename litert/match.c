@@ -200,9 +200,9 @@ static bool match_silu(litert_matcher *matcher, chain_conv *conv) {
   return true;
 }
 
-/* PRELU's slopes: one per channel, [1][1][channels]. */
+/* PRELU's slopes: one per channel, [1][1][channels], of the images' type. */
 static bool read_slope(litert_matcher *matcher, const graph_op *op, chain_conv *conv) {
-  conv->slope = op->input_count == 2 ? graph_floats(matcher->graph, op->inputs[1], 3) : -1;
+  conv->slope = op->input_count == 2 ? match_constant(matcher, op->inputs[1], matcher->chain->type, 3) : -1;
   const host_tensor *slope = conv->slope < 0 ? NULL : tensor_of(matcher, conv->slope);
   const bool fits = slope && slope->dims->values[0] == 1 && slope->dims->values[1] == 1 &&
                     (size_t)slope->dims->values[2] == conv->out_channels;
@@ -215,7 +215,7 @@ void match_function(litert_matcher *matcher, chain_conv *conv) {
   if (!match_is_free(matcher, op) || op->inputs[0] != conv->y) return;
   const bool f32 = matcher->chain->type == HOST_F32;
   chain_function function = CHAIN_NO_FUNCTION;
-  if (op->code == HOST_PRELU && f32 && read_slope(matcher, op, conv)) function = CHAIN_PRELU;
+  if (op->code == HOST_PRELU && read_slope(matcher, op, conv)) function = CHAIN_PRELU;
   if (op->input_count == 1) {
     if (op->code == HOST_OP_RELU && f32) function = CHAIN_RELU;
     if (op->code == HOST_OP_RELU6 && f32) function = CHAIN_RELU6;

@@ -69,15 +69,19 @@ static bool match_layer(litert_matcher *matcher, match_vector *at, chain_conv *l
 
 /* ---- The gate ---------------------------------------------------------------------------------------------------- */
 
-/* The operator's other input, if it is a constant of one float. */
-static const float *other_number(const litert_matcher *matcher, const graph_op *op, int tensor) {
-  if (op->input_count != 2 || (op->inputs[0] == tensor) == (op->inputs[1] == tensor)) return NULL;
+/* The operator's other input, if it is a constant of one number of the chain's type; else -1. */
+static int other_number(const litert_matcher *matcher, const graph_op *op, int tensor) {
+  if (op->input_count != 2 || (op->inputs[0] == tensor) == (op->inputs[1] == tensor)) return -1;
   const int other = op->inputs[op->inputs[0] == tensor];
   for (int rank = 0; rank <= GRAPH_RANK; rank++) {
-    const host_tensor *constant = graph_constant(matcher->graph, other, HOST_F32, rank);
-    if (constant) return constant->bytes == sizeof(float) ? constant->data : NULL;
+    const host_tensor *constant = graph_constant(matcher->graph, other, matcher->chain->type, rank);
+    if (constant) return constant->bytes == (matcher->chain->type == HOST_I8 ? 1 : sizeof(float)) ? other : -1;
   }
-  return NULL;
+  return -1;
+}
+
+static float float_of(const litert_matcher *matcher, int tensor) {
+  return *(const float *)matcher->graph->context->tensors[tensor].data;
 }
 
 /* The reader of the vector, if it has the code; then the vector behind it. */
@@ -88,18 +92,21 @@ static const graph_op *pass(litert_matcher *matcher, match_vector *at, int code)
   return op;
 }
 
-/* relu6(x + 3) / 6, where the quotient may be a product. */
-static bool match_hard_sigmoid(litert_matcher *matcher, match_vector *at) {
+/* relu6(x + 3) / 6, where the quotient is a product. In int8 it is a function of one byte, whatever the constants are,
+ * but RELU6 of its own has another scale in front of it than behind. */
+static bool match_hard_sigmoid(litert_matcher *matcher, match_vector *at, chain_stage *stage) {
   const int x = at->tensor;
+  const bool f32 = matcher->chain->type == HOST_F32;
   const graph_op *sum = pass(matcher, at, HOST_ADD);
-  const float *three = sum ? other_number(matcher, sum, x) : NULL;
-  if (!three || *three != 3) return false;
+  stage->three = sum ? other_number(matcher, sum, x) : -1;
+  if (stage->three < 0 || (f32 && float_of(matcher, stage->three) != 3)) return false;
+  stage->sum = at->tensor;
   const int fused = ((const host_arithmetic *)sum->parameters)->fused;
-  if (fused != HOST_RELU6 && (fused != HOST_NONE || !pass(matcher, at, HOST_OP_RELU6))) return false;
+  if (fused != HOST_RELU6 && (!f32 || fused != HOST_NONE || !pass(matcher, at, HOST_OP_RELU6))) return false;
   const int clamped = at->tensor;
   const graph_op *product = pass(matcher, at, HOST_MUL);
-  const float *sixth = product ? other_number(matcher, product, clamped) : NULL;
-  return sixth && fabsf(*sixth - 1.0f / 6) < 1e-7f &&
+  stage->sixth = product ? other_number(matcher, product, clamped) : -1;
+  return stage->sixth >= 0 && (!f32 || fabsf(float_of(matcher, stage->sixth) - 1.0f / 6) < 1e-7f) &&
          ((const host_arithmetic *)product->parameters)->fused == HOST_NONE;
 }
 
@@ -111,8 +118,7 @@ static bool match_gate(litert_matcher *matcher, match_vector *at, chain_stage *s
   } else {
     stage->gate = MBCONV_ACTIVATION_HARD_SIGMOID;
     const graph_op *op = graph_only_reader(matcher->graph, at->tensor);
-    if (matcher->chain->type != HOST_F32) return match_leave(matcher, op, "a gate of int8 is LOGISTIC alone");
-    if (!match_hard_sigmoid(matcher, at))
+    if (!match_hard_sigmoid(matcher, at, stage))
       return match_leave(matcher, op, "it is no gate by LOGISTIC or a hard sigmoid");
   }
   return match_reshape(matcher, at);

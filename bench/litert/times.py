@@ -40,6 +40,7 @@ def made():
     yield "MobileNetV2, int8", lambda: models.quantized_network(models.MOBILENET_V2, 224)
     yield "EfficientNet-Lite0, int8", lambda: models.quantized_network(models.EFFICIENTNET_B0, 224, seed=2)
     yield "EfficientNet-B0, int8", lambda: models.quantized_network(models.EFFICIENTNET_B0, 224, "silu", excite=True)
+    yield "MobileNetV3's kind, int8", lambda: models.quantized_network(models.MOBILENET_V3, 224, "hard_swish", excite="hard sigmoid")
     yield "EfficientNet-B0 without squeeze-excite, int8", lambda: models.quantized_network(models.EFFICIENTNET_B0, 224, "silu")
 
 

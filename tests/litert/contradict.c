@@ -53,16 +53,30 @@ static int widen_window(test_graph *graph) {
   return pool;
 }
 
-/* A hard sigmoid that adds another number than 3. */
+/* A hard sigmoid that adds another number than 3; in int8, where any will do, one without RELU6. */
 static int change_number(test_graph *graph) {
   const int sum = find_node(graph, HOST_ADD);
   for (int i = 0; sum >= 0 && i < 2; i++) {
     const host_tensor *tensor = &graph->tensors[graph->nodes[sum].host.inputs->values[i]];
     if (tensor->allocation != HOST_MAPPED) continue;
-    *(float *)tensor->data = 2;
+    if (graph->type == HOST_I8)
+      ((host_arithmetic *)graph->nodes[sum].host.parameters)->fused = HOST_NONE;
+    else
+      *(float *)tensor->data = 2;
     return sum;
   }
   return -1;
+}
+
+/* PRELU has more slopes than its image has channels. */
+static int widen_slopes(test_graph *graph) {
+  const int prelu = find_node(graph, HOST_PRELU);
+  if (prelu < 0) return -1;
+  host_tensor *slopes = &graph->tensors[graph->nodes[prelu].host.inputs->values[1]];
+  slopes->bytes += slopes->bytes / (size_t)slopes->dims->values[2];
+  slopes->dims->values[2]++;
+  slopes->data = test_piece(graph, slopes->bytes);
+  return prelu;
 }
 
 /* A shape that is computed is that of something else than a vector per image. */
@@ -101,12 +115,13 @@ static int write_twice(test_graph *graph) {
   return other;
 }
 
-/* Few graphs have a place for the first five. */
+/* Few graphs have a place for the first six. */
 int test_contradict(test_graph *graph) {
-  int (*const rare[])(test_graph *) = {widen_mean, widen_before_pad, widen_window, change_number, change_shape};
-  const int first = test_random(graph, 5);
-  for (int i = 0; i < 5; i++) {
-    const int node = test_random(graph, 2) ? rare[(first + i) % 5](graph) : -1;
+  int (*const rare[])(test_graph *) = {widen_mean,    widen_before_pad, widen_window,
+                                       change_number, change_shape,     widen_slopes};
+  const int first = test_random(graph, 6);
+  for (int i = 0; i < 6; i++) {
+    const int node = test_random(graph, 2) ? rare[(first + i) % 6](graph) : -1;
     if (node >= 0) return node;
   }
   return test_random(graph, 2) ? close_cycle(graph) : write_twice(graph);

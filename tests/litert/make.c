@@ -95,7 +95,8 @@ static int activate(test_graph *graph, int x) {
     case 2: return graph->type == HOST_F32 ? unary(graph, HOST_OP_RELU, x) : x;
     case 3: return add_node(graph, HOST_LEAKY_RELU, 1, &x, add_image(graph, dims_of(graph, x)), &slope, sizeof slope);
     case 4: {
-      const int dims[] = {1, 1, dims_of(graph, x)[3]}, inputs[] = {x, add_constant(graph, HOST_F32, 3, dims)};
+      const int dims[] = {1, 1, dims_of(graph, x)[3]}, inputs[] = {x, add_constant(graph, graph->type, 3, dims)};
+      if (graph->type == HOST_I8) quantize(graph, inputs[1], 1, 0.004f, test_random(graph, 20) - 10, 0);
       return add_node(graph, HOST_PRELU, 2, inputs, add_image(graph, dims_of(graph, x)), NULL, 0);
     }
     default: return x;
@@ -176,23 +177,24 @@ static int connect(test_graph *graph, int x, int out, int fused, bool flat) {
 }
 
 static int with_number(test_graph *graph, int code, int x, float number, int fused) {
-  const int one = 1, constant = add_constant(graph, HOST_F32, test_random(graph, 2), &one);
+  const int one = 1, constant = add_constant(graph, graph->type, test_random(graph, 2), &one);
   const int inputs[] = {test_random(graph, 2) ? x : constant, 0}, other = inputs[0] == x ? constant : x;
   const int both[] = {inputs[0], other}, flat = graph->tensors[x].dims->count == 2;
   const host_arithmetic arithmetic = {fused};
-  *(float *)graph->tensors[constant].data = number;
+  if (graph->type == HOST_F32) *(float *)graph->tensors[constant].data = number;
+  if (graph->type == HOST_I8) quantize(graph, constant, 1, number / 255, -128, 0);
   const int y = add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat);
   return add_node(graph, code, 2, both, y, &arithmetic, sizeof arithmetic);
 }
 
 static int gate(test_graph *graph, int x) {
   const bool flat = graph->tensors[x].dims->count == 2;
-  if (graph->type == HOST_I8 || test_random(graph, 2)) {
+  if (test_random(graph, 2)) {
     const int logistic = add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat);
     if (graph->type == HOST_I8) quantize(graph, logistic, 1, 1.0f / 256, -128, 0);
     return add_node(graph, HOST_LOGISTIC, 1, &x, logistic, NULL, 0);
   }
-  const bool fused = test_random(graph, 2);
+  const bool fused = graph->type == HOST_I8 || test_random(graph, 2);
   x = with_number(graph, HOST_ADD, x, 3, fused ? HOST_RELU6 : HOST_NONE);
   if (!fused)
     x = add_node(graph, HOST_OP_RELU6, 1, &x, add_vector(graph, dims_of(graph, x)[0], channels_of(graph, x), flat),

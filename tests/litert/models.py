@@ -14,6 +14,7 @@ from tflite import CLAMPS, schema  # noqa: E402
 
 tflite.TYPES["float16"] = schema.TensorType.FLOAT16
 # Kernel, stride, expansion, channels out, repeats
+MOBILENET_V3 = (3, 1, 1, 16, 1), (3, 2, 4, 24, 2), (5, 2, 4, 40, 3), (3, 2, 6, 80, 4), (5, 2, 6, 160, 3)  # of its kind
 MOBILENET_V2 = (
     (3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (3, 2, 6, 32, 3), (3, 2, 6, 64, 4), (3, 1, 6, 96, 3), (3, 2, 6, 160, 3), (3, 1, 6, 320, 1),
 )  # fmt: skip
@@ -158,6 +159,20 @@ class Graph(tflite.Graph):
         three, sixth = (self._constant(np.array(number, np.float32), None, 0) for number in (3, 1 / 6))
         return self.mul(self.add(x, three, "relu6"), sixth)
 
+    def quantization(self, tensor):
+        """Of a tensor of int8."""
+        found = self._tensors[tensor].quantization
+        return found.scale[0], found.zeroPoint[0]
+
+    def integer_hard_sigmoid(self, x, turned=False, scale=1 / 256):
+        """By ADD and MUL of int8, with constants as converters write them. `turned`: the constant comes first."""
+        three, sixth = (self._constant(np.array(127, np.int8), (number / 255, -128), 0) for number in (3, 1 / 6))
+        for name, other, quantization, clamp in ("ADD", three, (6 / 255, -128), "relu6"), ("MUL", sixth, (scale, -128), "none"):
+            shape, (a, b) = self.shape(x), (other, x) if turned else (x, other)
+            options = self._options(f"{name.capitalize()}Options", {"fusedActivationFunction": CLAMPS[clamp]})
+            x = self._operator(name, 2, [a, b], shape, quantization, "int8", options)
+        return x
+
     def activation(self, x, name):
         """What is no fused activation."""
         if name == "silu":
@@ -200,9 +215,11 @@ def network(rows, size, activation="relu6", excite=False, width=1.0, batch=1):
 
 # pylint: disable-next=too-many-arguments,too-many-positional-arguments
 def quantized_network(rows, size, activation="relu6", seed=1, width=1.0, excite=False, classes=0):
-    """A network in int8, per channel, to its last image, or to the logits of so many classes. `excite`: False, True, or "bare",
-    where no product has a clamp."""
-    maker, graph = quantized.Maker(seed, "int8", whole_clamp=seed % 2 == 0), Graph() if classes else tflite.Graph()
+    """A network in int8, per channel, to its last image, or to the logits of so many classes. `excite`: False, True, "bare", where
+    no product has a clamp, or "hard sigmoid", as in MobileNetV3."""
+    hard = excite == "hard sigmoid"
+    maker, graph = quantized.Maker(seed, "int8", whole_clamp=seed % 2 == 0), Graph() if classes or hard else tflite.Graph()
+    graph.hard_gates = hard
     image = maker.quantization(2.0**-6)
     stem = maker.layer(False, 3, 32, image, 3, 2, activation)
     x, image = quantized_layer(graph, graph.input([1, size, size, 3], "int8", image), stem), stem.out
@@ -234,7 +251,8 @@ def _quantized_block(graph, maker, x, image, sizes, activation, excite):
         y_image = layers[-1].out
     layers.append(maker.layer(True, channels * expansion, channels * expansion, y_image, kernel, stride, activation))
     if excite:
-        layers.append(maker.excite(channels * expansion, layers[-1].out, max(1, channels // 4), activation))
+        inner = "relu" if excite == "hard sigmoid" else activation
+        layers.append(maker.excite(channels * expansion, layers[-1].out, max(1, channels // 4), inner))
         layers[-1].clamp = "none" if excite == "bare" else layers[-1].clamp
     layers.append(maker.layer(False, channels * expansion, out, layers[-1].out, 1, 1, "none"))
     for layer in layers:
@@ -247,9 +265,13 @@ def _quantized_block(graph, maker, x, image, sizes, activation, excite):
 
 def quantized_layer(graph, x, layer):
     if isinstance(layer, quantized.Excite):
-        gate = quantized_layer(graph, quantized_layer(graph, graph.mean(x, layer.mean), layer.reduce), layer.expand)
+        y = quantized_layer(graph, graph.mean(x, layer.mean), layer.reduce)
+        hard = getattr(graph, "hard_gates", False)
+        gate = graph.integer_hard_sigmoid(graph.convolution(y, layer.expand)) if hard else quantized_layer(graph, y, layer.expand)
         return graph.binary("MUL", x, gate, layer.y, layer.clamp)
     y = graph.convolution(x, layer)
+    if layer.function == "prelu":
+        return graph.prelu(y, layer.slopes, layer.slopes_q, layer.function_y)
     if layer.function == "silu":
         return graph.binary("MUL", y, graph.unary("LOGISTIC", y, logistic_quantization("int8")), layer.function_y)
     return graph.unary(layer.function.upper(), y, layer.function_y) if layer.function else y
