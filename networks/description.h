@@ -75,6 +75,9 @@ struct mbconv_description {
 /* Fills in the description of the network called `name`; false if there is none. */
 bool mbconv_describe(const char *name, size_t classes, struct mbconv_description *description);
 
+/* The failure of a name that is none, which tells the nearest one. `where` stands before it. */
+mbconv_status mbconv_no_network(mbconv_status status, const char *where, const char *name, mbconv_error *error);
+
 /* The names of a family's networks: `index` from 0 until it returns false. Of MobileNetV2 only that of width 1. */
 bool mbconv_candidate(enum mbconv_family family, size_t index, char name[32]);
 

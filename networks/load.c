@@ -65,7 +65,7 @@ static mbconv_status make_random(const char *name, const mbconv_network_options 
   if (options->classes > MBCONV_MOST_CLASSES)
     return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "%zu classes are more than a million", options->classes);
   if (!mbconv_describe(name, options->classes ? options->classes : MBCONV_DEFAULT_CLASSES, d))
-    return mbconv_network_fail(error, MBCONV_INVALID_ARGUMENT, "\"%.80s\" is no network known here", name);
+    return mbconv_no_network(MBCONV_INVALID_ARGUMENT, "", name, error);
   const bool i8 = options->type == MBCONV_S8 || options->type == MBCONV_U8;
   mbconv_network_options known;
   if (!i8) return mbconv_random_tensors(d, options->seed, tensors, error);

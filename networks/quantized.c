@@ -90,7 +90,7 @@ mbconv_status mbconv_quantized_describe(const struct mbconv_tensors *tensors, st
   if (m->epsilon > 0)
     return mbconv_network_fail(error, MBCONV_BAD_FILE, "__metadata__: bn_eps in a network of int8, which has no BN");
   if (!mbconv_describe(m->network, MBCONV_DEFAULT_CLASSES, d))
-    return mbconv_network_fail(error, MBCONV_BAD_FILE, "__metadata__: \"%s\" is no network known here", m->network);
+    return mbconv_no_network(MBCONV_BAD_FILE, "__metadata__: ", m->network, error);
   size_t classes;
   mbconv_status status = find_classes(tensors, d, &classes, error);
   if (status != MBCONV_OK) return status;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "status.h"
+
 /* ---- Layers ------------------------------------------------------------------------------------------------------ */
 
 size_t mbconv_divisible(double channels) {
@@ -127,6 +129,38 @@ bool mbconv_describe(const char *name, size_t classes, struct mbconv_description
   return mbconv_describe_mobilenet(d, classes) || mbconv_describe_mobilenet_v3(d, classes) ||
          mbconv_describe_mobilenet_v4(d, classes) || mbconv_describe_efficientnet(d, classes) ||
          mbconv_describe_single(d);
+}
+
+/* The next letter or digit of a name, a small letter; 0 at its end. */
+static char next_letter(const char **at) {
+  for (; **at; ++*at) {
+    const char c = **at;
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) return c;
+    if (c >= 'A' && c <= 'Z') return (char)(c - 'A' + 'a');
+  }
+  return 0;
+}
+
+/* How many letters and digits two names begin with in common: mobilenetv2_100 is a mobilenet_v2 to timm. */
+static size_t alike(const char *a, const char *b) {
+  size_t count = 0;
+  for (char c; (c = next_letter(&a)) && c == next_letter(&b); a++, b++) count++;
+  return count;
+}
+
+mbconv_status mbconv_no_network(mbconv_status status, const char *where, const char *name, mbconv_error *error) {
+  const char *nearest = NULL;
+  size_t most = sizeof "mobile" - 1; /* begins too many other networks' names */
+  for (size_t i = 0; i < NAMES; i++) {
+    const size_t letters = alike(strncmp(name, "tf_", 3) ? name : name + 3, names[i]);
+    if (letters > most) most = letters, nearest = names[i];
+  }
+  if (nearest)
+    return mbconv_network_fail(error, status, "%s\"%.80s\" is no network known here; the nearest is %s", where, name,
+                               nearest);
+  return mbconv_network_fail(error, status,
+                             "%s\"%.80s\" is no network known here; known are MobileNets, MnasNets and EfficientNets",
+                             where, name);
 }
 
 bool mbconv_candidate(enum mbconv_family family, size_t index, char name[32]) {

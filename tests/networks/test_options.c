@@ -4,6 +4,7 @@
  */
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "networks_suites.h"
 
@@ -39,6 +40,28 @@ static void check_bad_options(struct test *t) {
   test_check(t, mbconv_network_random(NULL, NULL, &network, NULL) == MBCONV_INVALID_ARGUMENT, "no name");
   test_check(t, mbconv_network_random("mbconv", NULL, NULL, NULL) == MBCONV_INVALID_ARGUMENT, "no out");
   mbconv_network_destroy(NULL);
+}
+
+/* A name as others write it is told the network's own. */
+static void check_names(struct test *t) {
+  test_at(t, "names that are none");
+  static const struct {
+    const char *name, *said;
+  } cases[] = {
+      {"efficientnet-b3", "\"efficientnet-b3\" is no network known here; the nearest is efficientnet_b3"},
+      {"tf_efficientnetv2_s", "; the nearest is efficientnet_v2_s"},
+      {"MobileNetV3-Large", "; the nearest is mobilenet_v3_large"},
+      {"mobilenetv2_100", "; the nearest is mobilenet_v2"},
+      {"resnet18", "\"resnet18\" is no network known here; known are MobileNets"},
+      {"mobilevit_s", " is no network known here; known are MobileNets"},
+      {"", " is no network known here; known are MobileNets"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    mbconv_network *network;
+    mbconv_error error;
+    const mbconv_status status = mbconv_network_random(cases[i].name, NULL, &network, &error);
+    test_check(t, status == MBCONV_INVALID_ARGUMENT && strstr(error.message, cases[i].said), "%s", error.message);
+  }
 }
 
 /* As with the descriptions of mbconv.h. */
@@ -115,6 +138,7 @@ static void check_absurd(struct test *t) {
 
 void test_options(struct test *t) {
   check_bad_options(t);
+  check_names(t);
   check_struct_size(t);
   check_absurd(t);
 }
