@@ -228,14 +228,19 @@ mbconv_status mbconv_cut_for(const struct mbconv_stages *stages, const struct mb
 
 /* ---- Create ------------------------------------------------------------------------------------------------------ */
 
+/* The object's, or what int8 has chosen. */
+static const struct mbconv_kernels *set_of(const struct mbconv_panels *panels, const struct mbconv_kernels *kernels) {
+  return MBCONV_HAS_I8 && panels->kernels ? panels->kernels : kernels;
+}
+
 static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parameters *given,
                           const struct mbconv_kernels *kernels, bool grouped, struct mbconv_cursor *cursor) {
   const size_t kernel = stage->window.kernel;
   switch (stage->kind) {
     case MBCONV_STAGE_POINTWISE:
     case MBCONV_STAGE_DENSE:
-      mbconv_panels_plan(&stage->panels, kernels, kernel * kernel * stage->in_channels, stage->out_channels,
-                         stage->behind, grouped, cursor);
+      mbconv_panels_plan(&stage->panels, set_of(&stage->panels, kernels), kernel * kernel * stage->in_channels,
+                         stage->out_channels, stage->behind, grouped, cursor);
       break;
     case MBCONV_STAGE_DEPTHWISE:
       stage->tap_bytes = (uint16_t)(mbconv_depthwise_channel_bytes(&kernels->packing, kernel,
@@ -244,10 +249,10 @@ static void lay_out_stage(struct mbconv_stage *stage, const struct mbconv_parame
       stage->taps = mbconv_take(cursor, mbconv_round_up(stage->out_channels, kernels->packing.unit), stage->tap_bytes);
       break;
     case MBCONV_STAGE_SQUEEZE_EXCITE:
-      mbconv_panels_plan(&stage->excite.reduce, kernels, stage->in_channels, given->excite->width, stage->behind, false,
-                         cursor);
-      mbconv_panels_plan(&stage->excite.expand, kernels, given->excite->width, stage->out_channels, stage->behind,
-                         false, cursor);
+      mbconv_panels_plan(&stage->excite.reduce, set_of(&stage->excite.reduce, kernels), stage->in_channels,
+                         given->excite->width, stage->behind, false, cursor);
+      mbconv_panels_plan(&stage->excite.expand, set_of(&stage->excite.expand, kernels), given->excite->width,
+                         stage->out_channels, stage->behind, false, cursor);
       break;
   }
 }

@@ -98,7 +98,7 @@ if("i8" IN_LIST MBCONV_TYPES)
   mbconv_add_i8_row(scalar "pointwise;depthwise;bytes;door;excite")
   list(APPEND MBCONV_KERNEL_SOURCES kernels/i8/panel.c)
   if(MBCONV_ARCHITECTURE STREQUAL "x86_64")
-    mbconv_add_i8_row(avx2 "pointwise;depthwise;bytes;door;excite" -mavx2 -mfma ${wide})
+    mbconv_add_i8_row(avx2 "pointwise;pointwise_bytes;depthwise;bytes;door;excite" -mavx2 -mfma ${wide})
     mbconv_accepted(vnni -mavxvnni) # gcc 11 and clang 12
     if(vnni)
       mbconv_add_i8_row(avx2_vnni "pointwise;depthwise" -mavx2 -mfma -mavxvnni ${wide})

@@ -39,6 +39,17 @@ static uint8_t turned_by(const struct mbconv_stages *stages, size_t i) {
   return stages->stage[i + 1].kind == MBCONV_STAGE_SQUEEZE_EXCITE ? 0 : turned;
 }
 
+/* Chooses the set of a stage's panels: that for a single pixel, if there is one and they never see more, but where
+ * another image than the planned one is given to them. */
+static void choose_panels(const struct mbconv_stages *stages, struct mbconv_stage *stage) {
+  const struct mbconv_kernels *one_pixel = stages->base.kernels->i8->one_pixel;
+  if (!one_pixel) return;
+  if (stage->kind == MBCONV_STAGE_SQUEEZE_EXCITE)
+    stage->excite.reduce.kernels = stage->excite.expand.kernels = one_pixel;
+  else if (stage->kind == MBCONV_STAGE_POINTWISE && stages->cut.height == 1 && stages->cut.width == 1)
+    stage->panels.kernels = one_pixel;
+}
+
 static void lay_out_stage(struct mbconv_stages *stages, size_t i, const struct mbconv_i8_stage *from,
                           struct mbconv_cursor *cursor) {
   const struct mbconv_kernels *kernels = stages->base.kernels;
@@ -46,6 +57,7 @@ static void lay_out_stage(struct mbconv_stages *stages, size_t i, const struct m
   const uint8_t turned = kernels->i8->turned;
   stage->padding = from->padding ^ turned;
   stage->behind = (unsigned char)mbconv_i8_behind(&from->ending);
+  choose_panels(stages, stage);
   stage->epilogue = lay_out_epilogue(kernels, from, stage->out_channels, turned_by(stages, i), cursor);
   if (stage->kind != MBCONV_STAGE_SQUEEZE_EXCITE) return;
   const struct mbconv_i8_excited *excited = from->excited;

@@ -211,6 +211,9 @@ typedef void mbconv_i8_depthwise_pair_fn(const struct mbconv_depthwise_group *gr
 /* What a set has beside the members of struct mbconv_kernels. */
 struct mbconv_i8_kernels {
   uint8_t turned; /* 0, or 0x80: see above */
+  /* NULL, or the same set with other pointwise tiles and their packing: for panels that a single pixel runs through,
+   * which waits for its weights. The tiles have the same widths. */
+  const struct mbconv_kernels *one_pixel;
   mbconv_i8_pack_panel_fn *pack_panel;
   mbconv_i8_pack_depthwise_fn *pack_depthwise;
   mbconv_i8_table_fn *table;

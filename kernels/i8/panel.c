@@ -55,6 +55,16 @@ void mbconv_i8_pack_panel_bytes_8(void *data, size_t width, size_t lane, size_t 
 void mbconv_i8_pack_panel_pairs_8(void *data, size_t width, size_t lane, size_t k,
                                   const struct mbconv_i8_channel *channel) {
   const size_t place = place_of(8, width, lane);
+  int8_t *weights = pack_others(data, width, place, k, (k + K_STEP - 1) / K_STEP * K_STEP, channel);
+  for (size_t i = 0; i < k; i++) {
+    const size_t pair = i / 2 * width + place;
+    weights[pair * 2 + i % 2] = mbconv_i8_weight_at(channel, k, i);
+  }
+}
+
+void mbconv_i8_pack_panel_words_8(void *data, size_t width, size_t lane, size_t k,
+                                  const struct mbconv_i8_channel *channel) {
+  const size_t place = place_of(8, width, lane);
   int16_t *weights = pack_others(data, width, place, k, (k + 1) / 2 * 4, channel);
   for (size_t i = 0; i < k; i++) weights[i / 2 * 2 * width + place * 2 + i % 2] = mbconv_i8_weight_at(channel, k, i);
 }

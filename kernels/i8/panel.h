@@ -9,7 +9,8 @@
  * with zeros at the end, and behind these, in TFLITE_DOUBLE, int32_t shift:
  *
  *     bytes    4 of k: [vector][place in it] {w0 w1 w2 w3}
- *     pairs    2 of k: [vector][place in it] {w0 w1} of 16 bits
+ *     words    2 of k: [vector][place in it] {w0 w1} of 16 bits
+ *     pairs    2 of k: [vector][place in it] {w0 w1}
  *
  * If all channels of a panel may end with scaled_relu(), it has -scale in place of scale, and bias +
  * MBCONV_I8_RELU_START in place of bias.
@@ -27,7 +28,8 @@ enum { K_STEP = 4 };
 #define MBCONV_I8_PANEL_PACKING(bytes) .bias = CONSTANTS * sizeof(int32_t), .weight = (bytes), .k_step = K_STEP
 
 /* Vectors of 16 places, and of 8. */
-mbconv_i8_pack_panel_fn mbconv_i8_pack_panel_bytes_16, mbconv_i8_pack_panel_bytes_8, mbconv_i8_pack_panel_pairs_8;
+mbconv_i8_pack_panel_fn mbconv_i8_pack_panel_bytes_16, mbconv_i8_pack_panel_bytes_8, mbconv_i8_pack_panel_words_8,
+    mbconv_i8_pack_panel_pairs_8;
 
 /* Puts a channel of `weights` weights at a place of the arrays before the weights of `width` channels: a panel's, or a
  * unit's of a depthwise. It turns the others' there if this is the first one that has no scaled_relu(). */

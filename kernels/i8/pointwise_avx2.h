@@ -43,9 +43,11 @@ ALWAYS_INLINE __m256i broadcast(const char *x) {
   return _mm256_set1_epi32(four);
 }
 
-/* ---- What the including file defines, and K_BYTES, the bytes of a k in the buffer -------------------------------- */
+/* ---- What the including file defines, and K_BYTES, the bytes of a k in the buffer, and WEIGHTS
+ * -------------------------------- */
 
-/* Adds the products of 4 bytes of the buffer, in every lane of x, to a vector of sums. */
+/* Adds the products of 4 bytes of the buffer, in every lane of x, to a vector of sums, whose weights for that are
+ * WEIGHTS bytes. */
 ALWAYS_INLINE __m256i dot(__m256i sum, __m256i x, const char *weights);
 
 /* Puts `k` bytes of a pixel into the buffer, and zeros up to a multiple of 4 bytes. */
@@ -63,7 +65,7 @@ ALWAYS_INLINE void add(const size_t vectors, const size_t sums, const size_t i, 
                        __m256i *pixel, __m256i *sum) {
   if (i >= sums) return;
   if (i % vectors == 0) *pixel = broadcast(x + i / vectors * apart(vectors));
-  *sum = dot(*sum, *pixel, weights + i % vectors * VECTOR_BYTES);
+  *sum = dot(*sum, *pixel, weights + i % vectors * WEIGHTS);
   in_order_i8(sum);
 }
 
@@ -242,7 +244,7 @@ ALWAYS_INLINE void tile(const size_t vectors, const size_t sums, const struct ca
     do {
       step(vectors, sums, at, weights, &t);
       at += STEP_BYTES;
-      weights += vectors * VECTOR_BYTES;
+      weights += vectors * WEIGHTS;
     } while (--steps > 0);
   }
   if (e->way == RELU) {

@@ -5,7 +5,7 @@
  * vpdpbusd adds 4 products of bytes to each of 8 sums: a step of 4 of k is 12 operations, of which CPUs begin 2 a
  * cycle. That is 64 products a cycle, where f32 has 16.
  */
-enum { K_BYTES = 1 };
+enum { K_BYTES = 1, WEIGHTS = 32 };
 
 #include "pointwise_avx2.h"
 #include "set_avx2_vnni.h"

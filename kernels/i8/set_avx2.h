@@ -9,6 +9,8 @@
 
 mbconv_pointwise_fn mbconv_i8_pointwise_avx2_3x32, mbconv_i8_pointwise_avx2_4x24, mbconv_i8_pointwise_avx2_6x16,
     mbconv_i8_pointwise_avx2_12x8;
+mbconv_pointwise_fn mbconv_i8_pointwise_avx2_bytes_3x32, mbconv_i8_pointwise_avx2_bytes_4x24,
+    mbconv_i8_pointwise_avx2_bytes_6x16, mbconv_i8_pointwise_avx2_bytes_12x8;
 mbconv_depthwise_fn mbconv_i8_depthwise_avx2_3x3s1, mbconv_i8_depthwise_avx2_3x3s2, mbconv_i8_depthwise_avx2_5x5s1,
     mbconv_i8_depthwise_avx2_5x5s2, mbconv_i8_depthwise_avx2_7x7s1, mbconv_i8_depthwise_avx2_7x7s2;
 mbconv_i8_pack_depthwise_fn mbconv_i8_pack_depthwise_avx2;
