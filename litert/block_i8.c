@@ -193,7 +193,7 @@ static mbconv_status describe_stage(const litert_graph *graph, const chain_stage
 static mbconv_status describe_sum(const litert_graph *graph, const litert_chain *chain, mbconv_i8_desc *desc,
                                   mbconv_error *error) {
   desc->residual = MBCONV_RESIDUAL_ON;
-  if (chain->residual != chain->x) {
+  if (chain->residual != chain->x || chain->widened) {
     desc->residual = MBCONV_RESIDUAL_GIVEN;
     if (!image_quantization(graph, chain->residual, &desc->residual_input))
       return refuse(error, "a shortcut has not one scale");

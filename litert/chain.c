@@ -102,7 +102,7 @@ static void add_shortcut(litert_matcher *matcher) {
 bool chain_shorten(litert_chain *chain) {
   chain_conv *last = &chain->stages[chain->count - 1].conv;
   if (chain->added) {
-    chain->added = false;
+    chain->added = chain->widened = false;
     chain->residual = -1;
     chain->node_count = chain->nodes_after[chain->count - 1];
   } else if (last->function != CHAIN_NO_FUNCTION) {

@@ -58,6 +58,8 @@ typedef struct litert_chain {
   bool added;
   int residual;             /* what is added, if `added`, to what the last stage gives, `sum.x` */
   size_t residual_channels; /* it is added to so many, the first */
+  bool widened;             /* int8: the node puts zeros behind its channels, for the block adds all */
+  int zero_point;           /* the byte of these zeros */
   chain_conv sum;           /* what of a convolution ADD has, too: x, y, out, fused, function and its parameters */
   bool vector;              /* x and y are vectors: FULLY_CONNECTED, y of two dimensions */
   bool sized; /* the image x has the size that the model names, or the chain is none: its mean is over a fixed window */

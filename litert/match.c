@@ -233,14 +233,15 @@ void match_function(litert_matcher *matcher, chain_conv *conv) {
 /* ---- The shortcut ------------------------------------------------------------------------------------------------ */
 
 /* PAD that puts zeros behind the channels of an image, and whose result the sum alone reads: then the sum is one of the
- * first channels. In f32; an int8 block adds all channels. */
+ * first channels. In int8 a zero is the byte of the image's zero point. */
 static const graph_op *channel_pad(const litert_matcher *matcher, int residual) {
   const litert_graph *graph = matcher->graph;
   const graph_op *op = graph->writers[residual] < 0 ? NULL : &graph->ops[graph->writers[residual]];
-  if (!op || op->code != HOST_PAD || op->input_count != 2 || matcher->chain->type != HOST_F32) return NULL;
+  if (!op || op->code != HOST_PAD || op->input_count != 2) return NULL;
   const host_tensor *table = graph_constant(graph, op->inputs[1], HOST_I32, 2);
-  const host_tensor *from = graph_image(graph, op->inputs[0], HOST_F32);
+  const host_tensor *from = graph_image(graph, op->inputs[0], matcher->chain->type);
   if (!table || !from || table->bytes != 2 * GRAPH_RANK * sizeof(int32_t)) return NULL;
+  if (from->type == HOST_I8 && !match_same_quantization(matcher, op->inputs[0], residual)) return NULL;
   const int32_t *n = table->data;
   const int *small = from->dims->values, *large = tensor_of(matcher, residual)->dims->values;
   for (int i = 0; i < 2 * GRAPH_RANK - 1; i++)
@@ -264,6 +265,10 @@ bool match_add(litert_matcher *matcher, int x, size_t channels) {
   if (!match_take(matcher, add) || (pad && !match_take(matcher, pad))) return chain->node_count = before, false;
   chain->residual = pad ? pad->inputs[0] : residual;
   chain->residual_channels = (size_t)tensor_of(matcher, chain->residual)->dims->values[3];
+  if (pad && type == HOST_I8) {
+    chain->widened = true;
+    chain->zero_point = graph_quantization(tensor_of(matcher, residual))->zero_points->values[0];
+  }
   chain->sum =
       (chain_conv){.x = x, .y = add->output, .out = add->output, .out_channels = channels, .fused = fused, .slope = -1};
   if (type == HOST_F32) match_function(matcher, &chain->sum);

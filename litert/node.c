@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "pool.h"
+#include "size.h"
 
 struct litert_scratch {
   size_t owners; /* changed while the host makes or frees the nodes of a graph, which it does on one thread */
@@ -25,6 +26,8 @@ struct litert_node {
   int type, x, residual, y; /* residual: -1 if the block is not given one */
   bool vector;              /* x and y are vectors, all of which are the pixels of one image; y has two dimensions */
   size_t in_channels, out_channels, residual_channels;
+  bool widened; /* behind the residual's channels stand bytes that are zero_point, in the memory to work in */
+  int zero_point;
   int height, width; /* of x, if it may have no other; else 0 */
 };
 
@@ -82,18 +85,21 @@ litert_node *node_create(mbconv_block *block, const litert_chain *chain, const h
     return NULL;
   }
   const chain_conv *last = &chain->stages[chain->count - 1].conv;
-  *made = (litert_node){.block = block,
-                        .scratch = scratch,
-                        .type = chain->type,
-                        .x = chain->x,
-                        .residual = chain->added && chain->residual != chain->x ? chain->residual : -1,
-                        .y = chain->y,
-                        .vector = chain->vector,
-                        .in_channels = chain->stages[0].conv.in_channels,
-                        .out_channels = last->out_channels,
-                        .residual_channels = chain->residual_channels,
-                        .height = chain->sized ? size->values[1] : 0,
-                        .width = chain->sized ? size->values[2] : 0};
+  *made =
+      (litert_node){.block = block,
+                    .scratch = scratch,
+                    .type = chain->type,
+                    .x = chain->x,
+                    .residual = chain->added && (chain->residual != chain->x || chain->widened) ? chain->residual : -1,
+                    .y = chain->y,
+                    .vector = chain->vector,
+                    .in_channels = chain->stages[0].conv.in_channels,
+                    .out_channels = last->out_channels,
+                    .residual_channels = chain->residual_channels,
+                    .widened = chain->widened,
+                    .zero_point = chain->zero_point,
+                    .height = chain->sized ? size->values[1] : 0,
+                    .width = chain->sized ? size->values[2] : 0};
   scratch->owners++;
   start_threads(scratch);
   return made;
@@ -180,6 +186,26 @@ static int resize(host_context *context, host_tensor *tensor, bool vector, const
   return context->resize(context, tensor, dims);
 }
 
+/* ---- A residual of fewer channels -------------------------------------------------------------------------------- */
+
+/* Bytes of the wide residual, which stands in front of the block's memory; 0 if there is none. */
+static size_t wide_size(const litert_node *node, const image_shape *y) {
+  bool overflow = false;
+  size_t size = 1;
+  for (int i = 0; i < GRAPH_RANK; i++) size = mbconv_multiply(size, (size_t)y->dims[i], &overflow);
+  if (!node->widened) return 0;
+  return overflow || size > SIZE_MAX / 2 ? SIZE_MAX : mbconv_round_up(size, MBCONV_ALIGNMENT);
+}
+
+static void widen(const litert_node *node, const image_shape *y, const char *from, char *to) {
+  const size_t wide = node->out_channels, narrow = node->residual_channels;
+  for (size_t left = (size_t)y->dims[0] * (size_t)y->dims[1] * (size_t)y->dims[2]; left > 0; left--) {
+    memcpy(to, from, narrow);
+    memset(to + narrow, node->zero_point, wide - narrow);
+    from += narrow, to += wide;
+  }
+}
+
 /* ---- The host's calls -------------------------------------------------------------------------------------------- */
 
 int node_prepare(host_context *context, host_node *host) {
@@ -201,7 +227,9 @@ int node_prepare(host_context *context, host_node *host) {
       (!read_shape(tensor_of(context, node->residual), node->type, false, node->residual_channels, &residual) ||
        memcmp(&residual, &added, sizeof added) != 0))
     return fail(context, "the image that is added to a block's output has another shape");
-  if (!scratch_holds(node->scratch, scratch)) return fail(context, "no memory for a block to work in");
+  const size_t wide = wide_size(node, &y);
+  if (wide > SIZE_MAX - scratch || !scratch_holds(node->scratch, wide + scratch))
+    return fail(context, "no memory for a block to work in");
   return resize(context, output, node->vector, &y);
 }
 
@@ -230,11 +258,19 @@ int node_invoke(host_context *context, host_node *host) {
     return fail(context, "an image of a block has another shape than it was prepared for");
   const size_t batch = (size_t)x.dims[0], height = (size_t)x.dims[1], width = (size_t)x.dims[2];
   const litert_scratch *scratch = node->scratch;
+  const size_t wide = wide_size(node, &y);
+  char *memory = scratch->memory;
+  if (wide > 0) {
+    if (wide > scratch->size) return fail(context, "an image of a block has another shape than it was prepared for");
+    widen(node, &y, residual, memory);
+    residual = memory;
+    memory += wide;
+  }
   const mbconv_threads *threads = scratch->threads.context && scratch->process == getpid() ? &scratch->threads : NULL;
-  const mbconv_status status =
-      residual ? mbconv_block_run_residual_at(node->block, batch, height, width, input, residual, output,
-                                              scratch->memory, scratch->size, threads, &error)
-               : mbconv_block_run_at(node->block, batch, height, width, input, output, scratch->memory, scratch->size,
-                                     threads, &error);
+  const mbconv_status status = residual
+                                   ? mbconv_block_run_residual_at(node->block, batch, height, width, input, residual,
+                                                                  output, memory, scratch->size - wide, threads, &error)
+                                   : mbconv_block_run_at(node->block, batch, height, width, input, output, memory,
+                                                         scratch->size - wide, threads, &error);
   return status == MBCONV_OK ? HOST_OK : fail(context, error.message);
 }

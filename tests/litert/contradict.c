@@ -46,6 +46,20 @@ static int widen_before_pad(test_graph *graph) {
   return pad;
 }
 
+/* PAD's zeros have another scale than its input. */
+static int rescale_pad(test_graph *graph) {
+  const int pad = find_node(graph, HOST_PAD);
+  if (pad < 0 || graph->type != HOST_I8) return -1;
+  host_affine *affine = test_piece(graph, sizeof *affine);
+  host_tensor *output = &graph->tensors[graph->nodes[pad].host.outputs->values[0]];
+  *affine = *(const host_affine *)output->quantization.parameters;
+  affine->scales = test_piece(graph, sizeof(host_floats) + sizeof(float));
+  affine->scales->count = 1;
+  affine->scales->values[0] = 0.5f;
+  output->quantization.parameters = affine;
+  return pad;
+}
+
 /* A window that is not the whole image. */
 static int widen_window(test_graph *graph) {
   const int pool = find_node(graph, HOST_AVERAGE_POOL_2D);
@@ -115,13 +129,13 @@ static int write_twice(test_graph *graph) {
   return other;
 }
 
-/* Few graphs have a place for the first six. */
+/* Few graphs have a place for the first seven. */
 int test_contradict(test_graph *graph) {
-  int (*const rare[])(test_graph *) = {widen_mean,    widen_before_pad, widen_window,
-                                       change_number, change_shape,     widen_slopes};
-  const int first = test_random(graph, 6);
-  for (int i = 0; i < 6; i++) {
-    const int node = test_random(graph, 2) ? rare[(first + i) % 6](graph) : -1;
+  int (*const rare[])(test_graph *) = {widen_mean,   widen_before_pad, widen_window, change_number,
+                                       change_shape, widen_slopes,     rescale_pad};
+  const int first = test_random(graph, 7);
+  for (int i = 0; i < 7; i++) {
+    const int node = test_random(graph, 2) ? rare[(first + i) % 7](graph) : -1;
     if (node >= 0) return node;
   }
   return test_random(graph, 2) ? close_cycle(graph) : write_twice(graph);

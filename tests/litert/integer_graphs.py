@@ -29,7 +29,8 @@ def int8():
     yield "int8, FULLY_CONNECTED as classifier", *_classifier_int8()
     for fused in CLAMPS:
         yield f"int8, a shortcut from elsewhere, {fused}", *_given_int8(fused)
-    yield "int8, PAD of a shortcut's channels", *_padded_shortcut_int8()
+    for late in False, True:
+        yield f"int8, PAD of a shortcut's channels, {'late' if late else 'early'}", *_padded_shortcut_int8(late)
     yield "int8, LEAKY_RELU", *_leaky_int8()
     yield "int8, PAD before depthwise", *_padded_int8()
 
@@ -119,17 +120,19 @@ def _given_int8(fused):
     return graph, 3
 
 
-def _padded_shortcut_int8():
-    """As in BlazeFace. PAD stays with the host, and the sum, too, if PAD comes later."""
+def _padded_shortcut_int8(late):
+    """As in BlazeFace. `late`: PAD comes behind the convolutions."""
     maker, graph = quantized.Maker(4, "int8"), Graph()
     image = maker.quantization(0.03)
     x = graph.input([1, HEIGHT, WIDTH, CHANNELS], "int8", image)
     layer = maker.layer(True, CHANNELS, CHANNELS, image, 3, 1, "none")
     last = maker.layer(False, CHANNELS, 40, layer.out, 1, 1, "none")
-    shortcut = graph.pad(x, 0, 0, 0, 0, channels=40 - CHANNELS, quantization=image)
+    pad = lambda: graph.pad(x, 0, 0, 0, 0, channels=40 - CHANNELS, quantization=image)  # noqa: E731
+    shortcut = None if late else pad()
     y = quantized_layer(graph, quantized_layer(graph, x, layer), last)
+    shortcut = pad() if late else shortcut
     graph.outputs.append(graph.binary("ADD", shortcut, y, maker.quantization(0.08, -20), "relu"))
-    return graph, 3
+    return graph, 4
 
 
 def _leaky_int8():

@@ -234,13 +234,14 @@ static int pad_channels(test_graph *graph, int x, int channels) {
   const int *d = dims_of(graph, x), dims[] = {d[0], d[1], d[2], channels},
             values[] = {0, 0, 0, 0, 0, 0, 0, channels - d[3]};
   memcpy(graph->tensors[table].data, values, sizeof values);
-  return add_node(graph, HOST_PAD, 2, inputs, add_image(graph, dims), NULL, 0);
+  const int y = add_image(graph, dims);
+  graph->tensors[y].quantization = graph->tensors[x].quantization;
+  return add_node(graph, HOST_PAD, 2, inputs, y, NULL, 0);
 }
 
 static int add_shortcut(test_graph *graph, int x, int shortcut) {
   const int *to = dims_of(graph, x), *from = dims_of(graph, shortcut);
   if (memcmp(to, from, 3 * sizeof(int)) != 0 || to[3] < from[3] || test_random(graph, 2)) return x;
-  if (to[3] > from[3] && graph->type == HOST_I8) return x;
   return binary(graph, HOST_ADD, x, to[3] > from[3] ? pad_channels(graph, shortcut, to[3]) : shortcut);
 }
 
