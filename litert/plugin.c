@@ -21,9 +21,24 @@ static bool fail(reporter *report, const char *message) {
   return false;
 }
 
+/* An option and what it may be, for messages. */
+static const char *const OPTIONS[][2] = {
+    {"isa", "auto, or a set such as avx2, by mbconv_isa_name()'s names"},
+    {"kernels", "xnnpack, reference or unknown"},
+    {"least", "a whole number of multiply-adds"},
+    {"threads", "0 to 256"},
+    {"host_threads", "0 to 256"},
+    {"verbose", "0 or 1"},
+};
+
 static bool fail_option(reporter *report, const char *key, const char *value) {
-  char text[200];
-  snprintf(text, sizeof text, "the option %s cannot be %s", key, value);
+  char text[250] = "";
+  for (size_t i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; i++)
+    if (strcmp(key, OPTIONS[i][0]) == 0)
+      snprintf(text, sizeof text, "the option %s cannot be %.80s: use %s", key, value, OPTIONS[i][1]);
+  if (!*text)
+    snprintf(text, sizeof text, "there is no option %.80s: use isa, kernels, least, threads, host_threads or verbose",
+             key);
   return fail(report, text);
 }
 

@@ -35,6 +35,6 @@ int test_api(void) {
   findings += !is_made((mbconv_litert_options){.kernels = (mbconv_litert_kernels)3}, "kernels that are not known");
   findings += !is_made((mbconv_litert_options){.threads = 257}, "too many threads");
   findings += !is_made((mbconv_litert_options){.host_threads = 257}, "too many threads");
-  findings += !is_made((mbconv_litert_options){.isa = "best"}, "isa cannot be best");
+  findings += !is_made((mbconv_litert_options){.isa = "best"}, "isa cannot be best: use auto, or a set such as avx2");
   return findings;
 }

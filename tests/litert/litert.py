@@ -110,12 +110,22 @@ def check_uses(check):
     check_unknown(check, models.quantized_network(models.MOBILENET_V2[:2], 32).model())
     check.same("least beyond every chain", model, 0, least=10**9)
     check_slower(check)
-    for option, value in ("threads", "none"), ("threads", "257"), ("host_threads", "-1"), ("isa", "best"), ("colour", "red"), ("least", "-1"), ("kernels", "mine"), ("verbose", "2"):
+    check_options(check, model)
+
+
+def check_options(check, model):
+    """What an option cannot be is refused, and the message says what it can be."""
+    for option, value, choices in (
+        ("threads", "none", "0 to 256"), ("threads", "257", "0 to 256"), ("host_threads", "-1", "0 to 256"),
+        ("isa", "best", "auto, or a set such as avx2"), ("colour", "red", ""), ("least", "-1", "a whole number"),
+        ("kernels", "mine", "xnnpack, reference or unknown"), ("verbose", "2", "0 or 1"),
+    ):  # fmt: skip
+        said = f"the option {option} cannot be {value}: use {choices}" if choices else f"there is no option {option}: use isa"
         try:
             hosting.under(check.library, model, **{option: value})
             check.case(f"{option}={value} is refused", False)
         except ValueError as error:
-            check.case(f"{option}={value} is refused", f"the option {option} cannot be {value}" in str(error), str(error))
+            check.case(f"{option}={value} is refused", said in str(error), str(error))
 
 
 def check_slower(check):
