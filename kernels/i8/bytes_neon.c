@@ -24,6 +24,17 @@ ALWAYS_INLINE uint8x16_t look_up(uint8x16x4_t a, uint8x16x4_t b, uint8x16x4_t c,
   return vqtbx4q_u8(y, d, x);
 }
 
+/* In assembly: compilers would count up an index for each pointer. */
+ALWAYS_INLINE uint8x16_t load_vector(const uint8_t **x) {
+  uint8x16_t v;
+  __asm__ volatile("ldr %q0, [%1], #16" : "=w"(v), "+r"(*x)::"memory");
+  return v;
+}
+
+ALWAYS_INLINE void store_vector(uint8_t **y, uint8x16_t v) {
+  __asm__ volatile("str %q1, [%0], #16" : "+r"(*y) : "w"(v) : "memory");
+}
+
 void mbconv_i8_table_neon(size_t pixels, size_t channels, const void *x_, size_t x_stride, const void *table_, void *y_,
                           size_t y_stride) {
   const uint8_t *x = x_, *table = table_;
@@ -31,18 +42,25 @@ void mbconv_i8_table_neon(size_t pixels, size_t channels, const void *x_, size_t
   const uint8x16x4_t a = vld1q_u8_x4(table), b = vld1q_u8_x4(table + 64);
   const uint8x16x4_t c = vld1q_u8_x4(table + 128), d = vld1q_u8_x4(table + 192);
   if (x_stride == channels && y_stride == channels) channels *= pixels, pixels = 1;
-  for (; pixels > 0; pixels--, x += x_stride, y += y_stride) {
-    size_t i = 0;
-    for (; i + 2 * BYTES <= channels; i += 2 * BYTES) {
-      const uint8x16_t first = vld1q_u8(x + i), second = vld1q_u8(x + i + BYTES);
-      vst1q_u8(y + i, look_up(a, b, c, d, first));
-      vst1q_u8(y + i + BYTES, look_up(a, b, c, d, second));
+  for (; pixels > 0; pixels--, x += x_stride - channels, y += y_stride - channels) {
+    size_t n = channels;
+    NO_UNROLL
+    for (; n >= 4 * BYTES; n -= 4 * BYTES) {
+      const uint8x16_t x0 = load_vector(&x), x1 = load_vector(&x), x2 = load_vector(&x), x3 = load_vector(&x);
+      store_vector(&y, look_up(a, b, c, d, x0));
+      store_vector(&y, look_up(a, b, c, d, x1));
+      store_vector(&y, look_up(a, b, c, d, x2));
+      store_vector(&y, look_up(a, b, c, d, x3));
     }
-    for (; i + BYTES / 2 <= channels; i += BYTES / 2) {
-      const uint8x8_t half = vld1_u8(x + i);
-      vst1_u8(y + i, vget_low_u8(look_up(a, b, c, d, vcombine_u8(half, half))));
+    NO_UNROLL
+    for (; n >= BYTES; n -= BYTES) store_vector(&y, look_up(a, b, c, d, load_vector(&x)));
+    if (n >= BYTES / 2) {
+      const uint8x8_t half = vld1_u8(x);
+      vst1_u8(y, vget_low_u8(look_up(a, b, c, d, vcombine_u8(half, half))));
+      n -= BYTES / 2, x += BYTES / 2, y += BYTES / 2;
     }
-    for (; i < channels; i++) y[i] = table[x[i]];
+    NO_UNROLL
+    for (; n > 0; n--) *y++ = table[*x++];
   }
 }
 

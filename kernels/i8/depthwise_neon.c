@@ -78,30 +78,30 @@ ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t n
 
 void mbconv_i8_depthwise_neon_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
                                     void *y) {
-  row(3, 1, group, pixels, rows, y);
+  row(3, 1, true, group, pixels, rows, y);
 }
 
 void mbconv_i8_depthwise_neon_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
                                     void *y) {
-  row(3, 2, group, pixels, rows, y);
+  row(3, 2, true, group, pixels, rows, y);
 }
 
 void mbconv_i8_depthwise_neon_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
                                     void *y) {
-  row(5, 1, group, pixels, rows, y);
+  row(5, 1, true, group, pixels, rows, y);
 }
 
 void mbconv_i8_depthwise_neon_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
                                     void *y) {
-  row(5, 2, group, pixels, rows, y);
+  row(5, 2, true, group, pixels, rows, y);
 }
 
 void mbconv_i8_depthwise_neon_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
                                     void *y) {
-  row(7, 1, group, pixels, rows, y);
+  row(7, 1, true, group, pixels, rows, y);
 }
 
 void mbconv_i8_depthwise_neon_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows,
                                     void *y) {
-  row(7, 2, group, pixels, rows, y);
+  row(7, 2, true, group, pixels, rows, y);
 }

@@ -13,12 +13,13 @@
  *     begin a sum                        2     2        2     2        2     2
  *     scale, narrow, clamp, store       13    13       13    13       13    13
  *
- * The weights of 3x3 and 5x5 stay in registers, 6 and 14 vectors beside up to 10 of sums.
+ * The weights of 3x3 and 5x5 stay in registers, 6 and 14 vectors beside up to 10 of sums: in depthwise_neon_assembly.h,
+ * but for 3x3 at stride 1, and sums that go by way of memory.
  *
  * A unit's weights: [dot][8 channels][4 taps]. Dot i * kernel + j is of the i-th rows that go together, in column j of
  * the window; behind these are the two of the fifth row.
  */
-#include "depthwise_neon_rows.h"
+#include "depthwise_neon_assembly.h"
 #include "set_neon_dotprod.h"
 
 /* Rows that go together. */
@@ -108,7 +109,7 @@ ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t n
 
 void mbconv_i8_depthwise_neon_dotprod_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels,
                                             const void *const *rows, void *y) {
-  row(3, 1, group, pixels, rows, y);
+  row(3, 1, true, group, pixels, rows, y);
 }
 
 /* ---- Two rows of 3x3 at stride 1 ----------------------------------------------------------------------------------
@@ -189,13 +190,8 @@ ALWAYS_INLINE void unit_rows(struct two_rows t, size_t pixels) {
 /* One row after the other, from channel c on. */
 static __attribute__((noinline)) void apart(const struct mbconv_depthwise_group *group, size_t c, const char *unit,
                                             size_t pixels, const void *const *rows, uint8_t *y0, uint8_t *y1) {
-  struct mbconv_depthwise_group rest = *group;
-  const void *from[4];
-  for (size_t i = 0; i < 4; i++) from[i] = (const char *)rows[i] + c;
-  rest.channels = group->channels - c;
-  rest.weights = (const void *)unit;
-  mbconv_i8_depthwise_neon_dotprod_3x3s1(&rest, pixels, from, y0 + c);
-  mbconv_i8_depthwise_neon_dotprod_3x3s1(&rest, pixels, from + 1, y1 + c);
+  run_rest(3, mbconv_i8_depthwise_neon_dotprod_3x3s1, group, c, unit, pixels, rows, y0);
+  run_rest(3, mbconv_i8_depthwise_neon_dotprod_3x3s1, group, c, unit, pixels, rows + 1, y1);
 }
 
 void mbconv_i8_depthwise_neon_dotprod_3x3s1_pair(const struct mbconv_depthwise_group *group, size_t pixels,
@@ -222,27 +218,41 @@ void mbconv_i8_depthwise_neon_dotprod_3x3s1_pair(const struct mbconv_depthwise_g
   }
 }
 
+/* ---- Rows in assembly -------------------------------------------------------------------------------------------- */
+
+static void rest_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
+  row(3, 2, false, group, pixels, rows, y);
+}
+
 void mbconv_i8_depthwise_neon_dotprod_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels,
                                             const void *const *rows, void *y) {
-  row(3, 2, group, pixels, rows, y);
+  walk_row(3, 2, rest_3x3s2, group, pixels, rows, y);
+}
+
+static void rest_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
+  row(5, 1, false, group, pixels, rows, y);
 }
 
 void mbconv_i8_depthwise_neon_dotprod_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels,
                                             const void *const *rows, void *y) {
-  row(5, 1, group, pixels, rows, y);
+  walk_row(5, 1, rest_5x5s1, group, pixels, rows, y);
+}
+
+static void rest_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
+  row(5, 2, false, group, pixels, rows, y);
 }
 
 void mbconv_i8_depthwise_neon_dotprod_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels,
                                             const void *const *rows, void *y) {
-  row(5, 2, group, pixels, rows, y);
+  walk_row(5, 2, rest_5x5s2, group, pixels, rows, y);
 }
 
 void mbconv_i8_depthwise_neon_dotprod_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels,
                                             const void *const *rows, void *y) {
-  row(7, 1, group, pixels, rows, y);
+  row(7, 1, true, group, pixels, rows, y);
 }
 
 void mbconv_i8_depthwise_neon_dotprod_7x7s2(const struct mbconv_depthwise_group *group, size_t pixels,
                                             const void *const *rows, void *y) {
-  row(7, 2, group, pixels, rows, y);
+  row(7, 2, true, group, pixels, rows, y);
 }

@@ -80,24 +80,26 @@ ALWAYS_INLINE uint8_t *two_outputs(const size_t kernel, const size_t stride, con
   return y + e->two_rows;
 }
 
-/* 8 channels: finished or, if there is `stored`, which has room for CHUNK pixels, their sums. */
-ALWAYS_INLINE void unit_row(const size_t kernel, const size_t stride, const struct row_end *e, struct walk walk,
-                            size_t pixels, uint8_t *y, int32_t (*stored)[UNIT]) {
+/* 8 channels: finished or, if there is `stored`, which has room for CHUNK pixels, their sums; always these
+ * without `in_registers`. */
+ALWAYS_INLINE void unit_row(const size_t kernel, const size_t stride, const bool in_registers, const struct row_end *e,
+                            struct walk walk, size_t pixels, uint8_t *y, int32_t (*stored)[UNIT]) {
+  const bool unrolled = in_registers && kernel < 7; /* which is too long */
   const struct weights w = load_weights(kernel, stride, walk.weights);
   struct sums s = no_sums();
   if (kernel > 3) __asm__("" : "+r"(e)); /* the sums need the registers that the ending would take */
   __asm__("" : "+r"(stored));            /* hides that it is on the stack, where no vector of the loop may go */
-  if (kernel < 7) lead_in(kernel, stride, &w, &walk, &s);
+  if (unrolled) lead_in(kernel, stride, &w, &walk, &s);
   const size_t at_once = stride == 1 ? 4 : 2; /* 2 would copy more sums at stride 1 */
   size_t p = 0;
   /* At stride 2 the last output's window ends with the first column of its step. */
-  for (; kernel < 7 && !stored && p + at_once < pixels + (stride == 1); p += at_once) {
+  for (; unrolled && !stored && p + at_once < pixels + (stride == 1); p += at_once) {
     y = two_outputs(kernel, stride, e, &w, &walk, &s, y);
     if (at_once > 2) y = two_outputs(kernel, stride, e, &w, &walk, &s, y);
   }
-  /* 7x7 has code for one step alone, as it is long. Those before the first output are whole ones: what they add to sums
-   * that do not exist is of no consequence. */
-  size_t before = kernel < 7 ? 0 : stride == 1 ? kernel - 1 : kernel / 2;
+  /* Else one step is all the code. Those before the first output are whole ones: what they add to sums that do not
+   * exist is of no consequence. */
+  size_t before = unrolled ? 0 : stride == 1 ? kernel - 1 : kernel / 2;
   NO_UNROLL
   while (p < pixels) {
     if (before == 0 && p + 1 == pixels) walk.odd = 0;
@@ -106,7 +108,7 @@ ALWAYS_INLINE void unit_row(const size_t kernel, const size_t stride, const stru
       before--;
       continue;
     }
-    if (!stored) {
+    if (in_registers && !stored) {
       finish_one(e, y, s.done);
     } else {
       vst1q_s32(stored[p], s.done.low);
@@ -116,8 +118,9 @@ ALWAYS_INLINE void unit_row(const size_t kernel, const size_t stride, const stru
   }
 }
 
-ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mbconv_depthwise_group *group,
-                       size_t pixels, const void *const *rows, uint8_t *y) {
+/* A row of outputs. Without `in_registers` all sums go by way of memory. */
+ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const bool in_registers,
+                       const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, uint8_t *y) {
   const struct mbconv_i8_ending *ending = group->ending.i8;
   const char *unit = group->weights;
   for (size_t c = 0; c < group->channels; c += UNIT, unit += unit_bytes(kernel, ending)) {
@@ -126,12 +129,12 @@ ALWAYS_INLINE void row(const size_t kernel, const size_t stride, const struct mb
     const size_t channels = group->channels - c < UNIT ? group->channels - c : UNIT;
     struct walk walk = walk_of(kernel, group, constants, rows, c);
     const struct row_end e = row_end_of(group, constants);
-    const bool whole = channels == UNIT && !ends_in_memory(ending, constants, UNIT);
+    const bool whole = in_registers && channels == UNIT && !ends_in_memory(ending, constants, UNIT);
     for (size_t first = 0, n; first < pixels; first += n, walk.x += n * stride * group->x_stride) {
       int32_t sums[CHUNK][UNIT], (*stored)[UNIT] = whole ? NULL : sums;
       n = pixels - first < CHUNK || whole ? pixels - first : CHUNK;
       uint8_t *to = y + c + first * group->y_stride;
-      unit_row(kernel, stride, &e, walk, n, to, stored);
+      unit_row(kernel, stride, in_registers, &e, walk, n, to, stored);
       if (!whole || ends_later(ending)) finish_later(ending, scales, shifts, channels, stored, n, to, group->y_stride);
     }
   }
