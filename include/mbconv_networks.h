@@ -32,8 +32,8 @@
  *
  * A network is of f32 or of int8 (MBCONV_S8, MBCONV_U8), whose layers compute what LiteRT's default does:
  * MBCONV_I8_FP32 and MBCONV_I8_ADD_XNNPACK in mbconv_i8.h. Its images are NHWC; x and y are bytes, or floats by its
- * doors. All that is said of floats below is said of bytes then. MobileNetV3 and the single blocks "plain" and
- * "bottleneck" have no form in int8; libraries that are built with MBCONV_TYPES=f32 refuse them all.
+ * doors. All that is said of floats below is said of bytes then. The single blocks "plain" and "bottleneck" have no
+ * form in int8; libraries that are built with MBCONV_TYPES=f32 refuse them all.
  */
 #ifndef MBCONV_NETWORKS_H
 #define MBCONV_NETWORKS_H

@@ -4,8 +4,8 @@
 
     python3 networks/export_tflite.py IN.tflite OUT.safetensors
 
-MobileNetV2 of any width, EfficientNet B0 to B8 and EfficientNet-Lite0 to 4 with any number of classes, whose images, weights
-and sums are int8, as converters make them for "full integer" quantization: weights with a scale per channel or for all, sums of
+MobileNetV2 of any width, MobileNetV3, EfficientNet B0 to B8 and EfficientNet-Lite0 to 4 with any number of classes, whose images,
+weights and sums are int8, as converters make them for "full integer" quantization: weights with a scale per channel or for all, sums of
 32 bits. The logits have the bytes that LiteRT computes by default. What the file has no word for, such as SOFTMAX behind the
 classifier, is left out, which a line says; any other operator is refused. Wants NumPy and one of the packages tflite and
 ai-edge-litert."""
@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from export import write  # pylint: disable=wrong-import-position
 from quantized_networks import networks, other_widths  # pylint: disable=wrong-import-position
 from tflite_graph import Refused, read  # pylint: disable=wrong-import-position
-from tflite_parts import network, quantization  # pylint: disable=wrong-import-position
+from tflite_part import quantization  # pylint: disable=wrong-import-position
+from tflite_parts import network  # pylint: disable=wrong-import-position
 
 
 def export_tflite(model, path):
@@ -151,6 +152,10 @@ def _part(part, name):
     values = {"activation": part.activated, "product": part.product, "sum": part.sum}
     if part.kind == "reduce":
         values["mean"] = part.mean
+    if part.gate is not None:
+        values.update(three=part.gate.three, shifted=part.gate.shifted, sixth=part.gate.sixth)
+        constants = [part.gate.three.data.item(), part.gate.sixth.data.item()]
+        arrays[f"{name}.constants"] = np.array(constants, np.int32)
     for suffix, tensor in values.items():
         if tensor is not None:
             arrays.update(_value(f"{name}.{suffix}", tensor))

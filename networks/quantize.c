@@ -15,7 +15,7 @@
 #include "status.h"
 #include "weights.h"
 
-enum { SIDE = 96, PART_TENSORS = 9, LAYER_BYTES = 64, WEIGHT_MOST = 127, BIAS_MOST = 1 << 30 };
+enum { SIDE = 96, PART_TENSORS = 16, LAYER_BYTES = 128, WEIGHT_MOST = 127, BIAS_MOST = 1 << 30 };
 
 /* An image of floats, and what its bytes stand for. */
 struct value {
@@ -67,6 +67,23 @@ static mbconv_status add_value(struct work *w, struct mbconv_value_name name, co
   if (!zero) return no_memory(w);
   *scale = q->scale;
   *zero = q->zero_point;
+  return MBCONV_OK;
+}
+
+/* A gate by two operators, whose constants and gates take the whole range of their bytes. */
+static mbconv_status add_gate(struct work *w, const struct mbconv_part *part, mbconv_quantization *gates) {
+  const int32_t lowest = w->d->type == MBCONV_S8 ? -128 : 0;
+  const size_t two = 2;
+  const mbconv_quantization three = {3.0f / 255, lowest}, shifted = {6.0f / 255, lowest},
+                            sixth = {1.0f / 6 / 255, lowest};
+  *gates = (mbconv_quantization){1.0f / 255, lowest};
+  mbconv_status status = add_value(w, mbconv_value_of(part, MBCONV_VALUE_THREE), &three);
+  if (status == MBCONV_OK) status = add_value(w, mbconv_value_of(part, MBCONV_VALUE_SHIFTED), &shifted);
+  if (status == MBCONV_OK) status = add_value(w, mbconv_value_of(part, MBCONV_VALUE_SIXTH), &sixth);
+  if (status != MBCONV_OK) return status;
+  int32_t *constants = add_tensor(w, part->name, "constants", "I32", 1, &two);
+  if (!constants) return no_memory(w);
+  constants[0] = constants[1] = lowest + 255;
   return MBCONV_OK;
 }
 
@@ -206,6 +223,8 @@ static mbconv_status quantize_part(struct work *w, const struct mbconv_part *par
   v->q = span(w, v);
   if (activation == MBCONV_ACTIVATION_SIGMOID) /* what LiteRT demands */
     v->q = (mbconv_quantization){1.0f / 256, w->d->type == MBCONV_S8 ? -128 : 0};
+  if (activation == MBCONV_ACTIVATION_HARD_SIGMOID) status = add_gate(w, part, &v->q);
+  if (status != MBCONV_OK) return status;
   return add_value(w, mbconv_value_of(part, MBCONV_VALUE_ACTIVATION), &v->q);
 }
 

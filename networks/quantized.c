@@ -12,7 +12,7 @@
 const struct mbconv_value_name mbconv_value_input = {"input"}, mbconv_value_pooled = {"pool.output"};
 
 struct mbconv_value_name mbconv_value_of(const struct mbconv_part *part, enum mbconv_value value) {
-  static const char *const suffixes[] = {"output", "activation", "mean", "product", "sum"};
+  static const char *const suffixes[] = {"output", "activation", "mean", "product", "three", "shifted", "sixth", "sum"};
   struct mbconv_value_name name;
   snprintf(name.text, sizeof name.text, "%s.%s", part->name, suffixes[value]);
   return name;
@@ -32,7 +32,7 @@ int mbconv_last_role(const struct mbconv_layer *layer) {
   return layer->fused && !layer->expand ? MBCONV_EXPAND : MBCONV_PROJECT;
 }
 
-/* Whether an activation is a clamp or one of LiteRT's tables. */
+/* Whether an activation is a clamp or one of LiteRT's tables. A hard sigmoid is a gate alone. */
 static bool has_form(mbconv_activation_kind activation) {
   return activation <= MBCONV_ACTIVATION_SIGMOID || activation == MBCONV_ACTIVATION_HARD_SWISH;
 }
@@ -44,7 +44,6 @@ mbconv_status mbconv_quantized_layers(mbconv_type type, struct mbconv_descriptio
     const char *what = NULL;
     if (!has_form(layer->activation)) what = "its activation";
     if (excite && !has_form(layer->inner)) what = "the inner activation of its squeeze-excite";
-    if (excite && !has_form(layer->gate)) what = "the gate of its squeeze-excite";
     if (layer->residual_back > 0) what = "its shortcut";
     char name[64];
     mbconv_layer_name(layer, name, sizeof name);

@@ -13,6 +13,8 @@
  *     PART.output                the sums of a part, clamped to its activation if that is none, ReLU or ReLU6
  *     PART.activation            what any other activation makes of them by a table
  *     PART.mean, PART.product    squeeze-excite: of its reduce, the means; of its expand, the image times the gates
+ *     PART.three, PART.shifted, PART.sixth   of the gate of MobileNetV3, its expand: see quantized_gate.h; with
+ *                                PART.constants, I32 [2], the bytes of the constants of its two operators
  *     PART.sum                   of the last part of a block: its result and the block's input, added
  *     pool.output                the means of the global pooling
  *
@@ -33,6 +35,9 @@ enum mbconv_value {
   MBCONV_VALUE_ACTIVATION,
   MBCONV_VALUE_MEAN,
   MBCONV_VALUE_PRODUCT,
+  MBCONV_VALUE_THREE,
+  MBCONV_VALUE_SHIFTED,
+  MBCONV_VALUE_SIXTH,
   MBCONV_VALUE_SUM
 };
 

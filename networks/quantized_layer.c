@@ -9,6 +9,7 @@
 
 #include "layer_stages.h"
 #include "quantized.h"
+#include "quantized_gate.h"
 #include "status.h"
 #include "weights.h"
 
@@ -103,6 +104,25 @@ static mbconv_i8_function function_of(mbconv_activation_kind activation) {
   return activation == MBCONV_ACTIVATION_SIGMOID ? MBCONV_I8_LOGISTIC : MBCONV_I8_HARD_SWISH;
 }
 
+/* The table of a gate by two operators. */
+static mbconv_status take_gate(struct words *w, const struct mbconv_part *part, mbconv_i8_stage_desc *stage) {
+  const struct mbconv_tensors *tensors = w->source->tensors;
+  struct mbconv_gate gate;
+  mbconv_status status = take_value(tensors, w->d, mbconv_value_of(part, MBCONV_VALUE_THREE), &gate.three, w->error);
+  if (status == MBCONV_OK)
+    status = take_value(tensors, w->d, mbconv_value_of(part, MBCONV_VALUE_SHIFTED), &gate.shifted, w->error);
+  if (status == MBCONV_OK)
+    status = take_value(tensors, w->d, mbconv_value_of(part, MBCONV_VALUE_SIXTH), &gate.sixth, w->error);
+  if (status != MBCONV_OK) return status;
+  const struct mbconv_tensor *constants =
+      take_numbers(tensors, w->d, part->name, "constants", "I32", 2, false, &status, w->error);
+  if (!constants) return status;
+  memcpy(gate.constants, constants->bytes, sizeof gate.constants);
+  mbconv_error cause;
+  status = mbconv_gate_table(&gate, w->d->type, &stage->output, &stage->table_output, w->table[w->made], &cause);
+  return status == MBCONV_OK ? status : mbconv_network_fail(w->error, status, "\"%s\": %s", part->name, cause.message);
+}
+
 /* What becomes of the sums: a clamp, or a clamp to the type and a table. */
 static mbconv_status take_ending(struct words *w, const struct mbconv_part *part, mbconv_activation_kind activation,
                                  mbconv_i8_stage_desc *stage) {
@@ -117,6 +137,7 @@ static mbconv_status take_ending(struct words *w, const struct mbconv_part *part
   status = take_value(tensors, w->d, mbconv_value_of(part, MBCONV_VALUE_ACTIVATION), &stage->table_output, w->error);
   if (status != MBCONV_OK) return status;
   stage->table = w->table[w->made];
+  if (activation == MBCONV_ACTIVATION_HARD_SIGMOID) return take_gate(w, part, stage);
   return mbconv_i8_make_table(function_of(activation), 0, w->d->type, MBCONV_I8_FP32, &stage->output,
                               &stage->table_output, w->table[w->made], w->error);
 }

@@ -12,6 +12,15 @@ MOBILENET_V2 = (1, 3, 16, 1), (6, 3, 24, 2), (6, 3, 32, 3), (6, 3, 64, 4), (6, 3
 EFFICIENTNET = (1, 3, 16, 1), (6, 3, 24, 2), (6, 5, 40, 2), (6, 3, 80, 3), (6, 5, 112, 3), (6, 5, 192, 4), (6, 3, 320, 1)
 # Width and depth
 EFFICIENTNETS = (1.0, 1.0), (1.0, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4, 1.8), (1.6, 2.2), (1.8, 2.6), (2.0, 3.1), (2.2, 3.6)
+# Kernel, expanded, channels, whether it has squeeze-excite
+MOBILENET_V3_LARGE = (
+    (3, 16, 16, 0), (3, 64, 24, 0), (3, 72, 24, 0), (5, 72, 40, 1), (5, 120, 40, 1), (5, 120, 40, 1), (3, 240, 80, 0), (3, 200, 80, 0),
+    (3, 184, 80, 0), (3, 184, 80, 0), (3, 480, 112, 1), (3, 672, 112, 1), (5, 672, 160, 1), (5, 960, 160, 1), (5, 960, 160, 1),
+)  # fmt: skip
+MOBILENET_V3_SMALL = (
+    (3, 16, 16, 1), (3, 72, 24, 0), (3, 88, 24, 0), (5, 96, 40, 1), (5, 240, 40, 1), (5, 240, 40, 1), (5, 120, 48, 1), (5, 144, 48, 1),
+    (5, 288, 96, 1), (5, 576, 96, 1), (5, 576, 96, 1),
+)  # fmt: skip
 LITES = EFFICIENTNETS[:5]
 PUBLISHED = 1.0, 0.5, 0.75, 0.35, 1.4, 1.3, 0.25  # widths of MobileNetV2
 
@@ -41,6 +50,10 @@ def networks():
         yield f"efficientnet_b{variant}", _efficientnet(width, depth, False)
     for variant, (width, depth) in enumerate(LITES):
         yield f"efficientnet_lite{variant}", _efficientnet(width, depth, True)
+
+
+    yield "mobilenet_v3_small", _mobilenet_v3(MOBILENET_V3_SMALL, 1024)
+    yield "mobilenet_v3_large", _mobilenet_v3(MOBILENET_V3_LARGE, 1280)
 
 
 def other_widths(stem, head):
@@ -82,10 +95,25 @@ def _efficientnet(width, depth, lite):
     return parts + _end(head, parts[-1].outputs, 1280 if lite else 4 * parts[-1].outputs)
 
 
+def _mobilenet_v3(rows, features):
+    parts = [Expected("features.0.0", "dense", 3, 16, 3)]
+    for number, (kernel, expanded, channels, excite) in enumerate(rows, 1):
+        inputs, prefix = parts[-1].outputs, f"features.{number}.block."
+        first = int(expanded != inputs)
+        names = [f"{prefix}{place}.0" for place in (0, first, first + 1 + excite)]
+        squeeze = [f"{prefix}{first + 1}.fc1", f"{prefix}{first + 1}.fc2"] if excite else []
+        row = expanded / inputs, kernel, channels
+        parts += _block(names, number, inputs, row, squeeze, _divisible(expanded // 4))
+    head = Expected(f"features.{len(rows) + 1}.0", "pointwise", parts[-1].outputs, 6 * parts[-1].outputs)
+    connected = Expected("classifier.0", "connected", head.outputs, features)
+    return [*parts, head, connected, Expected("classifier.3", "connected", features, None)]
+
+
 # pylint: disable-next=too-many-arguments,too-many-positional-arguments
 def _block(names, number, inputs, row, squeeze=(), width=0):
-    """`names`: of expand, depthwise, project; `squeeze`: of squeeze-excite's two parts, of so many channels."""
-    (expansion, kernel, channels), expanded = row, inputs * row[0]
+    """`names`: of expand, depthwise, project; `squeeze`: of squeeze-excite's two parts, of so many channels. `row`: expansion,
+    kernel, channels."""
+    (expansion, kernel, channels), expanded = row, round(inputs * row[0])
     parts = [Expected(names[0], "pointwise", inputs, expanded, block=number)] if expansion > 1 else []
     parts.append(Expected(names[1], "depthwise", 1, expanded, kernel, number))
     if squeeze:

@@ -4,47 +4,15 @@ them, or that computes what a file of int8 has no word for, is refused by its nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
-from tflite_graph import Refused, Tensor
+from tflite_graph import Refused
+from tflite_part import Gate, convolution, fully_connected, quantization, vector
 
-ACTIVATIONS = {"NONE": "none", "RELU": "relu", "RELU6": "relu6"}
 SHAPES = "SHAPE", "STRIDED_SLICE", "PACK"  # how Keras computes the shape that RESHAPE reads
 POOLS = "MEAN", "AVERAGE_POOL_2D"
 MOST_POOLED = 8191  # pixels, up to which LiteRT's two means of an odd number have the same bytes
-BIAS_WITHIN = 0.02  # of a step of the output, as LiteRT allows a bias' scale to differ from the input's times the weights'
-
-
-@dataclass
-class Part:
-    """A convolution or a fully connected layer, and what follows it."""
-
-    op: object
-    kind: str  # dense, depthwise, pointwise, reduce, excite, connected
-    inputs: int
-    outputs: int
-    kernel: int
-    stride: int
-    paddings: frozenset  # of "same" and "symmetric" those which it may be
-    x: Tensor
-    weight: Tensor
-    bias: Tensor | None
-    y: Tensor  # the sums, after a fused activation
-    activation: str = "none"
-    activated: Tensor | None = None  # what any other activation makes of them
-    mean: Tensor | None = None  # of reduce: what it reads before RESHAPE
-    product: Tensor | None = None  # of excite
-    sum: Tensor | None = None  # of the last part of a block that adds its input
-    shortcut: Tensor | None = None
-
-    @property
-    def out(self):
-        return self.sum or self.product or self.activated or self.y
-
-    def __str__(self):
-        return f"{self.kind} {self.kernel}x{self.kernel}/{self.stride} {self.inputs}-{self.outputs}"
 
 
 def network(graph):
@@ -52,19 +20,6 @@ def network(graph):
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise Refused(f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, not one of each")
     return _Walk(graph).network()
-
-
-def quantization(op, tensor):
-    """What the bytes of an image of int8 stand for."""
-    least = np.finfo(np.float32).tiny
-    if tensor.type != "INT8":
-        raise Refused(f'{op}: tensor "{tensor.name}" is of {tensor.type}, not of INT8')
-    if len(tensor.scales) != 1 or len(tensor.zeros) != 1:
-        raise Refused(f'{op}: tensor "{tensor.name}" has {len(tensor.scales)} scales and {len(tensor.zeros)} zero points')
-    scale, zero = tensor.scales[0], int(tensor.zeros[0])
-    if not (least <= scale < np.inf and -128 <= zero <= 127):
-        raise Refused(f'{op}: tensor "{tensor.name}" has the scale {scale} and the zero point {zero}')
-    return scale, zero
 
 
 class _Walk:
@@ -157,6 +112,10 @@ class _Walk:
         self._taken.add(op.number)
         return op.outputs[0]
 
+    def _add(self, part):
+        self._parts.append(part)
+        return part
+
     def _layer(self, x):
         """A convolution, an activation, and the addition behind it."""
         op, at, pad = self._only(x), x, (0, 0, 0, 0)
@@ -166,7 +125,7 @@ class _Walk:
         if op.name not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
             raise Refused(f"{op}: no network known here has it there")
         depthwise = op.name == "DEPTHWISE_CONV_2D"
-        part = self._convolution(op, at, pad, depthwise)
+        part = self._add(convolution(op, at, self._take(op, at), pad, depthwise))
         part.x = x
         part.kind = "depthwise" if depthwise else "pointwise" if part.kernel == 1 else "dense"
         self._activation(part)
@@ -195,6 +154,8 @@ class _Walk:
             part.activation, part.activated = "hard-swish", self._take(readers["HARD_SWISH"], part.y)
         elif readers.keys() == {"LOGISTIC"}:
             part.activation, part.activated = "sigmoid", self._logistic(part, readers["LOGISTIC"])
+        elif part.kind == "excite" and readers.keys() == {"ADD"}:
+            part.activation, part.activated = "hard-sigmoid", self._hard_sigmoid(part, readers["ADD"])
         if part.activated:
             quantization(part.op, part.activated)
             if part.activated.shape != part.y.shape:
@@ -207,6 +168,27 @@ class _Walk:
         if quantization(op, y) != (np.float32(1 / 256), -128):
             raise Refused(f"{op}: its output has not the scale 1/256 and the zero point -128, which LiteRT demands")
         return y
+
+    def _hard_sigmoid(self, part, op):
+        """ADD of a constant, with RELU6, and MUL by a constant."""
+        three, shifted = self._with_constant(op, part.y, "RELU6")
+        sixth, y = self._with_constant(self._only(shifted), shifted, "NONE")
+        part.gate = Gate(three, shifted, sixth)
+        return y
+
+    def _with_constant(self, op, x, fused):
+        """The operator's other input, a constant of one byte, and its output."""
+        constant = next((one for one in op.inputs if one is not x), None)
+        if op.name not in ("ADD", "MUL") or constant is None or constant.data is None or constant.data.size != 1:
+            raise Refused(f"{op}: as a gate, LOGISTIC is known here, and a hard sigmoid by ADD and MUL of one number")
+        if op.options["FusedActivationFunction"] != fused:
+            raise Refused(f"{op}: its activation is {op.options['FusedActivationFunction']}, not {fused}")
+        y = self._take(op, x, constant)
+        quantization(op, constant)
+        quantization(op, y)
+        if y.shape != x.shape:
+            raise Refused(f"{op}: its output has another shape")
+        return constant, y
 
     def _product(self, op, x, gate):
         y = self._take(op, x, gate)
@@ -258,13 +240,7 @@ class _Walk:
             if pixels % 2 == 0 or pixels > MOST_POOLED:
                 raise Refused(f"{op}: of {pixels} pixels it rounds halves otherwise than MEAN")
         quantization(op, y)
-        return self._vector(op, y, x.shape[3])
-
-    @staticmethod
-    def _vector(op, y, channels):
-        if not y.shape or y.shape[-1] != channels or np.prod(y.shape, dtype=object) != channels:
-            raise Refused(f"{op}: its output has the shape {y.shape}, not {channels} channels")
-        return y
+        return vector(op, y, x.shape[3])
 
     def _reshaped(self, x):
         """Behind RESHAPE and SQUEEZE, which leave a vector as it is."""
@@ -273,7 +249,7 @@ class _Walk:
             y = self._take(op, x)
             if quantization(op, y) != quantization(op, x):
                 raise Refused(f"{op}: it changes the scale")
-            x = self._vector(op, y, x.shape[-1])
+            x = vector(op, y, x.shape[-1])
         return x
 
     def _connected(self, x, kind="connected"):
@@ -281,9 +257,9 @@ class _Walk:
         mean, x = x, self._reshaped(x)
         op = self._only(x)
         if op.name == "FULLY_CONNECTED":
-            part = self._fully_connected(op, x)
+            part = self._add(fully_connected(op, x, self._take(op, x)))
         elif op.name == "CONV_2D":
-            part = self._convolution(op, x, (0, 0, 0, 0), False)
+            part = self._add(convolution(op, x, self._take(op, x), (0, 0, 0, 0), False))
             if part.kernel != 1:
                 raise Refused(f"{op}: it is {part.kernel}x{part.kernel}, of one pixel")
         else:
@@ -300,68 +276,6 @@ class _Walk:
         part.product = self._product(product, x, gate)
         return part.product
 
-    # ---- Weights -----------------------------------------------------------------------------------------------------
-
-    def _convolution(self, op, x, pad, depthwise):
-        height, width, channels = x.shape[1:] if len(x.shape) == 4 else (0, 0, 0)
-        image = height - pad[0] - pad[1], width - pad[2] - pad[3]
-        weight, bias, y = self._constants(op, x, 3 if depthwise else 0, 4)
-        options, stride = op.options, op.options["StrideH"]
-        groups = options["DepthMultiplier"] if depthwise else 1
-        kernel, inputs = weight.shape[1], weight.shape[3]
-        if stride not in (1, min(2, kernel)) or stride != options["StrideW"] or weight.shape[2] != kernel:
-            sizes = f"{kernel}x{weight.shape[2]}/{stride}x{options['StrideW']}"
-            raise Refused(f"{op}: it is {sizes}; known here are squares of stride 1 and, larger than 1x1, 2")
-        if options["DilationHFactor"] != 1 or options["DilationWFactor"] != 1:
-            raise Refused(f"{op}: it is dilated")
-        if inputs != channels or groups not in (0, 1) or depthwise and weight.shape[0] != 1:
-            raise Refused(f"{op}: its weights have the shape {weight.shape} for {channels} channels")
-        outputs = weight.shape[3 if depthwise else 0]
-        if y.shape != (1, *_size(op, image, kernel, stride, pad), outputs):
-            raise Refused(f"{op}: its output has the shape {y.shape}")
-        paddings = _paddings(op, image, kernel, stride, pad)
-        part = Part(op, "", 1 if depthwise else inputs, outputs, kernel, stride, paddings, x, weight, bias, y)
-        return self._finished(part)
-
-    def _fully_connected(self, op, x):
-        weight, bias, y = self._constants(op, x, 0, 2)
-        outputs, inputs = weight.shape
-        if op.options["WeightsFormat"] != 0 or inputs != x.shape[-1]:
-            raise Refused(f"{op}: its weights have the shape {weight.shape} for {x.shape[-1]} channels, or are shuffled")
-        self._vector(op, y, outputs)
-        return self._finished(Part(op, "", inputs, outputs, 1, 1, frozenset(), x, weight, bias, y))
-
-    def _finished(self, part):
-        part.activation = ACTIVATIONS.get(part.op.options["FusedActivationFunction"])
-        if part.activation is None:
-            raise Refused(f"{part.op}: its activation is {part.op.options['FusedActivationFunction']}")
-        self._parts.append(part)
-        return part
-
-    def _constants(self, op, x, axis, rank):
-        """Weights, biases and the output."""
-        y = self._take(op, x)
-        weight, bias = (op.inputs + [None, None])[1:3]
-        if weight is None or weight.data is None or weight.type != "INT8" or len(weight.shape) != rank:
-            raise Refused(f"{op}: its weights are no constant of INT8 with {rank} dimensions")
-        outputs = weight.shape[axis]
-        scales, least = weight.scales, np.finfo(np.float32).tiny
-        if len(scales) not in (1, outputs) or len(scales) > 1 and weight.axis != axis or weight.zeros.any():
-            raise Refused(f"{op}: its weights have {len(scales)} scales along dimension {weight.axis}, or a zero point")
-        if not ((scales >= least) & (scales < np.inf)).all():
-            raise Refused(f"{op}: its weights have a scale that is no normal number above 0")
-        unit, step = quantization(op, x)[0].astype(float) * scales, float(quantization(op, y)[0])
-        if bias is None:
-            return weight, None, y
-        if bias.data is None or bias.type != "INT32" or bias.shape != (outputs,) or bias.zeros.any():
-            raise Refused(f"{op}: its biases are no constant of {outputs} INT32 without a zero point")
-        if len(bias.scales) not in (1, len(scales)) or not (np.abs(bias.scales - unit) <= BIAS_WITHIN * step).all():
-            raise Refused(f"{op}: its biases have other scales than the input's times the weights'")
-        return weight, bias, y
-
-
-# ---- Sizes -----------------------------------------------------------------------------------------------------------
-
 
 def _are(tensors, others):
     return len(tensors) == len(others) and all(a is b for a, b in zip(tensors, others))
@@ -369,28 +283,3 @@ def _are(tensors, others):
 
 def _makes_shape(op):
     return op.name in SHAPES and all(y.type == "INT32" for y in op.outputs)
-
-
-def _size(op, image, kernel, stride, pad):
-    """Of the output: rows, columns."""
-    if op.options["Padding"] == "SAME":
-        return tuple(-(-size // stride) for size in image)
-    return tuple((size + pad[2 * i] + pad[2 * i + 1] - kernel) // stride + 1 for i, size in enumerate(image))
-
-
-def _paddings(op, image, kernel, stride, pad):
-    """Which of "same" and "symmetric" puts the same pixels into the same windows: what is above and left, and the size."""
-    same = op.options["Padding"] == "SAME"
-    if same and any(pad):
-        raise Refused(f"{op}: it is padded twice")
-    sizes = [-(-size // stride) for size in image]
-    totals = [max((out - 1) * stride + kernel - size, 0) for out, size in zip(sizes, image)]
-    ways = {
-        "same": (totals[0] // 2, totals[1] // 2, *sizes),
-        "symmetric": (kernel // 2,) * 2 + tuple((size + kernel // 2 * 2 - kernel) // stride + 1 for size in image),
-    }
-    is_so = ways["same"] if same else (pad[0], pad[2], *_size(op, image, kernel, stride, pad))
-    fitting = frozenset(name for name, way in ways.items() if way == is_so)
-    if not fitting or kernel % 2 == 0:
-        raise Refused(f"{op}: it is {kernel}x{kernel}/{stride}, padded by {pad}: neither symmetric nor SAME")
-    return fitting

@@ -17,6 +17,7 @@ from mbconv import int8
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[1:1] = [str(ROOT / "networks"), str(ROOT / "tests" / "litert")]
+import export  # noqa: E402
 import export_tflite  # noqa: E402
 import models  # noqa: E402
 import tflite  # noqa: E402
@@ -40,15 +41,44 @@ class Check:
 
 def networks(command, folder):
     """(name, graph) with logits of int8: those that the command writes with random weights, and of random layers."""
-    for name in whole_networks.NETWORKS:
+    for name in whole_networks.ALL:
         subprocess.run([command, "write", name, folder / "written", "--padding", "same"], check=True)
         yield name, whole_networks.graph_of(whole_networks.File(folder / "written"), SIZE, SIZE)
+    for seed in 1, 2:
+        yield f"mobilenet_v3_small, other gates {seed}", whole_networks.graph_of(other_gates(command, folder, seed), SIZE, SIZE)
+    graph = models.quantized_network(models.MOBILENET_V2, SIZE, seed=3, classes=CLASSES)
+    yield "MobileNetV2, a classifier without biases", without_biases(graph)
     for seed in 1, 2:
         yield f"MobileNetV2, random layers {seed}", models.quantized_network(models.MOBILENET_V2, SIZE, seed=seed, classes=CLASSES)
         yield f"EfficientNet-Lite0, random layers {seed}", models.quantized_network(models.EFFICIENTNET_B0, SIZE, seed=seed, classes=CLASSES)
         yield f"EfficientNet-B0, random layers {seed}", models.quantized_network(
             models.EFFICIENTNET_B0, SIZE, "silu", seed=seed, excite="bare", classes=CLASSES
         )
+
+
+def other_gates(command, folder, seed):
+    """A file whose hard sigmoids have constants and quantizations at random."""
+    path, random = folder / "written", np.random.default_rng(seed)
+    subprocess.run([command, "write", "mobilenet_v3_small", path, "--padding", "same", "--seed", str(seed)], check=True)
+    file = whole_networks.File(path)
+    arrays = file.arrays()
+    for name in [name[: -len(".constants")] for name in arrays if name.endswith(".constants")]:
+        bytes_ = random.integers(-128, 128, 6)
+        for value, real, zero in zip(("three", "sixth", "shifted", "activation"), (3, 1 / 6, 6, 1), bytes_):
+            zero = -128 if value in ("shifted", "activation") else zero // 4 - 90
+            arrays[f"{name}.{value}.scale"] = np.array([real / 255 * random.uniform(1, 2)], np.float32)
+            arrays[f"{name}.{value}.zero_point"] = np.array([zero], np.int32)
+        arrays[name + ".constants"] = (bytes_[4:] // 4 + 90).astype(np.int32)
+    export.write(path, arrays, {"mbconv.type": "int8", "mbconv.network": file.name, "mbconv.padding": "same"})
+    return whole_networks.File(path)
+
+
+def without_biases(graph):
+    """Those of FULLY_CONNECTED: LiteRT takes no convolution of int8 without them."""
+    for operator in graph._operators:  # pylint: disable=protected-access
+        if isinstance(operator.builtinOptions, tflite.schema.FullyConnectedOptionsT):
+            operator.inputs = operator.inputs[:2]
+    return graph
 
 
 def check_network(check, command, folder, name, graph):
@@ -63,7 +93,7 @@ def check_network(check, command, folder, name, graph):
     x = np.random.default_rng(len(name)).integers(-128, 128, (1, SIZE, SIZE, 3)).astype(np.int8)
     result, differ = tflite.run(graph, [x]), {}
     file = whole_networks.File(out)
-    q, y_q = file.quantization("input"), file.quantization("classifier.1.output")
+    q, y_q = file.quantization("input"), whole_networks.classifier(file)
     expected = whole_networks.real(result.outputs[0], y_q).ravel()
     for isa in int8.usable_isas():
         differ[isa] = int((whole_networks.logits(command, out, x, q, isa) != expected).sum())

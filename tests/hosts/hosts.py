@@ -150,7 +150,7 @@ def onnx_silu(x, y, dtype):
 def network_rows(command, isas, seed, images=2):
     """Each network at its own size and at one that no stride divides, on every set."""
     random = np.random.default_rng(seed)
-    for name in whole_networks.NETWORKS:
+    for name in whole_networks.ALL:
         row = Row(f"{name}, whole", DEFAULT, "FP32, XNNPACK")
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "network.safetensors"
@@ -158,7 +158,7 @@ def network_rows(command, isas, seed, images=2):
             for height, width in ((224, 224), (97, 131)):
                 file = whole_networks.File(path)
                 q, graph = file.quantization("input"), whole_networks.graph_of(file, height, width)
-                y_q = file.quantization("classifier.1.output")
+                y_q = whole_networks.classifier(file)
                 for _ in range(images):
                     x = random.integers(-128, 128, (1, height, width, 3)).astype(np.int8)
                     result = tflite.run(graph, [x])

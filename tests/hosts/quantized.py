@@ -22,6 +22,16 @@ class Quantization:
 
 
 @dataclass
+class HardSigmoid:
+    """A gate by ADD of a constant, with RELU6, and MUL by a constant."""
+
+    three: Quantization  # of ADD's constant
+    shifted: Quantization  # of what it gives
+    sixth: Quantization  # of MUL's constant
+    constants: tuple  # the two bytes
+
+
+@dataclass
 class Layer:
     """A 1x1 (weight [out][in]), depthwise ([k][k][channels]) or dense ([out][k][k][in]) convolution, SAME padding."""
 
@@ -34,11 +44,12 @@ class Layer:
     dtype: str
     stride: int = 1
     clamp: str = "none"
-    # A function of one byte behind it, "silu", "hard_swish", "logistic", "prelu", and the quantization that it writes; or None
+    # A function of one byte behind it, "silu", "hard_swish", "logistic", "hard_sigmoid", "prelu", and the quantization that it writes; or None
     function: str | None = None
     function_y: Quantization | None = None
     slopes: np.ndarray | None = None  # of prelu, one of each channel, and what they stand for
     slopes_q: Quantization | None = None
+    gate: HardSigmoid | None = None  # of hard_sigmoid
 
     @property
     def channels(self):

@@ -85,6 +85,16 @@ class Graph:
         options = self._options(kind, {"fusedActivationFunction": CLAMPS[clamp]})
         return self._operator(name, 2, [a, b], self.shape(a), quantization, self._dtype(a), options)
 
+    def hard_sigmoid(self, x, gate, quantization):
+        """`gate`: a quantized.HardSigmoid."""
+        three, sixth = (
+            self._constant(np.array(value, self._dtype(x)), q, 0) for value, q in zip(gate.constants, (gate.three, gate.sixth))
+        )
+        for name, other, q, clamp in ("ADD", three, gate.shifted, "relu6"), ("MUL", sixth, quantization, "none"):
+            options = self._options(f"{name.capitalize()}Options", {"fusedActivationFunction": CLAMPS[clamp]})
+            x = self._operator(name, 2, [x, other], self.shape(x), q, self._dtype(x), options)
+        return x
+
     def fully_connected(self, x, layer):
         """Of one pixel; `layer`: a 1x1."""
         options = schema.FullyConnectedOptionsT()
@@ -203,6 +213,8 @@ def add_layer(graph, x, layer, dtype):
     y = graph.convolution(x, layer)
     if layer.function == "prelu":
         return graph.prelu(y, layer.slopes, layer.slopes_q, layer.function_y)
+    if layer.function == "hard_sigmoid":
+        return graph.hard_sigmoid(y, layer.gate, layer.function_y)
     if layer.function == "silu":
         return graph.binary("MUL", y, graph.unary("LOGISTIC", y, logistic_quantization(dtype)), layer.function_y)
     return graph.unary(layer.function.upper(), y, layer.function_y) if layer.function else y

@@ -9,12 +9,27 @@ from pathlib import Path
 import numpy as np
 
 import tflite
-from quantized import Block, Excite, Layer, Quantization
+from quantized import Block, Excite, HardSigmoid, Layer, Quantization
 
 TYPES = {"I8": np.int8, "I32": np.int32, "F32": np.float32}
 # Expansion, kernel, stride, blocks
 MOBILENET_V2 = ((1, 3, 1, 1), (6, 3, 2, 2), (6, 3, 2, 3), (6, 3, 2, 4), (6, 3, 1, 3), (6, 3, 2, 3), (6, 3, 1, 1))
 EFFICIENTNET = ((1, 3, 1, 1), (6, 3, 2, 2), (6, 5, 2, 2), (6, 3, 2, 3), (6, 5, 1, 3), (6, 5, 2, 4), (6, 3, 1, 1))
+# Kernel, expanded, out, squeeze-excite, activation, stride
+MOBILENET_V3 = {
+    "mobilenet_v3_large": (
+        (3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1), (5, 72, 40, 1, "relu", 2), (5, 120, 40, 1, "relu", 1),
+        (5, 120, 40, 1, "relu", 1), (3, 240, 80, 0, "hard_swish", 2), (3, 200, 80, 0, "hard_swish", 1), (3, 184, 80, 0, "hard_swish", 1),
+        (3, 184, 80, 0, "hard_swish", 1), (3, 480, 112, 1, "hard_swish", 1), (3, 672, 112, 1, "hard_swish", 1),
+        (5, 672, 160, 1, "hard_swish", 2), (5, 960, 160, 1, "hard_swish", 1), (5, 960, 160, 1, "hard_swish", 1),
+    ),
+    "mobilenet_v3_small": (
+        (3, 16, 16, 1, "relu", 2), (3, 72, 24, 0, "relu", 2), (3, 88, 24, 0, "relu", 1), (5, 96, 40, 1, "hard_swish", 2),
+        (5, 240, 40, 1, "hard_swish", 1), (5, 240, 40, 1, "hard_swish", 1), (5, 120, 48, 1, "hard_swish", 1), (5, 144, 48, 1, "hard_swish", 1),
+        (5, 288, 96, 1, "hard_swish", 2), (5, 576, 96, 1, "hard_swish", 1), (5, 576, 96, 1, "hard_swish", 1),
+    ),
+}  # fmt: skip
+ALL = "mobilenet_v2", "efficientnet_lite0", "efficientnet_b0", "mobilenet_v3_small", "mobilenet_v3_large"
 NETWORKS = {
     "mobilenet_v2": (MOBILENET_V2, "relu6", ("{prefix}.conv.0.0", "{prefix}.conv.{last}.0", "{prefix}.conv.{end}")),
     "efficientnet_lite0": (EFFICIENTNET, "relu6", ("{prefix}.block.0.0", "{prefix}.block.{last}.0", "{prefix}.block.{end}.0")),
@@ -44,6 +59,10 @@ class File:
     def __contains__(self, name):
         return name in self._header
 
+    def arrays(self):
+        """All of it."""
+        return {name: self[name] for name in self._header}
+
     def quantization(self, name):
         return Quantization(self[name + ".scale"][0], int(self[name + ".zero_point"][0]))
 
@@ -57,16 +76,19 @@ class File:
             weight = weight[:, :, 0, 0] if weight.shape[2] == 1 else weight.transpose(0, 2, 3, 1)
         scales, y = self[name + ".weight_scale"], self.quantization(name + ".output")
         layer = Layer(depthwise, weight, scales, self[name + ".bias"], x, y, self.dtype, stride)
-        if activation in ("relu6", "none"):
+        if activation in ("relu", "relu6", "none"):
             layer.clamp = activation
         else:
             layer.function, layer.function_y = activation, self.quantization(name + ".activation")
+        if activation == "hard_sigmoid":
+            values = (self.quantization(f"{name}.{value}") for value in ("three", "shifted", "sixth"))
+            layer.gate = HardSigmoid(*values, tuple(self[name + ".constants"]))
         return layer
 
-    def excite(self, prefix, x):
+    def excite(self, prefix, x, inner="silu", gate="logistic"):
         mean = self.quantization(prefix + ".fc1.mean")
-        reduce = self.layer(prefix + ".fc1", mean, "silu")
-        expand = self.layer(prefix + ".fc2", reduce.out, "logistic")
+        reduce = self.layer(prefix + ".fc1", mean, inner)
+        expand = self.layer(prefix + ".fc2", reduce.out, gate)
         return Excite(mean, reduce, expand, x, self.quantization(prefix + ".fc2.product"))
 
 
@@ -87,8 +109,37 @@ def block(file, names, prefix, x, row):
     return Block(0, 0, layers, file.quantization(name + ".sum") if adds else None)
 
 
+def parts_v3(file):
+    """MobileNetV3's."""
+    rows, x, channels = MOBILENET_V3[file.name], file.quantization("input"), 16
+    yield file.layer("features.0.0", x, "hard_swish", stride=2)
+    x = _out(file, "features.0.0")
+    for number, (kernel, expanded, out, squeeze, activation, stride) in enumerate(rows, 1):
+        prefix, layers = f"features.{number}.block", []
+        if expanded != channels:
+            layers.append(file.layer(f"{prefix}.0.0", x, activation))
+        place = len(layers)
+        layers.append(file.layer(f"{prefix}.{place}.0", layers[-1].out if layers else x, activation, True, stride))
+        assert (layers[-1].kernel, layers[-1].channels) == (kernel, expanded)
+        if squeeze:
+            layers.append(file.excite(f"{prefix}.{place + 1}", layers[-1].out, "relu", "hard_sigmoid"))
+        name = f"{prefix}.{len(layers)}.0"
+        layers.append(file.layer(name, layers[-1].out))
+        added = file.quantization(name + ".sum") if stride == 1 and channels == out else None
+        yield Block(0, 0, layers, added)
+        x, channels = added or layers[-1].out, out
+    yield file.layer(f"features.{len(rows) + 1}.0", x, "hard_swish")
+    yield file.quantization("pool.output")
+    yield file.layer("classifier.0", file.quantization("pool.output"), "hard_swish")
+    yield file.layer("classifier.3", file.quantization("classifier.0.activation"))
+    assert not file.unread, file.unread
+
+
 def parts(file):
     """The network's parts from first to last: layers, Blocks, and the quantization of the means."""
+    if file.name in MOBILENET_V3:
+        yield from parts_v3(file)
+        return
     stages, activation, names = NETWORKS[file.name]
     yield file.layer("features.0.0", file.quantization("input"), activation, stride=2)
     x, number = _out(file, "features.0.0"), 1
@@ -119,10 +170,17 @@ def graph_of(file, height, width):
             y = graph.mean(y, part)
             y = graph.reshape(y, [1, graph.shape(y)[3]])
         elif len(graph.shape(y)) == 2:
-            graph.outputs.append(graph.fully_connected(y, part))
+            y = graph.fully_connected(y, part)
+            y = graph.unary(part.function.upper(), y, part.function_y) if part.function else y
         else:
             y = tflite.add_layer(graph, y, part, file.dtype)
+    graph.outputs.append(y)
     return graph
+
+
+def classifier(file):
+    """What its logits stand for."""
+    return file.quantization("classifier.3.output" if file.name in MOBILENET_V3 else "classifier.1.output")
 
 
 def real(values, q):

@@ -29,7 +29,7 @@ CAUGHT = ("fails", "crashes", "hangs")
 
 # The tests of a file without a line `tests`: the first pattern that matches.
 TESTS_OF = (
-    (r"networks/(export_tflite|tflite_parts|quantized_networks)\.py", "tflite_exporter.py"),
+    (r"networks/(export_tflite|tflite_parts?|quantized_networks)\.py", "tflite_exporter.py"),
     (r"networks/.*\.py", "exporter.py"),
     (r"networks/.*|include/mbconv_networks\.h|cli/image.*", "mbconv_networks_tests"),
     (r"cli/.*", "command*.sh"),

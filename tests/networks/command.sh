@@ -38,7 +38,7 @@ expect 2 '^mbconv: --batch is for raw tensors' run mobilenet_v2 x --batch 1
 expect 2 '--type is "int8", not f32, i8 or u8' bench mobilenet_v2 --type int8
 expect 1 '^mbconv: "efficientnet-b0" is no network known here; the nearest is efficientnet_b0$' bench efficientnet-b0
 expect 1 '^mbconv: mobilenet_v2 is of int8, for images in NHWC' bench mobilenet_v2 --type i8 --layout nchw
-expect 1 'layer 1 of mobilenet_v3_small: the gate of its squeeze-excite has no form in int8' bench mobilenet_v3_small --type u8
+expect 1 'layer 2 of bottleneck: its shortcut has no form in int8' bench bottleneck --type u8
 expect 0 '^mobilenet_v2_0.1, 32x32, i8, ' bench mobilenet_v2_0.1 --type i8 --size 32 --seconds 0.01
 expect 0 '"type": "u8"' bench mobilenet_v2_0.1 --type u8 --size 32 --seconds 0.01 --json
 expect 2 '^usage: mbconv write' write mobilenet_v2_0.1

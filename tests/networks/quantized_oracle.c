@@ -59,8 +59,48 @@ static void replace(struct oracle_image *x, struct oracle_image y) {
 
 /* ---- Operators --------------------------------------------------------------------------------------------------- */
 
+/* As MBCONV_I8_ADD_XNNPACK. */
+static void add(const struct oracle *o, const struct oracle_image *a, const struct oracle_image *b,
+                struct oracle_image *y) {
+  const float ra = a->q.scale / y->q.scale, rb = b->q.scale / y->q.scale;
+  int exponent;
+  frexp((double)fmaxf(ra, rb), &exponent);
+  const int n = 20 - (exponent - 1);
+  const double fa = rint(ldexp((double)ra, n)), fb = rint(ldexp((double)rb, n));
+  for (size_t i = 0; i < size_of(a); i++) {
+    const double sum = fa * read_byte(o, a, i) + fb * read_byte(o, b, i) + ldexp(1, n - 1);
+    y->bytes[i] = byte_of(o, floor(ldexp(sum, -n)), y->q);
+  }
+}
+
+/* relu6(x + 3) / 6 by two operators: y = RNE(fl(fl(sum * constant) * s)) + Zy, both without their zero points. */
+static void hard_sigmoid(const struct oracle *o, const char *part, struct oracle_image *x) {
+  int32_t constants[2];
+  memcpy(constants, find(o, part, "constants")->bytes, sizeof constants);
+  const mbconv_quantization sixth = value(o, part, "sixth");
+  struct oracle_image three = new_image(x->height, x->width, x->channels, value(o, part, "three"));
+  struct oracle_image sum = new_image(x->height, x->width, x->channels, value(o, part, "shifted"));
+  memset(three.bytes, constants[0], size_of(x));
+  add(o, x, &three, &sum);
+  struct oracle_image y = new_image(x->height, x->width, x->channels, value(o, part, "activation"));
+  const float scales = sum.q.scale * sixth.scale, factor = scales / y.q.scale;
+  const int six = (int)round((double)(6 / sum.q.scale));
+  for (size_t i = 0; i < size_of(x); i++) {
+    const int clamped = (int)fmin(fmax(read_byte(o, &sum, i), 0), six);
+    const float product = (float)(clamped * (constants[1] - sixth.zero_point)) * factor;
+    y.bytes[i] = byte_of(o, rint((double)product), y.q);
+  }
+  free(three.bytes);
+  free(sum.bytes);
+  replace(x, y);
+}
+
 static void apply_table(const struct oracle *o, const char *part, mbconv_activation_kind activation,
                         struct oracle_image *x) {
+  if (activation == MBCONV_ACTIVATION_HARD_SIGMOID) {
+    hard_sigmoid(o, part, x);
+    return;
+  }
   const mbconv_quantization q = value(o, part, "activation");
   const mbconv_i8_function function = activation == MBCONV_ACTIVATION_SILU      ? MBCONV_I8_SILU
                                       : activation == MBCONV_ACTIVATION_SIGMOID ? MBCONV_I8_LOGISTIC
@@ -151,20 +191,6 @@ static void excite(const struct oracle *o, const struct mbconv_layer *layer, con
   }
   free(gate.bytes);
   replace(x, y);
-}
-
-/* As MBCONV_I8_ADD_XNNPACK. */
-static void add(const struct oracle *o, const struct oracle_image *a, const struct oracle_image *b,
-                struct oracle_image *y) {
-  const float ra = a->q.scale / y->q.scale, rb = b->q.scale / y->q.scale;
-  int exponent;
-  frexp((double)fmaxf(ra, rb), &exponent);
-  const int n = 20 - (exponent - 1);
-  const double fa = rint(ldexp((double)ra, n)), fb = rint(ldexp((double)rb, n));
-  for (size_t i = 0; i < size_of(a); i++) {
-    const double sum = fa * read_byte(o, a, i) + fb * read_byte(o, b, i) + ldexp(1, n - 1);
-    y->bytes[i] = byte_of(o, floor(ldexp(sum, -n)), y->q);
-  }
 }
 
 /* ---- Layers ------------------------------------------------------------------------------------------------------ */

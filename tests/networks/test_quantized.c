@@ -12,6 +12,7 @@
 #include "file_case.h"
 #include "i8_bytes.h"
 #include "network.h"
+#include "quantized_gate.h"
 #include "quantized_oracle.h"
 #include "weights.h"
 
@@ -206,7 +207,6 @@ static void check_refusals(struct test *t) {
     const char *name, *message;
     mbconv_network_options options;
   } bad[] = {
-      {"mobilenet_v3_small", "layer 1 of mobilenet_v3_small: the gate of its squeeze-excite", {.type = MBCONV_S8}},
       {"bottleneck", "its shortcut has no form in int8", {.type = MBCONV_U8}},
       {"mobilenet_v2_0.1", "for images in NHWC", {.type = MBCONV_S8, .layout = MBCONV_NCHW}},
       {"mobilenet_v2_0.1", "type is 3", {.type = (mbconv_type)3}},
@@ -220,6 +220,74 @@ static void check_refusals(struct test *t) {
     const mbconv_status status = mbconv_network_random(bad[i].name, &bad[i].options, &network, &error);
     test_check(t, status == MBCONV_INVALID_ARGUMENT && !network && strstr(error.message, bad[i].message), "%s",
                error.message);
+  }
+}
+
+/* A hard sigmoid is a gate, and nothing else. */
+static void check_forms(struct test *t) {
+  static const char *const whats[] = {"its activation", "the inner activation of its squeeze-excite"};
+  for (size_t i = 0; i < sizeof whats / sizeof *whats; i++) {
+    struct mbconv_description d;
+    mbconv_error error = {.message = ""};
+    if (!mbconv_describe("mobilenet_v3_small", CLASSES, &d)) abort();
+    mbconv_activation_kind *kind = i == 0 ? &d.layer[1].activation : &d.layer[1].inner;
+    *kind = MBCONV_ACTIVATION_HARD_SIGMOID;
+    test_at(t, "refused: %s", whats[i]);
+    const mbconv_status status = mbconv_quantized_layers(MBCONV_S8, &d, &error);
+    test_check(t,
+               status == MBCONV_INVALID_ARGUMENT && strstr(error.message, "layer 1 of mobilenet_v3_small") &&
+                   strstr(error.message, whats[i]),
+               "%s", error.message);
+  }
+}
+
+/* ---- Gates ------------------------------------------------------------------------------------------------------- */
+
+/* From `least` to twice that. */
+static float scale_from(double least, uint64_t *state) {
+  return (float)(least * (1 + (double)(test_random(state) % 1000) / 1000));
+}
+
+static int clamp_to(double x, int least, int most) { return (int)fmin(fmax(x, least), most); }
+
+/* What the two operators make of a byte, as mbconv_i8.h and quantized_gate.c have their formulas. */
+static int gate_of(const struct mbconv_gate *g, int lowest, const mbconv_quantization *input,
+                   const mbconv_quantization *output, int x) {
+  const float ra = input->scale / g->shifted.scale, rb = g->three.scale / g->shifted.scale;
+  const float six = 6 / g->shifted.scale, scales = g->shifted.scale * g->sixth.scale, factor = scales / output->scale;
+  int exponent;
+  frexp((double)fmaxf(ra, rb), &exponent);
+  const int n = 21 - exponent;
+  const double a = rint(ldexp((double)ra, n)) * (x - input->zero_point);
+  const double b = rint(ldexp((double)rb, n)) * (g->constants[0] - g->three.zero_point);
+  const double sum = floor(ldexp(a + b + ldexp(1, n - 1), -n)), most = round((double)six);
+  const int shifted = clamp_to(sum + g->shifted.zero_point, lowest, lowest + 255) - g->shifted.zero_point;
+  const float product = (float)(clamp_to(shifted, 0, (int)most) * (g->constants[1] - g->sixth.zero_point)) * factor;
+  return clamp_to(rint((double)product) + output->zero_point, lowest, lowest + 255);
+}
+
+/* Constants and quantizations at random; 6 may be the largest byte, or not. */
+static void check_gates(struct test *t) {
+  uint64_t state = t->seed;
+  for (int i = 0; i < 400; i++) {
+    const mbconv_type type = i % 2 ? MBCONV_U8 : MBCONV_S8;
+    const int lowest = type == MBCONV_S8 ? -128 : 0;
+    const mbconv_quantization input = {scale_from(0.02, &state), lowest + 90 + (int)(test_random(&state) % 70)},
+                              output = {scale_from(1.0 / 400, &state), lowest + (int)(test_random(&state) % 20)};
+    const struct mbconv_gate gate = {
+        .three = {scale_from(3.0 / 255, &state), lowest + (int)(test_random(&state) % 20)},
+        .shifted = {scale_from(6.0 / 300, &state), lowest + (int)(test_random(&state) % 20)},
+        .sixth = {scale_from(1.0 / 6 / 255, &state), lowest + (int)(test_random(&state) % 20)},
+        .constants = {lowest + 200 + (int)(test_random(&state) % 56), lowest + 200 + (int)(test_random(&state) % 56)}};
+    uint8_t table[256];
+    mbconv_error error = {.message = ""};
+    test_at(t, "gate %d", i);
+    const mbconv_status status = mbconv_gate_table(&gate, type, &input, &output, table, &error);
+    if (!test_check(t, status == MBCONV_OK, "%s", error.message)) continue;
+    bool same = true;
+    for (int x = lowest; x < lowest + 256; x++)
+      same = same && table[(uint8_t)x] == (uint8_t)gate_of(&gate, lowest, &input, &output, x);
+    test_check(t, same, "another table");
   }
 }
 
@@ -266,17 +334,21 @@ void test_quantized(struct test *t) {
   } networks[] = {
       {"mobilenet_v2_0.35", MBCONV_S8, MBCONV_PADDING_SAME},
       {"efficientnet_b0", MBCONV_S8, MBCONV_PADDING_OWN},
+      {"mobilenet_v3_small", MBCONV_S8, MBCONV_PADDING_SAME},
       {"efficientnet_v2_b0", MBCONV_U8, MBCONV_PADDING_SAME},
       {"mobilenet_v4_conv_small", MBCONV_S8, MBCONV_PADDING_OWN},
       {"mobilenet_v1", MBCONV_U8, MBCONV_PADDING_OWN},
       {"efficientnet_lite0", MBCONV_S8, MBCONV_PADDING_OWN},
       {"mnasnet0_5", MBCONV_S8, MBCONV_PADDING_SYMMETRIC},
+      {"mobilenet_v3_large", MBCONV_U8, MBCONV_PADDING_OWN},
       {"mobilenet_v2", MBCONV_U8, MBCONV_PADDING_OWN},
       {"efficientnet_b1", MBCONV_U8, MBCONV_PADDING_SYMMETRIC},
   };
   check_refusals(t);
+  check_forms(t);
+  check_gates(t);
   check_memory(t);
-  for (size_t i = 0; i < (t->small ? 3 : sizeof networks / sizeof *networks); i++)
+  for (size_t i = 0; i < (t->small ? 4 : sizeof networks / sizeof *networks); i++)
     check_network(t, networks[i].name, networks[i].type, networks[i].padding);
   check_network(t, "mbconv", MBCONV_S8, MBCONV_PADDING_OWN);
 }

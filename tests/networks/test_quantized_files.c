@@ -149,14 +149,16 @@ static void check_options(struct test *t, const struct file_case *file) {
 
 enum change { MISSING, RETYPED, RESHAPED, FLOAT, INTEGER, EXTRA };
 
-static const struct {
+struct wrong {
   const char *tensor;
   enum change change;
   const char *type;
   float number;
   int32_t integer;
   const char *message;
-} tensors_wrong[] = {
+};
+
+static const struct wrong tensors_wrong[] = {
     {"features.0.0.weight", MISSING, "", 0, 0, "tensor \"features.0.0.weight\" of mobilenet_v2_0.1 is missing"},
     {"features.1.conv.0.0.bias", MISSING, "", 0, 0, "\"features.1.conv.0.0.bias\" of"},
     {"classifier.1.weight", MISSING, "", 0, 0, "\"classifier.1.weight\" of"},
@@ -186,20 +188,40 @@ static const struct {
     {"features.0.0.bias", INTEGER, "", 0, INT32_MAX, "layer 0 of mobilenet_v2_0.1"},
 };
 
-/* Does one of them to the tensors, which are not used any more. */
-static void change(struct mbconv_tensors *tensors, size_t index) {
-  struct mbconv_tensor *tensor = mbconv_tensors_find(tensors, tensors_wrong[index].tensor);
+/* Of a gate by two operators. */
+static const struct wrong gates_wrong[] = {
+    {"features.1.block.1.fc2.three.scale", MISSING, "", 0, 0, "\"features.1.block.1.fc2.three.scale\" of"},
+    {"features.1.block.1.fc2.shifted.zero_point", MISSING, "", 0, 0, "fc2.shifted.zero_point\" of"},
+    {"features.1.block.1.fc2.sixth.scale", MISSING, "", 0, 0, "fc2.sixth.scale\" of"},
+    {"features.1.block.1.fc2.constants", MISSING, "", 0, 0, "fc2.constants\" of"},
+    {"features.1.block.1.fc2.constants", RETYPED, "F32", 0, 0, "fc2.constants\" is F32, not I32"},
+    {"features.1.block.1.fc2.constants", RESHAPED, "", 0, 0, "fc2.constants\" has shape"},
+    {"features.1.block.1.fc2.constants", INTEGER, "", 0, 128,
+     "\"features.1.block.1.fc2\": a gate's constants are 128 and"},
+    {"features.1.block.1.fc2.three.scale", FLOAT, "", 1e20f, 0, "\"features.1.block.1.fc2\": "},
+    {"features.1.block.1.fc2.shifted.scale", FLOAT, "", 0, 0, "\"features.1.block.1.fc2\": "},
+    {"features.1.block.1.fc2.sixth.scale", FLOAT, "", 0, 0, "fc2\": a gate's scale or zero point is none"},
+    {"features.1.block.1.fc2.sixth.scale", FLOAT, "", 1e6f, 0, "fc2\": a gate's product has the scale"},
+    {"features.1.block.1.fc2.sixth.scale", FLOAT, "", 1e-6f, 0, "fc2\": a gate's product has the scale"},
+    {"features.1.block.1.fc2.sixth.zero_point", INTEGER, "", 0, 128, "fc2\": a gate's scale or zero point is none"},
+    {"features.1.block.1.fc2.activation.scale", FLOAT, "", -1, 0, "fc2\": a gate's scale or zero point is none"},
+    {"features.1.block.1.fc2.activation.zero_point", INTEGER, "", 0, -129, "fc2\": a gate's scale or zero point"},
+};
+
+/* Does it to the tensors, which are not used any more. */
+static void change(struct mbconv_tensors *tensors, const struct wrong *wrong) {
+  struct mbconv_tensor *tensor = mbconv_tensors_find(tensors, wrong->tensor);
   if (!tensor) abort();
   void *bytes = (void *)(uintptr_t)tensor->bytes; /* malloc's, not a file's */
-  switch (tensors_wrong[index].change) {
+  switch (wrong->change) {
     case MISSING:
       free(tensor->name);
       *tensor = tensors->tensor[--tensors->count];
       break;
-    case RETYPED: strcpy(tensor->type, tensors_wrong[index].type); break;
+    case RETYPED: strcpy(tensor->type, wrong->type); break;
     case RESHAPED: tensor->shape[tensor->rank++] = 1; break;
-    case FLOAT: memcpy(bytes, &tensors_wrong[index].number, sizeof(float)); break;
-    case INTEGER: memcpy(bytes, &tensors_wrong[index].integer, sizeof(int32_t)); break;
+    case FLOAT: memcpy(bytes, &wrong->number, sizeof(float)); break;
+    case INTEGER: memcpy(bytes, &wrong->integer, sizeof(int32_t)); break;
     case EXTRA: /* in the room that quantize() leaves */
       tensors->tensor[tensors->count] = *tensor;
       tensor = &tensors->tensor[tensors->count++];
@@ -209,14 +231,14 @@ static void change(struct mbconv_tensors *tensors, size_t index) {
   }
 }
 
-static void check_bad_tensors(struct test *t) {
-  for (size_t i = 0; i < sizeof tensors_wrong / sizeof *tensors_wrong; i++) {
-    test_at(t, "%s, change %d: %s", tensors_wrong[i].tensor, (int)tensors_wrong[i].change, tensors_wrong[i].message);
+static void check_bad_tensors(struct test *t, const char *name, const struct wrong *wrong, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    test_at(t, "%s, change %d: %s", wrong[i].tensor, (int)wrong[i].change, wrong[i].message);
     struct subject s;
-    subject_new(t, &s, small_name, MBCONV_S8);
-    change(&s.tensors, i);
+    subject_new(t, &s, name, MBCONV_S8);
+    change(&s.tensors, &wrong[i]);
     struct file_case file = file_of(&s);
-    file_case_refused(t, &file, tensors_wrong[i].message);
+    file_case_refused(t, &file, wrong[i].message);
     file_case_free(&file);
     mbconv_tensors_free(&s.tensors);
   }
@@ -306,7 +328,8 @@ void test_quantized_files(struct test *t) {
   check_good(t, MBCONV_U8);
   check_path(t);
   check_options(t, &file);
-  check_bad_tensors(t);
+  check_bad_tensors(t, small_name, tensors_wrong, sizeof tensors_wrong / sizeof *tensors_wrong);
+  check_bad_tensors(t, "mobilenet_v3_small", gates_wrong, sizeof gates_wrong / sizeof *gates_wrong);
   check_bad_words(t, &file);
   file_case_free(&file);
   check_memory(t, NULL);

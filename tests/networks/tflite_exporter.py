@@ -13,18 +13,20 @@ import tempfile
 
 import numpy as np
 from tflite_graphs import GATE, NONE, Maker, find, read
-from tflite_refusals import EXCITE, MOBILE, pooled
+from tflite_refusals import EXCITE, HARD, MOBILE, pooled
 
 # pylint: disable-next=wrong-import-order
 from export_tflite import export_graph
 from tflite_graph import Operator
 
-MOBILENET_V2 = 1, 2, 4, 7, 11, 14, 17
-LITE0, LITE2 = (1, 2, 4, 6, 9, 12, 16), (1, 2, 5, 8, 12, 16, 21)
+# The numbers of blocks, or of stages, with stride 2
+MOBILENET_V2, EFFICIENTNET, LITE0, LITE2 = (2, 4, 7, 14), (2, 3, 4, 6), (2, 4, 6, 12), (2, 5, 8, 16)
+MOBILENET_V3_SMALL, MOBILENET_V3_LARGE = (1, 2, 4, 9), (2, 4, 7, 13)
 NETWORKS = (
     ("mobilenet_v2", MOBILENET_V2), ("mobilenet_v2_0.35", MOBILENET_V2), ("mobilenet_v2_0.6", MOBILENET_V2),
     ("mobilenet_v2_1.234", MOBILENET_V2), ("efficientnet_lite0", LITE0), ("efficientnet_lite2", LITE2),
-    ("efficientnet_b0", None), ("efficientnet_b2", None),
+    ("efficientnet_b0", EFFICIENTNET), ("efficientnet_b2", EFFICIENTNET),
+    ("mobilenet_v3_small", MOBILENET_V3_SMALL), ("mobilenet_v3_large", MOBILENET_V3_LARGE),
 )  # fmt: skip
 
 
@@ -41,7 +43,8 @@ def check_same(command, folder, name, blocks):
         assert said["mbconv.type"] == metadata["mbconv.type"] == "int8" and said["mbconv.size"] == str(size), said
         assert said["mbconv.network"] == metadata["mbconv.network"] or name == "mobilenet_v2_1.234", said
         assert said["mbconv.padding"] == ("same" if size == 97 else padding), said
-        assert ("mbconv.squeeze" in said) == name.startswith("efficientnet_b"), said
+        squeeze = {"efficientnet_b": "silu,sigmoid", "mobilenet_v3_s": "relu,hard-sigmoid", "mobilenet_v3_l": "relu,hard-sigmoid"}
+        assert said.get("mbconv.squeeze") == squeeze.get(name[:14]), said
         image = np.zeros((size, size, 3), np.float32).tobytes()
         words = [command, "run", folder / "out", "--raw-input", "-", "--raw-output", "-", "--layout", "nhwc", "--size", str(size)]
         done = subprocess.run(words, input=image, capture_output=True, check=False)
@@ -71,7 +74,7 @@ def check_ends(arrays, folder):
 
 
 def other_forms(arrays, size):
-    """Other operators for the same: a pooling by AVERAGE_POOL_2D, a classifier by CONV_2D and without biases, RESHAPE to a
+    """Other operators for the same: a pooling by AVERAGE_POOL_2D, a classifier by CONV_2D, RESHAPE to a
     shape that is computed."""
     maker = Maker(arrays, size, MOBILENET_V2)
     graph = maker.whole()
@@ -81,7 +84,7 @@ def other_forms(arrays, size):
     shape = maker.operator("SHAPE", [means], (2,), kind="INT32")
     vector = maker.operator("RESHAPE", [means, shape], (1, 1, 1, means.shape[-1]), (means.scales, means.zeros))
     layer.name, layer.outputs[0].shape = "CONV_2D", (1, 1, 1, 1000)
-    layer.options, layer.inputs = dict(find(graph, "CONV_2D", 1).options, **NONE), [vector, weight]
+    layer.options, layer.inputs = dict(find(graph, "CONV_2D", 1).options, **NONE), [vector, weight, layer.inputs[2]]
     weight.data = weight.data.reshape(1000, 1, 1, -1)
     weight.shape = weight.data.shape
     return graph
@@ -92,9 +95,12 @@ def check_forms(arrays, folder):
     means = find(graph, "AVERAGE_POOL_2D").outputs[0]
     assert not export_graph(graph, folder / "forms")
     made, _ = read(folder / "forms")
-    assert (made["classifier.1.weight"] == arrays["classifier.1.weight"]).all() and not made["classifier.1.bias"].any()
+    assert (made["classifier.1.weight"] == arrays["classifier.1.weight"]).all() and (made["classifier.1.bias"] == arrays["classifier.1.bias"]).all()
     assert made["pool.output.scale"] == means.scales and made["pool.output.zero_point"] == means.zeros
     assert made.keys() == arrays.keys()
+    graph = Maker(arrays, 96, MOBILENET_V2).whole()
+    find(graph, "FULLY_CONNECTED").inputs.pop()
+    assert not export_graph(graph, folder / "forms") and not read(folder / "forms")[0]["classifier.1.bias"].any()
     try:
         export_graph(other_forms(arrays, 64), folder / "even")
     except ValueError as error:
@@ -125,8 +131,9 @@ def main():
         check_ends(arrays, folder)
         check_forms(arrays, folder)
         check_refusals(arrays, MOBILENET_V2, MOBILE, folder)
-        check_refusals(read(folder / "efficientnet_b0")[0], None, EXCITE, folder)
-    print(f"tflite_exporter: {len(NETWORKS)} networks are as they were, {len(MOBILE) + len(EXCITE)} graphs are refused")
+        check_refusals(read(folder / "efficientnet_b0")[0], EFFICIENTNET, EXCITE, folder)
+        check_refusals(read(folder / "mobilenet_v3_small")[0], MOBILENET_V3_SMALL, HARD, folder)
+    print(f"tflite_exporter: {len(NETWORKS)} networks are as they were, {len(MOBILE) + len(EXCITE) + len(HARD)} graphs are refused")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "networks")
 from tflite_graph import Graph, Operator, Tensor  # pylint: disable=wrong-import-position
 
 TYPES = {"I8": np.int8, "I32": np.int32, "F32": np.float32}
-STRIDES = 1, 2, 2, 2, 1, 2, 1  # of the stages of MobileNetV2, EfficientNet and Lite
 GATE = np.float32(1 / 256), -128
 NONE = {"FusedActivationFunction": "NONE"}
 
@@ -32,9 +31,10 @@ def read(path):
 class Maker:
     """A graph, operator by operator."""
 
-    def __init__(self, arrays, size, blocks, padding="same"):
-        """`blocks`: the number of the first block of each stage, where names do not tell stages."""
-        self._arrays, self._blocks, self._padding = arrays, blocks, padding
+    def __init__(self, arrays, size, strided, padding="same"):
+        """`strided`: the numbers of blocks with stride 2; of stages, where names tell them."""
+        self._arrays, self._strided, self._padding = arrays, strided, padding
+        self._is_v3 = "classifier.3.weight" in arrays
         self.graph = Graph([], [], [], [])
         self._x = self.tensor((1, size, size, 3), self._q("input"))
         self.graph.inputs.append(self._x)
@@ -43,7 +43,7 @@ class Maker:
         names = sorted((name[: -len(".weight")] for name in self._arrays if name.endswith(".weight")), key=_natural)
         names.sort(key=lambda name: name.startswith("classifier"))
         for name, after in zip(names, [*names[1:], ""]):
-            if name == "classifier.1":
+            if name.startswith("classifier") and len(self._x.shape) == 4:
                 self._x = self.operator("MEAN", [self._x, self.constant([1, 2])], (1, self._x.shape[3]), self._q("pool.output"))
             self._part(name, _block(name) != _block(after) and _block(name) is not None or not after, _block(name))
         self.graph.outputs.append(self._x)
@@ -91,7 +91,7 @@ class Maker:
     def _layer(self, name, x, weight, last):
         bias, scales = self._arrays[name + ".bias"], self._arrays[name + ".weight_scale"]
         depthwise = weight.ndim == 4 and weight.shape[1] == 1 and weight.shape[2] > 1
-        fused = "NONE" if last or name + ".activation.scale" in self._arrays else "RELU6"
+        fused = "NONE" if last or name + ".activation.scale" in self._arrays else "RELU" if self._is_v3 else "RELU6"
         options, shape = {"FusedActivationFunction": fused, "WeightsFormat": 0}, (1, len(bias))
         stride, op = 1, "FULLY_CONNECTED"
         if weight.ndim == 4:
@@ -110,14 +110,24 @@ class Maker:
         y = self.operator(op, inputs, shape, self._q(name + ".output"), options)
         if name + ".activation.scale" not in self._arrays:
             return y
+        if name + ".constants" in self._arrays:
+            return self._hard_sigmoid(name, y)
+        if self._is_v3:
+            return self.operator("HARD_SWISH", [y], shape, self._q(name + ".activation"))
         gate = self.operator("LOGISTIC", [y], shape, GATE)
         return gate if name.endswith("fc2") else self.operator("MUL", [y, gate], shape, self._q(name + ".activation"), NONE)
 
     def _stride(self, name):
-        numbers = [int(number) for number in re.findall(r"\d+", name)]
-        if self._blocks is None:
-            return STRIDES[numbers[0] - 1] if numbers[1] == 0 else 1
-        return STRIDES[self._blocks.index(numbers[0])] if numbers[0] in self._blocks else 1
+        number, index = re.match(r"features\.(\d+)(?:\.(\d+)\.block)?", name).groups()
+        return 2 if int(number) in self._strided and index in (None, "0") else 1
+
+    def _hard_sigmoid(self, name, x):
+        for index, (value, after) in enumerate((("three", "shifted"), ("sixth", "activation"))):
+            byte = self._arrays[name + ".constants"][index].astype(np.int8)
+            constant = self.tensor((), self._q(f"{name}.{value}"), data=np.array(byte))
+            options = {"FusedActivationFunction": ("RELU6", "NONE")[index]}
+            x = self.operator(("ADD", "MUL")[index], [x, constant], x.shape, self._q(f"{name}.{after}"), options)
+        return x
 
     def _margin(self, x, pixels):
         table = self.constant([[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]])

@@ -145,6 +145,7 @@ MOBILE = (
     ("operator 0, CONV_2D: its weights have a scale that is no", field("CONV_2D", 0, 1, scales=ONES[:1] * np.nan)),
     ("operator 0, CONV_2D: its weights have a scale that is no", scaled("CONV_2D", 0, 1, -1)),
     ("operator 0, CONV_2D: its biases are no constant", field("CONV_2D", 0, 2, type="INT64")),
+    ("operator 0, CONV_2D: its biases are no constant", lambda graph: graph.operators[0].inputs.pop()),
     ("operator 0, CONV_2D: its biases are no constant", field("CONV_2D", 0, 2, shape=(15,))),
     ("operator 0, CONV_2D: its biases are no constant", field("CONV_2D", 0, 2, zeros=np.array([1]))),
     ("operator 0, CONV_2D: its biases have other scales", scaled("CONV_2D", 0, 2, 100)),
@@ -195,4 +196,16 @@ EXCITE = (
     ("MEAN: its output has the shape", field("MEAN", 0, None, shape=(1, 32, 1, 2))),
     ("MUL: it reads what operator 6, SUM reads", renamed("MEAN", 0, "SUM")),
     ("reads another tensor than it should", lambda graph: find(graph, "MUL", 3).inputs.__setitem__(1, graph.operators[0].outputs[0])),
+)
+
+HARD = (
+    ("ADD: its activation is NONE, not RELU6", option("ADD", 0, FusedActivationFunction="NONE")),
+    ("MUL: its activation is RELU, not NONE", option("MUL", 0, FusedActivationFunction="RELU")),
+    ("ADD: as a gate, LOGISTIC is known here", field("ADD", 0, 1, data=np.zeros(2, np.int8))),
+    ("ADD: as a gate, LOGISTIC is known here", field("ADD", 0, 1, data=None)),
+    ("SUB: as a gate, LOGISTIC is known here", renamed("MUL", 0, "SUB")),
+    ("ADD: its output has another shape", field("ADD", 0, None, shape=(1, 1, 1, 15))),
+    ("has the scale 0.0", scaled("MUL", 0, 1, 0)),
+    (" is of INT16, not of INT8", field("MUL", 0, 1, type="INT16")),
+    ("activations in squeeze-excite differ", option("CONV_2D", 1, FusedActivationFunction="RELU6")),
 )
