@@ -4,11 +4,11 @@
 
     python3 networks/export_tflite.py IN.tflite OUT.safetensors
 
-MobileNetV2 of any width, MobileNetV3, EfficientNet B0 to B8 and EfficientNet-Lite0 to 4 with any number of classes, whose images,
+MobileNetV2 of any width, MobileNetV1 and V3, EfficientNet B0 to B8 and EfficientNet-Lite0 to 4 with any number of classes, whose images,
 weights and sums are int8, as converters make them for "full integer" quantization: weights with a scale per channel or for all, sums of
 32 bits. The logits have the bytes that LiteRT computes by default. What the file has no word for, such as SOFTMAX behind the
-classifier, is left out, which a line says; any other operator is refused. Wants NumPy and one of the packages tflite and
-ai-edge-litert."""
+classifier, is left out, which a line says; any other operator is refused. How images are prepared no model says: the options
+may, as those of `mbconv run`. Wants NumPy and one of the packages tflite and ai-edge-litert."""
 
 import argparse
 import sys
@@ -23,18 +23,21 @@ from tflite_graph import Refused, read  # pylint: disable=wrong-import-position
 from tflite_part import quantization  # pylint: disable=wrong-import-position
 from tflite_parts import network  # pylint: disable=wrong-import-position
 
-
-def export_tflite(model, path):
-    """Writes the network of the file `model` to `path`, and returns the operators that are left out. ValueError, and nothing
-    is written, for what is no such network."""
-    return export_graph(read(model), path)
+INTERPOLATIONS = "bilinear", "bicubic"
 
 
-def export_graph(graph, path):
+def export_tflite(model, path, images=None):
+    """Writes the network of the file `model` to `path`, and returns the operators that are left out. `images`: how they are
+    prepared, strings by name, such as "mean". ValueError, and nothing is written, for what is no such network."""
+    return export_graph(read(model), path, images)
+
+
+def export_graph(graph, path, images=None):
     """The same of a tflite_graph.Graph."""
     found = network(graph)
     name, expected = _known(found.parts)
     metadata = {"mbconv.type": "int8", "mbconv.network": name, **_metadata(found, expected)}
+    metadata.update(_images(images or {}))
     arrays = _value("input", found.input)
     arrays.update(_value("pool.output", found.pooled))
     for part, wanted in zip(found.parts, expected):
@@ -89,6 +92,21 @@ def _metadata(found, expected):
     return {**metadata, **({"mbconv.squeeze": ",".join(squeeze.pop())} if squeeze else {})}
 
 
+def _images(images):
+    """What metadata.h has of preprocessing."""
+    if unknown := images.keys() - {"resize", "interpolation", "mean", "std"}:
+        raise ValueError(f"of images there is no {min(unknown)}")
+    if ("mean" in images) != ("std" in images):
+        raise ValueError("mean and std belong together")
+    for name in images.keys() & {"mean", "std"}:
+        colours = [float(colour) for colour in images[name].split(",")]
+        if len(colours) != 3 or not all((colour > 0 or name == "mean" and colour == 0) and colour < 1000 for colour in colours):
+            raise ValueError(f"{name} is {images[name]}, not three numbers for red, green and blue")
+    if not 1 <= int(images.get("resize", 1)) <= 65536 or images.get("interpolation", "bicubic") not in INTERPOLATIONS:
+        raise ValueError(f"images are resized to {images.get('resize')}, {images.get('interpolation')}: no way known here")
+    return {f"mbconv.{name}": text for name, text in images.items()}
+
+
 def _padding(parts):
     common = frozenset(("same", "symmetric"))
     for part in parts:
@@ -104,7 +122,7 @@ def _activations(parts, expected):
     """One of each layer but a block's last, the classifier and those in squeeze-excite."""
     kinds, of_block = [], {}
     for i, (part, wanted) in enumerate(zip(parts, expected)):
-        last = i + 1 == len(parts) or wanted.block > 0 and expected[i + 1].block != wanted.block
+        last = i + 1 == len(parts) or wanted.block > 0 and expected[i + 1].block != wanted.block and not wanted.alone
         if part.kind in ("reduce", "excite"):
             continue
         if last and part.activation != "none":
@@ -123,7 +141,7 @@ def _check_blocks(parts, expected):
     for part, wanted in zip(parts, expected):
         block = [other for other, one in zip(parts, expected) if wanted.block > 0 and one.block == wanted.block]
         could = bool(block) and part is block[-1] and all(other.stride == 1 for other in block)
-        could = could and block[0].x.shape[-1] == part.outputs
+        could = could and block[0].x.shape[-1] == part.outputs and not wanted.alone
         if could != (part.sum is not None) or could and part.shortcut is not block[0].x:
             raise Refused(f"{part.op}: {wanted.name} {'does not add' if could else 'adds'} the block's input, unlike this network")
 
@@ -166,11 +184,16 @@ def main():
     parser = argparse.ArgumentParser(
         prog="export_tflite.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--resize", metavar="N", help="their shorter side is resized to N pixels before they are cut out")
+    parser.add_argument("--interpolation", choices=INTERPOLATIONS, help="how")
+    parser.add_argument("--mean", metavar="R,G,B", help="what is taken from colours of 0 to 1, such as 0.5,0.5,0.5")
+    parser.add_argument("--std", metavar="R,G,B", help="what they are then divided by")
     parser.add_argument("model", metavar="IN.tflite")
     parser.add_argument("path", metavar="OUT.safetensors")
     arguments = parser.parse_args()
     try:
-        left = export_tflite(arguments.model, arguments.path)
+        images = {name: getattr(arguments, name) for name in ("resize", "interpolation", "mean", "std")}
+        left = export_tflite(arguments.model, arguments.path, {name: text for name, text in images.items() if text is not None})
     except (ValueError, OSError) as error:
         sys.exit(f"export_tflite: {error}")
     if left:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 # Expansion, kernel, channels, blocks
 MOBILENET_V2 = (1, 3, 16, 1), (6, 3, 24, 2), (6, 3, 32, 3), (6, 3, 64, 4), (6, 3, 96, 3), (6, 3, 160, 3), (6, 3, 320, 1)
 EFFICIENTNET = (1, 3, 16, 1), (6, 3, 24, 2), (6, 5, 40, 2), (6, 3, 80, 3), (6, 5, 112, 3), (6, 5, 192, 4), (6, 3, 320, 1)
+MOBILENET_V1 = (64, 1), (128, 2), (256, 2), (512, 6), (1024, 2)  # channels, blocks
 # Width and depth
 EFFICIENTNETS = (1.0, 1.0), (1.0, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4, 1.8), (1.6, 2.2), (1.8, 2.6), (2.0, 3.1), (2.2, 3.6)
 # Kernel, expanded, channels, whether it has squeeze-excite
@@ -33,6 +34,7 @@ class Expected:
     outputs: int | None  # None: as many as there are classes
     kernel: int = 1
     block: int = 0  # its number; 0 outside of blocks
+    alone: bool = False  # of a block that adds nothing, and has an activation at its end
 
     def __str__(self):
         return f"{self.kind} {self.kernel}x{self.kernel} {self.inputs}-{self.outputs or 'classes'}"
@@ -52,6 +54,8 @@ def networks():
         yield f"efficientnet_lite{variant}", _efficientnet(width, depth, True)
 
 
+    yield "mobilenet_v1", _mobilenet_v1(1)
+    yield "mobilenet_v1_1.25", _mobilenet_v1(1.25)
     yield "mobilenet_v3_small", _mobilenet_v3(MOBILENET_V3_SMALL, 1024)
     yield "mobilenet_v3_large", _mobilenet_v3(MOBILENET_V3_LARGE, 1280)
 
@@ -93,6 +97,17 @@ def _efficientnet(width, depth, lite):
             parts += _block(names, number, inputs, (expansion, kernel, _divisible(channels * width)), squeeze, inputs // 4)
     head = f"features.{parts[-1].block + 1}.0" if lite else f"features.{last + 2}.0"
     return parts + _end(head, parts[-1].outputs, 1280 if lite else 4 * parts[-1].outputs)
+
+
+def _mobilenet_v1(width):
+    """Under timm's names."""
+    parts = [Expected("conv_stem", "dense", 3, _divisible(32 * width), 3)]
+    for stage, (channels, blocks) in enumerate(MOBILENET_V1):
+        for index in range(blocks):
+            number, inputs, prefix = parts[-1].block + 1, parts[-1].outputs, f"blocks.{stage}.{index}"
+            parts.append(Expected(f"{prefix}.conv_dw", "depthwise", 1, inputs, 3, number, alone=True))
+            parts.append(Expected(f"{prefix}.conv_pw", "pointwise", inputs, _divisible(channels * width), 1, number, alone=True))
+    return [*parts, Expected("classifier", "connected", parts[-1].outputs, None)]
 
 
 def _mobilenet_v3(rows, features):

@@ -49,6 +49,7 @@ def networks(command, folder):
     graph = models.quantized_network(models.MOBILENET_V2, SIZE, seed=3, classes=CLASSES)
     yield "MobileNetV2, a classifier without biases", without_biases(graph)
     for seed in 1, 2:
+        yield f"MobileNetV1, random layers {seed}", models.quantized_mobilenet_v1(SIZE, seed, CLASSES)
         yield f"MobileNetV2, random layers {seed}", models.quantized_network(models.MOBILENET_V2, SIZE, seed=seed, classes=CLASSES)
         yield f"EfficientNet-Lite0, random layers {seed}", models.quantized_network(models.EFFICIENTNET_B0, SIZE, seed=seed, classes=CLASSES)
         yield f"EfficientNet-B0, random layers {seed}", models.quantized_network(

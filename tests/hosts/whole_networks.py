@@ -180,7 +180,7 @@ def graph_of(file, height, width):
 
 def classifier(file):
     """What its logits stand for."""
-    return file.quantization("classifier.3.output" if file.name in MOBILENET_V3 else "classifier.1.output")
+    return file.quantization(next(name for name in ("classifier.3", "classifier.1", "classifier") if name + ".weight" in file) + ".output")
 
 
 def real(values, q):

@@ -233,6 +233,22 @@ def quantized_network(rows, size, activation="relu6", seed=1, width=1.0, excite=
     return graph
 
 
+def quantized_mobilenet_v1(size, seed, classes):
+    """MobileNetV1 in int8 to its logits: each depthwise and each 1x1 has its activation."""
+    maker, graph = quantized.Maker(seed, "int8", whole_clamp=seed % 2 == 0), Graph()
+    image = maker.quantization(2.0**-6)
+    x = graph.input([1, size, size, 3], "int8", image)
+    layers = [maker.layer(False, 3, 32, image, 3, 2, "relu6")]
+    for out, stride in zip((64, 128, 128, 256, 256, *[512] * 6, 1024, 1024), (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)):
+        channels = layers[-1].channels
+        layers.append(maker.layer(True, channels, channels, layers[-1].out, 3, stride, "relu6"))
+        layers.append(maker.layer(False, channels, out, layers[-1].out, 1, 1, "relu6"))
+    for layer in layers:
+        x = quantized_layer(graph, x, layer)
+    graph.outputs.append(_quantized_end(graph, maker, x, layers[-1].out, classes, seed % 2 == 0))
+    return graph
+
+
 # pylint: disable-next=too-many-arguments,too-many-positional-arguments
 def _quantized_end(graph, maker, x, image, classes, convolutions):
     """MEAN and FULLY_CONNECTED, or AVERAGE_POOL_2D, a 1x1 and RESHAPE."""

@@ -21,12 +21,12 @@ from tflite_graph import Operator
 
 # The numbers of blocks, or of stages, with stride 2
 MOBILENET_V2, EFFICIENTNET, LITE0, LITE2 = (2, 4, 7, 14), (2, 3, 4, 6), (2, 4, 6, 12), (2, 5, 8, 16)
-MOBILENET_V3_SMALL, MOBILENET_V3_LARGE = (1, 2, 4, 9), (2, 4, 7, 13)
+MOBILENET_V3_SMALL, MOBILENET_V3_LARGE, MOBILENET_V1 = (1, 2, 4, 9), (2, 4, 7, 13), (1, 2, 3, 4)
 NETWORKS = (
     ("mobilenet_v2", MOBILENET_V2), ("mobilenet_v2_0.35", MOBILENET_V2), ("mobilenet_v2_0.6", MOBILENET_V2),
     ("mobilenet_v2_1.234", MOBILENET_V2), ("efficientnet_lite0", LITE0), ("efficientnet_lite2", LITE2),
     ("efficientnet_b0", EFFICIENTNET), ("efficientnet_b2", EFFICIENTNET),
-    ("mobilenet_v3_small", MOBILENET_V3_SMALL), ("mobilenet_v3_large", MOBILENET_V3_LARGE),
+    ("mobilenet_v1", MOBILENET_V1), ("mobilenet_v3_small", MOBILENET_V3_SMALL), ("mobilenet_v3_large", MOBILENET_V3_LARGE),
 )  # fmt: skip
 
 
@@ -108,6 +108,30 @@ def check_forms(arrays, folder):
     assert not (folder / "even").exists()
 
 
+def check_images(command, arrays, folder):
+    """What is said of images is in the file, and the command takes it; what cannot be is refused."""
+    images = {"resize": "128", "interpolation": "bilinear", "mean": "0.5,0.25,0", "std": "0.5,1,0.125"}
+    graph = Maker(arrays, 96, MOBILENET_V2).whole()
+    for said in images, {"resize": "100"}, {"mean": images["mean"], "std": images["std"]}:
+        export_graph(graph, folder / "images", said)
+        metadata = read(folder / "images")[1]
+        assert {name: metadata.get(f"mbconv.{name}") for name in images} == {**dict.fromkeys(images), **said}
+        done = subprocess.run([command, "run", folder / "images", "/dev/null"], capture_output=True, text=True, check=False)
+        assert "metadata" not in done.stderr and done.returncode == 1, done.stderr
+    for word, bad in (
+        ("mean and std belong together", {"mean": "0,0,0"}), ("mean is 0,0", {"mean": "0,0", "std": "1,1,1"}),
+        ("std is 1,1,0", {"mean": "0,0,0", "std": "1,1,0"}), ("no crop", {"crop": "5"}), ("resized to 0", {"resize": "0"}),
+        ("mean is nan", {"mean": "nan,0,0", "std": "1,1,1"}), ("None, cubic", {"interpolation": "cubic"}), ("invalid", {"resize": "x"}),
+    ):  # fmt: skip
+        try:
+            export_graph(graph, folder / "refused", bad)
+        except ValueError as error:
+            assert word in str(error), error
+        else:
+            raise AssertionError(f"exported in spite of: {bad}")
+        assert not (folder / "refused").exists()
+
+
 def check_refusals(arrays, blocks, cases, folder):
     for word, change in cases:
         graph = Maker(arrays, 96, blocks).whole()
@@ -130,6 +154,7 @@ def main():
         arrays, _ = read(folder / "mobilenet_v2_0.35")
         check_ends(arrays, folder)
         check_forms(arrays, folder)
+        check_images(command, arrays, folder)
         check_refusals(arrays, MOBILENET_V2, MOBILE, folder)
         check_refusals(read(folder / "efficientnet_b0")[0], EFFICIENTNET, EXCITE, folder)
         check_refusals(read(folder / "mobilenet_v3_small")[0], MOBILENET_V3_SMALL, HARD, folder)

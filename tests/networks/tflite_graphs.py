@@ -34,14 +34,14 @@ class Maker:
     def __init__(self, arrays, size, strided, padding="same"):
         """`strided`: the numbers of blocks with stride 2; of stages, where names tell them."""
         self._arrays, self._strided, self._padding = arrays, strided, padding
-        self._is_v3 = "classifier.3.weight" in arrays
+        self._is_v1, self._is_v3 = "conv_stem.weight" in arrays, "classifier.3.weight" in arrays
         self.graph = Graph([], [], [], [])
         self._x = self.tensor((1, size, size, 3), self._q("input"))
         self.graph.inputs.append(self._x)
 
     def whole(self):
         names = sorted((name[: -len(".weight")] for name in self._arrays if name.endswith(".weight")), key=_natural)
-        names.sort(key=lambda name: name.startswith("classifier"))
+        names.sort(key=lambda name: (name.startswith("classifier"), name != "conv_stem"))
         for name, after in zip(names, [*names[1:], ""]):
             if name.startswith("classifier") and len(self._x.shape) == 4:
                 self._x = self.operator("MEAN", [self._x, self.constant([1, 2])], (1, self._x.shape[3]), self._q("pool.output"))
@@ -91,11 +91,12 @@ class Maker:
     def _layer(self, name, x, weight, last):
         bias, scales = self._arrays[name + ".bias"], self._arrays[name + ".weight_scale"]
         depthwise = weight.ndim == 4 and weight.shape[1] == 1 and weight.shape[2] > 1
-        fused = "NONE" if last or name + ".activation.scale" in self._arrays else "RELU" if self._is_v3 else "RELU6"
+        without = last and (not self._is_v1 or name == "classifier")
+        fused = "NONE" if without or name + ".activation.scale" in self._arrays else "RELU" if self._is_v3 else "RELU6"
         options, shape = {"FusedActivationFunction": fused, "WeightsFormat": 0}, (1, len(bias))
         stride, op = 1, "FULLY_CONNECTED"
         if weight.ndim == 4:
-            stride = 2 if name == "features.0.0" else self._stride(name) if depthwise else 1
+            stride = 2 if name in ("features.0.0", "conv_stem") else self._stride(name) if depthwise else 1
             op = "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D"
             weight = weight[:, 0].transpose(1, 2, 0)[None] if depthwise else weight.transpose(0, 2, 3, 1)
             kernel = weight.shape[1]
@@ -118,7 +119,7 @@ class Maker:
         return gate if name.endswith("fc2") else self.operator("MUL", [y, gate], shape, self._q(name + ".activation"), NONE)
 
     def _stride(self, name):
-        number, index = re.match(r"features\.(\d+)(?:\.(\d+)\.block)?", name).groups()
+        number, index = re.match(r"(?:features|blocks)\.(\d+)(?:\.(\d+)\.(?:block|conv_))?", name).groups()
         return 2 if int(number) in self._strided and index in (None, "0") else 1
 
     def _hard_sigmoid(self, name, x):
@@ -141,7 +142,7 @@ def _natural(name):
 
 def _block(name):
     """What the names of a block's parts begin with; None outside of blocks."""
-    found = re.match(r"(.*)\.(conv|block)\.", name)
+    found = re.match(r"(.*)\.(?:(?:conv|block)\.|conv_[dp]w)", name)
     return found.group(1) if found else None
 
 
