@@ -127,7 +127,8 @@ struct row_end {
 ALWAYS_INLINE void set_unit(struct row_end *e, const float *scale) {
   e->relu = mbconv_i8_ends_relu(scale);
   e->scale = scale;
-  _mm256_store_ps(e->addend, _mm256_mul_ps(_mm256_load_ps(scale), _mm256_set1_ps(MBCONV_I8_RELU_OFFSET)));
+  const __m256i bits = _mm256_load_si256((const __m256i *)(const void *)scale);
+  _mm256_store_si256((__m256i *)(void *)e->addend, _mm256_add_epi32(bits, _mm256_set1_epi32(MBCONV_I8_RELU_EXPONENT)));
 }
 
 /* 4 pixels of whole numbers as bytes, pixel after pixel. */

@@ -45,7 +45,7 @@ struct F(walk) {
   size_t x_first, x_stride;        /* from rows to the first tap of output 0 */
   const char *constants, *weights; /* of the half */
   const char *ends;                /* vectors of the half: two of scales, two that scaled_relu() adds, the zero */
-  R(vec) top, base;                /* bytes: hi - lo, and what is added after that clamp */
+  uint8_t top, base;               /* bytes: hi - lo, and what is added after that clamp */
   int16_t zero;                    /* the zero point, counted from lo */
   bool relu;                       /* by_relu(), or by_scale() */
   char *y[2];                      /* the half's first byte of output 0, in both rows */
@@ -219,9 +219,9 @@ ALWAYS_INLINE R(vec) F(by_scale)(const struct F(walk) * walk, struct F(two) sums
   return R(add_words)(words, R(load)(walk->ends + 4 * sizeof(R(vec))));
 }
 
-/* Stores output p of one row or two. */
+/* Stores output p of one row or two; `clamp` is the walk's top and base. */
 ALWAYS_INLINE void F(finish)(const bool pair, const struct F(walk) * walk, size_t y, char *staged, struct F(two) first,
-                             struct F(two) second) {
+                             struct F(two) second, struct F(two) clamp) {
   if (PARTS == 1 && staged) {
     R(store)(staged, first.a);
     R(store)(staged + WIDTH, first.b);
@@ -237,7 +237,7 @@ ALWAYS_INLINE void F(finish)(const bool pair, const struct F(walk) * walk, size_
     low = F(by_scale)(walk, first);
     high = pair ? F(by_scale)(walk, second) : low;
   }
-  const R(vec) bytes = R(bytes)(low, high, walk->top, walk->base);
+  const R(vec) bytes = R(bytes)(low, high, clamp.a, clamp.b);
   if (pair)
     F(store_two)(walk->y[0] + y, walk->y[1] + y, walk->y_offsets, bytes);
   else
@@ -254,7 +254,8 @@ ALWAYS_INLINE void F(run)(const size_t kernel, const size_t stride, const bool p
   if (kernel == 3 && pair)
     state.lower = (struct F(lower)){F(lower_taps)(walk->weights, 0), F(lower_taps)(walk->weights, 1),
                                     F(lower_taps)(walk->weights, 2)};
-  struct F(two) second = start;
+  struct F(two) second = start, clamp = {R(same_bytes)(walk->top), R(same_bytes)(walk->base)};
+  R(keep)(&clamp.a), R(keep)(&clamp.b); /* or clang would read them from the stack at each step */
   size_t x = walk->x_first, y = 0;
   char *staged = walk->staged;
   NO_UNROLL
@@ -263,16 +264,16 @@ ALWAYS_INLINE void F(run)(const size_t kernel, const size_t stride, const bool p
     x += stride * walk->x_stride;
   }
   NO_UNROLL
-  for (; pixels > 0; pixels--) {
+  do {
     /* At stride 2 the column behind the last tap has no weight, and may not be there. */
     const size_t next = pixels > 1 ? walk->x_stride : 0;
     const struct F(two) first = F(step)(kernel, stride, pair, half, walk, x, next, start, &state, &second);
-    F(finish)(pair, walk, y, staged, first, second);
+    F(finish)(pair, walk, y, staged, first, second, clamp);
     x += stride * walk->x_stride;
     y += walk->y_stride;
     if (PARTS == 1 && staged) staged += 4 * WIDTH;
     __asm__ volatile("" : "+r"(staged)); /* or there would be two loops */
-  }
+  } while (--pixels > 0);
 }
 
 /* ---- Units ------------------------------------------------------------------------------------------------------- */
@@ -299,13 +300,16 @@ ALWAYS_INLINE void F(spread_half)(struct F(spread) * to, struct F(walk) * walk, 
 }
 #endif
 
-ALWAYS_INLINE void F(make_ends)(char *ends, const char *scale, int16_t zero) {
+ALWAYS_INLINE void F(make_ends)(char *ends, const char *scale, const struct F(walk) * walk) {
   const R(vec) a = R(load)(scale), b = R(load)(scale + UNIT);
+  int32_t exponent = MBCONV_I8_RELU_EXPONENT, zero = walk->zero;
+  /* Or compilers would keep vectors of these on the stack, and load them here. */
+  __asm__ volatile("" : "+r"(exponent), "+r"(zero));
   R(store)(ends, a);
   R(store)(ends + sizeof(R(vec)), b);
-  R(store)(ends + 2 * sizeof(R(vec)), R(addend)(a));
-  R(store)(ends + 3 * sizeof(R(vec)), R(addend)(b));
-  R(store)(ends + 4 * sizeof(R(vec)), R(same_words)(zero));
+  R(store)(ends + 2 * sizeof(R(vec)), R(addend)(a, exponent));
+  R(store)(ends + 3 * sizeof(R(vec)), R(addend)(b, exponent));
+  R(store)(ends + 4 * sizeof(R(vec)), R(same_words)((int16_t)zero));
 }
 
 /* Half of a unit for some pixels, the first `channels` of the unit. */
@@ -319,13 +323,16 @@ ALWAYS_INLINE void F(half)(const size_t kernel, const size_t stride, const bool 
   walk.y[0] += 8 * half, walk.y[1] += 8 * half;
   walk.relu = mbconv_i8_ends_relu(walk.constants + SCALE * 4 * UNIT);
 #if PARTS > 1
-  struct F(spread) spread;
-  F(spread_half)(&spread, &walk, dots);
+  struct F(spread) spread, *to = &spread;
+  __asm__("" : "+r"(to)); /* as below: clang makes a loop of this and the first step */
+  F(spread_half)(to, &walk, dots);
 #endif
   _Alignas(64) char ends[5 * sizeof(R(vec))];
-  F(make_ends)(ends, walk.constants + SCALE * 4 * UNIT, walk.zero);
-  walk.ends = ends;
-  __asm__ volatile("" : "+r"(walk.ends)::"memory"); /* hides as above that they are on the stack */
+  char *to_ends = ends;
+  __asm__("" : "+r"(to_ends)); /* hides as above that they are on the stack */
+  F(make_ends)(to_ends, walk.constants + SCALE * 4 * UNIT, &walk);
+  walk.ends = to_ends;
+  __asm__ volatile("" : "+r"(walk.ends)::"memory");
   walk.staged = PARTS > 1 || ending->rounding == MBCONV_I8_FP32 ? NULL : staged;
   F(run)(kernel, stride, pair, half, &walk, pixels);
   if (walk.staged) {
@@ -340,8 +347,8 @@ ALWAYS_INLINE struct F(walk) F(walk_of)(const struct mbconv_depthwise_group *gro
   const struct mbconv_i8_ending *ending = group->ending.i8;
   return (struct F(walk)){.rows = (const char *const *)rows,
                           .x_stride = group->x_stride,
-                          .top = R(same_bytes)((uint8_t)(ending->hi - ending->lo)),
-                          .base = R(same_bytes)((uint8_t)(ending->lo + ending->flip)),
+                          .top = (uint8_t)(ending->hi - ending->lo),
+                          .base = (uint8_t)(ending->lo + ending->flip),
                           .zero = (int16_t)(ending->zero - ending->lo),
                           .y_stride = group->y_stride};
 }

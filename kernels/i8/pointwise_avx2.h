@@ -259,9 +259,10 @@ ALWAYS_INLINE void tile(const size_t vectors, const size_t sums, const struct ca
 
 /* What scaled_relu() adds, of all channels of a panel. */
 ALWAYS_INLINE void make_addends(const size_t vectors, const float *scale, float *addend) {
-  const __m256 offset = _mm256_set1_ps(MBCONV_I8_RELU_OFFSET);
+  const __m256i exponent = _mm256_set1_epi32(MBCONV_I8_RELU_EXPONENT);
   for (size_t i = 0; i < vectors * LANES; i += LANES)
-    _mm256_store_ps(addend + i, _mm256_mul_ps(_mm256_load_ps(scale + i), offset));
+    _mm256_store_si256((__m256i *)(addend + i),
+                       _mm256_add_epi32(_mm256_load_si256((const __m256i *)(scale + i)), exponent));
 }
 
 ALWAYS_INLINE void run(const size_t vectors, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,

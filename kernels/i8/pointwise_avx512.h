@@ -319,9 +319,9 @@ ALWAYS_INLINE void tiles_of(const size_t vectors, const size_t groups, const siz
 
 /* What scaled_relu() adds, of all channels of a panel. */
 ALWAYS_INLINE void make_addends(const size_t vectors, const float *scale, float *addend) {
-  const __m512 offset = _mm512_set1_ps(MBCONV_I8_RELU_OFFSET);
+  const __m512i exponent = _mm512_set1_epi32(MBCONV_I8_RELU_EXPONENT);
   for (size_t i = 0; i < vectors * LANES; i += LANES)
-    _mm512_store_ps(addend + i, _mm512_mul_ps(_mm512_load_ps(scale + i), offset));
+    _mm512_store_si512(addend + i, _mm512_add_epi32(_mm512_load_si512(scale + i), exponent));
 }
 
 ALWAYS_INLINE void run(const size_t vectors, const struct mbconv_pointwise_panel *panel, size_t pixels, size_t tiles,

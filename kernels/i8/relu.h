@@ -10,8 +10,9 @@
 /* The bits of 2^23, which are added to the bias. */
 enum { MBCONV_I8_RELU_START = 0x4b000000 };
 
-/* 2^23: what the FMA adds is the negated scale times that. */
-#define MBCONV_I8_RELU_OFFSET 0x1p23f
+/* What the FMA adds is the negated scale times 2^23: this added to its bits. Places without a channel have a scale of 0
+ * and get something tiny. */
+enum { MBCONV_I8_RELU_EXPONENT = 23 << 23 };
 
 /* Whether this channel of `weights` weights may. The bounds: sums are above -2^30, so that their bits stay those of
  * positive floats; below 2^26, so that these are below 2^31, and stay so when multiplied by the scale; and 2^23 * scale

@@ -37,8 +37,8 @@ ALWAYS_INLINE vec_x16 scaled_relu_x16(vec_x16 sum, vec_x16 scale, vec_x16 addend
   return _mm_cvtps_epi32(_mm_fnmadd_ps(_mm_castsi128_ps(sum), _mm_castsi128_ps(scale), _mm_castsi128_ps(addend)));
 }
 
-ALWAYS_INLINE vec_x16 addend_x16(vec_x16 scale) {
-  return _mm_castps_si128(_mm_mul_ps(_mm_castsi128_ps(scale), _mm_set1_ps(MBCONV_I8_RELU_OFFSET)));
+ALWAYS_INLINE vec_x16 addend_x16(vec_x16 scale, int32_t exponent) {
+  return _mm_add_epi32(scale, _mm_set1_epi32(exponent));
 }
 
 ALWAYS_INLINE vec_x16 narrow_x16(vec_x16 a, vec_x16 b) { return _mm_packs_epi32(a, b); }

@@ -28,8 +28,8 @@ ALWAYS_INLINE vec_x32 scaled_relu_x32(vec_x32 sum, vec_x32 scale, vec_x32 addend
       _mm256_fnmadd_ps(_mm256_castsi256_ps(sum), _mm256_castsi256_ps(scale), _mm256_castsi256_ps(addend)));
 }
 
-ALWAYS_INLINE vec_x32 addend_x32(vec_x32 scale) {
-  return _mm256_castps_si256(_mm256_mul_ps(_mm256_castsi256_ps(scale), _mm256_set1_ps(MBCONV_I8_RELU_OFFSET)));
+ALWAYS_INLINE vec_x32 addend_x32(vec_x32 scale, int32_t exponent) {
+  return _mm256_add_epi32(scale, _mm256_set1_epi32(exponent));
 }
 
 ALWAYS_INLINE vec_x32 narrow_x32(vec_x32 a, vec_x32 b) { return _mm256_packs_epi32(a, b); }

@@ -38,8 +38,8 @@ ALWAYS_INLINE vec_x64 scaled_relu_x64(vec_x64 sum, vec_x64 scale, vec_x64 addend
       _mm512_fnmadd_ps(_mm512_castsi512_ps(sum), _mm512_castsi512_ps(scale), _mm512_castsi512_ps(addend)));
 }
 
-ALWAYS_INLINE vec_x64 addend_x64(vec_x64 scale) {
-  return _mm512_castps_si512(_mm512_mul_ps(_mm512_castsi512_ps(scale), _mm512_set1_ps(MBCONV_I8_RELU_OFFSET)));
+ALWAYS_INLINE vec_x64 addend_x64(vec_x64 scale, int32_t exponent) {
+  return _mm512_add_epi32(scale, _mm512_set1_epi32(exponent));
 }
 
 ALWAYS_INLINE vec_x64 narrow_x64(vec_x64 a, vec_x64 b) { return _mm512_packs_epi32(a, b); }
