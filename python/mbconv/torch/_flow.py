@@ -7,12 +7,12 @@ import torch
 from torch.fx import Node
 
 from ._layers import (
-    Activation, Pad, activation_at, conv_at, describe, is_identity, is_mean, is_plus_three, is_reshape, is_sixth,
-    linear_at,
+    Activation, Pad, activation_at, conv_at, describe, is_identity, is_plus_three, is_sixth, linear_at,
 )  # fmt: skip
 from ._nodes import ADD, MUL, arguments_of, is_call, is_in_place
 from ._norms import norm_at, scale_at
 from ._recognise import SAME, Layer, SqueezeExcite
+from ._squeeze import squeeze_after
 
 
 class Flow:
@@ -231,54 +231,17 @@ def _activation(flow, layer, value):
     return nodes
 
 
-def squeeze_after(flow, value):
-    """The squeeze-excite of a value that nobody else uses, or None."""
-    uses = flow.uses(value)
-    if len(uses) != 2:
+def _excited(flow, value):
+    """The squeeze-excite after a value and the activation after it, or None."""
+    found = squeeze_after(flow, value, layer_at)
+    if found is None:
         return None
-    for mean, product in (uses, uses[::-1]):
-        operands = flow.operands(product, MUL, ("mul",)) if is_mean(flow.graph, mean) else None
-        if operands is None or value not in operands:
-            continue
-        gate = operands[1 - operands.index(value)]
-        found = _two_layers(flow, mean)
-        if found is not None and found[1][-1] is gate and flow.only_use(gate) is product:
-            squeeze, nodes = found
-            nodes = [mean, *nodes, product]
-            after = activation_after(flow, product)
-            if after is not None and after[0].slope is None and after[0].negative_slope is None:
-                squeeze.activation = after[0].name
-                nodes += after[1]
-            return Found(squeeze, value, nodes)
-    return None
-
-
-def _two_layers(flow, mean):
-    """The two layers after the means, and all nodes."""
-    value, nodes, layers = mean, [], []
-    while len(layers) < 2 or is_next_reshape(flow, value):
-        node = flow.only_use(value)
-        if node is None:
-            return None
-        if is_reshape(node):
-            nodes.append(node)
-            value = node
-            continue
-        found = layer_at(flow, node) or layer_at(flow, node, linear=True)
-        if found is None or found.problem or found.letter != "P" or found.stage.has_scale:
-            return None
-        layers.append(found.stage)
-        nodes += found.nodes
-        value = found.output
-    if any(layer.activation in ("leaky_relu", "prelu") for layer in layers):
-        return None
-    reduce, expand = layers
-    return SqueezeExcite(reduce, reduce.activation, expand, expand.activation), nodes
-
-
-def is_next_reshape(flow, value):
-    node = flow.only_use(value)
-    return node is not None and is_reshape(node)
+    squeeze, nodes = found
+    after = activation_after(flow, nodes[-1])
+    if after is not None and after[0].slope is None and after[0].negative_slope is None:
+        squeeze.activation = after[0].name
+        nodes += after[1]
+    return Found(squeeze, value, nodes)
 
 
 # ---- Stages --------------------------------------------------------------------------------------------------------
@@ -294,7 +257,7 @@ class Stages:
         by_first = {stage.first: stage for stage in self.layers}
         squeezing = set()
         for stage in self.layers:
-            squeeze = squeeze_after(flow, stage.output)
+            squeeze = _excited(flow, stage.output)
             if squeeze is not None:
                 squeezing.update(squeeze.nodes)
                 self._link(stage, squeeze)
@@ -321,7 +284,7 @@ class Stages:
         """What comes after a stage, if it is no other stage, and whether that is a module that is not looked into."""
         uses = self.flow.uses(self.following.get(stage, stage).output)
         if len(uses) != 1:
-            return f"what it gives goes to {len(uses)} places", False
+            return f"its output is used in {len(uses)} places", False
         is_opaque = uses[0].op == "call_module" and uses[0].target in self.flow.graph.opaque
         return f"{describe(self.flow.graph, uses[0])} follows it", is_opaque
 

@@ -3,6 +3,7 @@
 methods."""
 
 import math
+import operator
 
 import torch
 from torch import nn
@@ -79,6 +80,13 @@ def linear_at(graph, node):
     if module is not None and own_class(module) is nn.Linear and module._parameters.get("weight") is not None:
         tensors = module._parameters
         return Conv(node, node.target, (tensors, "weight"), (tensors, "bias"), 1, 0, 1, 1)
+    if is_call(node, (functional.linear,)):
+        given = arguments_of(node, ("input", "weight", "bias"), {"bias": None})
+        weight, bias = (place_of(graph, given[name]) for name in ("weight", "bias"))
+        if weight is None or (given["bias"] is not None and bias is None) or not node.args:
+            return None
+        name = given["weight"].target.rpartition(".")[0] or given["weight"].target
+        return Conv(node, name, weight, bias, 1, 0, 1, 1)
     return None
 
 
@@ -222,6 +230,9 @@ RESHAPES = "view", "reshape", "flatten", "squeeze", "unsqueeze", "expand_as"
 
 def is_reshape(node):
     """Whether a node sees the means in another shape."""
+    if is_call(node, (operator.getitem,)):  # x[:, :, None, None]
+        key = node.args[1] if isinstance(node.args[1], tuple) else (node.args[1],)
+        return all(one is None or one is ... or one == slice(None, None, None) for one in key)
     if node.op == "call_function":
         return node.target in (torch.flatten, torch.squeeze, torch.unsqueeze, torch.reshape)
     return node.op == "call_method" and node.target in RESHAPES
