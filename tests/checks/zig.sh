@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# All of the core, its tests and examples, compiled and linked by PyPI's zig for macOS on ARM64 and x86-64 and for Windows
-# on both. For Windows on x86-64 the hashes of tests/drift are compared under wine. The others never ran: what they are for
-# and need is read, and docs/support.md has it.
-# packages: ninja-build python3 python3-venv wine wine64
+# All of the core, its tests and examples, compiled and linked by PyPI's zig for macOS on ARM64 and x86-64, for Windows on
+# both, and for Linux on ARM64 with musl. For Windows on x86-64 the suites run under wine, for Linux under qemu as static
+# programs; the hashes of tests/drift, too. The others never ran: what they are for and need is read, and docs/support.md
+# has it.
+# packages: ninja-build python3 python3-venv wine wine64 qemu-user binutils
 # on request: zig is 100 MB from PyPI
-# minutes: 10
+# minutes: 20
 set -euo pipefail
 
 work=$PWD/build/check-zig
@@ -18,6 +19,7 @@ export ZIG_GLOBAL_CACHE_DIR=$PWD/build/zig ZIG_LOCAL_CACHE_DIR=$PWD/build/zig
 options=(-DMBCONV_SLEEF=OFF -DMBCONV_NETWORKS=OFF -DMBCONV_CLI=OFF -DMBCONV_BENCH=OFF -DMBCONV_TEST_ADAPTERS=)
 
 try "zig is installed" release/environment.sh "$venv"
+hashes=$PWD/tests/drift/hashes.txt
 version=$(cd release && python3 -B -c 'import wheels; print(*wheels.LEAST_MACOS, sep=".")')
 
 # built TARGET: without a warning of the library's own files.
@@ -70,9 +72,23 @@ for machine in aarch64 x86_64; do
   try "$target: what they need" reads "$target" libmbconv.dll "${programs[@]/%/.exe}"
 done
 
-# ---- Windows, by wine ----------------------------------------------------------------------------------------------
+# ---- What can be run -----------------------------------------------------------------------------------------------
 
-folder=$work/x86_64-windows-gnu/tests
-try "the hashes" sets windows "$folder/mbconv_drift.exe" "$PWD/tests/drift/hashes.txt" --largest 14
+# ran TITLE TARGET SUFFIX HOW WORD...: by these words; docs/support.md has its row.
+ran() {
+  local folder=$work/$2/tests
+  try "$2: the suites" sets "${@:5}" "$folder/mbconv_tests$3" --budget small
+  try "$2: the hashes" sets "${@:5}" "$folder/mbconv_drift$3" "$hashes" --largest 14
+  try "$2: docs/support.md says so" grep -xF \
+    "| $1, by zig | the core, static and shared, its tests and examples | every suite | $4 | equal, images to 14 x 14 |" docs/support.md
+}
+ran "Windows x86-64" x86_64-windows-gnu .exe wine windows
+
+target=aarch64-linux-musl
+try "$target: the library, all tests and examples are compiled and linked" built "$target"
+static() { ! readelf -lW "$work/$target/tests/mbconv_tests" | grep -E 'INTERP|DYNAMIC'; }
+try "$target: its programs are static" static
+isas=(scalar neon)
+ran "Linux ARM64, musl" "$target" "" "qemu, static programs" qemu-aarch64
 
 finish
