@@ -14,7 +14,7 @@
  *     scale, narrow, clamp, store       13    13       13    13       13    13
  *
  * The weights of 3x3 and 5x5 stay in registers, 6 and 14 vectors beside up to 10 of sums: in depthwise_neon_assembly.h,
- * but for 3x3 at stride 1, and sums that go by way of memory.
+ * but for sums that go by way of memory.
  *
  * A unit's weights: [dot][8 channels][4 taps]. Dot i * kernel + j is of the i-th rows that go together, in column j of
  * the window; behind these are the two of the fifth row.
@@ -107,118 +107,21 @@ ALWAYS_INLINE void step(const size_t kernel, const size_t stride, const size_t n
   walk->x = opaque(walk->x + stride * walk->x_stride);
 }
 
+/* ---- Rows -------------------------------------------------------------------------------------------------------- */
+
+static void rest_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
+  row(3, 1, false, group, pixels, rows, y);
+}
+
 void mbconv_i8_depthwise_neon_dotprod_3x3s1(const struct mbconv_depthwise_group *group, size_t pixels,
                                             const void *const *rows, void *y) {
-  row(3, 1, true, group, pixels, rows, y);
-}
-
-/* ---- Two rows of 3x3 at stride 1 ----------------------------------------------------------------------------------
- */
-
-/* Rows 0 to 3 go together for both. The weights of the second row of outputs are the first's, a tap further. */
-struct shared_weights {
-  int8x16_t w0, w1, w2, w3, w4, w5;
-};
-
-ALWAYS_INLINE int8x16_t tap_further(int8x16_t w) {
-  return vreinterpretq_s8_u32(vshlq_n_u32(vreinterpretq_u32_s8(w), 8));
-}
-
-/* The `column`-th of a window. */
-ALWAYS_INLINE void add_column(const struct shared_weights *w, const size_t column, const struct inputs *x,
-                              struct pair *sum) {
-  sum->low = vdotq_s32(sum->low, column == 0 ? w->w0 : column == 1 ? w->w2 : w->w4, x->low);
-  sum->high = vdotq_s32(sum->high, column == 0 ? w->w1 : column == 1 ? w->w3 : w->w5, x->high);
-  hold_pair(sum);
-}
-
-/* The sums of both rows that begin at a column. */
-struct two_sums {
-  struct pair a, b;
-};
-
-struct two_rows {
-  struct walk walk;
-  struct shared_weights a, b;
-  struct row_end end;
-  uint8_t *y0, *y1;
-};
-
-/* A column for the sums that it is the last, the second and the first of, if there are. */
-ALWAYS_INLINE void next_column(struct two_rows *t, struct two_sums *last, struct two_sums *second,
-                               struct two_sums *first) {
-  struct walk *walk = &t->walk;
-  fix_order();
-  const uint8x16_t r0 = load8(walk->r0, walk->x), r1 = load8(walk->r1, walk->x);
-  const uint8x16_t r2 = load8(walk->r2, walk->x), r3 = load8(walk->r3, walk->x);
-  const struct inputs x = fours_of(twos_of(r0, r1), twos_of(r2, r3));
-  walk->x = opaque(walk->x + walk->x_stride);
-  first->a = first->b = (struct pair){vld1q_s32(walk->bias), vld1q_s32(walk->bias + LANES)};
-  if (last) add_column(&t->a, 2, &x, &last->a);
-  if (second) add_column(&t->a, 1, &x, &second->a);
-  add_column(&t->a, 0, &x, &first->a);
-  if (last) add_column(&t->b, 2, &x, &last->b);
-  if (second) add_column(&t->b, 1, &x, &second->b);
-  add_column(&t->b, 0, &x, &first->b);
-}
-
-/* A column that ends an output of each row. */
-ALWAYS_INLINE void two_down(struct two_rows *t, struct two_sums *last, struct two_sums *second,
-                            struct two_sums *first) {
-  next_column(t, last, second, first);
-  const uint64x2_t bytes =
-      vreinterpretq_u64_u8(words_to_bytes(t->end.zero, words_of(&t->end, last->a), words_of(&t->end, last->b)));
-  vst1q_lane_u64((uint64_t *)(void *)t->y0, bytes, 0);
-  vst1q_lane_u64((uint64_t *)(void *)t->y1, bytes, 1);
-  t->y0 += t->end.y_stride, t->y1 += t->end.y_stride;
-}
-
-/* 8 channels. */
-ALWAYS_INLINE void unit_rows(struct two_rows t, size_t pixels) {
-  struct two_sums s1, s2, s3;
-  next_column(&t, NULL, NULL, &s1);
-  next_column(&t, NULL, &s1, &s2);
-  for (; pixels >= 3; pixels -= 3) {
-    two_down(&t, &s1, &s2, &s3);
-    two_down(&t, &s2, &s3, &s1);
-    two_down(&t, &s3, &s1, &s2);
-  }
-  if (pixels > 0) two_down(&t, &s1, &s2, &s3);
-  if (pixels > 1) two_down(&t, &s2, &s3, &s1);
-}
-
-/* One row after the other, from channel c on. */
-static __attribute__((noinline)) void apart(const struct mbconv_depthwise_group *group, size_t c, const char *unit,
-                                            size_t pixels, const void *const *rows, uint8_t *y0, uint8_t *y1) {
-  run_rest(3, mbconv_i8_depthwise_neon_dotprod_3x3s1, group, c, unit, pixels, rows, y0);
-  run_rest(3, mbconv_i8_depthwise_neon_dotprod_3x3s1, group, c, unit, pixels, rows + 1, y1);
+  walk_rows(3, 1, false, rest_3x3s1, group, pixels, rows, y, NULL);
 }
 
 void mbconv_i8_depthwise_neon_dotprod_3x3s1_pair(const struct mbconv_depthwise_group *group, size_t pixels,
                                                  const void *const *rows, void *y0, void *y1) {
-  const struct mbconv_i8_ending *ending = group->ending.i8;
-  const char *unit = (const char *)group->weights;
-  for (size_t c = 0; c < group->channels; c += UNIT, unit += unit_bytes(3, ending)) {
-    const int32_t *constants = (const int32_t *)(const void *)unit;
-    if (group->channels - c < UNIT || ends_in_memory(ending, constants, UNIT)) {
-      apart(group, c, unit, pixels, rows, y0, y1);
-      return;
-    }
-    const struct walk walk = walk_of(4, group, constants, rows, c);
-    const struct shared_weights a = {vld1q_s8(walk.weights),      vld1q_s8(walk.weights + 16),
-                                     vld1q_s8(walk.weights + 32), vld1q_s8(walk.weights + 48),
-                                     vld1q_s8(walk.weights + 64), vld1q_s8(walk.weights + 80)};
-    const struct shared_weights b = {tap_further(a.w0), tap_further(a.w1), tap_further(a.w2),
-                                     tap_further(a.w3), tap_further(a.w4), tap_further(a.w5)};
-    unit_rows((struct two_rows){walk, a, b, row_end_of(group, constants), (uint8_t *)y0 + c, (uint8_t *)y1 + c},
-              pixels);
-    if (!ends_later(ending)) continue;
-    finish_later(ending, NULL, NULL, UNIT, NULL, pixels, (uint8_t *)y0 + c, group->y_stride);
-    finish_later(ending, NULL, NULL, UNIT, NULL, pixels, (uint8_t *)y1 + c, group->y_stride);
-  }
+  walk_rows(3, 1, true, rest_3x3s1, group, pixels, rows, y0, y1);
 }
-
-/* ---- Rows in assembly -------------------------------------------------------------------------------------------- */
 
 static void rest_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
   row(3, 2, false, group, pixels, rows, y);
@@ -226,7 +129,7 @@ static void rest_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels
 
 void mbconv_i8_depthwise_neon_dotprod_3x3s2(const struct mbconv_depthwise_group *group, size_t pixels,
                                             const void *const *rows, void *y) {
-  walk_row(3, 2, rest_3x3s2, group, pixels, rows, y);
+  walk_rows(3, 2, false, rest_3x3s2, group, pixels, rows, y, NULL);
 }
 
 static void rest_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
@@ -235,7 +138,7 @@ static void rest_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels
 
 void mbconv_i8_depthwise_neon_dotprod_5x5s1(const struct mbconv_depthwise_group *group, size_t pixels,
                                             const void *const *rows, void *y) {
-  walk_row(5, 1, rest_5x5s1, group, pixels, rows, y);
+  walk_rows(5, 1, false, rest_5x5s1, group, pixels, rows, y, NULL);
 }
 
 static void rest_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels, const void *const *rows, void *y) {
@@ -244,7 +147,7 @@ static void rest_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels
 
 void mbconv_i8_depthwise_neon_dotprod_5x5s2(const struct mbconv_depthwise_group *group, size_t pixels,
                                             const void *const *rows, void *y) {
-  walk_row(5, 2, rest_5x5s2, group, pixels, rows, y);
+  walk_rows(5, 2, false, rest_5x5s2, group, pixels, rows, y, NULL);
 }
 
 void mbconv_i8_depthwise_neon_dotprod_7x7s1(const struct mbconv_depthwise_group *group, size_t pixels,

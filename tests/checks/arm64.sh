@@ -53,8 +53,8 @@ cc -std=c11 -O2 -D_POSIX_C_SOURCE=200809L -shared -fPIC -o "$build/count.so" ben
 # gcc 12: 0.798 and 0.692, 0.866 at most. Other compilers may need a little more.
 judge "too many instructions" python3 -B bench/count/count.py "$build/gcc/bench/mbconv_count_blocks" "$build/count.so" \
   --most 0.92 --geomean relu6=0.81 --geomean silu=0.71
-# Int8 with SDOT: 0.768 and 0.712, 0.917 at most.
+# Int8 with SDOT: 0.757 and 0.703, 0.912 at most.
 judge "too many instructions in int8" python3 -B bench/count/count.py "$build/gcc/bench/mbconv_count_blocks" "$build/count.so" \
-  --type i8 --most 0.95 --geomean relu6=0.79 --geomean silu=0.73
+  --type i8 --most 0.94 --geomean relu6=0.78 --geomean silu=0.72
 
 finish
