@@ -83,6 +83,7 @@ static mbconv_status describe_table(const litert_graph *graph, const chain_conv 
   if (conv->function == CHAIN_SILU && (!image_quantization(graph, conv->logistic, &logistic) ||
                                        logistic.scale != 1.0f / 256 || logistic.zero_point != -128))
     return refuse(error, "LOGISTIC's output has another scale than 1/256");
+  if (!owned) return refuse(error, "a layer that has no place for a table");
   uint8_t *table = malloc(conv->function == CHAIN_PRELU ? conv->out_channels * 256 : 256);
   if (!table) return refuse(error, "no memory for a table"), MBCONV_OUT_OF_MEMORY;
   stage->table = *owned = table;
