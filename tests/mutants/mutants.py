@@ -47,7 +47,8 @@ class Fault:
         default = next(tests for pattern, tests in TESTS_OF if re.fullmatch(pattern, self.file))
         self.tests = fields.get("tests", default).split()
         avx512 = re.search(r"_avx512(_vnni)?\.", self.file)
-        self.platform = "neon" if re.search(r"_neon(_dotprod|_i8mm)?\.", self.file) else "avx512" if avx512 else "native"
+        neon = re.search(r"_neon(_dotprod|_i8mm|_assembly|_rows)?\.", self.file)
+        self.platform = "neon" if neon else "avx512" if avx512 else "native"
         cpu = "max" if self.file.startswith("kernels/i8/") else "cortex-a53"  # int8 has rows that the latter lacks
         self.emulator = ("qemu-aarch64", "-cpu", cpu) if self.platform == "neon" else ()
         self.outcome, self.detail, self.seconds = None, "", 0.0
