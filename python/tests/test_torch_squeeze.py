@@ -57,24 +57,26 @@ WRITTEN = {
 }
 
 
-def used_after(self, y):
-    size = y.size(1)
-    return textbook(self, y) * size
-
-
 OTHERS = {
-    "its size is used elsewhere": used_after,
     "another product": lambda self, y: y + y * self.convs(self.pool(y)),
     "of half of the rows": lambda self, y: y * self.fc(y[:, :, ::2].mean((2, 3)))[:, :, None, None],
     "a mean of one dimension": lambda self, y: y * self.convs(y.mean(3, keepdim=True)),
 }
 
 
+class Sized(Block):
+    """Its image is asked for its size, which is used elsewhere, too."""
+
+    def forward(self, x):
+        y = functional.hardswish(self.depthwise(x.repeat(1, EXPANDED // CHANNELS, 1, 1)))
+        return self.project(self.write(self, y)) * y.size(1)
+
+
 class Squeeze(unittest.TestCase):
-    def accelerated(self, write):
+    def accelerated(self, write, kind=Block):
         """The report of a block whose outputs stay."""
         torch.manual_seed(0)
-        block = Block(write).eval()
+        block = kind(write).eval()
         for x in torch.randn(2, CHANNELS, 13, 10), torch.randn(1, CHANNELS, 8, 9):
             mbconv.torch.restore(block)
             with torch.no_grad():
@@ -94,6 +96,10 @@ class Squeeze(unittest.TestCase):
         for name, write in OTHERS.items():
             with self.subTest(name):
                 self.assertNotIn("squeeze-excite", str(self.accelerated(write)))
+
+    def test_size_used_elsewhere(self):
+        """Then the image must be there, and to compute it twice would be no gain."""
+        self.assertNotIn("squeeze-excite", str(self.accelerated(textbook, Sized)))
 
 
 if __name__ == "__main__":
