@@ -258,7 +258,7 @@ int node_invoke(host_context *context, host_node *host) {
     return fail(context, "an image of a block has another shape than it was prepared for");
   const size_t batch = (size_t)x.dims[0], height = (size_t)x.dims[1], width = (size_t)x.dims[2];
   const litert_scratch *scratch = node->scratch;
-  const size_t wide = wide_size(node, &y);
+  const size_t wide = residual ? wide_size(node, &y) : 0;
   char *memory = scratch->memory;
   if (wide > 0) {
     if (wide > scratch->size) return fail(context, "an image of a block has another shape than it was prepared for");
