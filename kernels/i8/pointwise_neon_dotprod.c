@@ -63,7 +63,8 @@ ALWAYS_INLINE int8x16_t load_weights(const char *weights) { return vld1q_s8((con
 /* The last k % 8: 4 at a time; of the last ones those that are there are moved down to where the weights are not 0. */
 #define MOVE_DOWN(a, b, c, d, x, ...) LINE("ushl v" #x ".4s, v" #x ".4s, v31.4s")
 #define LAST_WEIGHTS LINE("ldr q30, [%[w]], #16")
-/* clang-format off: a line of assembly each */
+/* A line of assembly each. */
+/* clang-format off */
 #define LAST_STEPS(pixels, load)                                                                                   \
   LINE("ands %[n], %[k], #7")                                                                                      \
   LINE("b.eq 5f")                                                                                                  \

@@ -147,7 +147,8 @@ static void put_in_order(int32_t *sums) {
 #define STORE_PAIR(a, b, c, d, e, f, g, h, low, high, y0, y1, ...) STORE(b, y0) STORE(c, y1)
 
 /* A tile: biases of two channels, for two pixels; 16 k at a time; 8 if there are; fewer; the end. */
-/* clang-format off: a line of assembly each */
+/* A line of assembly each. */
+/* clang-format off */
 #define TILE(pixels, pairs, others, load)                                                                            \
   LINE("ld4r {v0.2d-v3.2d}, [%[bias]], #32")                                                                         \
   LINE("ld4r {v4.2d-v7.2d}, [%[bias]], #32")                                                                         \
