@@ -207,9 +207,7 @@ static size_t threads_of(const struct mbconv_litert *delegate, const host_contex
   return context->threads < LITERT_MOST_THREADS ? (size_t)context->threads : LITERT_MOST_THREADS;
 }
 
-/* How many threads the host should have for what stays. The context has that number until the host has made its
- * kernels.
- */
+/* How many threads the host should have for what stays: the context has so many until the host has made its kernels. */
 static int lend_threads(const litert_work *work, const litert_tally *tally, size_t threads) {
   const struct mbconv_litert *delegate = work->delegate;
   host_context *context = work->graph->context;

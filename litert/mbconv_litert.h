@@ -42,8 +42,7 @@ typedef struct mbconv_litert_options {
   uint64_t least; /* multiply-adds that a chain of operators needs to be taken; 0 for the delegate's choice */
   int verbose;    /* not 0: stderr is told what is taken, and why what is not */
   void (*report)(const char *message); /* is told why there is no delegate; may be NULL */
-  size_t
-      host_threads; /* of LiteRT's kernels, for what is not taken; 0: the interpreter's, or 1 if more could only harm */
+  size_t host_threads; /* of LiteRT's kernels, for the rest; 0: the interpreter's, or 1 if more could only harm */
 } mbconv_litert_options;
 
 /* A delegate, or NULL: an option that is not known, an instruction set that the CPU lacks, no memory. `options` may be

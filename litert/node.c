@@ -190,10 +190,10 @@ static int resize(host_context *context, host_tensor *tensor, bool vector, const
 
 /* Bytes of the wide residual, which stands in front of the block's memory; 0 if there is none. */
 static size_t wide_size(const litert_node *node, const image_shape *y) {
+  if (!node->widened) return 0;
   bool overflow = false;
   size_t size = 1;
   for (int i = 0; i < GRAPH_RANK; i++) size = mbconv_multiply(size, (size_t)y->dims[i], &overflow);
-  if (!node->widened) return 0;
   return overflow || size > SIZE_MAX / 2 ? SIZE_MAX : mbconv_round_up(size, MBCONV_ALIGNMENT);
 }
 

@@ -21,6 +21,7 @@ static bool fail(reporter *report, const char *message) {
   return false;
 }
 
+_Static_assert(LITERT_MOST_THREADS == 256, "the messages say it");
 /* An option and what it may be, for messages. */
 static const char *const OPTIONS[][2] = {
     {"isa", "auto, or a set such as avx2, by mbconv_isa_name()'s names"},
@@ -32,13 +33,17 @@ static const char *const OPTIONS[][2] = {
 };
 
 static bool fail_option(reporter *report, const char *key, const char *value) {
-  char text[250] = "";
-  for (size_t i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; i++)
-    if (strcmp(key, OPTIONS[i][0]) == 0)
+  const size_t count = sizeof OPTIONS / sizeof *OPTIONS;
+  char text[250];
+  size_t size = (size_t)snprintf(text, sizeof text, "there is no option %.80s: use ", key);
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(key, OPTIONS[i][0]) == 0) {
       snprintf(text, sizeof text, "the option %s cannot be %.80s: use %s", key, value, OPTIONS[i][1]);
-  if (!*text)
-    snprintf(text, sizeof text, "there is no option %.80s: use isa, kernels, least, threads, host_threads or verbose",
-             key);
+      break;
+    }
+    const char *joint = i + 2 < count ? ", " : i + 2 == count ? " or " : "";
+    size += (size_t)snprintf(text + size, sizeof text - size, "%s%s", OPTIONS[i][0], joint);
+  }
   return fail(report, text);
 }
 
@@ -71,15 +76,19 @@ static bool read_kernels(const char *value, litert_kernels *kernels) {
   return false;
 }
 
+static bool read_threads(const char *value, size_t *threads) {
+  double number;
+  const bool read = read_number(value, LITERT_MOST_THREADS, &number);
+  if (read) *threads = (size_t)number;
+  return read;
+}
+
 static bool read_option(const char *key, const char *value, litert_options *options) {
   double number;
   if (strcmp(key, "isa") == 0) return read_isa(value, &options->isa);
   if (strcmp(key, "least") == 0) return read_number(value, 1e18, &options->least);
-  if (strcmp(key, "threads") == 0 || strcmp(key, "host_threads") == 0) {
-    const bool read = read_number(value, LITERT_MOST_THREADS, &number);
-    *(*key == 't' ? &options->threads : &options->host_threads) = read ? (size_t)number : 0;
-    return read;
-  }
+  if (strcmp(key, "threads") == 0) return read_threads(value, &options->threads);
+  if (strcmp(key, "host_threads") == 0) return read_threads(value, &options->host_threads);
   if (strcmp(key, "verbose") == 0) {
     const bool read = read_number(value, 1, &number);
     options->verbose = read && number == 1;

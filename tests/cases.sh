@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Cases of a check: try, judge and refuse count them, finish ends the check. The script that sources this says where it works.
+# Cases of a check: try, judge, refuse and part count them, finish ends the check. The script that sources this says where it works.
 : "${work:?}"
 
 cases=0
@@ -57,6 +57,19 @@ judge() {
     echo "FAILED: $what"
     findings=$((findings + 1))
   fi
+}
+
+# part COMMAND...: it ends with a line of cases and findings, which are added; if it does not, that is a finding.
+part() {
+  local line part_cases part_findings
+  "$@" 2>&1 | tee "$work/part.log" || true
+  line=$(grep -E '^check: [0-9]+ cases, [0-9]+ findings$' "$work/part.log" | tail -n 1 || true)
+  if [[ -z $line ]]; then
+    echo "FAILED: $*"
+    line="check: 1 cases, 1 findings"
+  fi
+  read -r _ part_cases _ part_findings _ <<< "$line"
+  cases=$((cases + part_cases)) findings=$((findings + part_findings))
 }
 
 finish() {

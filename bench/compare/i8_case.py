@@ -13,7 +13,7 @@ import numpy as np
 # pylint: disable=wrong-import-position
 sys.path.append(str(pathlib.Path(__file__).parent.parent.parent / "tests" / "hosts"))
 
-import integers  # noqa: E402
+import integer_blocks  # noqa: E402
 from quantized import Maker  # noqa: E402
 
 # Of the sums, in bytes. SiLU's inputs are seldom cut off: some peers do not make bytes of them.
@@ -29,7 +29,7 @@ class Case:
     @functools.cache
     def expected(self, add, tables=None):
         """The exact bytes with the shortcut added so, and SiLU by these tables."""
-        return integers.run_block(self.x, self.part, "fp32", add, dict(tables) if tables else None)
+        return integer_blocks.run_block(self.x, self.part, "fp32", add, dict(tables) if tables else None)
 
     @functools.cached_property
     def unsigned(self):

@@ -6,8 +6,8 @@
 #include "set_avx512_vnni.h"
 
 enum { UNIT = 64, WEIGHT = 1 };
-#define VARIANTS(kernel) \
-  ((kernel) == 5 ? 2 : 1) /* of weights at stride 1; 7x7 for two rows would need more registers */
+/* Of weights at stride 1; 7x7 for two rows would need more registers. */
+#define VARIANTS(kernel) ((kernel) == 5 ? 2 : 1)
 
 #include "vec_16.h"
 typedef vec_x16 operand_x16;
@@ -108,7 +108,7 @@ void mbconv_i8_depthwise_avx512_vnni_5x5s1_pair(const struct mbconv_depthwise_gr
   row(5, 1, true, group, pixels, rows, y0, y1);
 }
 
-static const struct mbconv_i8_layout layout = {UNIT, WEIGHT, {false, true, false}};
+static const struct mbconv_i8_layout layout = {UNIT, WEIGHT, {VARIANTS(3) > 1, VARIANTS(5) > 1, VARIANTS(7) > 1}};
 
 void mbconv_i8_pack_depthwise_avx512_vnni(void *data, size_t channel, size_t kernel, size_t stride,
                                           const struct mbconv_i8_channel *packed) {

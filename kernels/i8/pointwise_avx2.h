@@ -43,11 +43,11 @@ ALWAYS_INLINE __m256i broadcast(const char *x) {
   return _mm256_set1_epi32(four);
 }
 
-/* ---- What the including file defines, and K_BYTES, the bytes of a k in the buffer, and WEIGHTS
- * -------------------------------- */
+/* ---- What the including file defines ----------------------------------------------------------------------------- */
 
-/* Adds the products of 4 bytes of the buffer, in every lane of x, to a vector of sums, whose weights for that are
- * WEIGHTS bytes. */
+/* And K_BYTES, the bytes of a k in the buffer, and WEIGHTS, those of the weights of a dot.
+ *
+ * Adds the products of 4 bytes of the buffer, in every lane of x, to a vector of sums. */
 ALWAYS_INLINE __m256i dot(__m256i sum, __m256i x, const char *weights);
 
 /* Puts `k` bytes of a pixel into the buffer, and zeros up to a multiple of 4 bytes. */

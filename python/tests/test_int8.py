@@ -13,6 +13,7 @@ from mbconv.int8 import Addition, Block, Quantization, SqueezeExcite, Stage, mak
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "hosts"))
 # pylint: disable=wrong-import-position
+import integer_blocks  # noqa: E402
 import integers  # noqa: E402
 import ours  # noqa: E402
 import tables  # noqa: E402
@@ -30,7 +31,7 @@ class Blocks(unittest.TestCase):
                     block = maker.block((11, 14, 9), 37, 9, 5, 1, activation, residual=True)
                     x = maker.image(block)
                     with self.subTest(dtype=dtype, rounding=rounding, add=add, activation=activation):
-                        expected = integers.run_block(x, block, rounding, add)
+                        expected = integer_blocks.run_block(x, block, rounding, add)
                         for isa in mbconv.int8.usable_isas():
                             y = ours.run(block, x, rounding, add, isa=isa)
                             self.assertEqual(y.dtype, np.dtype(dtype))
@@ -43,7 +44,7 @@ class Blocks(unittest.TestCase):
                 block = maker.block((11, 14, 9), 37, 9, 5, 1, "relu6", residual=True, excite=(11, inner))
                 x = maker.image(block)
                 for rounding, add in (("fp32", "xnnpack"), ("tflite_double", "tflite")):
-                    expected = integers.run_block(x, block, rounding, add)
+                    expected = integer_blocks.run_block(x, block, rounding, add)
                     for isa in mbconv.int8.usable_isas():
                         with self.subTest(dtype=dtype, inner=inner, rounding=rounding, isa=isa):
                             np.testing.assert_array_equal(ours.run(block, x, rounding, add, isa=isa), expected)
@@ -54,7 +55,7 @@ class Blocks(unittest.TestCase):
                 maker = Maker(5, dtype, lowest=-128)
                 block = maker.fused((11, 14, 3), 19, 7, kernel, stride, activation)
                 x = maker.image(block)
-                expected = integers.run_block(x, block, "fp32", None)
+                expected = integer_blocks.run_block(x, block, "fp32", None)
                 for isa in mbconv.int8.usable_isas():
                     with self.subTest(dtype=dtype, kernel=kernel, isa=isa):
                         np.testing.assert_array_equal(ours.run(block, x, "fp32", None, isa=isa), expected)
@@ -66,7 +67,7 @@ class Blocks(unittest.TestCase):
             quantizations = HostQuantization(np.float32(0.05), lo + 3), HostQuantization(np.float32(0.02), lo + 130)
             y = HostQuantization(np.float32(0.06), lo + 100)
             a, b = (random.integers(lo, lo + 256, (3, 5, 7, 61)).astype(dtype) for _ in range(2))
-            for kind, formula in integers.ADDS.items():
+            for kind, formula in integer_blocks.ADDS.items():
                 expected = formula(a.astype(np.int64), b.astype(np.int64), *quantizations, y, dtype)
                 for isa in mbconv.int8.usable_isas():
                     with self.subTest(dtype=dtype, kind=kind, isa=isa):
@@ -99,7 +100,7 @@ class Blocks(unittest.TestCase):
             x_q, stages = Quantization(*block.layers[0].x), ours.stages(block, "fp32")
             floats = np.random.default_rng(2).normal(0, 60, (1, 9, 11, 10)).astype(np.float32) * x_q.scale
             for door, formula in formulas.items():
-                expected = integers.run_block(formula(floats, block.layers[0].x, dtype).astype(dtype), block, "fp32", "xnnpack")
+                expected = integer_blocks.run_block(formula(floats, block.layers[0].x, dtype).astype(dtype), block, "fp32", "xnnpack")
                 total = Quantization(*block.residual)
                 for y_door in ("bytes", door):
                     with self.subTest(dtype=dtype, door=door, y=y_door):

@@ -48,7 +48,7 @@ of() {
     cmake_of "$version" --build "$work/found-$version" --clean-first
     runs "$work/found-$version/block"
   }
-  part() {
+  subproject() {
     configured "$version" "part-$version" -G "$generator" -S "$@"
     cmake_of "$version" --build "$work/part-$version" --parallel 2
     runs "$work/part-$version/block"
@@ -58,8 +58,8 @@ of() {
   try "$version: presets" presets
   try "$version: libraries and command, ${*:3}" library "${@:2}"
   for kind in ON OFF; do try "$version: find_package, shared=$kind" found $kind; done
-  try "$version: add_subdirectory" part tests/surroundings/parent "-DMBCONV_TREE=$PWD"
-  try "$version: FetchContent" part examples/subproject
+  try "$version: add_subdirectory" subproject tests/surroundings/parent "-DMBCONV_TREE=$PWD"
+  try "$version: FetchContent" subproject examples/subproject
 }
 of 3.22.6 Ninja -DCMAKE_BUILD_TYPE= -DCMAKE_C_FLAGS=-O0
 of 3.31.10 "Unix Makefiles" -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON

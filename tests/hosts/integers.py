@@ -5,12 +5,11 @@ f32 stands for np.float32; every operation on such a number is rounded once. Byt
 their type.
 """
 
-import functools
 import math
 
 import numpy as np
 
-from quantized import RANGES, Excite, Quantization
+from quantized import RANGES, Quantization
 
 f32 = np.float32
 
@@ -344,13 +343,7 @@ def quantize_away(values, q, dtype):
     return np.clip(round_away(values / f32(q.scale)) + q.zero, *RANGES[dtype])
 
 
-# ---- Blocks --------------------------------------------------------------------------------------------------------
-
-TABLES = {
-    "fp32": {"silu": silu, "hard_swish": hard_swish, "logistic": functools.partial(table, "LOGISTIC")},
-    "tflite_double": {"silu": silu_reference, "hard_swish": hard_swish, "logistic": functools.partial(table_reference, "LOGISTIC")},
-}
-ADDS = {"xnnpack": add_xnnpack, "tflite": add_reference, "float": add_float}
+# ---- Means ---------------------------------------------------------------------------------------------------------
 
 
 def mean(x, x_q, y, dtype):
@@ -366,41 +359,3 @@ def mean_reference(x, x_q, y, dtype):
     power = min(n.bit_length() - 1, 31 + exponent)
     scaled = multiply_by_quantized(total, (multiplier << power) // n, exponent - power)
     return np.clip(scaled + y.zero, *RANGES[dtype])
-
-
-def run_excite(x, layer, rounding, tables):
-    """MEAN, two layers, MUL."""
-    reference = rounding == "tflite_double"
-    y = (mean_reference if reference else mean)(x, layer.x, layer.mean, layer.dtype)
-    for part in (layer.reduce, layer.expand):
-        y = run_layer(y, part, rounding, tables)
-    product = (multiply_reference if reference else multiply)(x.astype(np.int64), y, layer.x, layer.expand.out, layer.y, layer.dtype)
-    return np.clip(product, *clamp_range(layer.clamp, layer.y, layer.dtype))
-
-
-def run_layer(x, layer, rounding, tables):
-    if isinstance(layer, Excite):
-        return run_excite(x, layer, rounding, tables)
-    lo, hi = clamp_range(layer.clamp, layer.y, layer.dtype)
-    if rounding == "fp32":
-        scales = fp32_scales(layer.x.scale, layer.weight_scales, layer.y.scale)
-        y = requantize_fp32(sums(x, layer), scales, layer.y.zero, lo, hi)
-    else:
-        multipliers = double_multipliers(layer.x.scale, layer.weight_scales, layer.y.scale, layer.dtype)
-        y = requantize_double(sums(x, layer), multipliers, layer.y.zero, lo, hi)
-    if layer.function == "prelu":
-        made = prelu(layer.y, layer.slopes, layer.slopes_q, layer.function_y, layer.dtype)
-        return made[np.arange(layer.channels), y - RANGES[layer.dtype][0]]
-    if layer.function:
-        y = tables[layer.function](layer.y, layer.function_y, layer.dtype)[y - RANGES[layer.dtype][0]]
-    return y
-
-
-def run_block(x, block, rounding, add, tables=None):
-    """The block's result for the image x. `tables`: functions by name, of (x's quantization, y's, dtype)."""
-    y = x
-    for layer in block.layers:
-        y = run_layer(y, layer, rounding, tables or TABLES[rounding])
-    if block.residual:
-        y = ADDS[add](y, x.astype(np.int64), block.layers[-1].out, block.layers[0].x, block.residual, block.dtype)
-    return y.astype(block.dtype)

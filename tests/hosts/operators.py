@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+import integer_blocks
 import integers
 import ours
 import qlinear
@@ -235,7 +236,7 @@ def convolutions(seed, count):
             row = Row(name, host, "TFLITE_DOUBLE" if host == REFERENCE else "FP32")
             for index in range(count):
                 block, x = _convolution(seed + index, depthwise, host)
-                expected = integers.run_block(x, block, row.formula.lower(), None)
+                expected = integer_blocks.run_block(x, block, row.formula.lower(), None)
                 if host == ONNX:
                     row.add(qlinear.run(qlinear.block(block), [x], planes=True)[0], expected)
                     row.kernels.add("QLinearConv")
@@ -278,7 +279,7 @@ def fully_connected(seed, count):
             block = maker.single((1, 1, channels), out, False, activation=("none", "relu", "relu6")[index % 3])
             x, graph = maker.image(block), tflite.Graph()
             graph.outputs.append(graph.fully_connected(graph.input([1, channels], block.dtype, block.layers[0].x), block.layers[0]))
-            expected = integers.run_block(x, block, row.formula.lower(), None)
+            expected = integer_blocks.run_block(x, block, row.formula.lower(), None)
             row.add(ours.run(block, x, row.formula.lower(), None), expected)
             _run_litert(row, graph, [x.reshape(1, channels)], [expected])
         yield row
@@ -290,7 +291,7 @@ def uint8_by_default(seed, count):
     for index in range(count):
         block, x = _convolution(2 * (seed + index) + 1, False, ONNX)
         host = qlinear.run(qlinear.block(block), [x], exact_uint8=False, planes=True)[0]
-        row.add(host, integers.run_block(x, block, "fp32", None))
+        row.add(host, integer_blocks.run_block(x, block, "fp32", None))
         row.kernels.add("QLinearConv")
     yield row
 

@@ -4,7 +4,7 @@
 import numpy as np
 from mbconv import int8
 
-import integers
+import integer_blocks
 from quantized import Excite
 
 
@@ -14,7 +14,7 @@ def stages(block, rounding, tables=None):
 
 
 def run(block, x, rounding, add, tables=None, isa="auto"):
-    """Like integers.run_block."""
+    """Like integer_blocks.run_block."""
     made = int8.Block(
         stages(block, rounding, tables),
         input=int8.Quantization(*block.layers[0].x),
@@ -40,7 +40,7 @@ def prelu(slopes, slopes_q, x, y):
 
 
 def add(a, b, a_q, b_q, y_q, dtype, kind, isa="auto"):
-    """Like integers.ADDS[kind], of arrays of ints."""
+    """Like integer_blocks.ADDS[kind], of arrays of ints."""
     quantizations = (int8.Quantization(*q) for q in (a_q, b_q, y_q))
     made = int8.Addition(**dict(zip(("a", "b", "output"), quantizations)), dtype=dtype, add=kind, isa=isa)
     return made(a.astype(dtype), b.astype(dtype))
@@ -66,7 +66,7 @@ def _stage(layer, rounding, tables):
     if layer.function == "prelu":
         table = int8.make_prelu(layer.slopes, *(int8.Quantization(*q) for q in (layer.slopes_q, layer.y, layer.function_y)))
     elif layer.function:
-        function = (tables or integers.TABLES[rounding])[layer.function]
+        function = (tables or integer_blocks.TABLES[rounding])[layer.function]
         # from the type's lowest byte on; the library counts from the byte 0 on
         table = np.roll(function(layer.y, layer.function_y, layer.dtype), -128 if layer.dtype == "int8" else 0)
         table = table.astype(layer.dtype).view(np.uint8)

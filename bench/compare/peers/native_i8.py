@@ -4,6 +4,7 @@
 import ctypes
 from ctypes import c_float, c_int, c_int32, c_size_t, c_void_p
 
+import integer_blocks
 import integers
 import numpy as np
 
@@ -107,7 +108,7 @@ def _stage(layer, shape, kept):
         kernel=layer.kernel, stride=layer.stride, pad=(top, left, bottom, right),
     )  # fmt: skip
     if layer.function:
-        table = integers.TABLES["fp32"][layer.function](layer.y, layer.function_y, layer.dtype)
+        table = integer_blocks.TABLES["fp32"][layer.function](layer.y, layer.function_y, layer.dtype)
         # from the type's lowest byte on; the library counts from the byte 0 on
         table = np.roll(table, -128 if layer.dtype == "int8" else 0).astype(layer.dtype)
         stage.table, stage.table_output = address(table.view(np.uint8), np.uint8), _quantization(layer.function_y)
