@@ -73,7 +73,7 @@ compare_contender *compare_create_i8(const char *name, const mbconv_i8_desc *des
                                      int isa, char *message, size_t message_size) {
   try {
     if (desc->struct_size != sizeof *desc || desc->stages->struct_size != sizeof *desc->stages)
-      throw std::runtime_error("the structs of peers/native_i8.py are not those of mbconv_i8.h");
+      throw std::runtime_error("the structs of python/mbconv/_structs.py are not those of mbconv_i8.h");
     const bool ours = std::string(name) == "mbconv";
     return (ours ? compare::make_ours_i8(*desc, x, threads, isa) : compare::make_onednn_i8(*desc, x, threads))
         .release();

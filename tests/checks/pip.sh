@@ -287,6 +287,6 @@ wrong_types() {
 try "type hints of the installed package" hints
 refuse "wrong types" 'Argument 1 to "Threads" has incompatible type "str"' wrong_types
 try "type hints within the package" mypy --strict --cache-dir "$work/mypy" \
-  "$tree"/python/mbconv/{__init__,_arguments,_native,int8,operators,stages,threads}.py
+  "$tree"/python/mbconv/{__init__,_arguments,_native,_structs,int8,operators,stages,threads}.py
 
 finish

@@ -2,7 +2,8 @@
 """mbconv and oneDNN in int8, through the driver (../driver.h)."""
 
 import ctypes
-from ctypes import c_float, c_int, c_int32, c_size_t, c_void_p
+import importlib.util
+import pathlib
 
 import integer_blocks
 import integers
@@ -10,55 +11,19 @@ import numpy as np
 
 from peers.native import Native
 
-_TYPES = {"int8": 1, "uint8": 2}  # mbconv_type
-_ADDS = {"xnnpack": 0, "tflite": 1, "float": 2}  # mbconv_i8_add_kind
-_ACTIVATIONS = {"none": 0, "relu": 1, "relu6": 2}
+_TYPES = {"int8": "s8", "uint8": "u8"}
 
 
-class _Quantization(ctypes.Structure):
-    _fields_ = [("scale", c_float), ("zero_point", c_int32)]
+def _python_structs():
+    """Those of the Python package, without the package, which loads a library."""
+    path = pathlib.Path(__file__).parents[3] / "python" / "mbconv" / "_structs.py"
+    spec = importlib.util.spec_from_file_location("mbconv_structs", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-# The driver refuses these two if their sizes are not the header's.
-class _Stage(ctypes.Structure):
-    """struct mbconv_i8_stage_desc, field by field."""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("kind", c_int),
-        ("out_channels", c_size_t),
-        *[(name, c_void_p) for name in ("weight", "bias", "weight_scale")],
-        ("weight_scales", c_size_t),
-        ("output", _Quantization),
-        ("activation", c_int),
-        *[(name, c_int32) for name in ("clamp_lo", "clamp_hi")],
-        ("table", c_void_p),
-        ("table_output", _Quantization),
-        *[(name, c_size_t) for name in ("kernel", "stride", "dilation")],
-        ("pad", c_size_t * 4),  # top, left, bottom, right
-        ("pad_kind", c_int),
-        ("squeeze_excite", c_void_p),
-    ]
-
-
-class _Desc(ctypes.Structure):
-    """struct mbconv_i8_desc, field by field."""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        *[(name, c_int) for name in ("type", "rounding")],
-        *[(name, c_size_t) for name in ("height", "width", "in_channels")],
-        ("input", _Quantization),
-        ("count", c_size_t),
-        ("stages", ctypes.POINTER(_Stage)),
-        *[(name, c_int) for name in ("residual", "add")],
-        *[(name, _Quantization) for name in ("residual_input", "sum")],
-        *[(name, c_int) for name in ("sum_activation", "layout")],
-        *[(name, c_size_t) for name in ("strip_rows", "group_channels")],
-        *[(name, c_int) for name in ("x_door", "y_door")],
-        ("sum_table", c_void_p),
-        ("sum_table_output", _Quantization),
-    ]
+_structs = _python_structs()
 
 
 class NativeI8(Native):
@@ -82,11 +47,11 @@ def _described(part, add, kept):
     for layer in part.layers:
         stages.append(_stage(layer, shape, kept))
         shape = tuple(-(-size // layer.stride) for size in shape)
-    desc = _Desc(
-        struct_size=ctypes.sizeof(_Desc),
-        type=_TYPES[part.dtype], height=part.height, width=part.width, in_channels=part.channels,
-        input=_quantization(part.layers[0].x), count=len(stages), stages=(_Stage * len(stages))(*stages), add=_ADDS[add],
-        sum=_quantization(part.residual) if part.residual else _Quantization(),
+    desc = _structs.I8Desc(
+        type=_structs.TYPES.index(_TYPES[part.dtype]), height=part.height, width=part.width, in_channels=part.channels,
+        input=_quantization(part.layers[0].x), count=len(stages), stages=(_structs.I8StageDesc * len(stages))(*stages),
+        add=_structs.ADDS.index(add),
+        sum=_quantization(part.residual) if part.residual else _structs.Quantization(),
     )  # fmt: skip
     kept.append(desc)
     return desc
@@ -98,14 +63,13 @@ def _stage(layer, shape, kept):
         return kept[-1].ctypes.data
 
     (top, bottom, _), (left, right, _) = (integers.same_padding(size, layer.kernel, layer.stride) for size in shape)
-    stage = _Stage(
-        struct_size=ctypes.sizeof(_Stage),
-        kind=2 if layer.depthwise else 1,  # mbconv_stage_kind
+    stage = _structs.I8StageDesc(
+        kind=1 + _structs.STAGE_KINDS.index("depthwise" if layer.depthwise else "pointwise"),
         out_channels=layer.channels,
         weight=address(layer.weight.transpose(2, 0, 1) if layer.depthwise else layer.weight, np.int8),
         bias=address(layer.bias, np.int32), weight_scale=address(layer.weight_scales, np.float32),
-        weight_scales=len(layer.weight_scales), output=_quantization(layer.y), activation=_ACTIVATIONS[layer.clamp],
-        kernel=layer.kernel, stride=layer.stride, pad=(top, left, bottom, right),
+        weight_scales=len(layer.weight_scales), output=_quantization(layer.y),
+        activation=_structs.ACTIVATIONS.index(layer.clamp), kernel=layer.kernel, stride=layer.stride, pad=_structs.Pad(top, left, bottom, right),
     )  # fmt: skip
     if layer.function:
         table = integer_blocks.TABLES["fp32"][layer.function](layer.y, layer.function_y, layer.dtype)
@@ -116,4 +80,4 @@ def _stage(layer, shape, kept):
 
 
 def _quantization(quantization):
-    return _Quantization(float(quantization.scale), quantization.zero)
+    return _structs.Quantization(float(quantization.scale), quantization.zero)
