@@ -39,18 +39,62 @@ part() {
 }
 
 run_part() {
-  local name=$1 start=$SECONDS status
+  local name=$1 start=$SECONDS status work watcher
   shift
   set +e
-  (set -euo pipefail && "$@") > "$logs/$name.log" 2>&1 < /dev/null
+  (set -euo pipefail && "$@") > "$logs/$name.log" 2>&1 < /dev/null &
+  work=$!
+  watch_part "$work" "$logs/$name.log" &
+  watcher=$!
+  wait "$work"
   status=$?
+  kill "$watcher" 2> /dev/null
   echo "$status $((SECONDS - start))" > "$logs/$name.status"
   if ((status == 0)); then
     echo "[$(elapsed)] $name passed in $((SECONDS - start)) s"
   else
     echo "[$(elapsed)] $name FAILED with status $status after $((SECONDS - start)) s; the end of $logs/$name.log:"
-    tail -n 40 "$logs/$name.log"
+    tail -n 60 "$logs/$name.log"
   fi
+}
+
+# tree_of PROCESS: it and all that it began, a line each: number, and ticks of CPU time with those of children that ended.
+tree_of() {
+  cat /proc/[0-9]*/stat 2> /dev/null | sed -E 's/^([0-9]+) .*\) /\1 /' | awk -v root="$1" '
+    {parent[$1] = $3; ticks[$1] = $13 + $14 + $15 + $16}
+    END {
+      for (process in parent) {
+        for (at = process; at in parent && at != root;) at = parent[at]
+        if (at == root) print process, ticks[process]
+      }
+    }'
+}
+
+# A part that stands still, a thread or a download that waits for ever, is ended after ten minutes in which it used less
+# than a second of CPU time: a machine that is only slow uses it. What its processes waited in goes to the log.
+# watch_part PROCESS LOG
+watch_part() {
+  local used last=0 since=$SECONDS process
+  while sleep "${MBCONV_LOOK_SECONDS:-15}" > /dev/null 2>&1; do
+    used=$(tree_of "$1" | awk '{sum += $2} END {print sum + 0}')
+    if ((used < last || used - last >= $(getconf CLK_TCK))); then
+      last=$used since=$SECONDS
+      continue
+    fi
+    if ((SECONDS - since < ${MBCONV_STILL_SECONDS:-600})); then continue; fi
+    {
+      echo "stands still: $((SECONDS - since)) s without a second of CPU time"
+      for process in $(tree_of "$1" | cut -d ' ' -f 1); do
+        echo "process $process in $(cat "/proc/$process/wchan" 2> /dev/null): $(tr '\0' ' ' 2> /dev/null < "/proc/$process/cmdline")"
+        if command -v gdb > /dev/null && ! grep -qxE 'bash|sh|sleep|tee|timeout' "/proc/$process/comm" 2> /dev/null; then
+          gdb -p "$process" -batch -ex 'thread apply all backtrace 8' 2> /dev/null | grep -E '^(Thread|#)' || true
+        fi
+      done
+    } >> "$2"
+    # shellcheck disable=SC2046 # a list of numbers
+    kill -KILL $(tree_of "$1" | cut -d ' ' -f 1)
+    return
+  done
 }
 
 # finish_parts SET...: waits, sums up and exits; each of the sets must have been tested.
@@ -191,11 +235,12 @@ all_parts() {
   if [[ $machine == x86_64 ]] && cpu_has avx2 fma; then part instructions instructions default clang; fi
 }
 
-# The oldest CPU and one of everything by gcc, one between them by Clang; `./run check arm64` does the rest.
+# The oldest CPU and one of everything by gcc, one between them by Clang; `./run check arm64` does the rest. Networks in
+# f32 run the same kernels on all of them, in int8 others.
 arm64_parts() {
   arm64_tests_as cortex-a53 arm64-linux
-  arm64_tests_as max arm64-linux
-  arm64_tests_as cortex-a76 arm64-linux-clang
+  arm64_tests_as max arm64-linux quantized quantized-files
+  arm64_tests_as cortex-a76 arm64-linux-clang quantized quantized-files
   part arm64-binaries python3 tests/check_binary.py build/arm64-linux build/arm64-linux-clang
 }
 
@@ -204,7 +249,7 @@ arm64_tests_as() {
   local tests=build/$2/tests
   part "$2-$1" qemu-aarch64 -cpu "$1" "$tests/mbconv_tests" --budget small --require scalar --require neon
   part "$2-$1-networks" qemu-aarch64 -cpu "$1" "$tests/networks/mbconv_networks_tests" --budget small \
-    --require scalar --require neon
+    --require scalar --require neon "${@:3}"
 }
 
 tests_of() { "build/$1/tests/mbconv_tests" "${@:2}"; }

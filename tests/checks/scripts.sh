@@ -32,6 +32,22 @@ while read -r file; do
   findings=$((findings + 1))
 done < <(git ls-files | grep -E '(^|/)CMakeCache\.txt$|\.(o|a|so|obj|dll|exe|pyc)$')
 
+# A part that stands still is ended, and is a failure with a name.
+stuck() {
+  cd "$(mktemp -d)"
+  export MBCONV_LOOK_SECONDS=1 MBCONV_STILL_SECONDS=2
+  # shellcheck disable=SC2034 # what parts.sh is given
+  command=stuck cpus=1
+  source "$OLDPWD/tests/parts.sh"
+  begin_parts
+  part waits sleep 100000
+  wait
+  grep -q "^stands still: .*" "$logs/waits.log" && [[ $(< "$logs/waits.status") == 137\ * ]]
+}
+if ! (stuck) > /dev/null 2>&1; then
+  echo "a part that stands still is not ended"
+  findings=$((findings + 1))
+fi
 
 # Programs of one of these folders import modules of the others.
 while read -r name; do
@@ -39,5 +55,5 @@ while read -r name; do
   findings=$((findings + 1))
 done < <(git ls-files -- 'python/tests/*.py' 'tests/hosts/*.py' 'networks/*.py' | sed 's|.*/||' | sort | uniq -d)
 
-echo "check: $((${#scripts[@]} + ${#unknown[@]} + 3)) cases, $findings findings"
+echo "check: $((${#scripts[@]} + ${#unknown[@]} + 4)) cases, $findings findings"
 ((findings == 0))

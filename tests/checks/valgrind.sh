@@ -25,6 +25,6 @@ try() {
 tests=$build/tests/mbconv_tests
 mapfile -t suites < <("$tests" --list | sed -n 's/^suites: //p' | tr ' ' '\n' | grep -vxE 'silu|gelu|more|adapters|faults|signals')
 try "$tests" --budget small "${suites[@]}"
-try "$build/tests/mbconv_soak" --threads 2 --rounds 4 --turns 3 --growth 1000
+try "$build/tests/mbconv_soak" --threads 2 --rounds 4 --turns 3
 echo "check: $cases cases, $findings findings"
 ((findings == 0))

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The operators in f32, as plainly as can be: what the host runs itself, and what the delegate is held against.
+ * The operators in f32, as plainly as can be: what the host runs itself, and what the delegate is held against. Beside
+ * what an operator writes goes `errors`: by how much another right order of its sums may differ, by the roots of sums
+ * of squares, as if roundings were independent. A sum whose terms cancel is as wrong as its terms, not as its value.
  */
+#include <float.h>
 #include <math.h>
 
 #include "host.h"
@@ -25,17 +28,49 @@ static size_t at(const int *dims, int n, int y, int x, int c) {
   return ((size_t)(n * dims[1] + y) * (size_t)dims[2] + (size_t)x) * (size_t)dims[3] + (size_t)c;
 }
 
-/* One output: the taps of all channels, or of the one. */
-static float tapped(const float *from, const float *filter, const int *d, const int *f, int n, int top, int left, int c,
-                    bool depthwise) {
-  double sum = 0;
+/* ---- Sums, and how wrong they may be -----------------------------------------------------------------------------
+ */
+
+typedef struct sum {
+  double value, weights, products; /* the latter two are sums of squares */
+  int count;
+} sum;
+
+static void add(sum *s, float x, float weight) {
+  const double product = (double)x * weight;
+  s->value += product;
+  s->weights += (double)weight * weight;
+  s->products += product * product;
+  s->count++;
+}
+
+/* Of a sum whose x may each be wrong by `error`: the larger of `worst` and this one's. */
+static double worse(double worst, const sum *s, double error) {
+  return fmax(worst, sqrt(s->weights) * error + FLT_EPSILON * sqrt(s->products * s->count));
+}
+
+static double largest_of(const float *values, size_t count) {
+  double largest = 0;
+  for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs((double)values[i]));
+  return largest;
+}
+
+/* ---- Operators ---------------------------------------------------------------------------------------------------
+ */
+
+/* One output: the bias, and the taps of all channels, or of the one. */
+static sum tapped(const float *from, const float *filter, float bias, const int *d, const int *f, int n, int top,
+                  int left, int c, bool depthwise) {
+  sum s = {0};
+  add(&s, 1, bias);
+  s.weights = 0; /* what it multiplies has no error */
   for (int i = 0; i < f[1]; i++)
     for (int j = 0; j < f[2]; j++) {
       if (top + i < 0 || top + i >= d[1] || left + j < 0 || left + j >= d[2]) continue;
       for (int k = depthwise ? c : 0; k < (depthwise ? c + 1 : d[3]); k++)
-        sum += (double)from[at(d, n, top + i, left + j, k)] * filter[at(f, depthwise ? 0 : c, i, j, k)];
+        add(&s, from[at(d, n, top + i, left + j, k)], filter[at(f, depthwise ? 0 : c, i, j, k)]);
     }
-  return (float)sum;
+  return s;
 }
 
 static int before(int size, int outputs, int kernel, int stride, int padding) {
@@ -43,7 +78,7 @@ static int before(int size, int outputs, int kernel, int stride, int padding) {
   return padding == HOST_SAME && total > 0 ? total / 2 : 0;
 }
 
-static void convolve(const test_graph *graph, const test_node *node, float *const *values) {
+static double convolve(const test_graph *graph, const test_node *node, float *const *values, const double *errors) {
   const bool depthwise = node->registration.code == HOST_DEPTHWISE_CONV_2D;
   const int *inputs = node->host.inputs->values, output = node->host.outputs->values[0];
   const int *d = dims_of(graph, inputs[0]), *f = dims_of(graph, inputs[1]), *o = dims_of(graph, output);
@@ -52,14 +87,17 @@ static void convolve(const test_graph *graph, const test_node *node, float *cons
   const int fused = depthwise ? separate->fused : conv->fused, stride = conv->stride_width;
   const int top = before(d[1], o[1], f[1], stride, conv->padding);
   const int left = before(d[2], o[2], f[2], stride, conv->padding);
+  double worst = 0;
   for (int n = 0; n < o[0]; n++)
     for (int y = 0; y < o[1]; y++)
       for (int x = 0; x < o[2]; x++)
-        for (int c = 0; c < o[3]; c++)
-          values[output][at(o, n, y, x, c)] =
-              activated(values[inputs[2]][c] + tapped(values[inputs[0]], values[inputs[1]], d, f, n, y * stride - top,
-                                                      x * stride - left, c, depthwise),
-                        fused);
+        for (int c = 0; c < o[3]; c++) {
+          const sum s = tapped(values[inputs[0]], values[inputs[1]], values[inputs[2]][c], d, f, n, y * stride - top,
+                               x * stride - left, c, depthwise);
+          values[output][at(o, n, y, x, c)] = activated((float)s.value, fused);
+          worst = worse(worst, &s, errors[inputs[0]]);
+        }
+  return worst;
 }
 
 static void pad(const test_graph *graph, const test_node *node, float *const *values) {
@@ -75,16 +113,19 @@ static void pad(const test_graph *graph, const test_node *node, float *const *va
 }
 
 /* Of MEAN, and of AVERAGE_POOL_2D over the whole image. */
-static void mean(const test_graph *graph, const test_node *node, float *const *values) {
+static double mean(const test_graph *graph, const test_node *node, float *const *values, const double *errors) {
   const int input = node->host.inputs->values[0], output = node->host.outputs->values[0];
   const int *d = dims_of(graph, input);
+  double worst = 0;
   for (int n = 0; n < d[0]; n++)
     for (int c = 0; c < d[3]; c++) {
-      double sum = 0;
+      sum s = {0};
       for (int y = 0; y < d[1]; y++)
-        for (int x = 0; x < d[2]; x++) sum += (double)values[input][at(d, n, y, x, c)];
-      values[output][n * d[3] + c] = (float)(sum / (d[1] * d[2]));
+        for (int x = 0; x < d[2]; x++) add(&s, values[input][at(d, n, y, x, c)], 1.0f / (float)(d[1] * d[2]));
+      values[output][n * d[3] + c] = (float)s.value;
+      worst = worse(worst, &s, errors[input]);
     }
+  return worst;
 }
 
 /* Of the elements a and b, which is also a slope. */
@@ -103,18 +144,23 @@ static float element(const test_node *node, float a, float b) {
   }
 }
 
-static void connect(const test_graph *graph, const test_node *node, float *const *values) {
+static double connect(const test_graph *graph, const test_node *node, float *const *values, const double *errors) {
   const int *inputs = node->host.inputs->values, output = node->host.outputs->values[0];
   const int *f = dims_of(graph, inputs[1]);
   const size_t rows = count_of(graph, output) / (size_t)f[0];
+  double worst = 0;
   for (size_t n = 0; n < rows; n++)
     for (int o = 0; o < f[0]; o++) {
-      double sum = inputs[2] < 0 ? 0 : (double)values[inputs[2]][o];
+      sum s = {0};
+      add(&s, 1, inputs[2] < 0 ? 0 : values[inputs[2]][o]);
+      s.weights = 0; /* the bias has no error */
       for (int i = 0; i < f[1]; i++)
-        sum += (double)values[inputs[0]][n * (size_t)f[1] + (size_t)i] * values[inputs[1]][o * f[1] + i];
+        add(&s, values[inputs[0]][n * (size_t)f[1] + (size_t)i], values[inputs[1]][o * f[1] + i]);
       values[output][n * (size_t)f[0] + (size_t)o] =
-          activated((float)sum, ((const host_connected *)node->host.parameters)->fused);
+          activated((float)s.value, ((const host_connected *)node->host.parameters)->fused);
+      worst = worse(worst, &s, errors[inputs[0]]);
     }
+  return worst;
 }
 
 /* An element of what is read together with element i of an image or vector: of one number, of a vector per channel or
@@ -128,23 +174,45 @@ static size_t spread(const test_graph *graph, int from, int output, size_t i) {
   return others == batch * channels ? i / (count / batch) * channels + i % channels : i % channels;
 }
 
-void test_compute(const test_graph *graph, const test_node *node, float *const *values) {
-  const int *inputs = node->host.inputs->values, output = node->host.outputs->values[0];
-  switch (node->registration.code) {
-    case HOST_CONV_2D:
-    case HOST_DEPTHWISE_CONV_2D: convolve(graph, node, values); return;
-    case HOST_PAD: pad(graph, node, values); return;
-    case HOST_AVERAGE_POOL_2D:
-    case HOST_MEAN: mean(graph, node, values); return;
-    case HOST_SHAPE:
-    case HOST_STRIDED_SLICE:
-    case HOST_PACK: return; /* of numbers, which here RESHAPE does not need */
-    case HOST_FULLY_CONNECTED: connect(graph, node, values); return;
-    default: break;
+/* Of an operator by elements, whose first and second may be wrong by a and b: by its derivatives. */
+static double error_of_elements(int code, double a, double b, double largest_first, double largest_second) {
+  switch (code) {
+    case HOST_ADD: return hypot(a, b) + FLT_EPSILON * (largest_first + largest_second);
+    case HOST_MUL: return hypot(a * largest_second, b * largest_first) + FLT_EPSILON * largest_first * largest_second;
+    case HOST_LOGISTIC: return a / 4 + 2 * FLT_EPSILON;
+    case HOST_HARD_SWISH: return 1.5 * a + 2 * FLT_EPSILON * largest_first;
+    case HOST_PRELU: return fmax(1, largest_second) * (a + FLT_EPSILON * largest_first);
+    default: return a + FLT_EPSILON * largest_first;
   }
-  const bool two = node->host.inputs->count > 1 && node->registration.code != HOST_RESHAPE;
+}
+
+static double by_elements(const test_graph *graph, const test_node *node, float *const *values, const double *errors) {
+  const int *inputs = node->host.inputs->values, output = node->host.outputs->values[0];
+  const int code = node->registration.code;
+  const bool two = node->host.inputs->count > 1 && code != HOST_RESHAPE;
   const int first = inputs[0], second = two ? inputs[1] : first;
   for (size_t i = 0; i < count_of(graph, output); i++)
     values[output][i] =
         element(node, values[first][spread(graph, first, output, i)], values[second][spread(graph, second, output, i)]);
+  return error_of_elements(code, errors[first], errors[second], largest_of(values[first], count_of(graph, first)),
+                           largest_of(values[second], count_of(graph, second)));
+}
+
+void test_compute(const test_graph *graph, const test_node *node, float *const *values, double *errors) {
+  double *error = &errors[node->host.outputs->values[0]];
+  switch (node->registration.code) {
+    case HOST_CONV_2D:
+    case HOST_DEPTHWISE_CONV_2D: *error = convolve(graph, node, values, errors); return;
+    case HOST_PAD:
+      pad(graph, node, values);
+      *error = errors[node->host.inputs->values[0]];
+      return;
+    case HOST_AVERAGE_POOL_2D:
+    case HOST_MEAN: *error = mean(graph, node, values, errors); return;
+    case HOST_SHAPE:
+    case HOST_STRIDED_SLICE:
+    case HOST_PACK: return; /* of numbers, which here RESHAPE does not need */
+    case HOST_FULLY_CONNECTED: *error = connect(graph, node, values, errors); return;
+    default: *error = by_elements(graph, node, values, errors);
+  }
 }

@@ -170,8 +170,9 @@ bool test_host_allocate(test_graph *graph) {
 
 static void compute(test_graph *graph, const test_node *node) {
   float *values[TEST_MOST_TENSORS];
+  double errors[TEST_MOST_TENSORS] = {0};
   for (size_t i = 0; i < graph->context.tensor_count; i++) values[i] = graph->tensors[i].data;
-  test_compute(graph, node, values);
+  test_compute(graph, node, values, errors);
 }
 
 int test_host_run(test_graph *graph, bool honest) {

@@ -52,8 +52,9 @@ host_ints *test_list(test_graph *graph, int count, const int *values);
 void test_host_begin(test_graph *graph, uint64_t seed);
 void test_host_end(test_graph *graph); /* frees the delegate's nodes, too */
 
-/* What the operator writes, of f32: values has the data of each tensor. */
-void test_compute(const test_graph *graph, const test_node *node, float *const *values);
+/* What the operator writes, of f32: values has the data of each tensor, errors about how wrong it may be, 0 for what is
+ * given. */
+void test_compute(const test_graph *graph, const test_node *node, float *const *values, double *errors);
 
 /* Runs the plan: the delegate's nodes are prepared first; others are computed if `honest` and of f32. Returns how many
  * of the delegate's ran, or -1 if one of them refused. */
