@@ -88,7 +88,7 @@ MACOS_IMPORTS = set(
     bzero calloc clock_gettime dyld_stub_binder fprintf fputc fputs free getenv getpid ldexp malloc memcmp memcpy memset
     memset_pattern16 posix_memalign pthread_cond_broadcast pthread_cond_destroy pthread_cond_init pthread_cond_wait
     pthread_create pthread_join pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock rint rintf
-    snprintf strcmp strlen strncmp strstr strtod sysctlbyname vfprintf __bzero __memcpy_chk __memset_chk __stderrp
+    snprintf strcmp strlen strncmp strstr strtod sysconf sysctlbyname vfprintf __bzero __memcpy_chk __memset_chk __stderrp
     """.split()
 )
 
